@@ -1,0 +1,230 @@
+//! What the application can ask for: commands as types, each naming its answer.
+
+use thiserror::Error;
+
+use super::ticket::RequestId;
+use super::Client;
+use crate::message::{Answer, Contacts, Date, Message, Registration, RequestKind, SignedIn};
+use crate::time::Time;
+
+/// A command as a value: how to give it, and what its answer is.
+///
+/// Adapters need one generic method for all commands: `fn request<C: Command>(&self, command: C) -> C::Answer`, more
+/// or less. To add a request to the protocol is to add a type like those below; an application can do it too, with
+/// [`Client::request_other`]:
+///
+/// ```
+/// use skaro_proto::client::{Client, Command, CommandError, RequestId};
+/// use skaro_proto::message::{Answer, RequestKind};
+/// use skaro_proto::{Fields, Time};
+///
+/// /// Named by the original's authors but never built.
+/// struct AddContact<'a> {
+///     login: &'a str,
+/// }
+///
+/// impl Command for AddContact<'_> {
+///     type Answer = ();
+///
+///     fn give(self, client: &mut Client, now: Time) -> Result<RequestId, CommandError> {
+///         let mut fields = Fields::new();
+///         fields.push("login", self.login);
+///         client.request_other(now, "add_contact", fields)
+///     }
+///
+///     fn answer(answer: Answer<'static>) -> Option<()> {
+///         matches!(answer, Answer::Other(_)).then_some(())
+///     }
+/// }
+/// ```
+pub trait Command {
+    /// What comes back if it succeeds.
+    type Answer;
+
+    /// Gives the command to the machine.
+    ///
+    /// # Errors
+    /// As the machine's method for this command.
+    fn give(self, client: &mut Client, now: Time) -> Result<RequestId, CommandError>;
+
+    /// The answer, taken out of those that there are; `None` if it is the answer to another command.
+    fn answer(answer: Answer<'static>) -> Option<Self::Answer>;
+}
+
+/// Signs in: see [`Client::authorize`].
+#[derive(Clone, Copy)]
+pub struct Authorize<'a> {
+    /// The user's login.
+    pub login: &'a str,
+    /// The user's password; only a proof that one knows it is sent.
+    pub password: &'a str,
+}
+
+/// Asks how one can register: see [`Client::register_type`].
+#[derive(Clone, Copy, Debug)]
+pub struct RegisterType;
+
+/// Goes on with a broken session: see [`Client::session_restore`].
+#[derive(Clone, Copy)]
+pub struct SessionRestore<'a> {
+    /// The session's id.
+    pub sid: &'a str,
+}
+
+/// Asks for the users whom the user knows: see [`Client::get_contacts`].
+#[derive(Clone, Copy, Debug)]
+pub struct GetContacts;
+
+/// Asks for the messages exchanged with another user: see [`Client::get_history`].
+#[derive(Clone, Copy, Debug)]
+pub struct GetHistory<'a> {
+    /// The other user's login.
+    pub login: &'a str,
+}
+
+/// Sends a message: see [`Client::send_message`].
+#[derive(Clone, Copy, Debug)]
+pub struct SendMessage<'a> {
+    /// The recipient's login.
+    pub to: &'a str,
+    /// The text.
+    pub body: &'a str,
+    /// Whatever the application wants to get back with the answer; never sent.
+    pub marker: Option<u64>,
+}
+
+impl Command for Authorize<'_> {
+    type Answer = SignedIn<'static>;
+
+    fn give(self, client: &mut Client, now: Time) -> Result<RequestId, CommandError> {
+        client.authorize(now, self.login, self.password)
+    }
+
+    fn answer(answer: Answer<'static>) -> Option<Self::Answer> {
+        if let Answer::Authorized(signed_in) = answer { Some(signed_in) } else { None }
+    }
+}
+
+impl Command for RegisterType {
+    type Answer = Registration<'static>;
+
+    fn give(self, client: &mut Client, now: Time) -> Result<RequestId, CommandError> {
+        client.register_type(now)
+    }
+
+    fn answer(answer: Answer<'static>) -> Option<Self::Answer> {
+        if let Answer::RegisterType(registration) = answer { Some(registration) } else { None }
+    }
+}
+
+impl Command for SessionRestore<'_> {
+    type Answer = SignedIn<'static>;
+
+    fn give(self, client: &mut Client, now: Time) -> Result<RequestId, CommandError> {
+        client.session_restore(now, self.sid)
+    }
+
+    fn answer(answer: Answer<'static>) -> Option<Self::Answer> {
+        if let Answer::Restored(signed_in) = answer { Some(signed_in) } else { None }
+    }
+}
+
+impl Command for GetContacts {
+    type Answer = Contacts<'static>;
+
+    fn give(self, client: &mut Client, now: Time) -> Result<RequestId, CommandError> {
+        client.get_contacts(now)
+    }
+
+    fn answer(answer: Answer<'static>) -> Option<Self::Answer> {
+        if let Answer::Contacts(contacts) = answer { Some(contacts) } else { None }
+    }
+}
+
+impl Command for GetHistory<'_> {
+    type Answer = alloc::vec::Vec<Message<'static>>;
+
+    fn give(self, client: &mut Client, now: Time) -> Result<RequestId, CommandError> {
+        client.get_history(now, self.login)
+    }
+
+    fn answer(answer: Answer<'static>) -> Option<Self::Answer> {
+        if let Answer::History(messages) = answer { Some(messages) } else { None }
+    }
+}
+
+impl Command for SendMessage<'_> {
+    type Answer = Option<Date<'static>>;
+
+    fn give(self, client: &mut Client, now: Time) -> Result<RequestId, CommandError> {
+        client.send_message(now, self.to, self.body, self.marker)
+    }
+
+    fn answer(answer: Answer<'static>) -> Option<Self::Answer> {
+        if let Answer::MessageSent(date) = answer { Some(date) } else { None }
+    }
+}
+
+/// A command that can't be taken, as things are. It has not begun, and the machine is as it was before.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// There is no connection on which the server has spoken yet. Wait for `Event::Connected`.
+    #[error("there is no connection: wait until it is connected")]
+    NotConnected,
+    /// The client was closed for good.
+    #[error("the client is closed")]
+    Closed,
+    /// The command needs a signed-in user. Authorize, or restore a session, and wait for the answer.
+    #[error("nobody is signed in: authorize first")]
+    NotSignedIn,
+    /// Somebody is signed in on this connection, which can't be undone but by closing it.
+    #[error("somebody is signed in already, or about to be: close the connection first")]
+    AlreadySignedIn,
+    /// A text is longer than the limit allows.
+    #[error("the {field} has {length} bytes, the limit is {limit}")]
+    TooLong {
+        /// `login`, `password`, `sid`, `to` or `body`.
+        field: &'static str,
+        /// Its length in bytes.
+        length: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// So many requests are unanswered that no more are taken. Wait for answers.
+    #[error("{limit} requests are unanswered: wait for answers")]
+    TooManyRequests {
+        /// The limit.
+        limit: usize,
+    },
+    /// So much waits to be sent that no more is taken. Wait until the connection has taken some.
+    #[error("{limit} bytes wait to be sent: wait until the connection takes them")]
+    OutputFull {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// So many messages wait for a reconnection that no more are taken.
+    #[error("{limit} messages wait for the connection: wait for it too")]
+    OfflineFull {
+        /// The limit.
+        limit: usize,
+    },
+    /// A type of request that the protocol has must be asked for by its own command.
+    #[error("\"{0}\" has a command of its own")]
+    ReservedType(&'static str),
+}
+
+impl RequestKind {
+    /// The types that have a command of their own, and messages that are no requests.
+    pub(super) fn is_reserved(kind: &str) -> bool {
+        let own = ["authorize", "register_type", "session_restore", "get_contacts", "get_history", "send_message"];
+        own.contains(&kind)
+    }
+}
+
+/// Refuses a text that is over its limit.
+pub(super) fn within(field: &'static str, text: &str, limit: usize) -> Result<(), CommandError> {
+    let length = text.len();
+    if length > limit { Err(CommandError::TooLong { field, length, limit }) } else { Ok(()) }
+}
+

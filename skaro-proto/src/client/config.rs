@@ -1,0 +1,114 @@
+//! How a client behaves.
+
+use core::time::Duration;
+
+use crate::limits::Limits;
+
+/// How a client behaves. `Config::default()` suits an application that somebody uses.
+///
+/// ```
+/// use core::time::Duration;
+/// use skaro_proto::client::Config;
+///
+/// let mut config = Config::default();
+/// config.request_timeout = Duration::from_secs(5);
+/// config.keep_credentials = true;
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Config {
+    /// What may be how large.
+    pub limits: Limits,
+    /// How long a request waits for its answer. Default 30 s.
+    pub request_timeout: Duration,
+    /// How long an attempt to connect may take. Default 20 s.
+    pub dial_timeout: Duration,
+    /// How long a new connection waits for the server's first message. Default 15 s.
+    pub greeting_timeout: Duration,
+    /// How long the closing handshake may take. Default 5 s.
+    pub close_timeout: Duration,
+    /// How soon a dead connection is noticed, at most; `None` to rely on the network. A ping is sent when nothing
+    /// has arrived for half of this time, and the connection given up when nothing has for the whole. Default 60 s.
+    pub keep_alive: Option<Duration>,
+    /// Whether and how to connect again after a connection broke; `None` for never.
+    pub reconnect: Option<Backoff>,
+    /// Whether login and password are kept in memory (and wiped at the end), to sign in again when a session can't
+    /// be restored any more. Default `false`.
+    pub keep_credentials: bool,
+    /// How many messages may wait for a reconnection; they are sent, in order, once the user is signed in again.
+    /// Default 0: a message without a connection is refused at once.
+    pub offline_messages: usize,
+    /// How old a broken connection may be for its session to be restored. Default 5 minutes, as servers have it.
+    pub session_lifetime: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            limits: Limits::client(),
+            request_timeout: Duration::from_secs(30),
+            dial_timeout: Duration::from_secs(20),
+            greeting_timeout: Duration::from_secs(15),
+            close_timeout: Duration::from_secs(5),
+            keep_alive: Some(Duration::from_secs(60)),
+            reconnect: Some(Backoff::default()),
+            keep_credentials: false,
+            offline_messages: 0,
+            session_lifetime: crate::SESSION_LIFETIME,
+        }
+    }
+}
+
+/// When to connect again: after a random time up to a bound that doubles with each failure ("full jitter"), so that
+/// the clients of a server that went down do not come back all at once.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Backoff {
+    /// The bound for the first attempt. Default 1 s.
+    pub base: Duration,
+    /// The bound never exceeds this. Default 30 s.
+    pub cap: Duration,
+    /// Attempts before giving up; `None` for no limit, which is the default.
+    pub attempts: Option<u32>,
+    /// A connection that lasted at least this long makes the next back-off start over. Default 30 s.
+    pub stable_after: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Backoff {
+            base: Duration::from_secs(1),
+            cap: Duration::from_secs(30),
+            attempts: None,
+            stable_after: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Backoff {
+    /// How long to wait before the attempt of this number, counted from 0.
+    pub(super) fn delay(&self, attempt: u32, random: &mut fastrand::Rng) -> Duration {
+        let doubled = 1_u32.checked_shl(attempt).unwrap_or(u32::MAX);
+        let bound = self.base.saturating_mul(doubled).min(self.cap);
+        let nanos = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX);
+        Duration::from_nanos(random.u64(0..=nanos))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_spread_up_to_a_bound_that_doubles_up_to_the_cap() {
+        let backoff = Backoff::default();
+        let mut random = fastrand::Rng::with_seed(1);
+        for (attempt, bound) in [(0, 1), (1, 2), (2, 4), (4, 16), (5, 30), (31, 30), (32, 30), (u32::MAX, 30)] {
+            let delays: alloc::vec::Vec<_> = (0..200).map(|_| backoff.delay(attempt, &mut random)).collect();
+            let bound = Duration::from_secs(bound);
+            assert!(delays.iter().all(|delay| *delay <= bound));
+            assert!(delays.iter().any(|delay| *delay > bound * 9 / 10));
+            assert!(delays.iter().any(|delay| *delay < bound / 10));
+        }
+    }
+}

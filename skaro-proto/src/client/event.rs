@@ -1,0 +1,288 @@
+//! What happened: the events that a client yields.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use core::fmt;
+use core::ops::Range;
+
+use thiserror::Error;
+
+use super::ticket::Ticket;
+use crate::format::DecodeError;
+use crate::message::{Answer, Message, Notice, Refusal};
+use crate::time::Time;
+use crate::value::Fields;
+
+/// Something that happened. What came in a frame borrows from the frame; [`Event::into_owned`] lets go of it.
+///
+/// | libskaro's handler | here |
+/// |---|---|
+/// | `on_connect` | [`Event::Connected`] |
+/// | `on_register_type` | [`Event::Ended`] with [`Answer::RegisterType`] |
+/// | `on_received_session_id`, `on_received_user_data` | [`Event::Ended`] with [`Answer::Authorized`] or [`Answer::Restored`] |
+/// | `on_get_contacts` | [`Event::Ended`] with [`Answer::Contacts`] |
+/// | `on_get_history` | [`Event::Ended`] with [`Answer::History`]; the login is the [`Ticket`]'s |
+/// | `on_send_message` | [`Event::Ended`] with [`Answer::MessageSent`]; login and marker are the [`Ticket`]'s |
+/// | `on_show_message` | [`Event::Message`] |
+/// | `on_info` without a request type | [`Event::Info`] |
+/// | `on_info` with a request type | [`Event::Ended`] with [`Failure::Refused`] |
+/// | `on_error` | [`Event::Error`] |
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// The server has spoken first: now commands are taken.
+    Connected {
+        /// Whatever the server sent along with its token.
+        extra: Fields<'a>,
+    },
+    /// A command has ended. Every command that was taken ends exactly once.
+    Ended(Ended<'a>),
+    /// Somebody sent a message.
+    Message {
+        /// The dialog to which it belongs: the other user's login, or the conference.
+        dialog: Cow<'a, str>,
+        /// The message.
+        message: Message<'a>,
+    },
+    /// The server has something to tell.
+    Info(Notice<'a>),
+    /// The server reports an error.
+    Error(Notice<'a>),
+    /// A message of a type that this library does not know.
+    Unknown {
+        /// Its type.
+        kind: Cow<'a, str>,
+        /// The whole of it.
+        message: Fields<'a>,
+    },
+    /// An answer came after its request had ended by its time-out.
+    Late(Ended<'a>),
+    /// A frame made no sense. [`Client::handle_frame`](super::Client::handle_frame) returns this as an error;
+    /// adapters hand it on as an event.
+    ProtocolError(ProtocolError),
+    /// The connection is gone. What was under way on it ends, one [`Event::Ended`] each.
+    Disconnected(Disconnect),
+    /// The machine will connect again.
+    Reconnecting {
+        /// When it will dial.
+        at: Time,
+        /// How long that is from now.
+        after: core::time::Duration,
+        /// How many attempts failed since the last stable connection.
+        attempt: u32,
+        /// What happened to the connection before, or to the attempt.
+        reason: Disconnect,
+    },
+    /// The machine won't connect again by itself: the attempts are used up, or it was told to stop.
+    GaveUp,
+}
+
+impl Event<'_> {
+    /// The same event, independent of the frame.
+    pub fn into_owned(self) -> Event<'static> {
+        match self {
+            Event::Connected { extra } => Event::Connected { extra: extra.into_owned() },
+            Event::Ended(ended) => Event::Ended(ended.into_owned()),
+            Event::Message { dialog, message } => {
+                Event::Message { dialog: Cow::Owned(dialog.into_owned()), message: message.into_owned() }
+            }
+            Event::Info(notice) => Event::Info(notice.into_owned()),
+            Event::Error(notice) => Event::Error(notice.into_owned()),
+            Event::Unknown { kind, message } => {
+                Event::Unknown { kind: Cow::Owned(kind.into_owned()), message: message.into_owned() }
+            }
+            Event::Late(ended) => Event::Late(ended.into_owned()),
+            Event::ProtocolError(error) => Event::ProtocolError(error),
+            Event::Disconnected(reason) => Event::Disconnected(reason),
+            Event::Reconnecting { at, after, attempt, reason } => {
+                Event::Reconnecting { at, after, attempt, reason }
+            }
+            Event::GaveUp => Event::GaveUp,
+        }
+    }
+}
+
+/// The end of a command.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Ended<'a> {
+    /// Which command it was.
+    pub ticket: Ticket,
+    /// What came of it.
+    pub outcome: Result<Answer<'a>, Failure<'a>>,
+    /// Fields of the answer that nobody has listed.
+    pub extra: Fields<'a>,
+    /// Which messages of a history are new.
+    pub(super) unseen: Range<usize>,
+}
+
+impl<'a> Ended<'a> {
+    pub(super) fn without_answer(ticket: Ticket, failure: Failure<'a>) -> Self {
+        Ended { ticket, outcome: Err(failure), extra: Fields::new(), unseen: 0..0 }
+    }
+
+    /// The messages of a history that have not reached the application yet, neither by themselves nor in a history
+    /// before, and that won't come by themselves: after a reconnection, what was missed while away.
+    ///
+    /// This compares dates, so it is empty unless the server tells them as whole numbers, and exact only if they
+    /// strictly increase within a dialog, as this project's server sees to. A server that keeps or sends only the
+    /// last messages of a dialog can't tell of more than these.
+    pub fn unseen(&self) -> &[Message<'a>] {
+        match &self.outcome {
+            Ok(Answer::History(messages)) => messages.get(self.unseen.clone()).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+
+    /// The same, independent of the frame.
+    pub fn into_owned(self) -> Ended<'static> {
+        Ended {
+            ticket: self.ticket,
+            outcome: self.outcome.map(Answer::into_owned).map_err(Failure::into_owned),
+            extra: self.extra.into_owned(),
+            unseen: self.unseen,
+        }
+    }
+}
+
+/// Why a command did not succeed.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum Failure<'a> {
+    /// The server refused it, and perhaps says why.
+    #[error("the server refused it: {}", .0.info)]
+    Refused(Refusal<'a>),
+    /// No answer came in time. The server may have carried it out, or may yet.
+    #[error("no answer came in time; the server may have carried it out")]
+    TimedOut,
+    /// The connection ended before the answer came.
+    #[error("the connection ended before the answer came; {0}")]
+    Lost(Delivery),
+}
+
+impl Failure<'_> {
+    /// The same, independent of the frame.
+    pub fn into_owned(self) -> Failure<'static> {
+        match self {
+            Failure::Refused(refusal) => Failure::Refused(refusal.into_owned()),
+            Failure::TimedOut => Failure::TimedOut,
+            Failure::Lost(delivery) => Failure::Lost(delivery),
+        }
+    }
+}
+
+/// Whether a request that was lost with its connection may have been carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// It never left this machine.
+    NotSent,
+    /// It was sent; whether the server took it can't be known. A history will tell of a message.
+    Unknown,
+}
+
+impl fmt::Display for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Delivery::NotSent => "it was not sent",
+            Delivery::Unknown => "it is unknown whether the server took it",
+        })
+    }
+}
+
+/// A frame that a server should not have sent. The machine is as it was before.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// The frame makes no sense by itself.
+    #[error(transparent)]
+    Frame(#[from] DecodeError),
+    /// An answer to a request that is not under way: never made, or answered before.
+    #[error("the server answered request {id}, which is not under way")]
+    UnexpectedAnswer {
+        /// The request's number.
+        id: u64,
+    },
+    /// An answer says that it is for a request of another type than the one with its number.
+    #[error("the server answered request {id} as if it were of another type than {expected}")]
+    WrongAnswer {
+        /// The request's number.
+        id: u64,
+        /// The request's type.
+        expected: &'static str,
+    },
+    /// A challenge although the user is signed in, or about to be.
+    #[error("the server sent a challenge although the user is signed in")]
+    UnexpectedChallenge,
+    /// A frame although there is no connection: the adapter reports too late what belongs to an earlier one.
+    #[error("a frame arrived although there is no connection")]
+    NoConnection,
+    /// A text that the machine keeps is longer than the limit allows.
+    #[error("the server's {field} has {length} bytes, the limit is {limit}")]
+    TooLong {
+        /// `token`, `session_id` or `login`.
+        field: &'static str,
+        /// Its length in bytes.
+        length: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+}
+
+/// Why a connection ended, or did not come about.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Disconnect {
+    /// The application asked for it.
+    #[error("closed on request")]
+    Requested,
+    /// The other end closed the WebSocket.
+    #[error("closed by the server{}", closing(.code, .reason))]
+    Closed {
+        /// The code that it gave (RFC 6455, section 7.4), if any.
+        code: Option<u16>,
+        /// The reason that it gave, or nothing.
+        reason: String,
+    },
+    /// The network, or what lies below the WebSocket, failed; or it could not be connected.
+    #[error("{0}")]
+    Failed(String),
+    /// Something did not happen in time.
+    #[error("{0} did not come in time")]
+    TimedOut(Awaited),
+    /// The server refused, for now, to sign the user in again.
+    #[error("the server can't sign the user in at present")]
+    Unavailable,
+}
+
+fn closing(code: &Option<u16>, reason: &str) -> String {
+    let code = code.map(|code| alloc::format!(" with code {code}")).unwrap_or_default();
+    if reason.is_empty() { code } else { alloc::format!("{code}: {reason}") }
+}
+
+/// What was waited for in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Awaited {
+    /// The connection.
+    Connection,
+    /// The server's first message.
+    Greeting,
+    /// Any sign of life.
+    SignOfLife,
+    /// The answer to signing in again.
+    SignIn,
+    /// The end of the closing handshake.
+    Close,
+}
+
+impl fmt::Display for Awaited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Awaited::Connection => "the connection",
+            Awaited::Greeting => "the server's first message",
+            Awaited::SignOfLife => "a sign of life",
+            Awaited::SignIn => "the answer to signing in again",
+            Awaited::Close => "the end of the closing handshake",
+        })
+    }
+}

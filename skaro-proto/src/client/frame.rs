@@ -1,0 +1,125 @@
+//! What a frame from the server means.
+
+use super::in_flight::Found;
+use super::link::{Link, SignIn, Stage};
+use super::{Client, Ended, Event, Failure, ProtocolError};
+use crate::format::{DecodeError, Fault, Format, Frame};
+use crate::message::{Answer, AnswerMessage, Challenge, Message, RequestKind, ServerMessage};
+use crate::secret::Secret;
+use crate::time::Time;
+
+impl Client {
+    /// The server has sent a frame: what does it mean?
+    ///
+    /// One frame is one event, borrowed from the frame. What a frame causes besides comes from
+    /// [`poll_event`](Self::poll_event) afterwards.
+    ///
+    /// # Errors
+    /// If the frame makes no sense, by itself or at this point. The machine is as it was before, then: nothing that
+    /// a server sends can disturb it, or make it panic.
+    pub fn handle_frame<'f>(&mut self, now: Time, frame: Frame<'f>) -> Result<Event<'f>, ProtocolError> {
+        let (length, limit) = (frame.as_bytes().len(), self.config.limits.frame);
+        if length > limit {
+            return Err(DecodeError::frame(Fault::TooLarge { length, limit }).into());
+        }
+        if !matches!(self.link, Link::Up(_)) {
+            return Err(ProtocolError::NoConnection);
+        }
+        let message = ServerMessage::decode(frame)?;
+        match &message {
+            ServerMessage::CheckConnection(challenge) => self.check_challenge(challenge)?,
+            ServerMessage::Answer(answer) => self.check_answer(answer)?,
+            _ => (),
+        }
+        // From here on nothing fails.
+        self.handle_pong(now);
+        Ok(match message {
+            ServerMessage::CheckConnection(challenge) => self.challenged(challenge, frame.format()),
+            ServerMessage::Answer(answer) => self.answered(answer),
+            ServerMessage::ShowMessage(message) => self.message_arrived(message),
+            ServerMessage::Info(notice) => Event::Info(notice),
+            ServerMessage::Error(notice) => Event::Error(notice),
+            ServerMessage::Unknown { kind, message } => Event::Unknown { kind, message },
+        })
+    }
+
+    fn check_challenge(&self, challenge: &Challenge<'_>) -> Result<(), ProtocolError> {
+        self.check_length("token", &challenge.token, self.config.limits.secret)?;
+        match &self.link {
+            Link::Up(connection) => match &connection.stage {
+                Stage::Greeting { .. } | Stage::Open { sign_in: SignIn::No { .. }, .. } => Ok(()),
+                Stage::Open { .. } | Stage::Closing { .. } => Err(ProtocolError::UnexpectedChallenge),
+            },
+            _ => Err(ProtocolError::NoConnection),
+        }
+    }
+
+    fn challenged<'f>(&mut self, challenge: Challenge<'f>, format: Format) -> Event<'f> {
+        let sign_in = SignIn::No { token: Secret::from(&*challenge.token) };
+        if let Link::Up(connection) = &mut self.link {
+            let again = matches!(connection.stage, Stage::Open { .. });
+            connection.stage = Stage::Open { format, sign_in };
+            let resumes = !again && self.persistent;
+            self.persistent |= !again && self.config.reconnect.is_some();
+            if resumes {
+                self.resume();
+            }
+        }
+        Event::Connected { extra: challenge.extra }
+    }
+
+    fn check_answer(&self, answer: &AnswerMessage<'_>) -> Result<(), ProtocolError> {
+        let id = answer.id;
+        let ticket = match self.in_flight.find(id) {
+            Some(Found::Waiting(ticket) | Found::Late(ticket)) => ticket,
+            None => return Err(ProtocolError::UnexpectedAnswer { id }),
+        };
+        let expected = ticket.kind.as_str();
+        if answer.kind != expected {
+            return Err(ProtocolError::WrongAnswer { id, expected });
+        }
+        if let Ok(Answer::Authorized(signed_in) | Answer::Restored(signed_in)) = &answer.outcome {
+            self.check_length("session_id", &signed_in.session_id, self.config.limits.secret)?;
+            self.check_length("login", &signed_in.user.login, self.config.limits.login)?;
+        }
+        Ok(())
+    }
+
+    fn check_length(&self, field: &'static str, text: &str, limit: usize) -> Result<(), ProtocolError> {
+        let length = text.len();
+        if length > limit { Err(ProtocolError::TooLong { field, length, limit }) } else { Ok(()) }
+    }
+
+    fn answered<'f>(&mut self, answer: AnswerMessage<'f>) -> Event<'f> {
+        let late = matches!(self.in_flight.find(answer.id), Some(Found::Late(_)));
+        let Some(ticket) = self.in_flight.answered(answer.id) else {
+            return Event::ProtocolError(ProtocolError::UnexpectedAnswer { id: answer.id });
+        };
+        let mut unseen = 0..0;
+        match &answer.outcome {
+            // Even a late one: the server takes the user for signed in, so it would refuse another try.
+            Ok(Answer::Authorized(signed_in) | Answer::Restored(signed_in)) => self.sign_in_succeeded(signed_in),
+            Ok(Answer::History(messages)) => unseen = self.seen.history(&ticket.login, messages),
+            Ok(Answer::MessageSent(date)) => self.seen.live(&ticket.login, date.as_ref()),
+            Ok(_) => (),
+            Err(refusal) => {
+                let signs_in = matches!(ticket.kind, RequestKind::Authorize | RequestKind::SessionRestore);
+                if signs_in {
+                    self.sign_in_failed(answer.id);
+                }
+                if signs_in && ticket.automatic && !late {
+                    self.resumption_refused(ticket.kind, refusal);
+                }
+            }
+        }
+        let outcome = answer.outcome.map_err(Failure::Refused);
+        let ended = Ended { ticket, outcome, extra: answer.extra, unseen };
+        if late { Event::Late(ended) } else { Event::Ended(ended) }
+    }
+
+    fn message_arrived<'f>(&mut self, message: Message<'f>) -> Event<'f> {
+        let dialog = message.dialog(self.user());
+        self.seen.live(&dialog, message.date.as_ref());
+        Event::Message { dialog, message }
+    }
+}

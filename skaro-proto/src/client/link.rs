@@ -1,0 +1,310 @@
+//! Connections come and go: what the outside reports, what silence means, when to try again.
+
+use super::{Awaited, Client, CommandError, Delivery, Disconnect, Ended, Event, Failure, Status};
+use crate::format::Format;
+use crate::keep_alive::{KeepAlive, Silence};
+use crate::message::RequestKind;
+use crate::output::CloseCode;
+use crate::secret::Secret;
+use crate::time::Time;
+
+use super::sign_in::Credentials;
+
+/// The connection, or what there is in place of one.
+#[derive(Clone, PartialEq)]
+pub(super) enum Link {
+    Offline,
+    Waiting { until: Time },
+    Dialing { deadline: Time },
+    Up(Connection),
+    Closed,
+}
+
+#[derive(Clone, PartialEq)]
+pub(super) struct Connection {
+    pub(super) stage: Stage,
+    since: Time,
+    keep_alive: KeepAlive,
+    /// Whether the adapter has stopped reading, so that silence means nothing.
+    paused: bool,
+}
+
+#[derive(Clone, PartialEq)]
+pub(super) enum Stage {
+    /// The server has not spoken.
+    Greeting { deadline: Time },
+    /// Commands are taken.
+    Open { format: Format, sign_in: SignIn },
+    /// The closing handshake is under way.
+    Closing { deadline: Time },
+}
+
+/// Whether somebody is signed in on this connection. The token is forgotten with success.
+#[derive(Clone, PartialEq)]
+pub(super) enum SignIn {
+    No { token: Secret },
+    Pending { token: Secret, number: u64, credentials: Option<Credentials> },
+    Yes,
+}
+
+impl Connection {
+    /// How to write. Nothing is written before the server has spoken or after closing.
+    pub(super) const fn format(&self) -> Format {
+        match self.stage {
+            Stage::Open { format, .. } => format,
+            Stage::Greeting { .. } | Stage::Closing { .. } => Format::Cbor,
+        }
+    }
+
+    pub(super) fn heard(&mut self, now: Time) {
+        self.keep_alive.heard(now);
+    }
+}
+
+/// Handle: what the outside reports.
+impl Client {
+    /// A connection was made. The server has the next word.
+    pub fn handle_connected(&mut self, now: Time) {
+        self.advance(now);
+        match self.link {
+            Link::Closed => return self.abort = true,
+            Link::Up(_) => self.lose(Disconnect::Failed("replaced by another connection".into())),
+            Link::Offline | Link::Waiting { .. } | Link::Dialing { .. } => (),
+        }
+        self.output.clear();
+        self.link = Link::Up(Connection {
+            stage: Stage::Greeting { deadline: self.now + self.config.greeting_timeout },
+            since: self.now,
+            keep_alive: KeepAlive::new(self.now),
+            paused: false,
+        });
+    }
+
+    /// The connection is gone, or an attempt to make one has failed. Does nothing if the machine knows already.
+    pub fn handle_disconnected(&mut self, now: Time, reason: Disconnect) {
+        self.advance(now);
+        match self.link {
+            Link::Up(_) => self.lose(reason),
+            Link::Dialing { .. } => self.plan_reconnection(reason),
+            Link::Offline | Link::Waiting { .. } | Link::Closed => (),
+        }
+    }
+
+    /// The server has answered a ping, or sent one: it is alive.
+    pub fn handle_pong(&mut self, now: Time) {
+        self.advance(now);
+        if let Link::Up(connection) = &mut self.link {
+            connection.heard(self.now);
+        }
+    }
+
+    /// The adapter stops reading, because the application does not keep up: silence means nothing now. Requests
+    /// still time out.
+    pub fn handle_paused(&mut self, now: Time) {
+        self.set_paused(now, true);
+    }
+
+    /// The adapter reads again.
+    pub fn handle_resumed(&mut self, now: Time) {
+        self.set_paused(now, false);
+    }
+
+    fn set_paused(&mut self, now: Time, paused: bool) {
+        self.advance(now);
+        if let Link::Up(connection) = &mut self.link {
+            connection.paused = paused;
+            connection.heard(self.now);
+        }
+    }
+
+    /// A deadline has come: see [`poll_timeout`](Self::poll_timeout). Calling it too early, or for nothing, is no
+    /// harm.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.advance(now);
+        let now = self.now;
+        self.time_requests_out();
+        match &mut self.link {
+            Link::Offline | Link::Closed => (),
+            Link::Waiting { until } if *until <= now => self.dial(),
+            Link::Dialing { deadline } if *deadline <= now => {
+                self.abort = true;
+                self.plan_reconnection(Disconnect::TimedOut(Awaited::Connection));
+            }
+            Link::Waiting { .. } | Link::Dialing { .. } => (),
+            Link::Up(connection) => match connection.stage {
+                Stage::Greeting { deadline } if deadline <= now => self.give_up(Awaited::Greeting),
+                Stage::Closing { deadline } if deadline <= now => self.give_up(Awaited::Close),
+                Stage::Greeting { .. } | Stage::Closing { .. } => (),
+                Stage::Open { .. } => self.check_silence(),
+            },
+        }
+    }
+
+    fn check_silence(&mut self) {
+        let (Link::Up(connection), Some(within)) = (&mut self.link, self.config.keep_alive) else { return };
+        if connection.paused {
+            return;
+        }
+        match connection.keep_alive.check(self.now, within) {
+            Silence::Bearable => (),
+            Silence::Ping => self.output.push_ping(),
+            Silence::Dead => self.give_up(Awaited::SignOfLife),
+        }
+    }
+
+    /// When the link needs attention.
+    pub(super) fn link_deadline(&self) -> Option<Time> {
+        match &self.link {
+            Link::Offline | Link::Closed => None,
+            Link::Waiting { until } => Some(*until),
+            Link::Dialing { deadline } => Some(*deadline),
+            Link::Up(connection) => match connection.stage {
+                Stage::Greeting { deadline } | Stage::Closing { deadline } => Some(deadline),
+                Stage::Open { .. } if connection.paused => None,
+                Stage::Open { .. } => Some(connection.keep_alive.deadline(self.config.keep_alive?)),
+            },
+        }
+    }
+
+    fn time_requests_out(&mut self) {
+        let mut automatic = false;
+        while let Some((number, ticket)) = self.in_flight.timed_out(self.now) {
+            let signs_in = matches!(ticket.kind, RequestKind::Authorize | RequestKind::SessionRestore);
+            if signs_in {
+                self.sign_in_failed(number);
+                automatic |= ticket.automatic;
+            }
+            self.events.push_back(Event::Ended(Ended::without_answer(ticket, Failure::TimedOut)));
+        }
+        if automatic {
+            self.give_up(Awaited::SignIn);
+        }
+    }
+}
+
+/// Commands about the connection.
+impl Client {
+    /// Closes the connection for good, with a handshake that may take a few seconds; or stops connecting again.
+    /// Answers that come before its end still count.
+    pub fn close(&mut self, now: Time) {
+        self.advance(now);
+        self.persistent = false;
+        match &mut self.link {
+            Link::Closed => (),
+            Link::Up(Connection { stage: Stage::Closing { .. }, .. }) => (),
+            Link::Up(connection) => {
+                connection.stage = Stage::Closing { deadline: self.now + self.config.close_timeout };
+                self.output.push_close(CloseCode::Normal);
+                self.end_offline();
+            }
+            Link::Offline | Link::Waiting { .. } | Link::Dialing { .. } => {
+                self.abort = matches!(self.link, Link::Dialing { .. });
+                self.link = Link::Closed;
+                self.end_offline();
+            }
+        }
+        self.credentials = None;
+    }
+
+    /// Connects now instead of waiting on; also after the machine gave up, or was told to stop.
+    ///
+    /// # Errors
+    /// If the client was closed.
+    pub fn reconnect(&mut self, now: Time) -> Result<(), CommandError> {
+        self.advance(now);
+        match self.link {
+            Link::Closed => return Err(CommandError::Closed),
+            Link::Offline | Link::Waiting { .. } => {
+                self.persistent = true;
+                self.dial();
+            }
+            Link::Dialing { .. } | Link::Up(_) => (),
+        }
+        Ok(())
+    }
+
+    /// Stays offline when the connection breaks, or now if it is broken. [`reconnect`](Self::reconnect) undoes it.
+    pub fn stop_reconnecting(&mut self, now: Time) {
+        self.advance(now);
+        self.persistent = false;
+        if matches!(self.link, Link::Waiting { .. } | Link::Dialing { .. }) {
+            self.abort = matches!(self.link, Link::Dialing { .. });
+            self.stay_offline();
+        }
+    }
+}
+
+impl Client {
+    fn dial(&mut self) {
+        self.link = Link::Dialing { deadline: self.now + self.config.dial_timeout };
+    }
+
+    /// Drops a connection because something did not come in time.
+    pub(super) fn give_up(&mut self, awaited: Awaited) {
+        self.abort = true;
+        self.lose(Disconnect::TimedOut(awaited));
+    }
+
+    /// The connection is gone: ends what was under way on it, and plans the next one.
+    pub(super) fn lose(&mut self, reason: Disconnect) {
+        let Link::Up(connection) = &self.link else { return };
+        let closing = matches!(connection.stage, Stage::Closing { .. });
+        let lasted = self.now - connection.since;
+        let signed_in = self.status() == Status::SignedIn;
+        if let Some(session) = self.session.as_mut().filter(|_| signed_in) {
+            session.broken = Some(self.now);
+        }
+        if self.config.reconnect.as_ref().is_some_and(|backoff| lasted >= backoff.stable_after) {
+            self.attempt = 0;
+        }
+        let requested = closing && !matches!(reason, Disconnect::TimedOut(_));
+        let reason = if requested { Disconnect::Requested } else { reason };
+        self.events.push_back(Event::Disconnected(reason.clone()));
+        self.end_in_flight();
+        self.output.clear();
+        self.seen.connection_ended();
+        if closing {
+            self.link = Link::Closed;
+            return;
+        }
+        self.plan_reconnection(reason);
+    }
+
+    fn end_in_flight(&mut self) {
+        let first_unsent = self.output.first_request().unwrap_or(u64::MAX);
+        for (number, ticket) in self.in_flight.lost() {
+            let delivery = if number >= first_unsent { Delivery::NotSent } else { Delivery::Unknown };
+            self.events.push_back(Event::Ended(Ended::without_answer(ticket, Failure::Lost(delivery))));
+        }
+    }
+
+    pub(super) fn end_offline(&mut self) {
+        for message in self.offline.drain(..) {
+            let failure = Failure::Lost(Delivery::NotSent);
+            self.events.push_back(Event::Ended(Ended::without_answer(message.ticket, failure)));
+        }
+    }
+
+    fn plan_reconnection(&mut self, reason: Disconnect) {
+        let Some(backoff) = self.config.reconnect.as_ref().filter(|_| self.persistent) else {
+            return self.stay_offline();
+        };
+        if backoff.attempts.is_some_and(|attempts| self.attempt >= attempts) {
+            self.persistent = false;
+            return self.stay_offline();
+        }
+        let after = backoff.delay(self.attempt, &mut self.random);
+        let (at, attempt) = (self.now + after, self.attempt);
+        self.attempt = self.attempt.saturating_add(1);
+        self.link = Link::Waiting { until: at };
+        self.events.push_back(Event::Reconnecting { at, after, attempt, reason });
+    }
+
+    fn stay_offline(&mut self) {
+        self.link = Link::Offline;
+        self.end_offline();
+        if self.config.reconnect.is_some() {
+            self.events.push_back(Event::GaveUp);
+        }
+    }
+}

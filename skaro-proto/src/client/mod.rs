@@ -1,0 +1,446 @@
+//! The client's side of a connection, and of those that follow it: a machine without I/O.
+
+mod command;
+mod config;
+mod event;
+mod frame;
+mod in_flight;
+mod link;
+mod seen;
+mod sign_in;
+mod ticket;
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use core::fmt;
+
+use compact_str::CompactString;
+
+pub use command::{
+    Authorize, Command, CommandError, GetContacts, GetHistory, RegisterType, SendMessage, SessionRestore,
+};
+pub use config::{Backoff, Config};
+pub use event::{Awaited, Delivery, Disconnect, Ended, Event, Failure, ProtocolError};
+pub use ticket::{RequestId, Ticket};
+
+use crate::auth;
+use crate::message::{ClientMessage, Request, RequestKind};
+use crate::output::{Output, Transmit};
+use crate::secret::Secret;
+use crate::time::Time;
+use crate::value::Fields;
+use command::within;
+use in_flight::InFlight;
+use link::{Link, SignIn, Stage};
+use seen::Seen;
+use sign_in::{Credentials, Session};
+
+/// A client of the skaro protocol, without I/O: bytes and the time go in, events and frames come out.
+///
+/// Its methods come in four families:
+///
+/// * **ask**: [`status`](Self::status), [`is_authorized`](Self::is_authorized), [`user`](Self::user),
+///   [`session_id`](Self::session_id), [`dialogs`](Self::dialogs);
+/// * **handle_**: what the outside reports: [`handle_connected`](Self::handle_connected),
+///   [`handle_frame`](Self::handle_frame), [`handle_pong`](Self::handle_pong),
+///   [`handle_timeout`](Self::handle_timeout), [`handle_disconnected`](Self::handle_disconnected),
+///   [`handle_paused`](Self::handle_paused) and [`handle_resumed`](Self::handle_resumed);
+/// * **commands**: what the application wants: [`authorize`](Self::authorize),
+///   [`register_type`](Self::register_type), [`session_restore`](Self::session_restore),
+///   [`get_contacts`](Self::get_contacts), [`get_history`](Self::get_history),
+///   [`send_message`](Self::send_message), [`request_other`](Self::request_other); and [`close`](Self::close),
+///   [`reconnect`](Self::reconnect), [`stop_reconnecting`](Self::stop_reconnecting);
+/// * **poll_**: what to do next. After each call of the second or third family drain
+///   [`poll_transmit`](Self::poll_transmit), then [`poll_event`](Self::poll_event), then look at
+///   [`status`](Self::status) (it says when to dial) and arm a timer for [`poll_timeout`](Self::poll_timeout).
+///
+/// A connection and the signing in, from the machine's point of view:
+///
+/// ```
+/// use skaro_proto::client::{Client, Config, Event};
+/// use skaro_proto::message::Answer;
+/// use skaro_proto::{Frame, Time, Transmit};
+///
+/// let now = Time::ZERO;
+/// let mut client = Client::new(Config::default(), 1);
+///
+/// // The adapter has connected, and the server speaks first. What it speaks decides the format.
+/// client.handle_connected(now);
+/// let frame = Frame::Text(r#"{"type":"check_connection","token":"3a0cf1b2c7d94e53"}"#);
+/// assert!(matches!(client.handle_frame(now, frame)?, Event::Connected { .. }));
+///
+/// // A command becomes a frame, which the adapter fetches and sends.
+/// let request = client.authorize(now, "alice", "correct horse")?;
+/// let Some(Transmit::Frame(Frame::Text(sent))) = client.poll_transmit() else { panic!() };
+/// assert!(sent.starts_with(r#"{"login":"alice","password":"09588417"#));
+///
+/// // The answer ends it.
+/// let answer = r#"{"type":"request","for":"authorize","id":1,"status":"200",
+///                  "session_id":"s-1","user":{"login":"alice"}}"#;
+/// let Event::Ended(ended) = client.handle_frame(now, Frame::Text(answer))? else { panic!() };
+/// assert_eq!(ended.ticket.id(), request);
+/// assert!(matches!(ended.outcome, Ok(Answer::Authorized(_))));
+/// assert!(client.is_authorized());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq)]
+pub struct Client {
+    config: Config,
+    /// The latest moment that the machine was told.
+    now: Time,
+    link: Link,
+    output: Output,
+    /// Whether the adapter has yet to drop a connection that the machine gave up.
+    abort: bool,
+    in_flight: InFlight,
+    /// The number of the last request on the wire, and of the last command. They differ when the machine asks
+    /// something itself, or a message waits for the connection.
+    last_number: u64,
+    last_id: u64,
+    events: VecDeque<Event<'static>>,
+    /// Messages that wait for a reconnection.
+    offline: VecDeque<OfflineMessage>,
+    /// The session of the user who is signed in, or was when the connection broke.
+    session: Option<Session>,
+    credentials: Option<Credentials>,
+    /// Whether to connect again when the connection breaks: not before the first connection, not after giving up.
+    persistent: bool,
+    /// Attempts to connect since the last stable connection.
+    attempt: u32,
+    random: fastrand::Rng,
+    seen: Seen,
+}
+
+#[derive(Clone, PartialEq)]
+struct OfflineMessage {
+    ticket: Ticket,
+    body: String,
+}
+
+/// What a client is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// There is no connection, and none will be made unless the application or the adapter makes one.
+    Offline,
+    /// There is no connection; the next one will be made at this time.
+    Waiting {
+        /// When to dial.
+        until: Time,
+    },
+    /// The adapter is to connect, and to report how that went.
+    Dialing,
+    /// Connected; the server has not spoken yet.
+    Greeting,
+    /// Connected; nobody is signed in.
+    Connected,
+    /// Connected; the server has yet to say whether the user is signed in.
+    SigningIn,
+    /// Connected and signed in.
+    SignedIn,
+    /// The closing handshake is under way.
+    Closing,
+    /// Closed for good.
+    Closed,
+}
+
+/// Ask.
+impl Client {
+    /// A client that has no connection yet. The seed decides how long it waits before connecting again; give each
+    /// client another one, so that they do not come all at once.
+    pub fn new(config: Config, seed: u64) -> Self {
+        Client {
+            config,
+            now: Time::ZERO,
+            link: Link::Offline,
+            output: Output::default(),
+            abort: false,
+            in_flight: InFlight::default(),
+            last_number: 0,
+            last_id: 0,
+            events: VecDeque::new(),
+            offline: VecDeque::new(),
+            session: None,
+            credentials: None,
+            persistent: false,
+            attempt: 0,
+            random: fastrand::Rng::with_seed(seed),
+            seen: Seen::default(),
+        }
+    }
+
+    /// How the client behaves.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What the client is doing.
+    pub const fn status(&self) -> Status {
+        match &self.link {
+            Link::Offline => Status::Offline,
+            Link::Waiting { until } => Status::Waiting { until: *until },
+            Link::Dialing { .. } => Status::Dialing,
+            Link::Closed => Status::Closed,
+            Link::Up(connection) => match &connection.stage {
+                Stage::Greeting { .. } => Status::Greeting,
+                Stage::Open { sign_in: SignIn::No { .. }, .. } => Status::Connected,
+                Stage::Open { sign_in: SignIn::Pending { .. }, .. } => Status::SigningIn,
+                Stage::Open { sign_in: SignIn::Yes, .. } => Status::SignedIn,
+                Stage::Closing { .. } => Status::Closing,
+            },
+        }
+    }
+
+    /// Whether a user is signed in, on this connection.
+    pub const fn is_authorized(&self) -> bool {
+        matches!(self.status(), Status::SignedIn)
+    }
+
+    /// The login of the user who is signed in, or was when the connection broke.
+    pub fn user(&self) -> Option<&str> {
+        self.session.as_ref().map(|session| session.login.as_str())
+    }
+
+    /// What [`session_restore`](Self::session_restore) takes, on this client or another, for five minutes after the
+    /// connection broke.
+    pub fn session_id(&self) -> Option<&Secret> {
+        self.session.as_ref().map(|session| &session.id)
+    }
+
+    /// The dialogs in which messages came or went: after a reconnection, those whose history may have grown. The
+    /// answer to `get_history` then [tells what is new](Ended::unseen).
+    pub fn dialogs(&self) -> impl Iterator<Item = &str> {
+        self.seen.dialogs()
+    }
+
+    /// How many commands have not ended.
+    pub fn pending(&self) -> usize {
+        self.in_flight.len() + self.offline.len()
+    }
+}
+
+/// Commands. Each takes effect or fails at once; one that was taken ends exactly once, with an [`Event::Ended`] that
+/// bears the number which the command returned.
+impl Client {
+    /// Signs a user in, by a proof of knowing the password (see [`auth`]).
+    ///
+    /// # Errors
+    /// Without a connection, while somebody is signed in, or if a text is over its limit.
+    pub fn authorize(&mut self, now: Time, login: &str, password: &str) -> Result<RequestId, CommandError> {
+        within("login", login, self.config.limits.login)?;
+        within("password", password, self.config.limits.password)?;
+        let token = self.token()?;
+        let proof = auth::proof(password, token.expose());
+        let kept = self.config.keep_credentials;
+        let credentials = kept.then(|| Credentials { login: login.into(), password: password.into() });
+        let id = self.begin_sign_in(
+            now,
+            RequestKind::Authorize,
+            login,
+            Request::Authorize { login: login.into(), proof: proof.as_str().into() },
+        )?;
+        self.set_pending_credentials(credentials);
+        Ok(id)
+    }
+
+    /// Asks how one can register on the server; nobody needs to be signed in.
+    ///
+    /// # Errors
+    /// Without a connection.
+    pub fn register_type(&mut self, now: Time) -> Result<RequestId, CommandError> {
+        self.connected()?;
+        self.begin(now, RequestKind::RegisterType, "", Request::RegisterType)
+    }
+
+    /// Goes on with a session whose connection broke, if that was no more than five minutes ago.
+    ///
+    /// # Errors
+    /// Without a connection, while somebody is signed in, or if the id is over the limit.
+    pub fn session_restore(&mut self, now: Time, sid: &str) -> Result<RequestId, CommandError> {
+        within("sid", sid, self.config.limits.secret)?;
+        self.token()?;
+        self.begin_sign_in(now, RequestKind::SessionRestore, "", Request::SessionRestore { sid: sid.into() })
+    }
+
+    /// Asks for all the users whom the user knows.
+    ///
+    /// # Errors
+    /// Unless a user is signed in.
+    pub fn get_contacts(&mut self, now: Time) -> Result<RequestId, CommandError> {
+        self.signed_in()?;
+        self.begin(now, RequestKind::GetContacts, "", Request::GetContacts)
+    }
+
+    /// Asks for the messages exchanged with another user.
+    ///
+    /// # Errors
+    /// Unless a user is signed in, or if the login is over the limit.
+    pub fn get_history(&mut self, now: Time, login: &str) -> Result<RequestId, CommandError> {
+        within("login", login, self.config.limits.login)?;
+        self.signed_in()?;
+        self.begin(now, RequestKind::GetHistory, login, Request::GetHistory { login: login.into() })
+    }
+
+    /// Sends a message to another user. The marker is never sent: it comes back with the command's end.
+    ///
+    /// While the machine is connecting again, the message waits if the configuration allows that.
+    ///
+    /// # Errors
+    /// Unless a user is signed in (or the message may wait), or if a text is over its limit.
+    pub fn send_message(
+        &mut self,
+        now: Time,
+        to: &str,
+        body: &str,
+        marker: Option<u64>,
+    ) -> Result<RequestId, CommandError> {
+        within("to", to, self.config.limits.login)?;
+        within("body", body, self.config.limits.body)?;
+        let kind = RequestKind::SendMessage;
+        let signed_in = self.signed_in();
+        // What waits already goes first, or messages would overtake each other.
+        if self.may_wait() && (signed_in.is_err() || !self.offline.is_empty()) {
+            let limit = self.config.offline_messages;
+            if self.offline.len() >= limit {
+                return Err(CommandError::OfflineFull { limit });
+            }
+            let ticket = Ticket { marker, ..self.ticket(kind, to) };
+            let id = ticket.id;
+            self.offline.push_back(OfflineMessage { ticket, body: body.into() });
+            return Ok(id);
+        }
+        signed_in?;
+        self.room()?;
+        let ticket = Ticket { marker, ..self.ticket(kind, to) };
+        Ok(self.submit(now, ticket, Request::SendMessage { to: to.into(), body: body.into() }))
+    }
+
+    /// Makes a request of a type that this library does not know; its answer is an
+    /// [`Answer::Other`](crate::message::Answer::Other).
+    ///
+    /// # Errors
+    /// Without a connection, or if the type is one that has a command of its own.
+    pub fn request_other(
+        &mut self,
+        now: Time,
+        kind: &'static str,
+        fields: Fields<'_>,
+    ) -> Result<RequestId, CommandError> {
+        if RequestKind::is_reserved(kind) {
+            return Err(CommandError::ReservedType(kind));
+        }
+        self.connected()?;
+        self.begin(now, RequestKind::Other(kind), "", Request::Other { kind: kind.into(), fields })
+    }
+
+    /// Takes a command if there is room for it, and writes its frame.
+    fn begin(
+        &mut self,
+        now: Time,
+        kind: RequestKind,
+        login: &str,
+        request: Request<'_>,
+    ) -> Result<RequestId, CommandError> {
+        self.room()?;
+        let ticket = self.ticket(kind, login);
+        Ok(self.submit(now, ticket, request))
+    }
+
+    fn ticket(&mut self, kind: RequestKind, login: &str) -> Ticket {
+        self.last_id += 1;
+        let id = RequestId(self.last_id);
+        Ticket { id, kind, login: CompactString::new(login), marker: None, automatic: false }
+    }
+
+    /// Writes the frame of a request whose ticket was made; from now on it is under way.
+    fn submit(&mut self, now: Time, ticket: Ticket, request: Request<'_>) -> RequestId {
+        self.advance(now);
+        self.last_number += 1;
+        let id = ticket.id;
+        self.in_flight.push(self.last_number, self.now + self.config.request_timeout, ticket);
+        if let Link::Up(connection) = &self.link {
+            let message = ClientMessage::new(self.last_number, request);
+            self.output.push(connection.format(), self.last_number, &message);
+        }
+        id
+    }
+
+    /// Whether another request can be taken.
+    fn room(&self) -> Result<(), CommandError> {
+        let limits = &self.config.limits;
+        if self.in_flight.len() >= limits.in_flight {
+            return Err(CommandError::TooManyRequests { limit: limits.in_flight });
+        }
+        if self.output.len() >= limits.output {
+            return Err(CommandError::OutputFull { limit: limits.output });
+        }
+        Ok(())
+    }
+
+    fn connected(&self) -> Result<(), CommandError> {
+        match self.status() {
+            Status::Connected | Status::SigningIn | Status::SignedIn => Ok(()),
+            Status::Closing | Status::Closed => Err(CommandError::Closed),
+            _ => Err(CommandError::NotConnected),
+        }
+    }
+
+    fn signed_in(&self) -> Result<(), CommandError> {
+        self.connected()?;
+        if self.is_authorized() { Ok(()) } else { Err(CommandError::NotSignedIn) }
+    }
+
+    /// Whether messages may wait: as long as the machine works on signing the user in again.
+    fn may_wait(&self) -> bool {
+        self.config.offline_messages > 0 && (self.resumes() || !self.offline.is_empty())
+    }
+}
+
+/// Poll: what to do next.
+impl Client {
+    /// What the adapter is to do with the connection next; `None` when there is nothing left.
+    ///
+    /// Fetch only as much as the connection takes: what stays here counts against the limits, and what never left
+    /// is known not to have been sent when the connection breaks.
+    pub fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
+        if core::mem::take(&mut self.abort) {
+            return Some(Transmit::Abort);
+        }
+        self.send_offline();
+        self.output.poll()
+    }
+
+    /// What happened besides what [`handle_frame`](Self::handle_frame) returned; `None` when that was all.
+    pub fn poll_event(&mut self) -> Option<Event<'static>> {
+        self.events.pop_front()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing happens before; `None` for never.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        [self.in_flight.deadline(), self.link_deadline()].into_iter().flatten().min()
+    }
+
+    /// Time goes on, even if the caller's clock does not.
+    fn advance(&mut self, now: Time) {
+        self.now = self.now.max(now);
+    }
+
+    /// Sends what waited for the connection, as far as there is room.
+    fn send_offline(&mut self) {
+        while self.is_authorized() && self.room().is_ok() {
+            let Some(OfflineMessage { ticket, body }) = self.offline.pop_front() else { return };
+            let to = ticket.login.clone();
+            let request = Request::SendMessage { to: to.as_str().into(), body: body.into() };
+            self.submit(self.now, ticket, request);
+        }
+    }
+}
+
+/// What the client is doing, without anything secret.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Client");
+        shown.field("now", &self.now).field("status", &self.status()).field("user", &self.user());
+        shown.field("pending", &self.pending()).finish_non_exhaustive()
+    }
+}

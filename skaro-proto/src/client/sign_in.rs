@@ -1,0 +1,165 @@
+//! Signing in: at the application's wish, and by itself after a reconnection.
+
+use compact_str::CompactString;
+
+use super::link::{Link, SignIn, Stage};
+use super::{Client, CommandError, Disconnect, RequestId, Ticket};
+use crate::auth;
+use crate::message::{Refusal, Request, RequestKind, SignedIn, Status};
+use crate::secret::Secret;
+use crate::time::Time;
+
+/// What lets the user come back.
+#[derive(Clone, PartialEq)]
+pub(super) struct Session {
+    pub(super) id: Secret,
+    pub(super) login: CompactString,
+    /// When its connection broke.
+    pub(super) broken: Option<Time>,
+}
+
+/// What lets the user sign in anew; kept only if the application allowed it.
+#[derive(Clone, PartialEq)]
+pub(super) struct Credentials {
+    pub(super) login: CompactString,
+    pub(super) password: Secret,
+}
+
+impl Client {
+    /// The token to prove a password with, if somebody may sign in now.
+    pub(super) fn token(&self) -> Result<&Secret, CommandError> {
+        self.connected()?;
+        match &self.link {
+            Link::Up(connection) => match &connection.stage {
+                Stage::Open { sign_in: SignIn::No { token }, .. } => Ok(token),
+                _ => Err(CommandError::AlreadySignedIn),
+            },
+            _ => Err(CommandError::NotConnected),
+        }
+    }
+
+    pub(super) fn begin_sign_in(
+        &mut self,
+        now: Time,
+        kind: RequestKind,
+        login: &str,
+        request: Request<'_>,
+    ) -> Result<RequestId, CommandError> {
+        let id = self.begin(now, kind, login, request)?;
+        self.pend();
+        Ok(id)
+    }
+
+    /// The request that was written last decides who is signed in.
+    fn pend(&mut self) {
+        let number = self.last_number;
+        self.output.mark_secret();
+        let Some(sign_in) = self.sign_in() else { return };
+        if let SignIn::No { token } = sign_in {
+            let token = token.clone();
+            *sign_in = SignIn::Pending { token, number, credentials: None };
+        }
+    }
+
+    pub(super) fn set_pending_credentials(&mut self, kept: Option<Credentials>) {
+        if let Some(SignIn::Pending { credentials, .. }) = self.sign_in() {
+            *credentials = kept;
+        }
+    }
+
+    pub(super) fn sign_in(&mut self) -> Option<&mut SignIn> {
+        match &mut self.link {
+            Link::Up(connection) => match &mut connection.stage {
+                Stage::Open { sign_in, .. } => Some(sign_in),
+                Stage::Greeting { .. } | Stage::Closing { .. } => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The server says that the user is signed in.
+    pub(super) fn sign_in_succeeded(&mut self, signed_in: &SignedIn<'_>) {
+        let Some(sign_in) = self.sign_in() else { return };
+        if let SignIn::Pending { credentials: Some(credentials), .. } = core::mem::replace(sign_in, SignIn::Yes) {
+            self.credentials = Some(credentials);
+        }
+        if self.user().is_some_and(|login| login != signed_in.user.login) {
+            self.seen = Default::default();
+        }
+        let (id, login) = (Secret::from(&*signed_in.session_id), CompactString::new(&*signed_in.user.login));
+        self.session = Some(Session { id, login, broken: None });
+    }
+
+    /// A request to sign in ended without success; the token is good for another try.
+    pub(super) fn sign_in_failed(&mut self, number: u64) {
+        let Some(sign_in) = self.sign_in() else { return };
+        if let SignIn::Pending { token, number: pending, .. } = sign_in
+            && *pending == number
+        {
+            let token = token.clone();
+            *sign_in = SignIn::No { token };
+        }
+    }
+
+    /// Whether the machine works on signing the user in again, or will once it is connected.
+    pub(super) fn resumes(&self) -> bool {
+        let has_means = self.session.is_some() || self.credentials.is_some();
+        let at_work = match &self.link {
+            Link::Waiting { .. } | Link::Dialing { .. } => true,
+            Link::Up(connection) => match &connection.stage {
+                Stage::Greeting { .. } => true,
+                Stage::Open { sign_in, .. } => matches!(sign_in, SignIn::Pending { .. }),
+                Stage::Closing { .. } => false,
+            },
+            Link::Offline | Link::Closed => false,
+        };
+        self.persistent && has_means && at_work
+    }
+
+    /// Connected again: restores the session, or signs in anew, or leaves it to the application.
+    pub(super) fn resume(&mut self) {
+        let lifetime = self.config.session_lifetime;
+        let restorable = |session: &Session| session.broken.is_some_and(|broken| self.now - broken <= lifetime);
+        if let Some(session) = self.session.as_ref().filter(|session| restorable(session)) {
+            let (sid, login) = (session.id.clone(), session.login.clone());
+            let ticket = self.automatic_ticket(RequestKind::SessionRestore, &login);
+            self.submit(self.now, ticket, Request::SessionRestore { sid: sid.expose().into() });
+            return self.pend();
+        }
+        self.authorize_anew();
+    }
+
+    fn authorize_anew(&mut self) {
+        let (Ok(token), Some(credentials)) = (self.token(), &self.credentials) else {
+            return self.end_offline();
+        };
+        let (login, proof) =
+            (credentials.login.clone(), auth::proof(credentials.password.expose(), token.expose()));
+        let ticket = self.automatic_ticket(RequestKind::Authorize, &login);
+        let request = Request::Authorize { login: login.as_str().into(), proof: proof.as_str().into() };
+        self.submit(self.now, ticket, request);
+        self.pend();
+    }
+
+    fn automatic_ticket(&mut self, kind: RequestKind, login: &str) -> Ticket {
+        Ticket { automatic: true, ..self.ticket(kind, login) }
+    }
+
+    /// The server refused to sign the user in again.
+    pub(super) fn resumption_refused(&mut self, kind: RequestKind, refusal: &Refusal<'_>) {
+        let passes = refusal.status.as_ref().map_or(0, Status::code) / 100 == 5;
+        if passes {
+            self.abort = true;
+            return self.lose(Disconnect::Unavailable);
+        }
+        if kind == RequestKind::SessionRestore {
+            self.session = None;
+            return self.authorize_anew();
+        }
+        // Time does not heal a wrong password: the machine does not try it again, and does not come back for it.
+        self.credentials = None;
+        self.session = None;
+        self.persistent = false;
+        self.end_offline();
+    }
+}

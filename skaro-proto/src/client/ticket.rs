@@ -1,0 +1,54 @@
+//! What a command gets back: a number at once, its ticket with its end.
+
+use core::fmt;
+
+use compact_str::CompactString;
+
+use crate::message::RequestKind;
+
+/// The number of a command, unique for the machine that took it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub(super) u64);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What the machine remembers of a command until it ends.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ticket {
+    pub(super) id: RequestId,
+    pub(super) kind: RequestKind,
+    pub(super) login: CompactString,
+    pub(super) marker: Option<u64>,
+    pub(super) automatic: bool,
+}
+
+impl Ticket {
+    /// The number that the command returned.
+    pub const fn id(&self) -> RequestId {
+        self.id
+    }
+
+    /// What was asked for.
+    pub const fn kind(&self) -> RequestKind {
+        self.kind
+    }
+
+    /// The login that it was about: who signs in, whose history, to whom a message goes. Empty if there is none.
+    pub fn login(&self) -> &str {
+        &self.login
+    }
+
+    /// The marker that the application gave along with a message. It is never sent.
+    pub const fn marker(&self) -> Option<u64> {
+        self.marker
+    }
+
+    /// Whether the machine itself asked, to sign in again after a reconnection.
+    pub const fn is_automatic(&self) -> bool {
+        self.automatic
+    }
+}

@@ -1,0 +1,53 @@
+//! Every input has a limit; here they are, each with its reason.
+
+/// Levels that values may be nested in a frame, the frame's own map being the first.
+///
+/// The deepest message of the protocol needs four (a map, its `history`, a message, its `from`); the rest is left
+/// for fields that nobody has listed. Everything that recurses over a frame's content recurses at most this deep.
+pub const NESTING: u8 = 16;
+
+/// The limits of one machine. The defaults suit a chat; raise them with the reason given for each in mind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of a frame that arrives. A frame is decoded as a whole, so this bounds the memory and the time that a
+    /// peer can make us spend at once. A client's default is 1 MiB, since a history comes in one frame; a server's
+    /// is 64 KiB, since the largest thing that a client sends is one message.
+    pub frame: usize,
+    /// Bytes of a login, as UTF-8. Logins are keys: stored, compared and repeated in each message. Default 64.
+    pub login: usize,
+    /// Bytes of a password, as UTF-8: it is hashed whole. Default 1024.
+    pub password: usize,
+    /// Bytes of the body of a message, as UTF-8. Bodies are kept in histories and sent to every connection of both
+    /// users. Default 16 KiB: even if each byte must be escaped in JSON, one message fits a server's frame limit
+    /// only just at a sixth of it, so servers check the body after decoding.
+    pub body: usize,
+    /// Bytes of a session id or of a token, as UTF-8; far more than any random value needs. Default 256.
+    pub secret: usize,
+    /// Requests that may be unanswered at once on one connection. Each is remembered until it ends.
+    /// Default 131,072.
+    pub in_flight: usize,
+    /// Bytes of frames that wait for the connection to take them. Beyond it a client's commands are refused, and a
+    /// server cuts the connection off as a reader that is too slow. A client's default is 4 MiB; a server's 1 MiB.
+    pub output: usize,
+}
+
+impl Limits {
+    /// The defaults for a client.
+    pub const fn client() -> Self {
+        Limits {
+            frame: 1 << 20,
+            login: 64,
+            password: 1024,
+            body: 16 << 10,
+            secret: 256,
+            in_flight: 1 << 17,
+            output: 4 << 20,
+        }
+    }
+
+    /// The defaults for a server.
+    pub const fn server() -> Self {
+        Limits { frame: 64 << 10, output: 1 << 20, ..Self::client() }
+    }
+}

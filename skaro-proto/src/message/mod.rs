@@ -1,0 +1,15 @@
+//! The messages that both sides exchange, as types that borrow from the frame.
+//!
+//! [`ClientMessage`] is what a client sends, [`ServerMessage`] what a server sends. Reading is liberal: fields in
+//! any order, fields that nobody has listed kept in `extra`, the last of several fields of the same name. Writing is
+//! strict: one way to say each thing.
+
+mod client;
+mod field;
+mod parts;
+mod server;
+mod write;
+
+pub use client::{ClientMessage, Rejected, Request, RequestKind};
+pub use parts::{Contacts, Date, Message, Registration, Sender, Status, User};
+pub use server::{Answer, AnswerMessage, Challenge, Notice, Refusal, ServerMessage, SignedIn};

@@ -1,0 +1,306 @@
+//! What servers send.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::de::MapAccess;
+
+use super::field::Field::{self, *};
+use super::field::FieldSet;
+use super::parts::{self, Contacts, Message, Registration, Sender, Status, owned};
+use crate::format::{DecodeError, Decoded, Frame, Keys, Nesting, Parsed, Shape, optional, required};
+use crate::value::Fields;
+
+/// A message from a server.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ServerMessage<'a> {
+    /// `check_connection`, the first message: the challenge for `authorize`.
+    CheckConnection(Challenge<'a>),
+    /// `request`: the answer to a request.
+    Answer(AnswerMessage<'a>),
+    /// `show_message`: somebody sent a message.
+    ShowMessage(Message<'a>),
+    /// `info`: the server has something to tell.
+    Info(Notice<'a>),
+    /// `error`: the server reports an error.
+    Error(Notice<'a>),
+    /// A message of a type that nobody has listed.
+    Unknown {
+        /// Its type.
+        kind: Cow<'a, str>,
+        /// The whole of it, `type` included.
+        message: Fields<'a>,
+    },
+}
+
+/// What the server asks to be proven. `Debug` leaves the token out.
+#[derive(Clone, PartialEq)]
+pub struct Challenge<'a> {
+    /// The text to authenticate with the password as the key.
+    pub token: Cow<'a, str>,
+    /// Everything else that the server tells.
+    pub extra: Fields<'a>,
+}
+
+/// Something that the server tells its user.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notice<'a> {
+    /// What it tells.
+    pub info: Cow<'a, str>,
+    /// Everything else that came with it.
+    pub extra: Fields<'a>,
+}
+
+/// An answer, with the request that it answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AnswerMessage<'a> {
+    /// The type of the request.
+    pub kind: Cow<'a, str>,
+    /// The request's number.
+    pub id: u64,
+    /// What came of it.
+    pub outcome: Result<Answer<'a>, Refusal<'a>>,
+    /// Fields that an answer of this kind does not need.
+    pub extra: Fields<'a>,
+}
+
+/// What a request yields when it succeeds.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Answer<'a> {
+    /// To `authorize`: the user is signed in.
+    Authorized(SignedIn<'a>),
+    /// To `session_restore`: the user is signed in again.
+    Restored(SignedIn<'a>),
+    /// To `register_type`: how one can register.
+    RegisterType(Registration<'a>),
+    /// To `get_contacts`: the users whom the user knows.
+    Contacts(Contacts<'a>),
+    /// To `get_history`: the messages exchanged with a user, oldest first.
+    History(Vec<Message<'a>>),
+    /// To `send_message`: the server has taken the message, then, if it tells.
+    MessageSent(Option<parts::Date<'a>>),
+    /// To a request of another type: all the fields but `type`, `for`, `id` and `status`.
+    Other(Fields<'a>),
+}
+
+/// A user, and the session that lets the user come back. `Debug` leaves the session's id out.
+#[derive(Clone, PartialEq)]
+pub struct SignedIn<'a> {
+    /// What `session_restore` takes within five minutes after the connection broke.
+    pub session_id: Cow<'a, str>,
+    /// The user.
+    pub user: parts::User<'a>,
+}
+
+/// Why a request was not carried out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal<'a> {
+    /// The status, if the answer had one.
+    pub status: Option<Status<'a>>,
+    /// The reason, for people; empty if the server gave none.
+    pub info: Cow<'a, str>,
+}
+
+impl<'a> ServerMessage<'a> {
+    /// Reads a server's frame.
+    ///
+    /// # Errors
+    /// If it is not well-formed, or a field that the message needs is missing or of the wrong type.
+    pub fn decode(frame: Frame<'a>) -> Result<Self, DecodeError> {
+        let slots: Slots<'a> = frame.decode()?;
+        slots.message(frame).map_err(|error| *error)
+    }
+}
+
+/// Every field that any message has.
+#[derive(Default)]
+struct Slots<'a> {
+    seen: FieldSet,
+    kind: Parsed<Cow<'a, str>>,
+    request: Parsed<Cow<'a, str>>,
+    id: Parsed<u64>,
+    status: Parsed<Status<'a>>,
+    info: Parsed<Cow<'a, str>>,
+    token: Parsed<Cow<'a, str>>,
+    from: Parsed<Sender<'a>>,
+    to: Parsed<Cow<'a, str>>,
+    body: Parsed<Cow<'a, str>>,
+    date: Parsed<parts::Date<'a>>,
+    session_id: Parsed<Cow<'a, str>>,
+    user: Parsed<parts::User<'a>>,
+    register_type: Parsed<Registration<'a>>,
+    data: Parsed<Contacts<'a>>,
+    history: Parsed<Vec<Message<'a>>>,
+}
+
+impl<'de> Shape<'de> for Slots<'de> {
+    const EXPECTED: &'static str = "a map";
+
+    fn map<A: MapAccess<'de>>(map: A, nesting: Nesting) -> Result<Decoded<Self>, A::Error> {
+        let mut keys = Keys::new(map, nesting);
+        let mut slots = Slots::default();
+        while let Some(name) = keys.next()? {
+            let field = Field::of(&name);
+            slots.seen = slots.seen.with(field);
+            match field {
+                Type => slots.kind = keys.value()?,
+                For => slots.request = keys.value()?,
+                Id => slots.id = keys.value()?,
+                Status => slots.status = keys.value()?,
+                Info => slots.info = keys.value()?,
+                Token => slots.token = keys.value()?,
+                From => slots.from = keys.value()?,
+                To => slots.to = keys.value()?,
+                Body => slots.body = keys.value()?,
+                Date => slots.date = keys.value()?,
+                SessionId => slots.session_id = keys.value()?,
+                User => slots.user = keys.value()?,
+                RegisterType => slots.register_type = keys.value()?,
+                Data => slots.data = keys.value()?,
+                History => slots.history = keys.value()?,
+                _ => keys.skip()?,
+            }
+        }
+        Ok(Ok(slots))
+    }
+}
+
+const CHALLENGE: FieldSet = FieldSet::of(&[Type, Token]);
+const NOTICE: FieldSet = FieldSet::of(&[Type, Info]);
+const MESSAGE: FieldSet = FieldSet::of(&[Type, From, To, Body, Date]);
+const ANSWER: FieldSet = FieldSet::of(&[Type, For, Id, Status]);
+const REFUSAL: FieldSet = ANSWER.with(Info);
+const SIGNED_IN: FieldSet = ANSWER.with(SessionId).with(User);
+
+impl<'a> Slots<'a> {
+    fn message(mut self, frame: Frame<'a>) -> Decoded<ServerMessage<'a>> {
+        let kind = required(self.kind.take(), "type")?;
+        Ok(match &*kind {
+            "check_connection" => ServerMessage::CheckConnection(Challenge {
+                token: required(self.token, "token")?,
+                extra: CHALLENGE.others(self.seen, frame)?,
+            }),
+            "request" => ServerMessage::Answer(self.answer(frame)?),
+            "show_message" => ServerMessage::ShowMessage(Message {
+                from: required(self.from, "from")?,
+                to: required(self.to, "to")?,
+                body: required(self.body, "body")?,
+                date: optional(self.date, "date")?,
+                extra: MESSAGE.others(self.seen, frame)?,
+            }),
+            "info" => ServerMessage::Info(self.notice(frame)?),
+            "error" => ServerMessage::Error(self.notice(frame)?),
+            _ => ServerMessage::Unknown { kind, message: frame.decode().map_err(Box::new)? },
+        })
+    }
+
+    fn notice(self, frame: Frame<'a>) -> Decoded<Notice<'a>> {
+        Ok(Notice { info: required(self.info, "info")?, extra: NOTICE.others(self.seen, frame)? })
+    }
+
+    fn answer(mut self, frame: Frame<'a>) -> Decoded<AnswerMessage<'a>> {
+        let kind = required(self.request.take(), "for")?;
+        let id = required(self.id.take(), "id")?;
+        let status = optional(self.status.take(), "status")?;
+        let seen = self.seen;
+        let (mut outcome, known) = match status {
+            Some(status) if status.is_success() => {
+                let (answer, known) = self.success(&kind)?;
+                (Ok(answer), known)
+            }
+            status => (Err(Refusal { status, info: optional(self.info, "info")?.unwrap_or_default() }), REFUSAL),
+        };
+        let mut extra = known.others(seen, frame)?;
+        if let Ok(Answer::Other(fields)) = &mut outcome {
+            *fields = core::mem::take(&mut extra);
+        }
+        Ok(AnswerMessage { kind, id, outcome, extra })
+    }
+
+    /// The answer, and the fields that such an answer has.
+    fn success(self, kind: &str) -> Decoded<(Answer<'a>, FieldSet)> {
+        Ok(match kind {
+            "authorize" => (Answer::Authorized(self.signed_in()?), SIGNED_IN),
+            "session_restore" => (Answer::Restored(self.signed_in()?), SIGNED_IN),
+            "register_type" => {
+                let registration = required(self.register_type, "register_type")?;
+                (Answer::RegisterType(registration), ANSWER.with(RegisterType))
+            }
+            "get_contacts" => (Answer::Contacts(required(self.data, "data")?), ANSWER.with(Data)),
+            "get_history" => (Answer::History(required(self.history, "history")?), ANSWER.with(History)),
+            "send_message" => (Answer::MessageSent(optional(self.date, "date")?), ANSWER.with(Date)),
+            _ => (Answer::Other(Fields::new()), ANSWER),
+        })
+    }
+
+    fn signed_in(self) -> Decoded<SignedIn<'a>> {
+        let session_id = required(self.session_id, "session_id")?;
+        Ok(SignedIn { session_id, user: required(self.user, "user")? })
+    }
+}
+
+/// What makes each of the messages independent of the frame.
+mod owning {
+    use super::*;
+
+    impl Challenge<'_> {
+        /// The same challenge, independent of the frame.
+        pub fn into_owned(self) -> Challenge<'static> {
+            Challenge { token: owned(self.token), extra: self.extra.into_owned() }
+        }
+    }
+
+    impl Notice<'_> {
+        /// The same notice, independent of the frame.
+        pub fn into_owned(self) -> Notice<'static> {
+            Notice { info: owned(self.info), extra: self.extra.into_owned() }
+        }
+    }
+
+    impl SignedIn<'_> {
+        /// The same, independent of the frame.
+        pub fn into_owned(self) -> SignedIn<'static> {
+            SignedIn { session_id: owned(self.session_id), user: self.user.into_owned() }
+        }
+    }
+
+    impl Refusal<'_> {
+        /// The same refusal, independent of the frame.
+        pub fn into_owned(self) -> Refusal<'static> {
+            Refusal { status: self.status.map(Status::into_owned), info: owned(self.info) }
+        }
+    }
+
+    impl Answer<'_> {
+        /// The same answer, independent of the frame.
+        pub fn into_owned(self) -> Answer<'static> {
+            match self {
+                Answer::Authorized(signed_in) => Answer::Authorized(signed_in.into_owned()),
+                Answer::Restored(signed_in) => Answer::Restored(signed_in.into_owned()),
+                Answer::RegisterType(registration) => Answer::RegisterType(registration.into_owned()),
+                Answer::Contacts(contacts) => Answer::Contacts(contacts.into_owned()),
+                Answer::History(messages) => {
+                    Answer::History(messages.into_iter().map(Message::into_owned).collect())
+                }
+                Answer::MessageSent(date) => Answer::MessageSent(date.map(parts::Date::into_owned)),
+                Answer::Other(fields) => Answer::Other(fields.into_owned()),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Challenge<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Challenge").field("extra", &self.extra).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SignedIn<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignedIn").field("user", &self.user).finish_non_exhaustive()
+    }
+}

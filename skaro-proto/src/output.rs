@@ -1,0 +1,276 @@
+//! What waits to be sent on one connection.
+
+use alloc::vec::Vec;
+
+use serde::Serialize;
+use zeroize::Zeroize;
+
+use crate::format::{Format, Frame};
+
+/// What the adapter is to do with the connection. Borrowed from the machine: gone with the next call to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Transmit<'a> {
+    /// Send this frame, after all that came before it.
+    Frame(Frame<'a>),
+    /// Send a WebSocket ping (RFC 6455, section 5.5.2), and report the pong.
+    Ping,
+    /// Begin the closing handshake (RFC 6455, section 7) with this code. Nothing comes after it.
+    Close(CloseCode),
+    /// Drop the connection, or the attempt to make one, without a handshake. The machine knows already that it is
+    /// gone: nothing about it needs to be reported any more.
+    Abort,
+}
+
+/// Why an end closes a WebSocket (RFC 6455, section 7.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloseCode {
+    /// 1000: what the connection was for is done.
+    Normal,
+    /// 1001: the server shuts down.
+    Away,
+    /// 1008: the peer broke a rule: too slow, too many faults, not signed in for too long.
+    Policy,
+    /// 1009: a frame over the limit.
+    TooBig,
+}
+
+impl CloseCode {
+    /// The number on the wire.
+    pub const fn code(self) -> u16 {
+        match self {
+            CloseCode::Normal => 1000,
+            CloseCode::Away => 1001,
+            CloseCode::Policy => 1008,
+            CloseCode::TooBig => 1009,
+        }
+    }
+
+    const fn of(code: u16) -> Self {
+        match code {
+            1001 => CloseCode::Away,
+            1008 => CloseCode::Policy,
+            1009 => CloseCode::TooBig,
+            _ => CloseCode::Normal,
+        }
+    }
+}
+
+/// A queue of frames in one piece of memory, which is reused: a queue that is drained as fast as it is filled
+/// allocates nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Output {
+    /// One entry after the other, each a [`Head`] and the frame's content.
+    bytes: Vec<u8>,
+    /// Where the next entry to be sent begins.
+    next: usize,
+    /// Whether a secret is, or was, in it: then the memory is wiped before it is used for something else.
+    secret: bool,
+}
+
+/// The head of an entry: what it is, which request it carries (0 if none), how long its content is.
+struct Head {
+    kind: u8,
+    request: u64,
+    length: usize,
+}
+
+impl Head {
+    const SIZE: usize = 1 + 8 + 8;
+    const TEXT: u8 = 0;
+    const BINARY: u8 = 1;
+    const PING: u8 = 2;
+    const CLOSE: u8 = 3;
+
+    fn read(bytes: &[u8]) -> Option<(Head, &[u8])> {
+        let (kind, rest) = bytes.split_first()?;
+        let (request, rest) = rest.split_first_chunk()?;
+        let (length, rest) = rest.split_first_chunk()?;
+        let length = usize::from_le_bytes(*length);
+        Some((Head { kind: *kind, request: u64::from_le_bytes(*request), length }, rest.get(..length)?))
+    }
+}
+
+/// What a drained queue keeps of its memory, in bytes: enough for chat messages, little enough for many connections.
+const KEPT: usize = 512;
+
+impl Output {
+    /// Bytes that wait, heads included.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() - self.next
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Writes a message as a frame at the end of the queue; `request` is its number if it is a request.
+    pub(crate) fn push(&mut self, format: Format, request: u64, message: &impl Serialize) {
+        let kind = match format {
+            Format::Json => Head::TEXT,
+            Format::Cbor => Head::BINARY,
+        };
+        let start = self.begin(kind, request);
+        format.write(message, &mut self.bytes);
+        self.finish(start);
+    }
+
+    /// Puts a frame that is written already at the end of the queue.
+    pub(crate) fn push_frame(&mut self, frame: Frame<'_>) {
+        let kind = match frame {
+            Frame::Text(_) => Head::TEXT,
+            Frame::Binary(_) => Head::BINARY,
+        };
+        let start = self.begin(kind, 0);
+        self.bytes.extend_from_slice(frame.as_bytes());
+        self.finish(start);
+    }
+
+    pub(crate) fn push_ping(&mut self) {
+        let start = self.begin(Head::PING, 0);
+        self.finish(start);
+    }
+
+    pub(crate) fn push_close(&mut self, code: CloseCode) {
+        let start = self.begin(Head::CLOSE, 0);
+        self.bytes.extend_from_slice(&code.code().to_le_bytes());
+        self.finish(start);
+    }
+
+    fn begin(&mut self, kind: u8, request: u64) -> usize {
+        self.reclaim();
+        self.bytes.push(kind);
+        self.bytes.extend_from_slice(&request.to_le_bytes());
+        self.bytes.extend_from_slice(&[0; 8]);
+        self.bytes.len()
+    }
+
+    fn finish(&mut self, start: usize) {
+        let length = self.bytes.len() - start;
+        if let Some(field) = self.bytes.get_mut(start - 8..start) {
+            field.copy_from_slice(&length.to_le_bytes());
+        }
+    }
+
+    /// Frees what was sent: all at once when the queue is drained, else when it is the larger part.
+    fn reclaim(&mut self) {
+        if self.next == self.bytes.len() {
+            self.wipe();
+            self.bytes.clear();
+            self.bytes.shrink_to(KEPT);
+            self.next = 0;
+        } else if self.next > self.bytes.len() / 2 {
+            self.bytes.drain(..self.next);
+            self.next = 0;
+        }
+    }
+
+    /// Whatever is in the queue now is secret: it is wiped when it was sent or is dropped.
+    pub(crate) fn mark_secret(&mut self) {
+        self.secret = true;
+    }
+
+    fn wipe(&mut self) {
+        if core::mem::take(&mut self.secret) {
+            self.bytes.zeroize();
+        }
+    }
+
+    /// The number of the first request that waits to be sent.
+    pub(crate) fn first_request(&self) -> Option<u64> {
+        let mut rest = self.bytes.get(self.next..)?;
+        loop {
+            let (head, content) = Head::read(rest)?;
+            if head.request > 0 {
+                return Some(head.request);
+            }
+            rest = rest.get(Head::SIZE + content.len()..)?;
+        }
+    }
+
+    /// Takes the next entry.
+    pub(crate) fn poll(&mut self) -> Option<Transmit<'_>> {
+        if self.is_empty() {
+            self.reclaim();
+            return None;
+        }
+        let (head, content) = Head::read(self.bytes.get(self.next..)?)?;
+        self.next += Head::SIZE + head.length;
+        Some(match head.kind {
+            // What was written as JSON is UTF-8.
+            Head::TEXT => Transmit::Frame(Frame::Text(core::str::from_utf8(content).unwrap_or_default())),
+            Head::BINARY => Transmit::Frame(Frame::Binary(content)),
+            Head::PING => Transmit::Ping,
+            _ => Transmit::Close(CloseCode::of(content.first_chunk().map_or(0, |code| u16::from_le_bytes(*code)))),
+        })
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        *self = Output::default();
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.wipe();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+    use alloc::vec;
+
+    #[test]
+    fn entries_leave_in_the_order_in_which_they_came() {
+        let mut output = Output::default();
+        for round in 0..100_u64 {
+            output.push(Format::Json, round, &round);
+            output.push_ping();
+            output.push_frame(Frame::Binary(&[1, 2, 3]));
+            // Two of three stay behind each time until the end, so that both ways of freeing memory are taken.
+            if round % 2 == 0 {
+                assert!(output.poll().is_some());
+            }
+        }
+        let mut kinds = vec![];
+        while let Some(entry) = output.poll() {
+            kinds.push(match entry {
+                Transmit::Frame(Frame::Text(text)) => text.to_string(),
+                Transmit::Frame(Frame::Binary(bytes)) => bytes.len().to_string(),
+                _ => "ping".to_string(),
+            });
+        }
+        let all: Vec<_> = (0..100).flat_map(|n| [n.to_string(), "ping".into(), "3".into()]).collect();
+        assert_eq!(kinds, all[50..]);
+        assert!(output.is_empty());
+    }
+
+    #[test]
+    fn a_drained_queue_keeps_little_memory() {
+        let mut output = Output::default();
+        output.push_frame(Frame::Binary(&[0; 100_000]));
+        while output.poll().is_some() {}
+        assert!(output.bytes.capacity() <= KEPT);
+    }
+
+    #[test]
+    fn the_first_request_is_found_behind_other_entries() {
+        let mut output = Output::default();
+        assert_eq!(output.first_request(), None);
+        output.push_ping();
+        output.push(Format::Cbor, 7, &"request");
+        output.push(Format::Cbor, 8, &"request");
+        assert_eq!(output.first_request(), Some(7));
+        output.poll();
+        output.poll();
+        assert_eq!(output.first_request(), Some(8));
+        output.push_close(CloseCode::Policy);
+        output.poll();
+        assert_eq!(output.first_request(), None);
+        assert_eq!(output.poll(), Some(Transmit::Close(CloseCode::Policy)));
+    }
+}
