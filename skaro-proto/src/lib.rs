@@ -14,6 +14,7 @@ mod limits;
 pub mod message;
 mod output;
 mod secret;
+pub mod server;
 mod time;
 mod value;
 

@@ -12,15 +12,14 @@ pub const NESTING: u8 = 16;
 pub struct Limits {
     /// Bytes of a frame that arrives. A frame is decoded as a whole, so this bounds the memory and the time that a
     /// peer can make us spend at once. A client's default is 1 MiB, since a history comes in one frame; a server's
-    /// is 64 KiB, since the largest thing that a client sends is one message.
+    /// is 128 KiB, so that a message whose body is at its limit fits even if JSON escapes each of its bytes by six.
     pub frame: usize,
     /// Bytes of a login, as UTF-8. Logins are keys: stored, compared and repeated in each message. Default 64.
     pub login: usize,
     /// Bytes of a password, as UTF-8: it is hashed whole. Default 1024.
     pub password: usize,
     /// Bytes of the body of a message, as UTF-8. Bodies are kept in histories and sent to every connection of both
-    /// users. Default 16 KiB: even if each byte must be escaped in JSON, one message fits a server's frame limit
-    /// only just at a sixth of it, so servers check the body after decoding.
+    /// users. Default 16 KiB, some eight printed pages.
     pub body: usize,
     /// Bytes of a session id or of a token, as UTF-8; far more than any random value needs. Default 256.
     pub secret: usize,
@@ -48,6 +47,6 @@ impl Limits {
 
     /// The defaults for a server.
     pub const fn server() -> Self {
-        Limits { frame: 64 << 10, output: 1 << 20, ..Self::client() }
+        Limits { frame: 128 << 10, output: 1 << 20, ..Self::client() }
     }
 }

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::ticket::RequestId;
 use super::Client;
-use crate::message::{Answer, Contacts, Date, Message, Registration, RequestKind, SignedIn};
+use crate::message::{Answer, Contacts, Date, History, Registration, RequestKind, SignedIn};
 use crate::time::Time;
 
 /// A command as a value: how to give it, and what its answer is.
@@ -142,14 +142,14 @@ impl Command for GetContacts {
 }
 
 impl Command for GetHistory<'_> {
-    type Answer = alloc::vec::Vec<Message<'static>>;
+    type Answer = History<'static>;
 
     fn give(self, client: &mut Client, now: Time) -> Result<RequestId, CommandError> {
         client.get_history(now, self.login)
     }
 
     fn answer(answer: Answer<'static>) -> Option<Self::Answer> {
-        if let Answer::History(messages) = answer { Some(messages) } else { None }
+        if let Answer::History(history) = answer { Some(history) } else { None }
     }
 }
 

@@ -3,10 +3,10 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt;
-use core::ops::Range;
 
 use thiserror::Error;
 
+use super::command::{Command, CommandError};
 use super::ticket::Ticket;
 use crate::format::DecodeError;
 use crate::message::{Answer, Message, Notice, Refusal};
@@ -112,26 +112,11 @@ pub struct Ended<'a> {
     pub outcome: Result<Answer<'a>, Failure<'a>>,
     /// Fields of the answer that nobody has listed.
     pub extra: Fields<'a>,
-    /// Which messages of a history are new.
-    pub(super) unseen: Range<usize>,
 }
 
 impl<'a> Ended<'a> {
     pub(super) fn without_answer(ticket: Ticket, failure: Failure<'a>) -> Self {
-        Ended { ticket, outcome: Err(failure), extra: Fields::new(), unseen: 0..0 }
-    }
-
-    /// The messages of a history that have not reached the application yet, neither by themselves nor in a history
-    /// before, and that won't come by themselves: after a reconnection, what was missed while away.
-    ///
-    /// This compares dates, so it is empty unless the server tells them as whole numbers, and exact only if they
-    /// strictly increase within a dialog, as this project's server sees to. A server that keeps or sends only the
-    /// last messages of a dialog can't tell of more than these.
-    pub fn unseen(&self) -> &[Message<'a>] {
-        match &self.outcome {
-            Ok(Answer::History(messages)) => messages.get(self.unseen.clone()).unwrap_or_default(),
-            _ => &[],
-        }
+        Ended { ticket, outcome: Err(failure), extra: Fields::new() }
     }
 
     /// The same, independent of the frame.
@@ -140,9 +125,33 @@ impl<'a> Ended<'a> {
             ticket: self.ticket,
             outcome: self.outcome.map(Answer::into_owned).map_err(Failure::into_owned),
             extra: self.extra.into_owned(),
-            unseen: self.unseen,
         }
     }
+}
+
+impl Ended<'static> {
+    /// The answer to a command of this type, for who waits for it.
+    ///
+    /// # Errors
+    /// If the command did not succeed, or was of another type.
+    pub fn into_answer<C: Command>(self) -> Result<C::Answer, RequestError> {
+        C::answer(self.outcome?).ok_or(RequestError::WrongCommand)
+    }
+}
+
+/// Why a command that somebody waits for yields no answer: what adapters return.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// It could not be taken.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// It was taken, but did not succeed.
+    #[error(transparent)]
+    Failure(#[from] Failure<'static>),
+    /// The answer is not one that this command understands.
+    #[error("the answer is not one to this command")]
+    WrongCommand,
 }
 
 /// Why a command did not succeed.

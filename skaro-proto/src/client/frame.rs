@@ -90,16 +90,17 @@ impl Client {
         if length > limit { Err(ProtocolError::TooLong { field, length, limit }) } else { Ok(()) }
     }
 
-    fn answered<'f>(&mut self, answer: AnswerMessage<'f>) -> Event<'f> {
+    fn answered<'f>(&mut self, mut answer: AnswerMessage<'f>) -> Event<'f> {
         let late = matches!(self.in_flight.find(answer.id), Some(Found::Late(_)));
         let Some(ticket) = self.in_flight.answered(answer.id) else {
             return Event::ProtocolError(ProtocolError::UnexpectedAnswer { id: answer.id });
         };
-        let mut unseen = 0..0;
-        match &answer.outcome {
+        match &mut answer.outcome {
             // Even a late one: the server takes the user for signed in, so it would refuse another try.
             Ok(Answer::Authorized(signed_in) | Answer::Restored(signed_in)) => self.sign_in_succeeded(signed_in),
-            Ok(Answer::History(messages)) => unseen = self.seen.history(&ticket.login, messages),
+            Ok(Answer::History(history)) => {
+                history.unseen = self.seen.history(&ticket.login, &history.messages);
+            }
             Ok(Answer::MessageSent(date)) => self.seen.live(&ticket.login, date.as_ref()),
             Ok(_) => (),
             Err(refusal) => {
@@ -113,7 +114,7 @@ impl Client {
             }
         }
         let outcome = answer.outcome.map_err(Failure::Refused);
-        let ended = Ended { ticket, outcome, extra: answer.extra, unseen };
+        let ended = Ended { ticket, outcome, extra: answer.extra };
         if late { Event::Late(ended) } else { Event::Ended(ended) }
     }
 

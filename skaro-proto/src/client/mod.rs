@@ -20,7 +20,7 @@ pub use command::{
     Authorize, Command, CommandError, GetContacts, GetHistory, RegisterType, SendMessage, SessionRestore,
 };
 pub use config::{Backoff, Config};
-pub use event::{Awaited, Delivery, Disconnect, Ended, Event, Failure, ProtocolError};
+pub use event::{Awaited, Delivery, Disconnect, Ended, Event, Failure, ProtocolError, RequestError};
 pub use ticket::{RequestId, Ticket};
 
 use crate::auth;
@@ -208,7 +208,7 @@ impl Client {
     }
 
     /// The dialogs in which messages came or went: after a reconnection, those whose history may have grown. The
-    /// answer to `get_history` then [tells what is new](Ended::unseen).
+    /// answer to `get_history` then [tells what is new](crate::message::History::unseen).
     pub fn dialogs(&self) -> impl Iterator<Item = &str> {
         self.seen.dialogs()
     }

@@ -56,6 +56,15 @@ impl Format {
         }
     }
 
+    /// What was written in this format, as a frame.
+    pub(crate) fn frame(self, written: &[u8]) -> Frame<'_> {
+        match self {
+            Format::Cbor => Frame::Binary(written),
+            // What was written as JSON is UTF-8.
+            Format::Json => Frame::Text(core::str::from_utf8(written).unwrap_or_default()),
+        }
+    }
+
     /// A message as the content of a frame of this format.
     ///
     /// ```

@@ -1,6 +1,7 @@
 //! What clients send.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use core::fmt;
 
 use serde::de::MapAccess;
@@ -164,8 +165,8 @@ impl<'a> ClientMessage<'a> {
     ///
     /// # Errors
     /// If it is not well-formed, or a field that the request needs is missing or of the wrong type.
-    pub fn decode(frame: Frame<'a>) -> Result<Self, Rejected<'a>> {
-        let unreadable = |error| Rejected { error, request: None };
+    pub fn decode(frame: Frame<'a>) -> Result<Self, Box<Rejected<'a>>> {
+        let unreadable = |error| Box::new(Rejected { error, request: None });
         let mut slots: Slots<'a> = frame.decode().map_err(unreadable)?;
         let kind = required(slots.kind.take(), "type").map_err(|error| unreadable(*error))?;
         let on_request = match required(slots.on_request.take(), "on_request") {
@@ -181,7 +182,7 @@ impl<'a> ClientMessage<'a> {
             }
             Ok(ClientMessage { on_request, request, extra })
         });
-        message.map_err(|error| Rejected { error: *error, request: Some((on_request, kind)) })
+        message.map_err(|error| Box::new(Rejected { error: *error, request: Some((on_request, kind)) }))
     }
 }
 

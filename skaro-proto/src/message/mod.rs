@@ -12,4 +12,4 @@ mod write;
 
 pub use client::{ClientMessage, Rejected, Request, RequestKind};
 pub use parts::{Contacts, Date, Message, Registration, Sender, Status, User};
-pub use server::{Answer, AnswerMessage, Challenge, Notice, Refusal, ServerMessage, SignedIn};
+pub use server::{Answer, AnswerMessage, Challenge, History, Notice, Refusal, ServerMessage, SignedIn};

@@ -4,6 +4,7 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Range;
 
 use serde::de::MapAccess;
 
@@ -79,12 +80,38 @@ pub enum Answer<'a> {
     RegisterType(Registration<'a>),
     /// To `get_contacts`: the users whom the user knows.
     Contacts(Contacts<'a>),
-    /// To `get_history`: the messages exchanged with a user, oldest first.
-    History(Vec<Message<'a>>),
+    /// To `get_history`: the messages exchanged with a user.
+    History(History<'a>),
     /// To `send_message`: the server has taken the message, then, if it tells.
     MessageSent(Option<parts::Date<'a>>),
     /// To a request of another type: all the fields but `type`, `for`, `id` and `status`.
     Other(Fields<'a>),
+}
+
+/// The messages exchanged with a user, oldest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct History<'a> {
+    /// All that the server sent.
+    pub messages: Vec<Message<'a>>,
+    /// Which of them are new.
+    pub(crate) unseen: Range<usize>,
+}
+
+impl<'a> History<'a> {
+    /// A history of these messages, none of them new.
+    pub const fn new(messages: Vec<Message<'a>>) -> Self {
+        History { messages, unseen: 0..0 }
+    }
+
+    /// The messages that have not reached the application yet, neither by themselves nor in a history before, and
+    /// that won't come by themselves: after a reconnection, what was missed while away.
+    ///
+    /// A [`Client`](crate::client::Client) finds them by their dates. So there are none unless the server tells
+    /// dates as whole numbers, and they are exact only if these strictly increase within a dialog, as this project's
+    /// server sees to. A server that keeps or sends only the last messages can't tell of more than these.
+    pub fn unseen(&self) -> &[Message<'a>] {
+        self.messages.get(self.unseen.clone()).unwrap_or_default()
+    }
 }
 
 /// A user, and the session that lets the user come back. `Debug` leaves the session's id out.
@@ -231,7 +258,7 @@ impl<'a> Slots<'a> {
                 (Answer::RegisterType(registration), ANSWER.with(RegisterType))
             }
             "get_contacts" => (Answer::Contacts(required(self.data, "data")?), ANSWER.with(Data)),
-            "get_history" => (Answer::History(required(self.history, "history")?), ANSWER.with(History)),
+            "get_history" => (Answer::History(self::History::new(required(self.history, "history")?)), ANSWER.with(History)),
             "send_message" => (Answer::MessageSent(optional(self.date, "date")?), ANSWER.with(Date)),
             _ => (Answer::Other(Fields::new()), ANSWER),
         })
@@ -268,6 +295,14 @@ mod owning {
         }
     }
 
+    impl super::History<'_> {
+        /// The same history, independent of the frame.
+        pub fn into_owned(self) -> super::History<'static> {
+            let messages = self.messages.into_iter().map(Message::into_owned).collect();
+            super::History { messages, unseen: self.unseen }
+        }
+    }
+
     impl Refusal<'_> {
         /// The same refusal, independent of the frame.
         pub fn into_owned(self) -> Refusal<'static> {
@@ -283,9 +318,7 @@ mod owning {
                 Answer::Restored(signed_in) => Answer::Restored(signed_in.into_owned()),
                 Answer::RegisterType(registration) => Answer::RegisterType(registration.into_owned()),
                 Answer::Contacts(contacts) => Answer::Contacts(contacts.into_owned()),
-                Answer::History(messages) => {
-                    Answer::History(messages.into_iter().map(Message::into_owned).collect())
-                }
+                Answer::History(history) => Answer::History(history.into_owned()),
                 Answer::MessageSent(date) => Answer::MessageSent(date.map(parts::Date::into_owned)),
                 Answer::Other(fields) => Answer::Other(fields.into_owned()),
             }

@@ -88,7 +88,7 @@ impl Serialize for AnswerMessage<'_> {
             }
             Ok(Answer::RegisterType(registration)) => map.serialize_entry("register_type", registration)?,
             Ok(Answer::Contacts(contacts)) => map.serialize_entry("data", contacts)?,
-            Ok(Answer::History(messages)) => map.serialize_entry("history", messages)?,
+            Ok(Answer::History(history)) => map.serialize_entry("history", &history.messages)?,
             Ok(Answer::MessageSent(Some(date))) => map.serialize_entry("date", date)?,
             Ok(Answer::MessageSent(None)) => (),
             Ok(Answer::Other(fields)) => fields.write(&mut map)?,

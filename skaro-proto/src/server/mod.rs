@@ -1,0 +1,288 @@
+//! The server's side of all its connections, with all that it knows, in memory: a machine without I/O.
+
+mod config;
+mod connection;
+mod dialogs;
+mod request;
+mod secrets;
+mod sessions;
+mod users;
+
+use alloc::borrow::Cow;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
+use core::fmt;
+
+use thiserror::Error;
+
+pub use config::Config;
+pub use users::UserError;
+
+use crate::format::Format;
+use crate::message::{Date, Message, Registration, ServerMessage};
+use crate::output::Transmit;
+use crate::time::Time;
+use connection::Connection;
+use dialogs::Dialogs;
+use secrets::Secrets;
+use sessions::Sessions;
+use users::{UserId, Users};
+
+/// The number of a connection, unique for the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(u64);
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A server of the skaro protocol, without I/O: users, contacts, dialogs, sessions and connections in memory.
+///
+/// Its methods come in four families:
+///
+/// * **ask**: [`connections`](Self::connections), [`is_online`](Self::is_online), [`sessions`](Self::sessions),
+///   [`is_shutting_down`](Self::is_shutting_down);
+/// * **handle_**: what the outside reports: [`handle_connected`](Self::handle_connected),
+///   [`handle_frame`](Self::handle_frame), [`handle_pong`](Self::handle_pong),
+///   [`handle_disconnected`](Self::handle_disconnected), [`handle_timeout`](Self::handle_timeout);
+/// * **commands**: what whoever runs the server wants: [`add_user`](Self::add_user),
+///   [`introduce`](Self::introduce), [`post`](Self::post), [`announce`](Self::announce),
+///   [`set_registration`](Self::set_registration), [`shut_down`](Self::shut_down);
+/// * **poll_**: what to do next. After each call of the second or third family fetch from
+///   [`poll_ready`](Self::poll_ready) the connections that have something to send, drain
+///   [`poll_transmit`](Self::poll_transmit) for each as fast as it takes frames, and arm a timer for
+///   [`poll_timeout`](Self::poll_timeout).
+///
+/// ```
+/// use skaro_proto::server::{Config, Server};
+/// use skaro_proto::{Format, Frame, Time, Transmit};
+///
+/// let mut server = Server::new(Config::default(), [7; 32]);
+/// server.add_user("alice", "correct horse")?;
+///
+/// // Somebody connects; the server speaks first.
+/// let now = Time::ZERO;
+/// let connection = server.handle_connected(now, Some(Format::Json))?;
+/// assert_eq!(server.poll_ready(), Some(connection));
+/// let Some(Transmit::Frame(Frame::Text(challenge))) = server.poll_transmit(connection) else { panic!() };
+/// assert!(challenge.starts_with(r#"{"type":"check_connection","token":"#));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Whatever a client sends, the server goes on: a request that can't be carried out is refused with the reason, a
+/// frame without sense answered with an `error`. Only a connection that breaks the rules for long, does not read, or
+/// is silent, is closed.
+pub struct Server {
+    config: Config,
+    /// The latest moment that the machine was told.
+    now: Time,
+    secrets: Secrets,
+    users: Users,
+    dialogs: Dialogs,
+    sessions: Sessions,
+    connections: BTreeMap<ConnectionId, Connection>,
+    last_connection: u64,
+    /// When connections need attention.
+    deadlines: BTreeSet<(Time, ConnectionId)>,
+    /// Connections that have something to send since it was last asked.
+    ready: VecDeque<ConnectionId>,
+    shutting_down: bool,
+    /// For writing a message once for several connections.
+    scratch: Vec<u8>,
+}
+
+/// A connection that the server does not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// It has as many as it may.
+    #[error("the server has {limit} connections, and takes no more")]
+    Full {
+        /// The limit.
+        limit: usize,
+    },
+    /// It is shutting down.
+    #[error("the server is shutting down")]
+    ShuttingDown,
+}
+
+/// Ask.
+impl Server {
+    /// A server without users. The seed is what all tokens and session ids are made of: it must be random and secret,
+    /// except in tests, which become repeatable by it.
+    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        Server {
+            config,
+            now: Time::ZERO,
+            secrets: Secrets::new(seed),
+            users: Users::new(),
+            dialogs: Dialogs::default(),
+            sessions: Sessions::default(),
+            connections: BTreeMap::new(),
+            last_connection: 0,
+            deadlines: BTreeSet::new(),
+            ready: VecDeque::new(),
+            shutting_down: false,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// How the server behaves.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// How many connections there are, closing ones included.
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// How many sessions there are, in use or restorable.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Whether the user with this login is signed in on some connection.
+    pub fn is_online(&self, login: &str) -> bool {
+        let user = self.users.find(login).and_then(|id| self.users.get(id));
+        user.is_some_and(|user| !user.online.is_empty())
+    }
+
+    /// Whether [`shut_down`](Self::shut_down) was called: once there are no connections left, the server is done.
+    pub const fn is_shutting_down(&self) -> bool {
+        self.shutting_down
+    }
+}
+
+/// Commands: what whoever runs the server wants.
+impl Server {
+    /// Adds a user. Of the password only the prepared key of HMAC-SHA512 is kept, which is as good as the password
+    /// for signing in (the protocol does not allow for better) but does not tell it.
+    ///
+    /// # Errors
+    /// If the login is taken, empty, or a text is over its limit.
+    pub fn add_user(&mut self, login: &str, password: &str) -> Result<(), UserError> {
+        let limits = &self.config.limits;
+        for (field, text, limit) in [("login", login, limits.login), ("password", password, limits.password)] {
+            let length = text.len();
+            if length > limit {
+                return Err(UserError::TooLong { field, length, limit });
+            }
+        }
+        self.users.add(login, password)
+    }
+
+    /// Makes two users know each other: each becomes one of the other's contacts.
+    ///
+    /// # Errors
+    /// If there is no such user.
+    pub fn introduce(&mut self, one: &str, other: &str) -> Result<(), UserError> {
+        let (one, other) = (self.user(one)?, self.user(other)?);
+        self.users.introduce(one, other);
+        Ok(())
+    }
+
+    /// Sends a message in a user's name, as if from a connection of its own, and returns its date.
+    ///
+    /// # Errors
+    /// If there is no such user, or the body is over its limit.
+    pub fn post(&mut self, now: Time, from: &str, to: &str, body: &str) -> Result<i64, UserError> {
+        self.advance(now);
+        let (from, to) = (self.user(from)?, self.user(to)?);
+        let (length, limit) = (body.len(), self.config.limits.body);
+        if length > limit {
+            return Err(UserError::TooLong { field: "body", length, limit });
+        }
+        Ok(self.deliver(from, to, body, None))
+    }
+
+    /// What `register_type` tells from now on.
+    pub fn set_registration(&mut self, registration: Registration<'static>) {
+        self.config.registration = registration;
+    }
+
+    fn user(&self, login: &str) -> Result<UserId, UserError> {
+        self.users.find(login).ok_or_else(|| UserError::Unknown(login.into()))
+    }
+
+    /// Keeps a message and shows it to everybody concerned but the connection that it came from.
+    fn deliver(&mut self, from: UserId, to: UserId, body: &str, origin: Option<ConnectionId>) -> i64 {
+        let unix = i64::try_from(self.now.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let now = self.config.unix_epoch.saturating_add(unix);
+        let date = self.dialogs.add(from, to, body, now, &self.config);
+        self.users.introduce(from, to);
+        let mut message = Message::new(self.users.login(from), self.users.login(to), body);
+        message.date = Some(Date::Integer(date));
+        let message = ServerMessage::ShowMessage(message);
+        let online = |user| self.users.get(user).map_or(&[][..], |user| &user.online);
+        let others = online(from).iter().filter(|_| from != to);
+        let targets = online(to).iter().chain(others).copied().filter(|id| Some(*id) != origin);
+        let limit = self.config.limits.output;
+        let (mut written, mut slow): (Option<Format>, Vec<_>) = (None, Vec::new());
+        for id in targets {
+            let Some(connection) = self.connections.get_mut(&id) else { continue };
+            let format = connection.format;
+            if written != Some(format) {
+                self.scratch.clear();
+                format.write(&message, &mut self.scratch);
+                written = Some(format);
+            }
+            connection.output.push_frame(format.frame(&self.scratch));
+            connection.mark_ready(id, &mut self.ready);
+            slow.extend((connection.output.len() > limit).then_some(id));
+        }
+        slow.into_iter().for_each(|id| self.check_output(id));
+        date
+    }
+}
+
+/// Poll: what to do next.
+impl Server {
+    /// A connection that has something to send since it was last asked about; `None` when that was all.
+    pub fn poll_ready(&mut self) -> Option<ConnectionId> {
+        while let Some(id) = self.ready.pop_front() {
+            if let Some(connection) = self.connections.get_mut(&id) {
+                connection.is_ready = false;
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// What the adapter is to do next with a connection; `None` when there is nothing left for now.
+    ///
+    /// Fetch only as much as the connection takes: a client that does not read is cut off when what waits for it
+    /// exceeds the limit.
+    pub fn poll_transmit(&mut self, id: ConnectionId) -> Option<Transmit<'_>> {
+        if self.connections.get(&id)?.is_aborted() {
+            self.forget(id);
+            return Some(Transmit::Abort);
+        }
+        self.connections.get_mut(&id)?.output.poll()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing happens before; `None` for never.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        let connection = self.deadlines.first().map(|(at, _)| *at);
+        [connection, self.sessions.deadline()].into_iter().flatten().min()
+    }
+
+    /// Time goes on, even if the caller's clock does not.
+    fn advance(&mut self, now: Time) {
+        self.now = self.now.max(now);
+    }
+}
+
+/// How much there is of everything, without anything secret.
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Server");
+        shown.field("now", &self.now).field("connections", &self.connections.len());
+        shown.field("sessions", &self.sessions.len()).finish_non_exhaustive()
+    }
+}
+
+/// Text for an `info` field.
+type Info = Cow<'static, str>;
