@@ -1,0 +1,300 @@
+//! What the application holds: a handle that commands, a stream that tells.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use async_std::channel::{Sender, bounded};
+use futures_util::Stream;
+use skaro_proto::client::{
+    self as machine, Authorize, Command, Disconnect, Ended, Event, GetContacts, GetHistory, RegisterType,
+    RequestError, RequestId, SendMessage, SessionRestore, Status,
+};
+use skaro_proto::message::{Contacts, Date, History, Registration, SignedIn};
+use skaro_proto::Time;
+
+use crate::dial::{ConnectError, Options};
+use crate::driver;
+
+/// A client: commands go in, answers come back. Clones share the connection; when the last one is dropped, the
+/// connection is closed properly.
+///
+/// Many commands may be under way at once, from many tasks. Each ends exactly once: with its answer, or with a
+/// [`RequestError`] that says why there is none.
+#[derive(Clone)]
+pub struct Client(Arc<Handle>);
+
+/// What happens: messages, notices, connections that come and go. Must be read (or dropped): when too many events
+/// wait, nothing is read from the connection any more.
+pub struct Events(Arc<Shared>);
+
+struct Handle(Arc<Shared>);
+
+/// What handles, events and the driver share.
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    start: Instant,
+    pub(crate) options: Options,
+}
+
+pub(crate) struct State {
+    pub(crate) machine: machine::Client,
+    /// Who waits for the end of which command.
+    waiting: HashMap<RequestId, Sender<Ended<'static>>>,
+    events: VecDeque<Event<'static>>,
+    /// Whether there is nobody left to read events.
+    deaf: bool,
+    /// Whether the driver has ended.
+    pub(crate) done: bool,
+    /// Who wants to know of a new event, and who of anything to do.
+    reader: Option<Waker>,
+    pub(crate) driver: Option<Waker>,
+    /// Who waits for the end of it all.
+    closing: Vec<Waker>,
+}
+
+impl Shared {
+    pub(crate) fn now(&self) -> Time {
+        Time::since_epoch(self.start.elapsed())
+    }
+
+    /// Nothing in here is left half-done by a panic, so a poisoned lock is as good as any.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Hands out an event: to whoever waits for the end of that command, or to everybody.
+    pub(crate) fn emit(&mut self, event: Event<'static>) {
+        let event = match event {
+            Event::Ended(ended) => match self.waiting.remove(&ended.ticket.id()) {
+                Some(waiting) => match waiting.try_send(ended) {
+                    Ok(()) => return,
+                    // Nobody waits any more: then the events tell of it.
+                    Err(ended) => Event::Ended(ended.into_inner()),
+                },
+                None => Event::Ended(ended),
+            },
+            event => event,
+        };
+        if !self.deaf {
+            self.events.push_back(event);
+            self.reader.take().into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// How many events wait for the application.
+    pub(crate) fn waiting_events(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Why there is no connection, if there is none.
+    pub(crate) fn why_offline(&self) -> Option<Disconnect> {
+        let reason = |event: &Event<'_>| match event {
+            Event::Disconnected(reason) => Some(reason.clone()),
+            _ => None,
+        };
+        let is_offline = self.machine.status() == Status::Offline;
+        self.events.iter().find_map(reason).filter(|_| is_offline)
+    }
+
+    fn wake_driver(&mut self) {
+        self.driver.take().into_iter().for_each(Waker::wake);
+    }
+
+    /// The driver has ended: nobody will be told anything any more.
+    pub(crate) fn finish(&mut self) {
+        self.done = true;
+        self.waiting.clear();
+        self.reader.take().into_iter().for_each(Waker::wake);
+        self.closing.drain(..).for_each(Waker::wake);
+    }
+}
+
+impl Client {
+    /// Connects to a server, and waits until it has spoken. From then on the connection looks after itself, as
+    /// [`Config`](machine::Config) says; if it is lost, the events tell, and tell when it is back.
+    ///
+    /// # Errors
+    /// If the first connection does not come about. (For later ones see [`Event::Reconnecting`].)
+    pub async fn connect(options: impl Into<Options>) -> Result<(Client, Events), ConnectError> {
+        let options = options.into();
+        let mut seed = [0; 8];
+        // Only spreads the clients of a server over time: nothing depends on its quality.
+        _ = getrandom::fill(&mut seed);
+        let machine = machine::Client::new(options.config.clone(), u64::from_le_bytes(seed));
+        let state = State {
+            machine,
+            waiting: HashMap::new(),
+            events: VecDeque::new(),
+            deaf: false,
+            done: false,
+            reader: None,
+            driver: None,
+            closing: Vec::new(),
+        };
+        let shared = Arc::new(Shared { state: Mutex::new(state), start: Instant::now(), options });
+        driver::start(shared.clone()).await?;
+        Ok((Client(Arc::new(Handle(shared.clone()))), Events(shared)))
+    }
+
+    /// Gives any command, and waits for its end. All the methods below are this one.
+    ///
+    /// # Errors
+    /// If it can't be taken, is refused, times out, or is lost with its connection.
+    pub async fn request<C: Command>(&self, command: C) -> Result<C::Answer, RequestError> {
+        let (sender, receiver) = bounded(1);
+        let now = self.0.0.now();
+        {
+            let mut state = self.0.0.lock();
+            let id = command.give(&mut state.machine, now)?;
+            state.waiting.insert(id, sender);
+            state.wake_driver();
+        }
+        let ended = receiver.recv().await.map_err(|_| machine::CommandError::Closed)?;
+        ended.into_answer::<C>()
+    }
+
+    /// Signs in: proves to know the password without sending it.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    pub async fn authorize(&self, login: &str, password: &str) -> Result<SignedIn<'static>, RequestError> {
+        self.request(Authorize { login, password }).await
+    }
+
+    /// Asks how one can register on the server.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    pub async fn register_type(&self) -> Result<Registration<'static>, RequestError> {
+        self.request(RegisterType).await
+    }
+
+    /// Goes on with a session whose connection broke no more than five minutes ago.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    pub async fn session_restore(&self, sid: &str) -> Result<SignedIn<'static>, RequestError> {
+        self.request(SessionRestore { sid }).await
+    }
+
+    /// Asks for all the users whom the user knows.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    pub async fn get_contacts(&self) -> Result<Contacts<'static>, RequestError> {
+        self.request(GetContacts).await
+    }
+
+    /// Asks for the messages exchanged with another user; after a reconnection, [`History::unseen`] tells which of
+    /// them are new.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    pub async fn get_history(&self, login: &str) -> Result<History<'static>, RequestError> {
+        self.request(GetHistory { login }).await
+    }
+
+    /// Sends a message, and waits until the server has taken it; tells when that was.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request). If it is [lost](machine::Failure::Lost), it may be unknown whether the server took it.
+    pub async fn send_message(&self, to: &str, body: &str) -> Result<Option<Date<'static>>, RequestError> {
+        self.request(SendMessage { to, body, marker: None }).await
+    }
+
+    /// Looks at the machine: its status, its user, its dialogs.
+    pub fn with<T>(&self, look: impl FnOnce(&machine::Client) -> T) -> T {
+        look(&self.0.0.lock().machine)
+    }
+
+    /// Connects now, instead of waiting for the time that [`Event::Reconnecting`] told.
+    ///
+    /// # Errors
+    /// If the client is closed.
+    pub fn reconnect(&self) -> Result<(), machine::CommandError> {
+        self.0.command(|machine, now| machine.reconnect(now))
+    }
+
+    /// Does not connect again when the connection breaks, or broke.
+    pub fn stop_reconnecting(&self) {
+        self.0.command(machine::Client::stop_reconnecting);
+    }
+
+    /// Closes the connection for good, and waits for the closing handshake, for
+    /// [a few seconds](machine::Config::close_timeout) at most. What is under way may still be answered meanwhile.
+    pub async fn close(&self) {
+        self.0.command(machine::Client::close);
+        poll_fn(|cx| {
+            let mut state = self.0.0.lock();
+            if state.done {
+                return Poll::Ready(());
+            }
+            state.closing.push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl Handle {
+    fn command<T>(&self, command: impl FnOnce(&mut machine::Client, Time) -> T) -> T {
+        let now = self.0.now();
+        let mut state = self.0.lock();
+        let result = command(&mut state.machine, now);
+        state.wake_driver();
+        result
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.command(machine::Client::close);
+    }
+}
+
+impl Stream for Events {
+    type Item = Event<'static>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut state = self.0.lock();
+        if let Some(event) = state.events.pop_front() {
+            // Half of the queue is free again, so that the driver need not be woken for each event.
+            if state.events.len() == self.0.options.events / 2 {
+                state.wake_driver();
+            }
+            return Poll::Ready(Some(event));
+        }
+        if state.done {
+            return Poll::Ready(None);
+        }
+        state.reader = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.deaf = true;
+        state.events.clear();
+        state.wake_driver();
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.with(|machine| machine.fmt(f))
+    }
+}
+
+impl std::fmt::Debug for Events {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Events").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,295 @@
+//! An accept loop around the core's server.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Instant;
+
+use async_std::future::timeout;
+use async_std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use async_std::task::{self, JoinHandle};
+use async_tungstenite::accept_hdr_async_with_config;
+use async_tungstenite::tungstenite::Error;
+use async_tungstenite::tungstenite::handshake::server::{Request, Response};
+use async_tungstenite::tungstenite::http::{HeaderValue, header};
+use skaro_proto::server::{self as machine, ConnectionId};
+use skaro_proto::{Format, Time};
+
+use crate::socket::{self, Action, Received, Socket, received};
+
+/// Opening handshakes at the same time: somebody who connects and says nothing must not cost much.
+const HANDSHAKES: usize = 1024;
+
+/// Messages of one connection before the others have their turn.
+const AT_ONCE: usize = 64;
+
+/// A server that listens. When it is dropped it shuts down: see [`Server::shut_down`], which also waits for that.
+#[derive(Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    accepting: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    start: Instant,
+    handshakes: AtomicUsize,
+}
+
+struct State {
+    machine: machine::Server,
+    /// The tasks that look after connections.
+    tasks: HashMap<ConnectionId, Waker>,
+    /// The task that looks after the time, and the moment for which it waits.
+    clock: Option<Waker>,
+    armed: Option<Time>,
+    /// Who waits for the last connection to end.
+    idle: Vec<Waker>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.lock().machine.fmt(f)
+    }
+}
+
+impl Shared {
+    fn now(&self) -> Time {
+        Time::since_epoch(self.start.elapsed())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls the machine, and wakes everybody whom that concerns.
+    fn call<T>(&self, call: impl FnOnce(&mut machine::Server, Time) -> T) -> T {
+        let mut state = self.lock();
+        let now = self.now();
+        let result = call(&mut state.machine, now);
+        state.wake();
+        result
+    }
+}
+
+impl State {
+    fn wake(&mut self) {
+        while let Some(id) = self.machine.poll_ready() {
+            self.tasks.get(&id).into_iter().for_each(Waker::wake_by_ref);
+        }
+        if let Some(deadline) = self.machine.poll_timeout()
+            && self.armed.is_none_or(|armed| deadline < armed)
+        {
+            self.clock.take().into_iter().for_each(Waker::wake);
+        }
+        if self.machine.connections() == 0 {
+            self.idle.drain(..).for_each(Waker::wake);
+        }
+    }
+}
+
+impl Server {
+    /// Listens on an address (port 0 lets the system choose one), and serves the machine there, on any path.
+    ///
+    /// The machine's times are counted from now on: [`unix_epoch`](machine::Config::unix_epoch) should be the
+    /// present Unix time, for messages to be dated right.
+    ///
+    /// # Errors
+    /// If the system does not let us listen there.
+    pub async fn bind(address: impl ToSocketAddrs, machine: machine::Server) -> io::Result<Server> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let state = State { machine, tasks: HashMap::new(), clock: None, armed: None, idle: Vec::new() };
+        let shared =
+            Arc::new(Shared { state: Mutex::new(state), start: Instant::now(), handshakes: AtomicUsize::new(0) });
+        task::spawn(keep_time(shared.clone()));
+        let accepting = Some(task::spawn(accept(listener, shared.clone())));
+        Ok(Server { shared, address, accepting })
+    }
+
+    /// Where it listens.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What clients connect to.
+    pub fn url(&self) -> String {
+        format!("ws://{}/skaro_client/", self.address)
+    }
+
+    /// Calls the machine: to add a user, post a message, look at something. The second argument is the time.
+    pub fn with<T>(&self, call: impl FnOnce(&mut machine::Server, Time) -> T) -> T {
+        self.shared.call(call)
+    }
+
+    /// Tells everybody, closes all connections after what waits to be sent, and waits for the closing handshakes,
+    /// for [a few seconds](machine::Config::close_timeout) at most.
+    pub async fn shut_down(mut self, info: &str) {
+        self.stop_accepting().await;
+        self.with(|machine, now| machine.shut_down(now, info));
+        poll_fn(|cx| {
+            let mut state = self.shared.lock();
+            if state.machine.connections() == 0 {
+                return Poll::Ready(());
+            }
+            state.idle.push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    async fn stop_accepting(&mut self) {
+        if let Some(accepting) = self.accepting.take() {
+            accepting.cancel().await;
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(accepting) = self.accepting.take() {
+            task::spawn(accepting.cancel());
+            self.with(|machine, now| machine.shut_down(now, "the server is shutting down"));
+        }
+    }
+}
+
+/// Calls the machine at its deadlines, as long as there is anything to look after.
+async fn keep_time(shared: Arc<Shared>) {
+    loop {
+        let mut sleep = None;
+        let done = poll_fn(|cx| {
+            let mut state = shared.lock();
+            state.clock = Some(cx.waker().clone());
+            if state.machine.is_shutting_down() && state.machine.connections() == 0 {
+                return Poll::Ready(true);
+            }
+            let deadline = state.machine.poll_timeout();
+            if deadline != state.armed || sleep.is_none() {
+                state.armed = deadline;
+                sleep = deadline.map(|deadline| Box::pin(task::sleep(deadline - shared.now())));
+            }
+            drop(state);
+            sleep.as_mut().map_or(Poll::Pending, |sleep| sleep.as_mut().poll(cx).map(|()| false))
+        })
+        .await;
+        if done {
+            return;
+        }
+        shared.call(machine::Server::handle_timeout);
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                if shared.handshakes.fetch_add(1, Ordering::Relaxed) >= HANDSHAKES {
+                    shared.handshakes.fetch_sub(1, Ordering::Relaxed);
+                    continue;
+                }
+                task::spawn(serve(stream, shared.clone()));
+            }
+            // No file descriptors left, say: that passes when others leave.
+            Err(_) => task::sleep(std::time::Duration::from_millis(50)).await,
+        }
+    }
+}
+
+/// Looks after one connection from its beginning to its end.
+async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+    let opened = timeout(socket::HANDSHAKE, open(stream, &shared)).await;
+    shared.handshakes.fetch_sub(1, Ordering::Relaxed);
+    let Ok(Ok((socket, format))) = opened else { return };
+    let Ok(id) = shared.call(|machine, now| machine.handle_connected(now, format)) else { return };
+    let mut connection = Connection { socket, id, shared };
+    // A client that sends without end must not keep the thread from the others.
+    while !poll_fn(|cx| connection.poll_some(cx)).await {
+        task::yield_now().await;
+    }
+    let Connection { socket, shared, .. } = connection;
+    socket.finish_closing(socket::HANDSHAKE);
+    let mut state = shared.lock();
+    state.tasks.remove(&id);
+    let now = shared.now();
+    state.machine.handle_disconnected(now, id);
+    state.wake();
+}
+
+/// The opening handshake, in which the client may ask for a format.
+async fn open(stream: TcpStream, shared: &Shared) -> Result<(Socket, Option<Format>), Error> {
+    stream.set_nodelay(true)?;
+    // What is somewhat over the limit gets to the machine, which says so before it closes the connection.
+    let largest = shared.lock().machine.config().limits.frame.saturating_mul(4);
+    let mut format = None;
+    #[allow(clippy::result_large_err, reason = "tungstenite's type")]
+    let choose = |request: &Request, mut response: Response| {
+        let offered = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL);
+        format = offered.iter().filter_map(|offer| Format::offered(offer.to_str().ok()?)).next();
+        if let Some(format) = format {
+            let chosen = HeaderValue::from_static(format.subprotocol());
+            response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, chosen);
+        }
+        Ok(response)
+    };
+    let stream = accept_hdr_async_with_config(stream, choose, Some(socket::config(largest))).await?;
+    Ok((Socket::new(stream), format))
+}
+
+struct Connection {
+    socket: Socket,
+    id: ConnectionId,
+    shared: Arc<Shared>,
+}
+
+impl Connection {
+    /// Serves so many messages at most, or until there are no more for now; tells whether the connection has ended.
+    fn poll_some(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        for _ in 0..AT_ONCE {
+            if !ready!(self.poll(cx)) {
+                return Poll::Ready(true);
+            }
+        }
+        Poll::Ready(false)
+    }
+
+    /// Sends, then receives one message; tells whether to go on.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let (id, shared) = (self.id, &self.shared);
+        let mut state = shared.lock();
+        state.tasks.insert(id, cx.waker().clone());
+        match self.socket.poll_send(cx, || state.machine.poll_transmit(id).map(Action::from)) {
+            Poll::Ready(Ok(true)) | Poll::Pending => (),
+            Poll::Ready(Ok(false) | Err(_)) => return Poll::Ready(false),
+        }
+        drop(state);
+        let message = match self.socket.poll_receive(cx) {
+            Poll::Ready(message) => message,
+            Poll::Pending => return Poll::Pending,
+        };
+        Poll::Ready(match message {
+            Ok(message) => match received(&message) {
+                Received::Frame(frame) => {
+                    // The client has been told what is wrong with its frame.
+                    _ = shared.call(|machine, now| machine.handle_frame(now, id, frame));
+                    true
+                }
+                Received::SignOfLife => {
+                    shared.call(|machine, now| machine.handle_pong(now, id));
+                    true
+                }
+                Received::Closing(_) => false,
+            },
+            Err(Error::Capacity(_)) => {
+                shared.call(|machine, now| machine.handle_oversized(now, id));
+                true
+            }
+            Err(_) => false,
+        })
+    }
+}
