@@ -26,8 +26,9 @@ pub struct Limits {
     /// Requests that may be unanswered at once on one connection. Each is remembered until it ends.
     /// Default 131,072.
     pub in_flight: usize,
-    /// Bytes of frames that wait for the connection to take them. Beyond it a client's commands are refused, and a
-    /// server cuts the connection off as a reader that is too slow. A client's default is 4 MiB; a server's 1 MiB.
+    /// Bytes that may wait for the connection to take them, the last frame not counted. When more wait, a client
+    /// takes no commands, and a server cuts the connection off: its reader is too slow, and the memory is needed
+    /// for others. A client's default is 4 MiB; a server's 1 MiB.
     pub output: usize,
 }
 

@@ -371,7 +371,7 @@ impl Client {
         if self.in_flight.len() >= limits.in_flight {
             return Err(CommandError::TooManyRequests { limit: limits.in_flight });
         }
-        if self.output.len() >= limits.output {
+        if self.output.len() > limits.output {
             return Err(CommandError::OutputFull { limit: limits.output });
         }
         Ok(())

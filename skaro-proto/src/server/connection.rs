@@ -199,17 +199,19 @@ impl Server {
         if matches!(connection.state, State::Closing { .. } | State::Aborted) {
             return;
         }
+        if connection.output.len() > self.config.limits.output {
+            return self.cut_off(id);
+        }
         connection.output.push(connection.format, 0, message);
         connection.mark_ready(id, &mut self.ready);
-        self.check_output(id);
     }
 
     /// What waits for a reader that is too slow is given up; messages wait for it in the histories.
-    pub(super) fn check_output(&mut self, id: ConnectionId) {
-        let limit = self.config.limits.output;
-        let Some(connection) = self.connections.get_mut(&id).filter(|it| it.output.len() > limit) else { return };
-        connection.output.clear();
-        self.begin_close(id, CloseCode::Policy);
+    pub(super) fn cut_off(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.output.clear();
+            self.begin_close(id, CloseCode::Policy);
+        }
     }
 
     pub(super) fn mark_secret(&mut self, id: ConnectionId) {

@@ -223,6 +223,10 @@ impl Server {
         let (mut written, mut slow): (Option<Format>, Vec<_>) = (None, Vec::new());
         for id in targets {
             let Some(connection) = self.connections.get_mut(&id) else { continue };
+            if connection.output.len() > limit {
+                slow.push(id);
+                continue;
+            }
             let format = connection.format;
             if written != Some(format) {
                 self.scratch.clear();
@@ -231,9 +235,8 @@ impl Server {
             }
             connection.output.push_frame(format.frame(&self.scratch));
             connection.mark_ready(id, &mut self.ready);
-            slow.extend((connection.output.len() > limit).then_some(id));
         }
-        slow.into_iter().for_each(|id| self.check_output(id));
+        slow.into_iter().for_each(|id| self.cut_off(id));
         date
     }
 }

@@ -231,9 +231,10 @@ impl Server {
             }
             count /= 2;
         }
-        let frame = connection.format.frame(&self.scratch);
-        connection.output.push_frame(frame);
+        if connection.output.len() > self.config.limits.output {
+            return self.cut_off(id);
+        }
+        connection.output.push_frame(connection.format.frame(&self.scratch));
         connection.mark_ready(id, &mut self.ready);
-        self.check_output(id);
     }
 }
