@@ -1,5 +1,5 @@
 //! A network of machines in one thread: a server, clients, connections that can be cut, a clock that jumps.
-#![allow(dead_code, reason = "each test uses another part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test uses another part of it")]
 
 use std::time::Duration;
 
