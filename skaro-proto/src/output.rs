@@ -202,7 +202,9 @@ impl Output {
             Head::TEXT => Transmit::Frame(Frame::Text(core::str::from_utf8(content).unwrap_or_default())),
             Head::BINARY => Transmit::Frame(Frame::Binary(content)),
             Head::PING => Transmit::Ping,
-            _ => Transmit::Close(CloseCode::of(content.first_chunk().map_or(0, |code| u16::from_le_bytes(*code)))),
+            _ => Transmit::Close(CloseCode::of(
+                content.first_chunk().map_or(0, |code| u16::from_le_bytes(*code)),
+            )),
         })
     }
 

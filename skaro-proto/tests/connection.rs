@@ -80,7 +80,9 @@ fn an_answer_at_the_deadline_still_counts() {
     client.handle_timeout(Time::from_millis(29_999));
     assert_eq!(events(&mut client), []);
     let answer = r#"{"type":"request","for":"get_contacts","id":2,"status":"200","data":[]}"#;
-    assert!(matches!(told(&mut client, Time::from_secs(30), answer), Event::Ended(ended) if ended.outcome.is_ok()));
+    assert!(
+        matches!(told(&mut client, Time::from_secs(30), answer), Event::Ended(ended) if ended.outcome.is_ok())
+    );
     client.handle_timeout(Time::from_secs(30));
     assert_eq!(events(&mut client), []);
 }
@@ -123,7 +125,10 @@ fn the_closing_handshake_is_waited_for_but_not_for_ever() {
         assert_eq!(sent(&mut client), [Sent::Close(1000)]);
         assert_eq!(client.get_contacts(Time::ZERO), Err(CommandError::Closed));
         let why = if answered {
-            client.handle_disconnected(Time::from_secs(1), Disconnect::Closed { code: None, reason: String::new() });
+            client.handle_disconnected(
+                Time::from_secs(1),
+                Disconnect::Closed { code: None, reason: String::new() },
+            );
             Disconnect::Requested
         } else {
             client.handle_timeout(Time::from_secs(5));
@@ -176,10 +181,13 @@ fn silence_is_answered_by_a_ping_and_then_by_giving_up() {
 #[test]
 fn a_half_open_connection_is_noticed_within_the_configured_time() {
     for seconds in [1, 60, 3600] {
-        let mut net = Net::with(server::Config::default(), [config(|config| {
-            config.keep_alive = Some(secs(seconds));
-            config.reconnect = None;
-        })]);
+        let mut net = Net::with(
+            server::Config::default(),
+            [config(|config| {
+                config.keep_alive = Some(secs(seconds));
+                config.reconnect = None;
+            })],
+        );
         net.connect_and_sign_in(0, "alice");
         net.peers[0].stalled = true;
         let start = net.now;
@@ -321,9 +329,12 @@ fn a_server_that_can_t_sign_anybody_in_at_present_is_tried_again() {
 
 #[test]
 fn attempts_spread_out_up_to_a_cap_and_may_have_a_limit() {
-    let mut net = Net::with(server::Config::default(), [config(|config| {
-        config.reconnect.as_mut().unwrap().attempts = Some(12);
-    })]);
+    let mut net = Net::with(
+        server::Config::default(),
+        [config(|config| {
+            config.reconnect.as_mut().unwrap().attempts = Some(12);
+        })],
+    );
     net.connect_and_sign_in(0, "alice");
     net.reachable = false;
     net.cut(0);
@@ -434,7 +445,9 @@ fn what_was_under_way_is_lost_and_its_fate_told() {
     let lost: Vec<_> = events(&mut client)
         .into_iter()
         .filter_map(|event| match event {
-            Event::Ended(ended) => Some((ended.ticket.id(), ended.ticket.marker(), ended.outcome.unwrap_err())),
+            Event::Ended(ended) => {
+                Some((ended.ticket.id(), ended.ticket.marker(), ended.outcome.unwrap_err()))
+            }
             _ => None,
         })
         .collect();
@@ -447,17 +460,16 @@ fn what_was_under_way_is_lost_and_its_fate_told() {
 
 #[test]
 fn messages_wait_for_the_connection_if_they_may_and_leave_in_order() {
-    let mut net = Net::with(server::Config::default(), [
-        config(|config| config.offline_messages = 3),
-        Config::default(),
-    ]);
+    let mut net = Net::with(
+        server::Config::default(),
+        [config(|config| config.offline_messages = 3), Config::default()],
+    );
     net.connect_and_sign_in(0, "alice");
     net.connect_and_sign_in(1, "bob");
     net.reachable = false;
     net.cut(0);
-    let mut send = |net: &mut Net, n: u64| {
-        net.peers[0].client.send_message(net.now, "bob", &n.to_string(), Some(n))
-    };
+    let mut send =
+        |net: &mut Net, n: u64| net.peers[0].client.send_message(net.now, "bob", &n.to_string(), Some(n));
     let ids: Vec<_> = (1..=3).map(|n| send(&mut net, n).unwrap()).collect();
     assert_eq!(send(&mut net, 4), Err(CommandError::OfflineFull { limit: 3 }));
     assert_eq!(net.peers[0].client.pending(), 3);

@@ -55,7 +55,10 @@ fn step() -> impl Strategy<Value = Step> {
         any::<bool>().prop_map(Reachable),
         Just(RestartServer),
     ];
-    let time = prop_oneof![(0..2000_u64).prop_map(Duration::from_millis), (0..400_u64).prop_map(Duration::from_secs)];
+    let time = prop_oneof![
+        (0..2000_u64).prop_map(Duration::from_millis),
+        (0..400_u64).prop_map(Duration::from_secs)
+    ];
     prop_oneof![
         8 => common,
         3 => faults,
@@ -82,7 +85,8 @@ impl Ledger {
                 if let Event::Ended(ended) = event
                     && !ended.ticket.is_automatic()
                 {
-                    let ends = self.0.get_mut(&(n, ended.ticket.id())).expect("an end of a command that was taken");
+                    let ends =
+                        self.0.get_mut(&(n, ended.ticket.id())).expect("an end of a command that was taken");
                     *ends += 1;
                     assert_eq!(*ends, 1, "{} ended twice", ended.ticket.id());
                 }
@@ -105,7 +109,8 @@ fn apply(net: &mut Net, ledger: &mut Ledger, step: Step) {
             ledger.taken(client, result);
         }
         Step::Restore { client } => {
-            let sid = net.peers[client].client.session_id().map_or("s-1".into(), |sid| sid.expose().to_owned());
+            let sid =
+                net.peers[client].client.session_id().map_or("s-1".into(), |sid| sid.expose().to_owned());
             let result = net.peers[client].client.session_restore(now, &sid);
             ledger.taken(client, result);
         }
@@ -127,7 +132,9 @@ fn apply(net: &mut Net, ledger: &mut Ledger, step: Step) {
         }
         Step::Garbage { client } => {
             let before = net.peers[client].client.clone();
-            for frame in [Frame::Text("{"), Frame::Binary(&[0xff]), Frame::Text(r#"{"type":"request","id":0}"#)] {
+            for frame in
+                [Frame::Text("{"), Frame::Binary(&[0xff]), Frame::Text(r#"{"type":"request","id":0}"#)]
+            {
                 assert!(net.peers[client].client.handle_frame(now, frame).is_err());
             }
             assert!(net.peers[client].client == before, "an error left a trace");

@@ -56,7 +56,8 @@ fn everything_on_the_api_page_works_in_both_formats() {
     net.drive();
     let [alice, bob] = &net.peers[..] else { panic!() };
     let Answer::Contacts(contacts) = alice.answer_to(contacts) else { panic!() };
-    let known: Vec<_> = contacts.0.iter().map(|user| (&*user.login, user.extra.get("online").cloned())).collect();
+    let known: Vec<_> =
+        contacts.0.iter().map(|user| (&*user.login, user.extra.get("online").cloned())).collect();
     assert_eq!(known, [("bob", Some(true.into())), ("carol", Some(false.into()))]);
     let Answer::MessageSent(Some(date)) = alice.answer_to(sent) else { panic!() };
     assert_eq!(alice.end_of(sent).unwrap().ticket.marker(), Some(7));
@@ -171,7 +172,10 @@ fn what_arrives_for_somebody_who_is_away_waits_in_the_history() {
     let Answer::History(history) = net.peers[1].answer_to(id) else { panic!() };
     let bodies: Vec<_> = history.messages.iter().map(|message| &*message.body).collect();
     assert_eq!(bodies, ["one", "two"]);
-    assert!(history.messages[0].date.as_ref().unwrap().as_integer() < history.messages[1].date.as_ref().unwrap().as_integer());
+    assert!(
+        history.messages[0].date.as_ref().unwrap().as_integer()
+            < history.messages[1].date.as_ref().unwrap().as_integer()
+    );
     // Carol has no part in it.
     net.replace(1);
     net.connect_and_sign_in(1, "carol");
@@ -504,9 +508,15 @@ fn shutting_down_tells_everybody_and_finishes_what_was_accepted() {
     assert!(matches!(net.peers[0].answer_to(id), Answer::MessageSent(_)));
     assert_eq!(net.peers[1].messages(), [("alice".into(), "last words".into())]);
     for peer in &net.peers {
-        let info = peer.events.iter().position(|event| matches!(event, Event::Info(notice) if notice.info == "back soon"));
+        let info = peer
+            .events
+            .iter()
+            .position(|event| matches!(event, Event::Info(notice) if notice.info == "back soon"));
         let end = peer.events.iter().position(|event| {
-            matches!(event, Event::Disconnected(skaro_proto::client::Disconnect::Closed { code: Some(1001), .. }))
+            matches!(
+                event,
+                Event::Disconnected(skaro_proto::client::Disconnect::Closed { code: Some(1001), .. })
+            )
         });
         assert!(info.unwrap() < end.unwrap());
     }

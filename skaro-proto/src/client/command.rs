@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-use super::ticket::RequestId;
 use super::Client;
+use super::ticket::RequestId;
 use crate::message::{Answer, Contacts, Date, History, Registration, RequestKind, SignedIn};
 use crate::time::Time;
 
@@ -217,7 +217,8 @@ pub enum CommandError {
 impl RequestKind {
     /// The types that have a command of their own, and messages that are no requests.
     pub(super) fn is_reserved(kind: &str) -> bool {
-        let own = ["authorize", "register_type", "session_restore", "get_contacts", "get_history", "send_message"];
+        let own =
+            ["authorize", "register_type", "session_restore", "get_contacts", "get_history", "send_message"];
         own.contains(&kind)
     }
 }
@@ -227,4 +228,3 @@ pub(super) fn within(field: &'static str, text: &str, limit: usize) -> Result<()
     let length = text.len();
     if length > limit { Err(CommandError::TooLong { field, length, limit }) } else { Ok(()) }
 }
-

@@ -103,7 +103,8 @@ mod tests {
     fn delays_spread_up_to_a_bound_that_doubles_up_to_the_cap() {
         let backoff = Backoff::default();
         let mut random = fastrand::Rng::with_seed(1);
-        for (attempt, bound) in [(0, 1), (1, 2), (2, 4), (4, 16), (5, 30), (31, 30), (32, 30), (u32::MAX, 30)] {
+        for (attempt, bound) in [(0, 1), (1, 2), (2, 4), (4, 16), (5, 30), (31, 30), (32, 30), (u32::MAX, 30)]
+        {
             let delays: alloc::vec::Vec<_> = (0..200).map(|_| backoff.delay(attempt, &mut random)).collect();
             let bound = Duration::from_secs(bound);
             assert!(delays.iter().all(|delay| *delay <= bound));

@@ -97,7 +97,9 @@ impl Client {
         };
         match &mut answer.outcome {
             // Even a late one: the server takes the user for signed in, so it would refuse another try.
-            Ok(Answer::Authorized(signed_in) | Answer::Restored(signed_in)) => self.sign_in_succeeded(signed_in),
+            Ok(Answer::Authorized(signed_in) | Answer::Restored(signed_in)) => {
+                self.sign_in_succeeded(signed_in)
+            }
             Ok(Answer::History(history)) => {
                 history.unseen = self.seen.history(&ticket.login, &history.messages);
             }

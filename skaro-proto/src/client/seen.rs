@@ -45,7 +45,8 @@ impl Seen {
         let Some(last) = messages.iter().filter_map(date).max() else { return 0..0 };
         let Some(mark) = self.mark(dialog) else { return 0..0 };
         let is_old = |message: &Message<'_>| date(message) <= mark.before;
-        let is_live = |message: &Message<'_>| mark.live_from.is_some_and(|first| date(message) >= Some(first));
+        let is_live =
+            |message: &Message<'_>| mark.live_from.is_some_and(|first| date(message) >= Some(first));
         let end = messages.iter().position(is_live).unwrap_or(messages.len());
         let start = messages.iter().take(end).rposition(is_old).map_or(0, |last_old| last_old + 1);
         mark.before = mark.before.max(Some(last));

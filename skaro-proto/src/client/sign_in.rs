@@ -80,7 +80,9 @@ impl Client {
     /// The server says that the user is signed in.
     pub(super) fn sign_in_succeeded(&mut self, signed_in: &SignedIn<'_>) {
         let Some(sign_in) = self.sign_in() else { return };
-        if let SignIn::Pending { credentials: Some(credentials), .. } = core::mem::replace(sign_in, SignIn::Yes) {
+        if let SignIn::Pending { credentials: Some(credentials), .. } =
+            core::mem::replace(sign_in, SignIn::Yes)
+        {
             self.credentials = Some(credentials);
         }
         if self.user().is_some_and(|login| login != signed_in.user.login) {
@@ -119,7 +121,8 @@ impl Client {
     /// Connected again: restores the session, or signs in anew, or leaves it to the application.
     pub(super) fn resume(&mut self) {
         let lifetime = self.config.session_lifetime;
-        let restorable = |session: &Session| session.broken.is_some_and(|broken| self.now - broken <= lifetime);
+        let restorable =
+            |session: &Session| session.broken.is_some_and(|broken| self.now - broken <= lifetime);
         if let Some(session) = self.session.as_ref().filter(|session| restorable(session)) {
             let (sid, login) = (session.id.clone(), session.login.clone());
             let ticket = self.automatic_ticket(RequestKind::SessionRestore, &login);

@@ -23,7 +23,10 @@ pub(super) fn read<'a, T: Shape<'a>>(bytes: &'a [u8]) -> Result<Parsed<T>, Decod
     }
 }
 
-#[allow(clippy::expect_used, reason = "memory takes everything, and the messages need nothing that CBOR lacks")]
+#[allow(
+    clippy::expect_used,
+    reason = "memory takes everything, and the messages need nothing that CBOR lacks"
+)]
 pub(super) fn write(message: &impl Serialize, out: &mut Vec<u8>) {
     message.serialize(&mut minicbor_serde::Serializer::new(out)).expect("writing CBOR to memory");
 }

@@ -29,7 +29,8 @@ fn fault(error: &serde_json::Error, text: &str) -> Fault {
 
 /// serde_json tells lines and columns, from 1; frames are better served by bytes, from 0.
 fn offset(error: &serde_json::Error, text: &str) -> usize {
-    let lines_before: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+    let lines_before: usize =
+        text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
     lines_before + error.column().saturating_sub(1)
 }
 

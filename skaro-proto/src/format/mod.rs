@@ -44,7 +44,8 @@ impl Format {
     /// assert_eq!(Format::offered("chat"), None);
     /// ```
     pub fn offered(subprotocols: &str) -> Option<Format> {
-        let named = |name: &str| [Format::Cbor, Format::Json].into_iter().find(|f| f.subprotocol() == name.trim());
+        let named =
+            |name: &str| [Format::Cbor, Format::Json].into_iter().find(|f| f.subprotocol() == name.trim());
         subprotocols.split(',').find_map(named)
     }
 

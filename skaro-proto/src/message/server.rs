@@ -239,7 +239,9 @@ impl<'a> Slots<'a> {
                 let (answer, known) = self.success(&kind)?;
                 (Ok(answer), known)
             }
-            status => (Err(Refusal { status, info: optional(self.info, "info")?.unwrap_or_default() }), REFUSAL),
+            status => {
+                (Err(Refusal { status, info: optional(self.info, "info")?.unwrap_or_default() }), REFUSAL)
+            }
         };
         let mut extra = known.others(seen, frame)?;
         if let Ok(Answer::Other(fields)) = &mut outcome {
@@ -258,7 +260,10 @@ impl<'a> Slots<'a> {
                 (Answer::RegisterType(registration), ANSWER.with(RegisterType))
             }
             "get_contacts" => (Answer::Contacts(required(self.data, "data")?), ANSWER.with(Data)),
-            "get_history" => (Answer::History(self::History::new(required(self.history, "history")?)), ANSWER.with(History)),
+            "get_history" => (
+                Answer::History(self::History::new(required(self.history, "history")?)),
+                ANSWER.with(History),
+            ),
             "send_message" => (Answer::MessageSent(optional(self.date, "date")?), ANSWER.with(Date)),
             _ => (Answer::Other(Fields::new()), ANSWER),
         })

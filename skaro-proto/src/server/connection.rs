@@ -259,7 +259,9 @@ impl Server {
 
     /// The user is not reached by this connection any more; the session can be restored for a while.
     pub(super) fn sign_out(&mut self, id: ConnectionId) {
-        let Some(State::SignedIn { user, session }) = self.connections.get(&id).map(|it| &it.state) else { return };
+        let Some(State::SignedIn { user, session }) = self.connections.get(&id).map(|it| &it.state) else {
+            return;
+        };
         let (user, session) = (*user, *session);
         if let Some(user) = self.users.get_mut(user) {
             user.online.retain(|other| *other != id);

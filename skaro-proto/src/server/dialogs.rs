@@ -40,7 +40,8 @@ impl Dialogs {
         dialog.latest = date;
         dialog.bytes += body.len();
         dialog.messages.push_back(Stored { from, to, body: body.into(), date });
-        let is_over = |dialog: &Dialog| dialog.messages.len() > config.history || dialog.bytes > config.history_bytes;
+        let is_over =
+            |dialog: &Dialog| dialog.messages.len() > config.history || dialog.bytes > config.history_bytes;
         while is_over(dialog) {
             let Some(oldest) = dialog.messages.pop_front() else { break };
             dialog.bytes -= oldest.body.len();

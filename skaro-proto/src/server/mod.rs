@@ -165,7 +165,8 @@ impl Server {
     /// If the login is taken, empty, or a text is over its limit.
     pub fn add_user(&mut self, login: &str, password: &str) -> Result<(), UserError> {
         let limits = &self.config.limits;
-        for (field, text, limit) in [("login", login, limits.login), ("password", password, limits.password)] {
+        for (field, text, limit) in [("login", login, limits.login), ("password", password, limits.password)]
+        {
             let length = text.len();
             if length > limit {
                 return Err(UserError::TooLong { field, length, limit });

@@ -10,8 +10,8 @@ use super::users::UserId;
 use super::{ConnectionId, Info, Server};
 use crate::format::{DecodeError, Fault, Frame};
 use crate::message::{
-    Answer, AnswerMessage, ClientMessage, Contacts, Date, History, Message, Refusal, Rejected, Request, ServerMessage,
-    SignedIn, Status, User,
+    Answer, AnswerMessage, ClientMessage, Contacts, Date, History, Message, Refusal, Rejected, Request,
+    ServerMessage, SignedIn, Status, User,
 };
 use crate::output::CloseCode;
 use crate::secret::Secret;
@@ -137,7 +137,11 @@ impl Server {
     fn room_for(&self, user: UserId) -> Result<UserId, Refused> {
         let online = self.users.get(user).map_or(0, |user| user.online.len());
         let limit = self.config.connections_per_user;
-        if online >= limit { refused(429, format!("{limit} connections are signed in already")) } else { Ok(user) }
+        if online >= limit {
+            refused(429, format!("{limit} connections are signed in already"))
+        } else {
+            Ok(user)
+        }
     }
 
     fn signed_in(&mut self, id: ConnectionId, user: UserId, session: super::secrets::SessionKey) {
@@ -187,12 +191,7 @@ impl Server {
         self.answer(id, number, "get_contacts", contacts);
     }
 
-    fn send_message(
-        &mut self,
-        id: ConnectionId,
-        to: &str,
-        body: &str,
-    ) -> Result<Answer<'static>, Refused> {
+    fn send_message(&mut self, id: ConnectionId, to: &str, body: &str) -> Result<Answer<'static>, Refused> {
         let from = self.signed_in_user(id)?;
         let to = self.known_user(to)?;
         let (length, limit) = (body.len(), self.config.limits.body);
@@ -217,7 +216,10 @@ impl Server {
                 .last(user, other, count)
                 .map(|stored| {
                     let (from, to) = (users.login(stored.from), users.login(stored.to));
-                    Message { date: Some(Date::Integer(stored.date)), ..Message::new(from, to, &*stored.body) }
+                    Message {
+                        date: Some(Date::Integer(stored.date)),
+                        ..Message::new(from, to, &*stored.body)
+                    }
                 })
                 .collect();
             let outcome = Ok(Answer::History(History::new(messages)));
