@@ -1,22 +1,20 @@
 //! What the application holds: a handle that commands, a stream that tells.
 
-use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use async_std::channel::{Sender, bounded};
+use async_std::channel::{Sender, TrySendError, bounded};
 use futures_util::Stream;
+use skaro_proto::Time;
 use skaro_proto::client::{
-    self as machine, Authorize, Command, Disconnect, Ended, Event, GetContacts, GetHistory, RegisterType,
-    RequestError, RequestId, SendMessage, SessionRestore, Status,
+    self as machine, Authorize, Command, ConnectError, Ended, Event, GetContacts, GetHistory, Mailbox,
+    Options, RegisterType, RequestError, SendMessage, SessionRestore, Waiter,
 };
 use skaro_proto::message::{Contacts, Date, History, Registration, SignedIn};
-use skaro_proto::Time;
 
-use crate::dial::{ConnectError, Options};
 use crate::driver;
 
 /// A client: commands go in, answers come back. Clones share the connection; when the last one is dropped, the
@@ -41,19 +39,22 @@ pub(crate) struct Shared {
 }
 
 pub(crate) struct State {
-    pub(crate) machine: machine::Client,
-    /// Who waits for the end of which command.
-    waiting: HashMap<RequestId, Sender<Ended<'static>>>,
-    events: VecDeque<Event<'static>>,
-    /// Whether there is nobody left to read events.
-    deaf: bool,
+    pub(crate) mailbox: Mailbox<Waiting>,
     /// Whether the driver has ended.
-    pub(crate) done: bool,
-    /// Who wants to know of a new event, and who of anything to do.
+    done: bool,
+    /// Who wants to know of a new event, who of anything to do, and who of the end.
     reader: Option<Waker>,
     pub(crate) driver: Option<Waker>,
-    /// Who waits for the end of it all.
     closing: Vec<Waker>,
+}
+
+/// The task that waits for the end of a command.
+pub(crate) struct Waiting(Sender<Ended<'static>>);
+
+impl Waiter for Waiting {
+    fn end(self, ended: Ended<'static>) -> Result<(), Ended<'static>> {
+        self.0.try_send(ended).map_err(TrySendError::into_inner)
+    }
 }
 
 impl Shared {
@@ -68,49 +69,22 @@ impl Shared {
 }
 
 impl State {
-    /// Hands out an event: to whoever waits for the end of that command, or to everybody.
-    pub(crate) fn emit(&mut self, event: Event<'static>) {
-        let event = match event {
-            Event::Ended(ended) => match self.waiting.remove(&ended.ticket.id()) {
-                Some(waiting) => match waiting.try_send(ended) {
-                    Ok(()) => return,
-                    // Nobody waits any more: then the events tell of it.
-                    Err(ended) => Event::Ended(ended.into_inner()),
-                },
-                None => Event::Ended(ended),
-            },
-            event => event,
-        };
-        if !self.deaf {
-            self.events.push_back(event);
+    /// Wakes the application if there is something for it.
+    pub(crate) fn wake_reader(&mut self) {
+        if self.mailbox.waiting_events() > 0 || self.done {
             self.reader.take().into_iter().for_each(Waker::wake);
         }
-    }
-
-    /// How many events wait for the application.
-    pub(crate) fn waiting_events(&self) -> usize {
-        self.events.len()
-    }
-
-    /// Why there is no connection, if there is none.
-    pub(crate) fn why_offline(&self) -> Option<Disconnect> {
-        let reason = |event: &Event<'_>| match event {
-            Event::Disconnected(reason) => Some(reason.clone()),
-            _ => None,
-        };
-        let is_offline = self.machine.status() == Status::Offline;
-        self.events.iter().find_map(reason).filter(|_| is_offline)
     }
 
     fn wake_driver(&mut self) {
         self.driver.take().into_iter().for_each(Waker::wake);
     }
 
-    /// The driver has ended: nobody will be told anything any more.
+    /// The driver ends: nobody will be told anything any more.
     pub(crate) fn finish(&mut self) {
         self.done = true;
-        self.waiting.clear();
-        self.reader.take().into_iter().for_each(Waker::wake);
+        self.mailbox.finish();
+        self.wake_reader();
         self.closing.drain(..).for_each(Waker::wake);
     }
 }
@@ -127,16 +101,8 @@ impl Client {
         // Only spreads the clients of a server over time: nothing depends on its quality.
         _ = getrandom::fill(&mut seed);
         let machine = machine::Client::new(options.config.clone(), u64::from_le_bytes(seed));
-        let state = State {
-            machine,
-            waiting: HashMap::new(),
-            events: VecDeque::new(),
-            deaf: false,
-            done: false,
-            reader: None,
-            driver: None,
-            closing: Vec::new(),
-        };
+        let mailbox = Mailbox::new(machine, options.events);
+        let state = State { mailbox, done: false, reader: None, driver: None, closing: Vec::new() };
         let shared = Arc::new(Shared { state: Mutex::new(state), start: Instant::now(), options });
         driver::start(shared.clone()).await?;
         Ok((Client(Arc::new(Handle(shared.clone()))), Events(shared)))
@@ -151,8 +117,7 @@ impl Client {
         let now = self.0.0.now();
         {
             let mut state = self.0.0.lock();
-            let id = command.give(&mut state.machine, now)?;
-            state.waiting.insert(id, sender);
+            state.mailbox.request(now, command, Waiting(sender))?;
             state.wake_driver();
         }
         let ended = receiver.recv().await.map_err(|_| machine::CommandError::Closed)?;
@@ -210,7 +175,7 @@ impl Client {
 
     /// Looks at the machine: its status, its user, its dialogs.
     pub fn with<T>(&self, look: impl FnOnce(&machine::Client) -> T) -> T {
-        look(&self.0.0.lock().machine)
+        look(&self.0.0.lock().mailbox.client)
     }
 
     /// Connects now, instead of waiting for the time that [`Event::Reconnecting`] told.
@@ -246,7 +211,7 @@ impl Handle {
     fn command<T>(&self, command: impl FnOnce(&mut machine::Client, Time) -> T) -> T {
         let now = self.0.now();
         let mut state = self.0.lock();
-        let result = command(&mut state.machine, now);
+        let result = command(&mut state.mailbox.client, now);
         state.wake_driver();
         result
     }
@@ -263,9 +228,8 @@ impl Stream for Events {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut state = self.0.lock();
-        if let Some(event) = state.events.pop_front() {
-            // Half of the queue is free again, so that the driver need not be woken for each event.
-            if state.events.len() == self.0.options.events / 2 {
+        if let Some(event) = state.mailbox.next_event() {
+            if state.mailbox.has_made_room() {
                 state.wake_driver();
             }
             return Poll::Ready(Some(event));
@@ -281,8 +245,7 @@ impl Stream for Events {
 impl Drop for Events {
     fn drop(&mut self) {
         let mut state = self.0.lock();
-        state.deaf = true;
-        state.events.clear();
+        state.mailbox.drop_events();
         state.wake_driver();
     }
 }

@@ -8,11 +8,12 @@ use std::task::{Context, Poll};
 use async_std::task;
 use async_tungstenite::tungstenite::Message;
 use skaro_proto::Time;
-use skaro_proto::client::{Disconnect, Event, Status};
+use skaro_proto::client::{ConnectError, Disconnect, Status};
+use skaro_proto::tungstenite::{Action, Received};
 
 use crate::client::{Shared, State};
-use crate::dial::{ConnectError, dial};
-use crate::socket::{Action, Received, Socket, failure, received};
+use crate::dial::dial;
+use crate::socket::Socket;
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -21,12 +22,12 @@ pub(crate) async fn start(shared: Arc<Shared>) -> Result<(), ConnectError> {
     let timeout = shared.options.config.dial_timeout;
     let socket = async_std::future::timeout(timeout, dial(&shared.options)).await;
     let socket = socket.map_err(|_| ConnectError::TimedOut)??;
-    shared.lock().machine.handle_connected(shared.now());
-    let mut driver = Driver { shared, socket: Some(socket), dialing: None, timer: None, paused: false };
+    shared.lock().mailbox.client.handle_connected(shared.now());
+    let mut driver = Driver { shared, socket: Some(socket), dialing: None, timer: None };
     while driver.status() == Status::Greeting {
         driver.step().await;
     }
-    if let Some(reason) = driver.shared.lock().why_offline() {
+    if let Some(reason) = driver.shared.lock().mailbox.why_offline() {
         return Err(ConnectError::Ended(reason));
     }
     task::spawn(async move {
@@ -43,8 +44,6 @@ struct Driver {
     socket: Option<Socket>,
     dialing: Option<Boxed<Result<Socket, ConnectError>>>,
     timer: Option<(Time, Boxed<()>)>,
-    /// Whether reading has stopped because the application does not keep up.
-    paused: bool,
 }
 
 /// What a step waited for.
@@ -59,7 +58,7 @@ enum Input {
 
 impl Driver {
     fn status(&self) -> Status {
-        self.shared.lock().machine.status()
+        self.shared.lock().mailbox.client.status()
     }
 
     /// Waits until something happens, tells the machine, and hands out what comes of it.
@@ -67,40 +66,28 @@ impl Driver {
         let input = poll_fn(|cx| self.poll(cx)).await;
         let now = self.shared.now();
         let mut state = self.shared.lock();
+        let mailbox = &mut state.mailbox;
         match input {
-            Input::Message(message) => match received(&message) {
-                Received::Frame(frame) => {
-                    let event = state.machine.handle_frame(now, frame).unwrap_or_else(Event::ProtocolError);
-                    let event = event.into_owned();
-                    Self::emit_all(&mut state, Some(event));
-                }
-                Received::SignOfLife => state.machine.handle_pong(now),
+            Input::Message(message) => match Received::from(&message) {
+                Received::Frame(frame) => mailbox.handle_frame(now, frame),
+                Received::SignOfLife => mailbox.client.handle_pong(now),
                 Received::Closing(reason) => {
                     let within = self.shared.options.config.close_timeout;
                     self.socket.take().into_iter().for_each(|socket| socket.finish_closing(within));
-                    state.machine.handle_disconnected(now, reason);
+                    mailbox.client.handle_disconnected(now, reason);
                 }
             },
-            Input::Broken(reason) => state.machine.handle_disconnected(now, reason),
+            Input::Broken(reason) => mailbox.client.handle_disconnected(now, reason),
             Input::Dialed(Ok(socket)) => {
                 self.socket = Some(*socket);
-                state.machine.handle_connected(now);
+                mailbox.client.handle_connected(now);
             }
-            Input::Dialed(Err(error)) => {
-                state.machine.handle_disconnected(now, Disconnect::Failed(error.to_string()));
-            }
-            Input::Timeout => state.machine.handle_timeout(now),
+            Input::Dialed(Err(error)) => mailbox.client.handle_disconnected(now, error.into()),
+            Input::Timeout => mailbox.client.handle_timeout(now),
             Input::Woken => (),
         }
-        Self::emit_all(&mut state, None);
-    }
-
-    /// Events that were caused earlier come first.
-    fn emit_all(state: &mut State, last: Option<Event<'static>>) {
-        while let Some(event) = state.machine.poll_event() {
-            state.emit(event);
-        }
-        last.into_iter().for_each(|event| state.emit(event));
+        mailbox.collect();
+        state.wake_reader();
     }
 
     /// Does what can be done without waiting, and tells the first thing that happened.
@@ -108,19 +95,20 @@ impl Driver {
         let shared = self.shared.clone();
         let mut state = shared.lock();
         state.driver = Some(cx.waker().clone());
-        let status = state.machine.status();
-        self.follow(status);
-        self.pause(&mut state, shared.now());
+        self.follow(state.mailbox.client.status());
+        let reads = state.mailbox.wants_frames(shared.now());
         let sent = self.poll_send(&mut state, cx);
-        let deadline = state.machine.poll_timeout();
+        state.mailbox.collect();
+        state.wake_reader();
+        let deadline = state.mailbox.client.poll_timeout();
         drop(state);
         if let Poll::Ready(input) = sent {
             return Poll::Ready(input);
         }
-        if let Some(socket) = self.socket.as_mut().filter(|_| !self.paused)
+        if let Some(socket) = self.socket.as_mut().filter(|_| reads)
             && let Poll::Ready(received) = socket.poll_receive(cx)
         {
-            return Poll::Ready(received.map_or_else(|error| Input::Broken(failure(&error)), Input::Message));
+            return Poll::Ready(received.map_or_else(|error| Input::Broken((&error).into()), Input::Message));
         }
         if let Some(dialing) = &mut self.dialing
             && let Poll::Ready(result) = dialing.as_mut().poll(cx)
@@ -133,7 +121,8 @@ impl Driver {
 
     /// Keeps a socket, or an attempt to get one, just as long as the machine wants it.
     fn follow(&mut self, status: Status) {
-        let is_up = !matches!(status, Status::Offline | Status::Waiting { .. } | Status::Dialing | Status::Closed);
+        let is_up =
+            !matches!(status, Status::Offline | Status::Waiting { .. } | Status::Dialing | Status::Closed);
         if !is_up {
             self.socket = None;
         }
@@ -145,25 +134,13 @@ impl Driver {
         }
     }
 
-    /// Stops reading when too many events wait, and goes on when half of them are read.
-    fn pause(&mut self, state: &mut State, now: Time) {
-        let limit = self.shared.options.events;
-        if !self.paused && state.waiting_events() >= limit {
-            self.paused = true;
-            state.machine.handle_paused(now);
-        } else if self.paused && state.waiting_events() <= limit / 2 {
-            self.paused = false;
-            state.machine.handle_resumed(now);
-        }
-    }
-
     fn poll_send(&mut self, state: &mut State, cx: &mut Context<'_>) -> Poll<Input> {
         let Some(socket) = &mut self.socket else {
-            while state.machine.poll_transmit().is_some() {}
+            while state.mailbox.client.poll_transmit().is_some() {}
             return Poll::Pending;
         };
-        match socket.poll_send(cx, || state.machine.poll_transmit().map(Action::from)) {
-            Poll::Ready(Err(error)) => Poll::Ready(Input::Broken(failure(&error))),
+        match socket.poll_send(cx, || state.mailbox.client.poll_transmit().map(Action::from)) {
+            Poll::Ready(Err(error)) => Poll::Ready(Input::Broken((&error).into())),
             // The status tells that the socket is to be dropped.
             Poll::Ready(Ok(false)) => Poll::Ready(Input::Woken),
             Poll::Ready(Ok(true)) | Poll::Pending => Poll::Pending,

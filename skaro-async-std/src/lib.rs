@@ -38,9 +38,9 @@ mod server;
 mod socket;
 
 pub use client::{Client, Events};
-pub use dial::{ConnectError, Options};
 pub use server::Server;
 pub use skaro_proto as proto;
+pub use skaro_proto::client::{ConnectError, Options};
 
 /// A seed for a server's secrets, from the operating system.
 ///

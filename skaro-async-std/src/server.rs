@@ -15,11 +15,11 @@ use async_std::task::{self, JoinHandle};
 use async_tungstenite::accept_hdr_async_with_config;
 use async_tungstenite::tungstenite::Error;
 use async_tungstenite::tungstenite::handshake::server::{Request, Response};
-use async_tungstenite::tungstenite::http::{HeaderValue, header};
 use skaro_proto::server::{self as machine, ConnectionId};
+use skaro_proto::tungstenite::{Action, Received, choose_format, config};
 use skaro_proto::{Format, Time};
 
-use crate::socket::{self, Action, Received, Socket, received};
+use crate::socket::{self, Socket};
 
 /// Opening handshakes at the same time: somebody who connects and says nothing must not cost much.
 const HANDSHAKES: usize = 1024;
@@ -105,8 +105,11 @@ impl Server {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let state = State { machine, tasks: HashMap::new(), clock: None, armed: None, idle: Vec::new() };
-        let shared =
-            Arc::new(Shared { state: Mutex::new(state), start: Instant::now(), handshakes: AtomicUsize::new(0) });
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            start: Instant::now(),
+            handshakes: AtomicUsize::new(0),
+        });
         task::spawn(keep_time(shared.clone()));
         let accepting = Some(task::spawn(accept(listener, shared.clone())));
         Ok(Server { shared, address, accepting })
@@ -229,15 +232,10 @@ async fn open(stream: TcpStream, shared: &Shared) -> Result<(Socket, Option<Form
     let mut format = None;
     #[allow(clippy::result_large_err, reason = "tungstenite's type")]
     let choose = |request: &Request, mut response: Response| {
-        let offered = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL);
-        format = offered.iter().filter_map(|offer| Format::offered(offer.to_str().ok()?)).next();
-        if let Some(format) = format {
-            let chosen = HeaderValue::from_static(format.subprotocol());
-            response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, chosen);
-        }
+        format = choose_format(request, &mut response);
         Ok(response)
     };
-    let stream = accept_hdr_async_with_config(stream, choose, Some(socket::config(largest))).await?;
+    let stream = accept_hdr_async_with_config(stream, choose, Some(config(largest))).await?;
     Ok((Socket::new(stream), format))
 }
 
@@ -273,7 +271,7 @@ impl Connection {
             Poll::Pending => return Poll::Pending,
         };
         Poll::Ready(match message {
-            Ok(message) => match received(&message) {
+            Ok(message) => match Received::from(&message) {
                 Received::Frame(frame) => {
                     // The client has been told what is wrong with its frame.
                     _ = shared.call(|machine, now| machine.handle_frame(now, id, frame));

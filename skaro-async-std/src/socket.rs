@@ -1,17 +1,13 @@
-//! Between the core's frames and WebSocket messages.
+//! A WebSocket that does what a machine wants, without waiting.
 
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_std::net::TcpStream;
 use async_tungstenite::WebSocketStream;
+use async_tungstenite::tungstenite::{Error, Message};
 use futures_util::{SinkExt, StreamExt};
-
-use async_tungstenite::tungstenite::Error;
-use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use async_tungstenite::tungstenite::protocol::{CloseFrame, Message, WebSocketConfig};
-use skaro_proto::client::Disconnect;
-use skaro_proto::{Frame, Transmit};
+use skaro_proto::tungstenite::Action;
 
 /// How long a peer may take for what has no deadline of its own: opening handshakes on a server.
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(15);
@@ -57,64 +53,9 @@ impl Socket {
 
     /// Finishes a closing handshake that the other end began, without keeping anybody waiting.
     pub(crate) fn finish_closing(mut self, within: Duration) {
-        async_std::task::spawn(async_std::future::timeout(within, async move { self.stream.close(None).await }));
-    }
-}
-
-/// Buffers for chat: tungstenite's default read buffer of 128 KiB is cleared for every read and kept for every
-/// connection, which costs many times the rest.
-pub(crate) fn config(largest_frame: usize) -> WebSocketConfig {
-    WebSocketConfig::default()
-        .read_buffer_size(4 << 10)
-        .write_buffer_size(4 << 10)
-        .max_message_size(Some(largest_frame))
-        .max_frame_size(Some(largest_frame))
-}
-
-/// What to do with a socket.
-pub(crate) enum Action {
-    Send(Message),
-    Drop,
-}
-
-impl From<Transmit<'_>> for Action {
-    fn from(transmit: Transmit<'_>) -> Self {
-        Action::Send(match transmit {
-            Transmit::Frame(Frame::Text(text)) => Message::text(text),
-            Transmit::Frame(Frame::Binary(bytes)) => Message::binary(bytes.to_vec()),
-            Transmit::Ping => Message::Ping(Default::default()),
-            Transmit::Close(code) => {
-                let code = CloseCode::from(code.code());
-                Message::Close(Some(CloseFrame { code, reason: "".into() }))
-            }
-            _ => return Action::Drop,
-        })
-    }
-}
-
-/// What a WebSocket message is to the core.
-pub(crate) enum Received<'a> {
-    Frame(Frame<'a>),
-    SignOfLife,
-    Closing(Disconnect),
-}
-
-pub(crate) fn received(message: &Message) -> Received<'_> {
-    match message {
-        Message::Text(text) => Received::Frame(Frame::Text(text)),
-        Message::Binary(bytes) => Received::Frame(Frame::Binary(bytes)),
-        Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Received::SignOfLife,
-        Message::Close(frame) => Received::Closing(Disconnect::Closed {
-            code: frame.as_ref().map(|frame| frame.code.into()),
-            reason: frame.as_ref().map(|frame| frame.reason.to_string()).unwrap_or_default(),
-        }),
-    }
-}
-
-/// Why a connection broke, in the core's words.
-pub(crate) fn failure(error: &Error) -> Disconnect {
-    match error {
-        Error::ConnectionClosed | Error::AlreadyClosed => Disconnect::Closed { code: None, reason: String::new() },
-        error => Disconnect::Failed(error.to_string()),
+        async_std::task::spawn(async_std::future::timeout(
+            within,
+            async move { self.stream.close(None).await },
+        ));
     }
 }

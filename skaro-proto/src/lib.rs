@@ -16,6 +16,8 @@ mod output;
 mod secret;
 pub mod server;
 mod time;
+#[cfg(feature = "tungstenite")]
+pub mod tungstenite;
 mod value;
 
 pub use format::{DecodeError, Fault, Format, Frame, Path};

@@ -2,10 +2,12 @@
 
 mod command;
 mod config;
+mod endpoint;
 mod event;
 mod frame;
 mod in_flight;
 mod link;
+mod mailbox;
 mod seen;
 mod sign_in;
 mod ticket;
@@ -20,7 +22,9 @@ pub use command::{
     Authorize, Command, CommandError, GetContacts, GetHistory, RegisterType, SendMessage, SessionRestore,
 };
 pub use config::{Backoff, Config};
+pub use endpoint::{ConnectError, Endpoint, Options};
 pub use event::{Awaited, Delivery, Disconnect, Ended, Event, Failure, ProtocolError, RequestError};
+pub use mailbox::{Mailbox, Waiter};
 pub use ticket::{RequestId, Ticket};
 
 use crate::auth;

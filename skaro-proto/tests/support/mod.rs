@@ -1,4 +1,11 @@
 //! A network of machines in one thread: a server, clients, connections that can be cut, a clock that jumps.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
 #![allow(dead_code, unreachable_pub, reason = "each test uses another part of it")]
 
 use std::time::Duration;

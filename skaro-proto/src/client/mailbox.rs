@@ -1,0 +1,212 @@
+//! A client with the application's side of it: who waits for which command, which events wait for the application.
+
+use alloc::collections::{BTreeMap, VecDeque};
+
+use super::{Client, Command, CommandError, Disconnect, Ended, Event, RequestId, Status};
+use crate::format::Frame;
+use crate::time::Time;
+
+/// Somebody who waits for the end of a command: the sending half of whatever the runtime offers.
+pub trait Waiter {
+    /// Hands over the end, or returns it if nobody waits any more.
+    ///
+    /// # Errors
+    /// If nobody waits any more.
+    #[allow(clippy::result_large_err, reason = "no failure, but the same thing handed back")]
+    fn end(self, ended: Ended<'static>) -> Result<(), Ended<'static>>;
+}
+
+/// A [`Client`] for adapters in which many tasks or threads give commands and one takes care of the connection.
+///
+/// It matches ends to those who wait for them, and keeps events until the application reads them; when too many
+/// wait, it asks for a [pause](Mailbox::wants_frames), so that a slow application slows its own connection down
+/// and nothing else. An end for which nobody waits any more becomes an event: nothing is lost silently.
+pub struct Mailbox<W> {
+    /// The machine itself, for everything but frames, commands that somebody waits for, and events. After calling
+    /// one of its `handle_` methods or commands call [`Mailbox::collect`].
+    pub client: Client,
+    waiting: BTreeMap<RequestId, W>,
+    events: VecDeque<Event<'static>>,
+    limit: usize,
+    /// Whether nobody reads events.
+    deaf: bool,
+    paused: bool,
+}
+
+impl<W: Waiter> Mailbox<W> {
+    /// A mailbox that asks for a pause when so many events wait.
+    pub fn new(client: Client, limit: usize) -> Self {
+        let (waiting, events) = (BTreeMap::new(), VecDeque::new());
+        Mailbox { client, waiting, events, limit, deaf: false, paused: false }
+    }
+
+    /// Gives a command for whose end somebody waits.
+    ///
+    /// # Errors
+    /// If the command can't be taken; nobody needs to wait then.
+    pub fn request(
+        &mut self,
+        now: Time,
+        command: impl Command,
+        waiter: W,
+    ) -> Result<RequestId, CommandError> {
+        let id = command.give(&mut self.client, now)?;
+        self.waiting.insert(id, waiter);
+        Ok(id)
+    }
+
+    /// The server has sent a frame. What it means, nonsense included, becomes an event.
+    pub fn handle_frame(&mut self, now: Time, frame: Frame<'_>) {
+        let event = self.client.handle_frame(now, frame).unwrap_or_else(Event::ProtocolError).into_owned();
+        self.collect();
+        self.emit(event);
+    }
+
+    /// Sorts what the machine has to tell: ends to those who wait for them, the rest to the events.
+    pub fn collect(&mut self) {
+        while let Some(event) = self.client.poll_event() {
+            self.emit(event);
+        }
+    }
+
+    fn emit(&mut self, event: Event<'static>) {
+        let event = match event {
+            Event::Ended(ended) => match self.waiting.remove(&ended.ticket.id()) {
+                Some(waiter) => match waiter.end(ended) {
+                    Ok(()) => return,
+                    Err(unwanted) => Event::Ended(unwanted),
+                },
+                None => Event::Ended(ended),
+            },
+            event => event,
+        };
+        if !self.deaf {
+            self.events.push_back(event);
+        }
+    }
+
+    /// The next event for the application.
+    pub fn next_event(&mut self) -> Option<Event<'static>> {
+        self.events.pop_front()
+    }
+
+    /// How many events wait for the application.
+    pub fn waiting_events(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Whether reading an event has just made room enough for the adapter to read frames again.
+    pub fn has_made_room(&self) -> bool {
+        self.paused && self.events.len() <= self.limit / 2
+    }
+
+    /// Whether to read frames: not while too many events wait, and then not until half of them are gone.
+    pub fn wants_frames(&mut self, now: Time) -> bool {
+        if !self.paused && self.events.len() >= self.limit.max(1) {
+            self.paused = true;
+            self.client.handle_paused(now);
+        } else if self.has_made_room() {
+            self.paused = false;
+            self.client.handle_resumed(now);
+        }
+        !self.paused
+    }
+
+    /// Nobody will read events any more: they are dropped from now on.
+    pub fn drop_events(&mut self) {
+        self.deaf = true;
+        self.events.clear();
+    }
+
+    /// Why there is no connection, if the first one ended before the server spoke.
+    pub fn why_offline(&self) -> Option<Disconnect> {
+        let reason = |event: &Event<'_>| match event {
+            Event::Disconnected(reason) => Some(reason.clone()),
+            _ => None,
+        };
+        let is_offline = self.client.status() == Status::Offline;
+        self.events.iter().rev().find_map(reason).filter(|_| is_offline)
+    }
+
+    /// The adapter ends: those who still wait learn of it by their waiter being dropped.
+    pub fn finish(&mut self) {
+        self.waiting.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::{Config, RegisterType};
+    use alloc::rc::Rc;
+    use alloc::vec::Vec;
+    use core::cell::RefCell;
+
+    /// Whether somebody still waits, and what they got.
+    struct Waits(bool, Rc<RefCell<Vec<RequestId>>>);
+
+    impl Waiter for Waits {
+        fn end(self, ended: Ended<'static>) -> Result<(), Ended<'static>> {
+            if !self.0 {
+                return Err(ended);
+            }
+            self.1.borrow_mut().push(ended.ticket.id());
+            Ok(())
+        }
+    }
+
+    const GREETING: Frame<'_> = Frame::Text(r#"{"type":"check_connection","token":"t"}"#);
+
+    fn connected(limit: usize) -> Mailbox<Waits> {
+        let mut mailbox = Mailbox::new(Client::new(Config::default(), 1), limit);
+        mailbox.client.handle_connected(Time::ZERO);
+        mailbox.handle_frame(Time::ZERO, GREETING);
+        assert!(matches!(mailbox.next_event(), Some(Event::Connected { .. })));
+        mailbox
+    }
+
+    #[test]
+    fn ends_go_to_those_who_wait_and_otherwise_to_the_events() {
+        let mut mailbox = connected(10);
+        let got = Rc::new(RefCell::new(Vec::new()));
+        let waits = mailbox.request(Time::ZERO, RegisterType, Waits(true, got.clone())).unwrap();
+        let left = mailbox.request(Time::ZERO, RegisterType, Waits(false, got.clone())).unwrap();
+        for id in [1, 2] {
+            let answer = alloc::format!(
+                r#"{{"type":"request","for":"register_type","id":{id},"status":"200","register_type":"open"}}"#
+            );
+            mailbox.handle_frame(Time::ZERO, Frame::Text(&answer));
+        }
+        assert_eq!(*got.borrow(), [waits]);
+        assert!(matches!(mailbox.next_event(), Some(Event::Ended(ended)) if ended.ticket.id() == left));
+        assert_eq!(mailbox.next_event(), None);
+    }
+
+    #[test]
+    fn a_full_mailbox_pauses_until_it_is_half_empty() {
+        let mut mailbox = connected(4);
+        let info = Frame::Text(r#"{"type":"info","info":"x"}"#);
+        for _ in 0..4 {
+            assert!(mailbox.wants_frames(Time::ZERO));
+            mailbox.handle_frame(Time::ZERO, info);
+        }
+        for left in [3, 2] {
+            assert!(!mailbox.wants_frames(Time::ZERO));
+            mailbox.next_event();
+            assert_eq!(mailbox.has_made_room(), left == 2);
+        }
+        assert!(mailbox.wants_frames(Time::ZERO));
+        mailbox.drop_events();
+        for _ in 0..9 {
+            mailbox.handle_frame(Time::ZERO, info);
+        }
+        assert!(mailbox.wants_frames(Time::ZERO));
+    }
+
+    #[test]
+    fn nonsense_is_an_event_too() {
+        let mut mailbox = connected(4);
+        mailbox.handle_frame(Time::ZERO, Frame::Text("?"));
+        assert!(matches!(mailbox.next_event(), Some(Event::ProtocolError(_))));
+    }
+}
