@@ -1,0 +1,333 @@
+//! What the application holds: a handle that commands, events that tell.
+
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use mio::Waker;
+use skaro_proto::Time;
+use skaro_proto::client::{
+    self as machine, Authorize, Command, ConnectError, Ended, Event, GetContacts, GetHistory, Mailbox,
+    Options, RegisterType, RequestError, SendMessage, SessionRestore, Waiter,
+};
+use skaro_proto::message::{Contacts, Date, History, Registration, SignedIn};
+
+use crate::dial::Target;
+use crate::driver::Driver;
+
+/// A client: commands go in, answers come back. Clones share the connection and can be sent to other threads; when
+/// the last one is dropped, the connection is closed properly, which may take
+/// [a few seconds](machine::Config::close_timeout) if the server does not take part.
+///
+/// Many commands may be under way at once, from many threads: none waits for another, nor for events. Each ends
+/// exactly once: with its answer, or with a [`RequestError`] that says why there is none.
+#[derive(Clone)]
+pub struct Client(Arc<Handle>);
+
+/// What happens: messages, notices, connections that come and go. Must be read (or dropped): when too many events
+/// wait, nothing is read from the connection any more.
+///
+/// As an iterator it waits for each event, and ends when the client is closed.
+pub struct Events(Arc<Shared>);
+
+/// Why [`Events::next_event`] has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoEvent {
+    /// Nothing happened in that time.
+    TimedOut,
+    /// The client is closed: nothing will happen any more.
+    Closed,
+}
+
+struct Handle {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What handles, events and the driver share.
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    /// Whether there is something for those who wait for events.
+    changed: Condvar,
+    waker: Waker,
+    start: Instant,
+    pub(crate) target: Target,
+}
+
+pub(crate) struct State {
+    pub(crate) mailbox: Mailbox<Waiting>,
+    /// Whether the driver has ended.
+    done: bool,
+}
+
+/// The thread that waits for the end of a command.
+pub(crate) struct Waiting(Sender<Ended<'static>>);
+
+impl Waiter for Waiting {
+    fn end(self, ended: Ended<'static>) -> Result<(), Ended<'static>> {
+        self.0.send(ended).map_err(|unwanted| unwanted.0)
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(target: Target, waker: Waker) -> Shared {
+        let mut seed = [0; 8];
+        // Only spreads the clients of a server over time: nothing depends on its quality.
+        _ = getrandom::fill(&mut seed);
+        let machine = machine::Client::new(target.options.config.clone(), u64::from_le_bytes(seed));
+        let mailbox = Mailbox::new(machine, target.options.events);
+        let state = Mutex::new(State { mailbox, done: false });
+        Shared { state, changed: Condvar::new(), waker, start: Instant::now(), target }
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        Time::since_epoch(self.start.elapsed())
+    }
+
+    /// Nothing in here is left half-done by a panic, so a poisoned lock is as good as any.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells those who wait for events, if there are any.
+    pub(crate) fn tell(&self, state: &State) {
+        if state.mailbox.waiting_events() > 0 || state.done {
+            self.changed.notify_all();
+        }
+    }
+
+    /// The driver ends: nobody will be told anything any more.
+    pub(crate) fn finish(&self) {
+        let mut state = self.lock();
+        state.done = true;
+        state.mailbox.finish();
+        self.tell(&state);
+    }
+
+    /// Makes the driver look what there is to do.
+    fn wake_driver(&self) {
+        // Fails only if the system has no memory left; then the driver looks again at its next deadline.
+        _ = self.waker.wake();
+    }
+
+    fn command<T>(&self, command: impl FnOnce(&mut machine::Client, Time) -> T) -> T {
+        let result = command(&mut self.lock().mailbox.client, self.now());
+        self.wake_driver();
+        result
+    }
+}
+
+impl Client {
+    /// Connects to a server, and waits until it has spoken. From then on the connection looks after itself, as
+    /// [`Config`](machine::Config) says; if it is lost, the events tell, and tell when it is back.
+    ///
+    /// A URL with `wss://` is connected to by TLS, and the system's trust roots decide whether the server's
+    /// certificate is good.
+    ///
+    /// # Errors
+    /// If the first connection does not come about. (For later ones see [`Event::Reconnecting`].)
+    pub fn connect(options: impl Into<Options>) -> Result<(Client, Events), ConnectError> {
+        Self::start(Target::new(options.into()))
+    }
+
+    /// As [`connect`](Self::connect), but this configuration of TLS decides which certificates are good.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    #[cfg(feature = "tls")]
+    pub fn connect_with_tls(
+        options: impl Into<Options>,
+        tls: Arc<rustls::ClientConfig>,
+    ) -> Result<(Client, Events), ConnectError> {
+        Self::start(Target { tls: Some(tls), ..Target::new(options.into()) })
+    }
+
+    fn start(target: Target) -> Result<(Client, Events), ConnectError> {
+        let mut driver = Driver::new(target)?;
+        driver.connect()?;
+        let shared = driver.shared.clone();
+        let thread = thread::Builder::new().name("skaro".into()).spawn(move || driver.run());
+        let thread = thread.map_err(|error| ConnectError::Network {
+            host: shared.target.options.url.clone(),
+            reason: format!("no thread for the connection: {error}"),
+        })?;
+        let handle = Handle { shared: shared.clone(), thread: Some(thread) };
+        Ok((Client(Arc::new(handle)), Events(shared)))
+    }
+
+    /// Gives any command, and waits for its end. All the methods below are this one.
+    ///
+    /// # Errors
+    /// If it can't be taken, is refused, times out, or is lost with its connection.
+    pub fn request<C: Command>(&self, command: C) -> Result<C::Answer, RequestError> {
+        let (sender, receiver) = channel();
+        let shared = &self.0.shared;
+        let now = shared.now();
+        shared.lock().mailbox.request(now, command, Waiting(sender))?;
+        shared.wake_driver();
+        let ended = receiver.recv().map_err(|_| machine::CommandError::Closed)?;
+        ended.into_answer::<C>()
+    }
+
+    /// Signs in: proves to know the password without sending it.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    pub fn authorize(&self, login: &str, password: &str) -> Result<SignedIn<'static>, RequestError> {
+        self.request(Authorize { login, password })
+    }
+
+    /// Asks how one can register on the server.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    pub fn register_type(&self) -> Result<Registration<'static>, RequestError> {
+        self.request(RegisterType)
+    }
+
+    /// Goes on with a session whose connection broke no more than five minutes ago.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    pub fn session_restore(&self, sid: &str) -> Result<SignedIn<'static>, RequestError> {
+        self.request(SessionRestore { sid })
+    }
+
+    /// Asks for all the users whom the user knows.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    pub fn get_contacts(&self) -> Result<Contacts<'static>, RequestError> {
+        self.request(GetContacts)
+    }
+
+    /// Asks for the messages exchanged with another user; after a reconnection, [`History::unseen`] tells which of
+    /// them are new.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    pub fn get_history(&self, login: &str) -> Result<History<'static>, RequestError> {
+        self.request(GetHistory { login })
+    }
+
+    /// Sends a message, and waits until the server has taken it; tells when that was.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request). If it is [lost](machine::Failure::Lost), it may be unknown whether the server
+    /// took it.
+    pub fn send_message(&self, to: &str, body: &str) -> Result<Option<Date<'static>>, RequestError> {
+        self.request(SendMessage { to, body, marker: None })
+    }
+
+    /// Gives a command without waiting: its end comes as an event, [`Event::Ended`], which bears the number that
+    /// this returns.
+    ///
+    /// # Errors
+    /// If the command can't be taken.
+    pub fn submit(&self, command: impl Command) -> Result<machine::RequestId, machine::CommandError> {
+        self.0.shared.command(|machine, now| command.give(machine, now))
+    }
+
+    /// Looks at the machine: its status, its user, its dialogs.
+    pub fn with<T>(&self, look: impl FnOnce(&machine::Client) -> T) -> T {
+        look(&self.0.shared.lock().mailbox.client)
+    }
+
+    /// Connects now, instead of waiting for the time that [`Event::Reconnecting`] told.
+    ///
+    /// # Errors
+    /// If the client is closed.
+    pub fn reconnect(&self) -> Result<(), machine::CommandError> {
+        self.0.shared.command(machine::Client::reconnect)
+    }
+
+    /// Does not connect again when the connection breaks, or broke.
+    pub fn stop_reconnecting(&self) {
+        self.0.shared.command(machine::Client::stop_reconnecting);
+    }
+
+    /// Closes the connection for good, and waits for the closing handshake, for
+    /// [a few seconds](machine::Config::close_timeout) at most. What is under way may still be answered meanwhile.
+    pub fn close(&self) {
+        let shared = &self.0.shared;
+        shared.command(machine::Client::close);
+        let state = shared.lock();
+        drop(shared.changed.wait_while(state, |state| !state.done));
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.command(machine::Client::close);
+        // No thread outlives its client.
+        self.thread.take().into_iter().for_each(|thread| drop(thread.join()));
+    }
+}
+
+impl Events {
+    /// The next event, for which to wait so long at most.
+    ///
+    /// # Errors
+    /// If there is none in that time, or never again.
+    pub fn next_event(&self, timeout: Duration) -> Result<Event<'static>, NoEvent> {
+        self.wait(Some(timeout))
+    }
+
+    fn wait(&self, timeout: Option<Duration>) -> Result<Event<'static>, NoEvent> {
+        let nothing = |state: &mut State| state.mailbox.waiting_events() == 0 && !state.done;
+        let state = self.0.lock();
+        let mut state = match timeout {
+            None => self.0.changed.wait_while(state, nothing).unwrap_or_else(PoisonError::into_inner),
+            Some(timeout) => {
+                let waited = self.0.changed.wait_timeout_while(state, timeout, nothing);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        let Some(event) = state.mailbox.next_event() else {
+            return Err(if state.done { NoEvent::Closed } else { NoEvent::TimedOut });
+        };
+        if state.mailbox.has_made_room() {
+            self.0.wake_driver();
+        }
+        Ok(event)
+    }
+}
+
+impl Iterator for Events {
+    type Item = Event<'static>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.wait(None).ok()
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.0.lock().mailbox.drop_events();
+        self.0.wake_driver();
+    }
+}
+
+impl std::fmt::Display for NoEvent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            NoEvent::TimedOut => "nothing happened in time",
+            NoEvent::Closed => "the client is closed",
+        })
+    }
+}
+
+impl std::error::Error for NoEvent {}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.with(|machine| machine.fmt(f))
+    }
+}
+
+impl std::fmt::Debug for Events {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Events").finish_non_exhaustive()
+    }
+}
