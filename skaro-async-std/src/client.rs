@@ -15,6 +15,7 @@ use skaro_proto::client::{
 };
 use skaro_proto::message::{Contacts, Date, History, Registration, SignedIn};
 
+use crate::dial::Target;
 use crate::driver;
 
 /// A client: commands go in, answers come back. Clones share the connection; when the last one is dropped, the
@@ -35,7 +36,7 @@ struct Handle(Arc<Shared>);
 pub(crate) struct Shared {
     state: Mutex<State>,
     start: Instant,
-    pub(crate) options: Options,
+    pub(crate) target: Target,
 }
 
 pub(crate) struct State {
@@ -93,17 +94,35 @@ impl Client {
     /// Connects to a server, and waits until it has spoken. From then on the connection looks after itself, as
     /// [`Config`](machine::Config) says; if it is lost, the events tell, and tell when it is back.
     ///
+    /// A URL with `wss://` is connected to by TLS, and the system's trust roots decide whether the server's
+    /// certificate is good.
+    ///
     /// # Errors
     /// If the first connection does not come about. (For later ones see [`Event::Reconnecting`].)
     pub async fn connect(options: impl Into<Options>) -> Result<(Client, Events), ConnectError> {
-        let options = options.into();
+        Self::start(Target::new(options.into())).await
+    }
+
+    /// As [`connect`](Self::connect), but this configuration of TLS decides which certificates are good.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    #[cfg(feature = "tls")]
+    pub async fn connect_with_tls(
+        options: impl Into<Options>,
+        tls: Arc<futures_rustls::rustls::ClientConfig>,
+    ) -> Result<(Client, Events), ConnectError> {
+        Self::start(Target { tls: Some(tls), ..Target::new(options.into()) }).await
+    }
+
+    async fn start(target: Target) -> Result<(Client, Events), ConnectError> {
         let mut seed = [0; 8];
         // Only spreads the clients of a server over time: nothing depends on its quality.
         _ = getrandom::fill(&mut seed);
-        let machine = machine::Client::new(options.config.clone(), u64::from_le_bytes(seed));
-        let mailbox = Mailbox::new(machine, options.events);
+        let machine = machine::Client::new(target.options.config.clone(), u64::from_le_bytes(seed));
+        let mailbox = Mailbox::new(machine, target.options.events);
         let state = State { mailbox, done: false, reader: None, driver: None, closing: Vec::new() };
-        let shared = Arc::new(Shared { state: Mutex::new(state), start: Instant::now(), options });
+        let shared = Arc::new(Shared { state: Mutex::new(state), start: Instant::now(), target });
         driver::start(shared.clone()).await?;
         Ok((Client(Arc::new(Handle(shared.clone()))), Events(shared)))
     }
@@ -171,6 +190,15 @@ impl Client {
     /// As [`request`](Self::request). If it is [lost](machine::Failure::Lost), it may be unknown whether the server took it.
     pub async fn send_message(&self, to: &str, body: &str) -> Result<Option<Date<'static>>, RequestError> {
         self.request(SendMessage { to, body, marker: None }).await
+    }
+
+    /// Gives a command without waiting: its end comes as an event, [`Event::Ended`], which bears the number that
+    /// this returns.
+    ///
+    /// # Errors
+    /// If the command can't be taken.
+    pub fn submit(&self, command: impl Command) -> Result<machine::RequestId, machine::CommandError> {
+        self.0.command(|machine, now| command.give(machine, now))
     }
 
     /// Looks at the machine: its status, its user, its dialogs.

@@ -12,16 +12,13 @@ use skaro_proto::client::{ConnectError, Disconnect, Status};
 use skaro_proto::tungstenite::{Action, Received};
 
 use crate::client::{Shared, State};
-use crate::dial::dial;
 use crate::socket::Socket;
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Makes the first connection, waits until the server has spoken, and leaves the rest to a task of its own.
 pub(crate) async fn start(shared: Arc<Shared>) -> Result<(), ConnectError> {
-    let timeout = shared.options.config.dial_timeout;
-    let socket = async_std::future::timeout(timeout, dial(&shared.options)).await;
-    let socket = socket.map_err(|_| ConnectError::TimedOut)??;
+    let socket = shared.target.dial().await?;
     shared.lock().mailbox.client.handle_connected(shared.now());
     let mut driver = Driver { shared, socket: Some(socket), dialing: None, timer: None };
     while driver.status() == Status::Greeting {
@@ -72,7 +69,7 @@ impl Driver {
                 Received::Frame(frame) => mailbox.handle_frame(now, frame),
                 Received::SignOfLife => mailbox.client.handle_pong(now),
                 Received::Closing(reason) => {
-                    let within = self.shared.options.config.close_timeout;
+                    let within = self.shared.target.options.config.close_timeout;
                     self.socket.take().into_iter().for_each(|socket| socket.finish_closing(within));
                     mailbox.client.handle_disconnected(now, reason);
                 }
@@ -95,7 +92,11 @@ impl Driver {
         let shared = self.shared.clone();
         let mut state = shared.lock();
         state.driver = Some(cx.waker().clone());
-        self.follow(state.mailbox.client.status());
+        let status = state.mailbox.client.status();
+        self.follow(status);
+        if status == Status::Closed {
+            return Poll::Ready(Input::Woken);
+        }
         let reads = state.mailbox.wants_frames(shared.now());
         let sent = self.poll_send(&mut state, cx);
         state.mailbox.collect();
@@ -130,7 +131,7 @@ impl Driver {
             self.dialing = None;
         } else if self.dialing.is_none() {
             let shared = self.shared.clone();
-            self.dialing = Some(Box::pin(async move { dial(&shared.options).await }));
+            self.dialing = Some(Box::pin(async move { shared.target.dial().await }));
         }
     }
 

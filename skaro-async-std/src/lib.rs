@@ -38,6 +38,8 @@ mod server;
 mod socket;
 
 pub use client::{Client, Events};
+#[cfg(feature = "tls")]
+pub use futures_rustls::rustls;
 pub use server::Server;
 pub use skaro_proto as proto;
 pub use skaro_proto::client::{ConnectError, Options};

@@ -19,7 +19,7 @@ use skaro_proto::server::{self as machine, ConnectionId};
 use skaro_proto::tungstenite::{Action, Received, choose_format, config};
 use skaro_proto::{Format, Time};
 
-use crate::socket::{self, Socket};
+use crate::socket::{self, Socket, Stream};
 
 /// Opening handshakes at the same time: somebody who connects and says nothing must not cost much.
 const HANDSHAKES: usize = 1024;
@@ -39,6 +39,38 @@ struct Shared {
     state: Mutex<State>,
     start: Instant,
     handshakes: AtomicUsize,
+    security: Security,
+}
+
+/// What puts TLS around connections, if anything does.
+#[cfg(feature = "tls")]
+type Security = Option<futures_rustls::TlsAcceptor>;
+#[cfg(not(feature = "tls"))]
+#[derive(Default)]
+struct Security;
+
+#[cfg(feature = "tls")]
+const fn is_secure(security: &Security) -> bool {
+    security.is_some()
+}
+
+#[cfg(not(feature = "tls"))]
+const fn is_secure(_: &Security) -> bool {
+    false
+}
+
+#[cfg(feature = "tls")]
+async fn secure(stream: TcpStream, security: &Security) -> io::Result<Stream> {
+    use futures_util::future::Either;
+    Ok(match security {
+        Some(acceptor) => Either::Right(Box::new(acceptor.accept(stream).await?.into())),
+        None => Either::Left(stream),
+    })
+}
+
+#[cfg(not(feature = "tls"))]
+async fn secure(stream: TcpStream, _: &Security) -> io::Result<Stream> {
+    Ok(stream)
 }
 
 struct State {
@@ -102,6 +134,27 @@ impl Server {
     /// # Errors
     /// If the system does not let us listen there.
     pub async fn bind(address: impl ToSocketAddrs, machine: machine::Server) -> io::Result<Server> {
+        Self::start(address, machine, Security::default()).await
+    }
+
+    /// As [`bind`](Self::bind), but clients connect by TLS.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    #[cfg(feature = "tls")]
+    pub async fn bind_with_tls(
+        address: impl ToSocketAddrs,
+        machine: machine::Server,
+        tls: Arc<futures_rustls::rustls::ServerConfig>,
+    ) -> io::Result<Server> {
+        Self::start(address, machine, Some(tls.into())).await
+    }
+
+    async fn start(
+        address: impl ToSocketAddrs,
+        machine: machine::Server,
+        security: Security,
+    ) -> io::Result<Server> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let state = State { machine, tasks: HashMap::new(), clock: None, armed: None, idle: Vec::new() };
@@ -109,6 +162,7 @@ impl Server {
             state: Mutex::new(state),
             start: Instant::now(),
             handshakes: AtomicUsize::new(0),
+            security,
         });
         task::spawn(keep_time(shared.clone()));
         let accepting = Some(task::spawn(accept(listener, shared.clone())));
@@ -122,7 +176,8 @@ impl Server {
 
     /// What clients connect to.
     pub fn url(&self) -> String {
-        format!("ws://{}/skaro_client/", self.address)
+        let scheme = if is_secure(&self.shared.security) { "wss" } else { "ws" };
+        format!("{scheme}://{}/skaro_client/", self.address)
     }
 
     /// Calls the machine: to add a user, post a message, look at something. The second argument is the time.
@@ -227,6 +282,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
 /// The opening handshake, in which the client may ask for a format.
 async fn open(stream: TcpStream, shared: &Shared) -> Result<(Socket, Option<Format>), Error> {
     stream.set_nodelay(true)?;
+    let stream = secure(stream, &shared.security).await?;
     // What is somewhat over the limit gets to the machine, which says so before it closes the connection.
     let largest = shared.lock().machine.config().limits.frame.saturating_mul(4);
     let mut format = None;

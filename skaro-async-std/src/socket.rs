@@ -9,17 +9,29 @@ use async_tungstenite::tungstenite::{Error, Message};
 use futures_util::{SinkExt, StreamExt};
 use skaro_proto::tungstenite::Action;
 
+/// A connection, plain or by TLS.
+#[cfg(feature = "tls")]
+pub(crate) type Stream = futures_util::future::Either<TcpStream, Box<futures_rustls::TlsStream<TcpStream>>>;
+#[cfg(not(feature = "tls"))]
+pub(crate) type Stream = TcpStream;
+
+pub(crate) const fn plain(stream: TcpStream) -> Stream {
+    #[cfg(feature = "tls")]
+    let stream = futures_util::future::Either::Left(stream);
+    stream
+}
+
 /// How long a peer may take for what has no deadline of its own: opening handshakes on a server.
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(15);
 
 /// A WebSocket that is written to as far as it takes messages, and flushed once for all that is ready together.
 pub(crate) struct Socket {
-    stream: WebSocketStream<TcpStream>,
+    stream: WebSocketStream<Stream>,
     unflushed: bool,
 }
 
 impl Socket {
-    pub(crate) const fn new(stream: WebSocketStream<TcpStream>) -> Self {
+    pub(crate) const fn new(stream: WebSocketStream<Stream>) -> Self {
         Socket { stream, unflushed: false }
     }
 

@@ -35,5 +35,7 @@ mod driver;
 mod stream;
 
 pub use client::{Client, Events, NoEvent};
+#[cfg(feature = "tls")]
+pub use rustls;
 pub use skaro_proto as proto;
 pub use skaro_proto::client::{ConnectError, Options};

@@ -1,0 +1,435 @@
+//! What every adapter must do.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use async_std::task::block_on;
+use skaro_blocking::NoEvent;
+use skaro_blocking::proto::client::{
+    Authorize, Awaited, CommandError, ConnectError, Disconnect, Event, Failure, GetContacts, GetHistory,
+    Options, RegisterType, RequestError, SendMessage, SessionRestore, Status,
+};
+use skaro_blocking::proto::message::{Answer, Registration};
+
+use crate::adapters::Adapter;
+use crate::world::{PATIENCE, World, options, sign_in, until, wait_for};
+
+type Scenario = fn(&World);
+
+pub(crate) fn all<A: Adapter>() -> Vec<(&'static str, Scenario)> {
+    vec![
+        ("everything on the API page", everything_on_the_api_page::<A>),
+        ("refusals", refusals::<A>),
+        ("a session goes on elsewhere", a_session_goes_on_elsewhere::<A>),
+        ("200 pipelined messages", pipelined::<A>),
+        ("8 threads send, one receives", eight_senders::<A>),
+        ("a sender does not wait for messages", a_sender_does_not_wait::<A>),
+        ("a cut is healed, and what was missed is told", a_cut_is_healed::<A>),
+        ("what was under way is lost", lost::<A>),
+        ("messages wait for the connection", offline_messages::<A>),
+        ("a restarted server", a_restarted_server::<A>),
+        ("a stalled connection is noticed", a_stall_is_noticed::<A>),
+        ("a request times out", a_request_times_out::<A>),
+        ("giving up", giving_up::<A>),
+        ("closing", closing::<A>),
+        ("dropping the last handle", dropping::<A>),
+        ("closing while connecting again", closing_while_dialing::<A>),
+        ("the server shuts down", shut_down::<A>),
+        ("a slow application", a_slow_application::<A>),
+        ("a frame over the limit", a_frame_over_the_limit::<A>),
+        ("ways not to connect", ways_not_to_connect::<A>),
+        ("headers", headers::<A>),
+    ]
+}
+
+fn send<A: Adapter>(client: &A, to: &str, body: &str) -> Result<(), RequestError> {
+    client.request(SendMessage { to, body, marker: None }).map(drop)
+}
+
+fn next_message<A: Adapter>(client: &A) -> (String, String) {
+    wait_for(client, "a message", |event| match event {
+        Event::Message { dialog, message } => Some((dialog.to_string(), message.body.to_string())),
+        _ => None,
+    })
+}
+
+fn everything_on_the_api_page<A: Adapter>(world: &World) {
+    let alice = A::connect(world.options(), None).unwrap();
+    wait_for(&alice, "the connection", |event| matches!(event, Event::Connected { .. }).then_some(()));
+    assert_eq!(alice.status(), Status::Connected);
+    assert_eq!(alice.request(RegisterType), Ok(Registration::Closed));
+    assert_eq!(alice.request(GetContacts).map(drop), Err(CommandError::NotSignedIn.into()));
+    let signed_in = sign_in(&alice, "alice");
+    assert_eq!(signed_in.user.login, "alice");
+    let bob: A = world.client("bob", |_| ());
+    let contacts = alice.request(GetContacts).unwrap();
+    assert_eq!(contacts.0.iter().map(|user| &*user.login).collect::<Vec<_>>(), ["bob"]);
+    let date = alice.request(SendMessage { to: "bob", body: "hello", marker: None }).unwrap();
+    assert!(date.unwrap().as_integer().is_some());
+    assert_eq!(next_message(&bob), ("alice".into(), "hello".into()));
+    let history = bob.request(GetHistory { login: "alice" }).unwrap();
+    assert_eq!(history.messages.len(), 1);
+    let other: A = world.client("alice", |_| ());
+    send(&other, "bob", "copy").unwrap();
+    assert_eq!(next_message(&alice), ("bob".into(), "copy".into()));
+}
+
+fn refusals<A: Adapter>(world: &World) {
+    let alice = A::connect(world.options(), None).unwrap();
+    let refusal = |result: Result<(), RequestError>| match result {
+        Err(RequestError::Failure(Failure::Refused(refusal))) => refusal.info.into_owned(),
+        other => panic!("{other:?}"),
+    };
+    let wrong = refusal(alice.request(Authorize { login: "alice", password: "wrong" }).map(drop));
+    let unknown = refusal(alice.request(Authorize { login: "nobody", password: "wrong" }).map(drop));
+    assert_eq!(wrong, unknown);
+    sign_in(&alice, "alice");
+    assert!(refusal(send(&alice, "nobody", "hello")).contains("no user"));
+    assert_eq!(
+        send(&alice, "bob", &"x".repeat(16 * 1024 + 1)).unwrap_err(),
+        CommandError::TooLong { field: "body", length: 16 * 1024 + 1, limit: 16 * 1024 }.into()
+    );
+}
+
+fn a_session_goes_on_elsewhere<A: Adapter>(world: &World) {
+    let alice = A::connect(world.options(), None).unwrap();
+    let session = sign_in(&alice, "alice").session_id.into_owned();
+    alice.close();
+    let again = A::connect(world.options(), None).unwrap();
+    assert_eq!(again.request(SessionRestore { sid: &session }).unwrap().user.login, "alice");
+    let third = A::connect(world.options(), None).unwrap();
+    assert!(third.request(SessionRestore { sid: "made up" }).is_err());
+}
+
+fn pipelined<A: Adapter>(world: &World) {
+    let (alice, bob): (A, A) = (world.client("alice", |_| ()), world.client("bob", |_| ()));
+    for n in 0..200_u64 {
+        alice.submit(SendMessage { to: "bob", body: &n.to_string(), marker: Some(n) }).unwrap();
+    }
+    let mut markers = Vec::new();
+    while markers.len() < 200 {
+        markers.push(wait_for(&alice, "an answer", |event| match event {
+            Event::Ended(ended) => Some(ended.outcome.is_ok().then_some(ended.ticket.marker()).flatten()),
+            _ => None,
+        }));
+    }
+    assert_eq!(markers, (0..200).map(Some).collect::<Vec<_>>());
+    for n in 0..200 {
+        assert_eq!(next_message(&bob).1, n.to_string());
+    }
+}
+
+fn eight_senders<A: Adapter>(world: &World) {
+    let (alice, bob): (A, A) = (world.client("alice", |_| ()), world.client("bob", |_| ()));
+    let senders: Vec<_> = (0..8)
+        .map(|sender| {
+            let alice = alice.clone();
+            thread::spawn(move || {
+                for n in 0..100 {
+                    send(&alice, "bob", &format!("{sender} {n}")).unwrap();
+                }
+            })
+        })
+        .collect();
+    let mut next = [0; 8];
+    for _ in 0..800 {
+        let body = next_message(&bob).1;
+        let (sender, n) = body.split_once(' ').unwrap();
+        let sender: usize = sender.parse().unwrap();
+        assert_eq!(n, next[sender].to_string());
+        next[sender] += 1;
+    }
+    senders.into_iter().for_each(|sender| sender.join().unwrap());
+}
+
+/// One thread waits for an event that never comes while another one sends.
+fn a_sender_does_not_wait<A: Adapter>(world: &World) {
+    let alice: A = world.client("alice", |_| ());
+    wait_for(&alice, "the connection", |event| matches!(event, Event::Connected { .. }).then_some(()));
+    let waiting = alice.clone();
+    let reader = thread::spawn(move || waiting.next_event(Duration::from_secs(5)));
+    let start = Instant::now();
+    for _ in 0..10 {
+        send(&alice, "bob", "hello").unwrap();
+    }
+    assert!(start.elapsed() < Duration::from_secs(5), "senders waited for the reader");
+    alice.close();
+    assert!(matches!(reader.join().unwrap(), Ok(Event::Disconnected(Disconnect::Requested))));
+}
+
+fn a_cut_is_healed<A: Adapter>(world: &World) {
+    let (alice, bob): (A, A) = (world.client("alice", |_| ()), world.client("bob", |_| ()));
+    send(&bob, "alice", "seen").unwrap();
+    assert_eq!(next_message(&alice).1, "seen");
+    world.proxy.refuse(true);
+    world.proxy.cut();
+    wait_for(&alice, "the cut", |event| matches!(event, Event::Disconnected(_)).then_some(()));
+    world.with(|server| server.with(|machine, now| machine.post(now, "bob", "alice", "missed").unwrap()));
+    world.proxy.refuse(false);
+    let restored = |event: &Event<'static>| match event {
+        Event::Ended(ended) if ended.ticket.is_automatic() => {
+            Some(matches!(ended.outcome, Ok(Answer::Restored(_))))
+        }
+        _ => None,
+    };
+    assert!(wait_for(&alice, "the restoration", restored));
+    assert_eq!(alice.dialogs(), ["bob"]);
+    let history = alice.request(GetHistory { login: "bob" }).unwrap();
+    let unseen: Vec<_> = history.unseen().iter().map(|message| &*message.body).collect();
+    assert_eq!(unseen, ["missed"]);
+}
+
+fn lost<A: Adapter>(world: &World) {
+    let alice: A = world.client("alice", |_| ());
+    world.proxy.stall();
+    let sender = alice.clone();
+    let sending = thread::spawn(move || send(&sender, "bob", "hello"));
+    until("the message is under way", || {
+        thread::sleep(Duration::from_millis(20));
+        alice.status() == Status::SignedIn
+    });
+    world.proxy.cut();
+    world.proxy.resume();
+    let result = sending.join().unwrap();
+    assert!(matches!(result, Err(RequestError::Failure(Failure::Lost(_)))) || result.is_ok(), "{result:?}");
+}
+
+fn offline_messages<A: Adapter>(world: &World) {
+    let alice: A = world.client("alice", |options| options.config.offline_messages = 10);
+    let bob: A = world.client("bob", |_| ());
+    world.proxy.refuse(true);
+    world.proxy.cut();
+    wait_for(&alice, "the cut", |event| matches!(event, Event::Disconnected(_)).then_some(()));
+    for n in 0..5 {
+        alice.submit(SendMessage { to: "bob", body: &n.to_string(), marker: Some(n) }).unwrap();
+    }
+    wait_for(&bob, "the cut", |event| matches!(event, Event::Disconnected(_)).then_some(()));
+    world.proxy.refuse(false);
+    for n in 0..5 {
+        let marker = wait_for(&alice, "an answer", |event| match event {
+            Event::Ended(ended) if !ended.ticket.is_automatic() => Some(ended.ticket.marker()),
+            _ => None,
+        });
+        assert_eq!(marker, Some(n));
+    }
+    until("bob is back", || bob.status() == Status::SignedIn);
+    let bodies = bob.request(GetHistory { login: "alice" }).unwrap().messages;
+    assert_eq!(bodies.iter().map(|message| &*message.body).collect::<Vec<_>>(), ["0", "1", "2", "3", "4"]);
+}
+
+fn a_restarted_server<A: Adapter>(world: &World) {
+    let alice: A = world.client("alice", |options| options.config.keep_credentials = true);
+    world.restart();
+    let mut automatic = Vec::new();
+    while automatic.last() != Some(&("authorize", true)) {
+        automatic.push(wait_for(&alice, "signing in again", |event| match event {
+            Event::Ended(ended) if ended.ticket.is_automatic() => {
+                Some((ended.ticket.kind().as_str(), ended.outcome.is_ok()))
+            }
+            _ => None,
+        }));
+        assert!(automatic.len() < 9, "{automatic:?}");
+    }
+    assert!(automatic.contains(&("session_restore", false)), "{automatic:?}");
+    send(&alice, "bob", "still here").unwrap();
+}
+
+fn a_stall_is_noticed<A: Adapter>(world: &World) {
+    let alice: A = world.client("alice", |options| {
+        options.config.keep_alive = Some(Duration::from_millis(400));
+    });
+    world.proxy.stall();
+    let reason = wait_for(&alice, "noticing", |event| match event {
+        Event::Disconnected(reason) => Some(reason.clone()),
+        _ => None,
+    });
+    assert_eq!(reason, Disconnect::TimedOut(Awaited::SignOfLife));
+    world.proxy.resume();
+    until("alice is back", || alice.status() == Status::SignedIn);
+}
+
+fn a_request_times_out<A: Adapter>(world: &World) {
+    let alice: A =
+        world.client("alice", |options| options.config.request_timeout = Duration::from_millis(200));
+    world.proxy.stall();
+    assert_eq!(alice.request(GetContacts).map(drop), Err(Failure::TimedOut.into()));
+    world.proxy.resume();
+    let late = wait_for(&alice, "the late answer", |event| match event {
+        Event::Late(late) => Some(late.outcome.is_ok()),
+        _ => None,
+    });
+    assert!(late);
+    until("the connection works", || alice.request(GetContacts).is_ok());
+}
+
+fn giving_up<A: Adapter>(world: &World) {
+    let alice: A = world.client("alice", |options| {
+        options.config.reconnect.as_mut().unwrap().attempts = Some(2);
+    });
+    world.proxy.refuse(true);
+    world.proxy.cut();
+    let mut attempts = 0;
+    wait_for(&alice, "giving up", |event| match event {
+        Event::Reconnecting { .. } => {
+            attempts += 1;
+            None
+        }
+        event => matches!(event, Event::GaveUp).then_some(()),
+    });
+    assert_eq!(attempts, 2);
+    assert_eq!(alice.request(GetContacts).map(drop), Err(CommandError::NotConnected.into()));
+}
+
+fn closing<A: Adapter>(world: &World) {
+    let alice: A = world.client("alice", |_| ());
+    alice.close();
+    assert_eq!(alice.status(), Status::Closed);
+    let reason = wait_for(&alice, "the end", |event| match event {
+        Event::Disconnected(reason) => Some(reason.clone()),
+        _ => None,
+    });
+    assert_eq!(reason, Disconnect::Requested);
+    assert_eq!(alice.next_event(PATIENCE), Err(NoEvent::Closed));
+    assert_eq!(alice.request(GetContacts).map(drop), Err(CommandError::Closed.into()));
+    until("the server has noticed", || {
+        world.with(|server| server.with(|machine, _| machine.connections() == 0))
+    });
+}
+
+fn dropping<A: Adapter>(world: &World) {
+    let alice: A = world.client("alice", |_| ());
+    let clone = alice.clone();
+    drop(alice);
+    send(&clone, "bob", "still here").unwrap();
+    drop(clone);
+    until("the server has noticed", || {
+        world.with(|server| server.with(|machine, _| machine.connections() == 0))
+    });
+}
+
+fn closing_while_dialing<A: Adapter>(world: &World) {
+    let alice: A = world.client("alice", |_| ());
+    world.proxy.stall();
+    world.proxy.cut();
+    until("alice dials", || alice.status() == Status::Dialing);
+    let start = Instant::now();
+    alice.close();
+    assert!(start.elapsed() < Duration::from_secs(5), "closing waited for the attempt to connect");
+}
+
+fn shut_down<A: Adapter>(world: &World) {
+    let alice: A = world.client("alice", |options| options.config.reconnect = None);
+    let server = world.server.lock().unwrap().take().unwrap();
+    block_on(server.shut_down("good night"));
+    let info = wait_for(&alice, "the information", |event| match event {
+        Event::Info(notice) => Some(notice.info.to_string()),
+        _ => None,
+    });
+    assert_eq!(info, "good night");
+    let reason = wait_for(&alice, "the end", |event| match event {
+        Event::Disconnected(reason) => Some(reason.clone()),
+        _ => None,
+    });
+    assert_eq!(reason, Disconnect::Closed { code: Some(1001), reason: String::new() });
+}
+
+/// Who does not read events slows only itself down, and misses nothing.
+fn a_slow_application<A: Adapter>(world: &World) {
+    let slow: A = world.client("alice", |options| options.events = 4);
+    let quick: A = world.client("alice", |_| ());
+    let bob: A = world.client("bob", |_| ());
+    for n in 0..500 {
+        send(&bob, "alice", &n.to_string()).unwrap();
+    }
+    for n in 0..500 {
+        assert_eq!(next_message(&quick).1, n.to_string());
+    }
+    for n in 0..500 {
+        assert_eq!(next_message(&slow).1, n.to_string());
+    }
+    // Who drops the events altogether is not held up by them.
+    slow.drop_events();
+    for _ in 0..20 {
+        send(&bob, "alice", "x").unwrap();
+    }
+    slow.request(GetContacts).unwrap();
+}
+
+fn a_frame_over_the_limit<A: Adapter>(world: &World) {
+    let alice: A = world.client("alice", |options| {
+        options.config.limits.frame = 2000;
+        options.config.reconnect = None;
+    });
+    let bob: A = world.client("bob", |_| ());
+    send(&bob, "alice", &"x".repeat(3000)).unwrap();
+    let reason = wait_for(&alice, "the end", |event| match event {
+        Event::Disconnected(reason) => Some(reason.to_string()),
+        _ => None,
+    });
+    assert!(reason.contains("limit is 2000"), "{reason}");
+}
+
+fn ways_not_to_connect<A: Adapter>(world: &World) {
+    let fails = |options: Options| match A::connect(options, None) {
+        Ok(_) => panic!("connected"),
+        Err(error) => error,
+    };
+    let url = |url: &str| Options::new(url);
+    assert!(matches!(fails(url("http://localhost/")), ConnectError::Url { .. }));
+    assert!(matches!(
+        fails(url("ws://local host/")),
+        ConnectError::Url { .. } | ConnectError::Network { .. }
+    ));
+    let mut header = world.options();
+    header.headers.push(("bad name".into(), "x".into()));
+    assert!(matches!(fails(header), ConnectError::Header(name) if name == "bad name"));
+    // Nobody listens on a port that was just given back.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    assert!(matches!(fails(options(free, world.format)), ConnectError::Network { .. }));
+    // Somebody listens, but is no WebSocket server.
+    let answers = |answer: &'static str| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            _ = stream.read(&mut [0; 2000]);
+            stream.write_all(answer.as_bytes()).unwrap();
+            // Until the client has gone.
+            _ = stream.read(&mut [0; 1]);
+        });
+        let mut options = options(address, world.format);
+        options.config.dial_timeout = Duration::from_millis(500);
+        options
+    };
+    let not_found = answers("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(fails(not_found), ConnectError::Status(404));
+    assert!(matches!(fails(answers("hello\r\n\r\n")), ConnectError::Handshake(_)));
+    assert_eq!(fails(answers("")), ConnectError::TimedOut);
+    // A WebSocket server that says nothing.
+    world.proxy.stall();
+    let mut silent = world.options();
+    silent.config.dial_timeout = Duration::from_millis(200);
+    assert_eq!(fails(silent), ConnectError::TimedOut);
+    world.proxy.resume();
+}
+
+fn headers<A: Adapter>(_: &World) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 2000];
+        let length = stream.read(&mut request).unwrap();
+        String::from_utf8_lossy(&request[..length]).to_lowercase()
+    });
+    let mut options = Options::new(format!("ws://{address}/some/path?x=1"));
+    options.headers.push(("X-Test".into(), "yes".into()));
+    options.format = Some(skaro_blocking::proto::Format::Json);
+    assert!(A::connect(options, None).is_err());
+    let request = server.join().unwrap();
+    for line in ["get /some/path?x=1 http/1.1", "x-test: yes", "sec-websocket-protocol: skaro.json"] {
+        assert!(request.contains(line), "{request}");
+    }
+}
