@@ -9,7 +9,7 @@ use async_std::task;
 use async_tungstenite::tungstenite::Message;
 use skaro_proto::Time;
 use skaro_proto::client::{ConnectError, Disconnect, Status};
-use skaro_proto::tungstenite::{Action, Received};
+use skaro_proto::tungstenite::Received;
 
 use crate::client::{Shared, State};
 use crate::socket::Socket;
@@ -122,9 +122,7 @@ impl Driver {
 
     /// Keeps a socket, or an attempt to get one, just as long as the machine wants it.
     fn follow(&mut self, status: Status) {
-        let is_up =
-            !matches!(status, Status::Offline | Status::Waiting { .. } | Status::Dialing | Status::Closed);
-        if !is_up {
+        if !status.has_connection() {
             self.socket = None;
         }
         if status != Status::Dialing {
@@ -140,11 +138,9 @@ impl Driver {
             while state.mailbox.client.poll_transmit().is_some() {}
             return Poll::Pending;
         };
-        match socket.poll_send(cx, || state.mailbox.client.poll_transmit().map(Action::from)) {
+        match socket.poll_send(cx, || state.mailbox.client.poll_transmit().map(Message::from)) {
             Poll::Ready(Err(error)) => Poll::Ready(Input::Broken((&error).into())),
-            // The status tells that the socket is to be dropped.
-            Poll::Ready(Ok(false)) => Poll::Ready(Input::Woken),
-            Poll::Ready(Ok(true)) | Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
         }
     }
 

@@ -53,3 +53,8 @@ pub fn random_seed() -> std::io::Result<[u8; 32]> {
     getrandom::fill(&mut seed)?;
     Ok(seed)
 }
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

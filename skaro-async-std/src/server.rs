@@ -13,10 +13,10 @@ use async_std::future::timeout;
 use async_std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use async_std::task::{self, JoinHandle};
 use async_tungstenite::accept_hdr_async_with_config;
-use async_tungstenite::tungstenite::Error;
 use async_tungstenite::tungstenite::handshake::server::{Request, Response};
+use async_tungstenite::tungstenite::{Error, Message};
 use skaro_proto::server::{self as machine, ConnectionId};
-use skaro_proto::tungstenite::{Action, Received, choose_format, config};
+use skaro_proto::tungstenite::{Received, choose_format, config};
 use skaro_proto::{Format, Time};
 
 use crate::socket::{self, Socket, Stream};
@@ -317,9 +317,12 @@ impl Connection {
         let (id, shared) = (self.id, &self.shared);
         let mut state = shared.lock();
         state.tasks.insert(id, cx.waker().clone());
-        match self.socket.poll_send(cx, || state.machine.poll_transmit(id).map(Action::from)) {
-            Poll::Ready(Ok(true)) | Poll::Pending => (),
-            Poll::Ready(Ok(false) | Err(_)) => return Poll::Ready(false),
+        if !state.machine.has_connection(id) {
+            return Poll::Ready(false);
+        }
+        match self.socket.poll_send(cx, || state.machine.poll_transmit(id).map(Message::from)) {
+            Poll::Ready(Ok(())) | Poll::Pending => (),
+            Poll::Ready(Err(_)) => return Poll::Ready(false),
         }
         drop(state);
         let message = match self.socket.poll_receive(cx) {

@@ -7,7 +7,6 @@ use async_std::net::TcpStream;
 use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::{Error, Message};
 use futures_util::{SinkExt, StreamExt};
-use skaro_proto::tungstenite::Action;
 
 /// A connection, plain or by TLS.
 #[cfg(feature = "tls")]
@@ -35,27 +34,23 @@ impl Socket {
         Socket { stream, unflushed: false }
     }
 
-    /// Sends what there is to send, until there is nothing left or the other end takes no more. Tells `false` when
-    /// the connection is to be dropped.
+    /// Sends what there is to send, until there is nothing left or the other end takes no more.
     pub(crate) fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
-        mut next: impl FnMut() -> Option<Action>,
-    ) -> Poll<Result<bool, Error>> {
+        mut next: impl FnMut() -> Option<Message>,
+    ) -> Poll<Result<(), Error>> {
         loop {
             ready!(self.stream.poll_ready_unpin(cx))?;
-            match next() {
-                Some(Action::Send(message)) => self.stream.start_send_unpin(message)?,
-                Some(Action::Drop) => return Poll::Ready(Ok(false)),
-                None => break,
-            }
+            let Some(message) = next() else { break };
+            self.stream.start_send_unpin(message)?;
             self.unflushed = true;
         }
         if self.unflushed {
             ready!(self.stream.poll_flush_unpin(cx))?;
             self.unflushed = false;
         }
-        Poll::Ready(Ok(true))
+        Poll::Ready(Ok(()))
     }
 
     /// The next message; an error when there will be none.

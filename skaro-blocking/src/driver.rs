@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token, Waker};
 use skaro_proto::Time;
 use skaro_proto::client::{ConnectError, Disconnect, Status};
-use skaro_proto::tungstenite::{Action, Received};
+use skaro_proto::tungstenite::Received;
 use tungstenite::{Error, WebSocket};
 
 use crate::client::{Shared, State};
@@ -71,7 +71,7 @@ impl Driver {
         let shared = self.shared.clone();
         let mut state = shared.lock();
         let status = state.mailbox.client.status();
-        if matches!(status, Status::Offline | Status::Waiting { .. } | Status::Dialing | Status::Closed) {
+        if !status.has_connection() {
             self.socket = None;
             self.unflushed = false;
         }
@@ -128,12 +128,8 @@ impl Driver {
             }
         }
         while let Some(transmit) = client.poll_transmit() {
-            let Action::Send(message) = Action::from(transmit) else {
-                self.socket = None;
-                return Ok(());
-            };
             self.unflushed = true;
-            if !went_through(socket.write(message))? {
+            if !went_through(socket.write(transmit.into()))? {
                 return Ok(());
             }
         }

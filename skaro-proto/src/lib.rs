@@ -1,4 +1,82 @@
-//! draft
+//! The skaro instant-messaging protocol as a value: bytes, the time and wishes go in; events, bytes and deadlines
+//! come out. No socket, no clock, no dice, no standard library.
+//!
+//! ```text
+//!                      frames, the time                      commands
+//!                            │                                   │
+//!                            ▼                                   ▼
+//!  ┌─────────┐  handle_…  ┌──────────────────────────────────────────┐  authorize, send_message, …
+//!  │ socket, │ ─────────► │  client::Client      server::Server      │ ◄───────── application
+//!  │ timer   │ ◄───────── │                                          │ ─────────►
+//!  └─────────┘  poll_…    └──────────────────────────────────────────┘  events
+//!          frames to send, deadlines
+//! ```
+//!
+//! * [`client::Client`] is one user's side: it signs in, matches answers to requests, times them out, notices dead
+//!   connections, says when to dial again, restores the session.
+//! * [`server::Server`] is the other side of all its connections: users, contacts, dialogs, sessions, in memory.
+//! * [`message`] has what both exchange, borrowed from the frames; [`Format`] writes it as JSON or CBOR.
+//! * [`auth`] is the proof of a password.
+//! * [`client::Mailbox`] helps adapters in which many tasks share one client.
+//!
+//! # The run loop
+//!
+//! An adapter is a loop around a machine. This is all that it does, here with two machines facing each other and
+//! no network between them:
+//!
+//! ```
+//! use skaro_proto::client::{Client, Config, Event, Status};
+//! use skaro_proto::server::{self, Server};
+//! use skaro_proto::{Time, Transmit};
+//!
+//! let mut server = Server::new(server::Config::default(), [7; 32]);
+//! server.add_user("alice", "correct horse")?;
+//! let mut client = Client::new(Config::default(), 1);
+//!
+//! let now = Time::ZERO; // a real adapter asks its clock
+//! client.handle_connected(now);
+//! let connection = server.handle_connected(now, None)?;
+//!
+//! while !client.is_authorized() {
+//!     // What one machine wants to send is a frame for the other one to handle.
+//!     while let Some(Transmit::Frame(frame)) = client.poll_transmit() {
+//!         server.handle_frame(now, connection, frame)?;
+//!     }
+//!     while let Some(Transmit::Frame(frame)) = server.poll_transmit(connection) {
+//!         match client.handle_frame(now, frame)? {
+//!             Event::Connected { .. } => println!("the server has spoken"),
+//!             event => println!("{event:?}"),
+//!         }
+//!     }
+//!     // Then what happened besides, and how long there is nothing to do.
+//!     while let Some(event) = client.poll_event() {
+//!         println!("{event:?}");
+//!     }
+//!     let _sleep_until = client.poll_timeout();
+//!
+//!     // The application may want something at any time.
+//!     if client.status() == Status::Connected {
+//!         client.authorize(now, "alice", "correct horse")?;
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Promises
+//!
+//! * Every command ends exactly once. Nothing is lost silently.
+//! * Whatever arrives, nothing panics; a frame without sense is a typed error that names field and reason, and leaves
+//!   the machine exactly as it was. So does a command that can't be taken.
+//! * Every input has a [limit](Limits), every wait a time-out.
+//! * A pushed message or an answer reaches the application without a heap allocation, borrowed from its frame, unless
+//!   its text has escapes, it is a list, or it has fields that nobody listed.
+//! * Secrets never appear in `Debug` output or errors, and are wiped when they are dropped.
+//!
+//! # Features
+//!
+//! * `std` (default): JSON is written straight into a buffer that is reused. Without it each JSON frame that is
+//!   written costs one allocation; nothing else changes.
+//! * `tungstenite`: conversions between frames and WebSocket messages, for adapters.
 #![no_std]
 #![forbid(unsafe_code)]
 

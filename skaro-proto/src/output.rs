@@ -17,9 +17,6 @@ pub enum Transmit<'a> {
     Ping,
     /// Begin the closing handshake (RFC 6455, section 7) with this code. Nothing comes after it.
     Close(CloseCode),
-    /// Drop the connection, or the attempt to make one, without a handshake. The machine knows already that it is
-    /// gone: nothing about it needs to be reported any more.
-    Abort,
 }
 
 /// Why an end closes a WebSocket (RFC 6455, section 7.4.1).

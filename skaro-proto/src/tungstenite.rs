@@ -15,18 +15,10 @@ use crate::client::{ConnectError, Disconnect, Options};
 use crate::format::{Format, Frame};
 use crate::output::Transmit;
 
-/// What an adapter does with its socket.
-#[derive(Debug)]
-pub enum Action {
-    /// Send this.
-    Send(Message),
-    /// Drop the connection.
-    Drop,
-}
-
-impl From<Transmit<'_>> for Action {
+/// The WebSocket message that does what a machine wants.
+impl From<Transmit<'_>> for Message {
     fn from(transmit: Transmit<'_>) -> Self {
-        Action::Send(match transmit {
+        match transmit {
             Transmit::Frame(Frame::Text(text)) => Message::text(text),
             Transmit::Frame(Frame::Binary(bytes)) => Message::binary(Vec::from(bytes)),
             Transmit::Ping => Message::Ping(Default::default()),
@@ -34,8 +26,7 @@ impl From<Transmit<'_>> for Action {
                 let code = CloseCode::from(code.code());
                 Message::Close(Some(CloseFrame { code, reason: Default::default() }))
             }
-            Transmit::Abort => return Action::Drop,
-        })
+        }
     }
 }
 

@@ -1,4 +1,11 @@
 //! Nothing is lost, nothing hangs: time-outs, keep-alive, reconnection and restoration, on a virtual clock.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
 
 mod support;
 
@@ -110,7 +117,7 @@ fn a_server_that_accepts_and_says_nothing_is_given_up() {
     assert_eq!(client.get_contacts(Time::ZERO), Err(CommandError::NotConnected));
     assert_eq!(client.poll_timeout(), Some(Time::from_secs(15)));
     client.handle_timeout(Time::from_secs(15));
-    assert_eq!(sent(&mut client), [Sent::Abort]);
+    assert!(!client.status().has_connection());
     assert!(is_disconnected(&events(&mut client)[0], &Disconnect::TimedOut(Awaited::Greeting)));
     // It never worked: whoever made the connection decides what to do.
     assert_eq!(client.status(), Status::Offline);
@@ -132,7 +139,7 @@ fn the_closing_handshake_is_waited_for_but_not_for_ever() {
             Disconnect::Requested
         } else {
             client.handle_timeout(Time::from_secs(5));
-            assert_eq!(sent(&mut client), [Sent::Abort]);
+            assert!(!client.status().has_connection());
             Disconnect::TimedOut(Awaited::Close)
         };
         assert!(is_disconnected(&events(&mut client)[0], &why));
@@ -174,7 +181,7 @@ fn silence_is_answered_by_a_ping_and_then_by_giving_up() {
     assert_eq!(sent(&mut client), [Sent::Ping]);
     assert_eq!(client.poll_timeout(), Some(Time::from_secs(131)));
     client.handle_timeout(Time::from_secs(131));
-    assert_eq!(sent(&mut client), [Sent::Abort]);
+    assert!(!client.status().has_connection());
     assert!(is_disconnected(&events(&mut client)[0], &Disconnect::TimedOut(Awaited::SignOfLife)));
 }
 
@@ -324,7 +331,7 @@ fn a_server_that_can_t_sign_anybody_in_at_present_is_tried_again() {
     );
     assert!(matches!(client.status(), Status::Waiting { .. }));
     assert!(events(&mut client).iter().any(|event| is_disconnected(event, &Disconnect::Unavailable)));
-    assert_eq!(sent(&mut client)[0], Sent::Abort);
+    assert!(!client.status().has_connection());
 }
 
 #[test]
@@ -409,7 +416,7 @@ fn an_attempt_to_connect_has_a_time_out() {
     assert_eq!(client.status(), Status::Dialing);
     assert_eq!(client.poll_timeout(), Some(until + secs(20)));
     client.handle_timeout(until + secs(20));
-    assert_eq!(sent(&mut client), [Sent::Abort]);
+    assert!(!client.status().has_connection());
     assert!(matches!(client.status(), Status::Waiting { .. }));
 }
 
@@ -468,7 +475,7 @@ fn messages_wait_for_the_connection_if_they_may_and_leave_in_order() {
     net.connect_and_sign_in(1, "bob");
     net.reachable = false;
     net.cut(0);
-    let mut send =
+    let send =
         |net: &mut Net, n: u64| net.peers[0].client.send_message(net.now, "bob", &n.to_string(), Some(n));
     let ids: Vec<_> = (1..=3).map(|n| send(&mut net, n).unwrap()).collect();
     assert_eq!(send(&mut net, 4), Err(CommandError::OfflineFull { limit: 3 }));
@@ -514,7 +521,7 @@ fn what_was_missed_while_away_is_told_once() {
     let mut net = Net::new(2);
     net.connect_and_sign_in(0, "alice");
     net.connect_and_sign_in(1, "bob");
-    let mut say = |net: &mut Net, body: &str| {
+    let say = |net: &mut Net, body: &str| {
         net.pass(MS);
         net.peers[1].client.send_message(net.now, "alice", body, None).unwrap();
         net.drive();

@@ -1,4 +1,11 @@
 //! The central promise: whatever happens, every command that was taken ends exactly once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
 
 mod support;
 

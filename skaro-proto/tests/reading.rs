@@ -1,4 +1,11 @@
 //! Reading liberally: each message in both formats, in any order, with anything besides; and what is refused, and how.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
 
 use serde::Serialize;
 use serde_json::{Value as Json, json};

@@ -1,4 +1,11 @@
 //! What the server does, seen from its clients.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
 
 mod support;
 
@@ -274,7 +281,7 @@ fn who_sends_nothing_but_nonsense_is_shown_the_door() {
     // Nothing is heard any more; without a closing handshake it is dropped.
     assert_eq!(raw(&mut net, id, r#"{"type":"register_type","on_request":1}"#), [] as [serde_json::Value; 0]);
     net.pass(secs(5));
-    assert_eq!(sent_to(&mut net, id), ["Abort"]);
+    assert!(!net.server.has_connection(id));
     assert_eq!(net.server.connections(), 0);
 }
 

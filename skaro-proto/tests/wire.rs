@@ -1,4 +1,11 @@
 //! What stands on the wire: the bytes of the original client, to the byte.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
 
 use skaro_proto::client::{Client, Config, Event};
 use skaro_proto::message::{ClientMessage, Request};

@@ -67,7 +67,7 @@ impl Client {
     pub fn handle_connected(&mut self, now: Time) {
         self.advance(now);
         match self.link {
-            Link::Closed => return self.abort = true,
+            Link::Closed => return,
             Link::Up(_) => self.lose(Disconnect::Failed("replaced by another connection".into())),
             Link::Offline | Link::Waiting { .. } | Link::Dialing { .. } => (),
         }
@@ -127,7 +127,6 @@ impl Client {
             Link::Offline | Link::Closed => (),
             Link::Waiting { until } if *until <= now => self.dial(),
             Link::Dialing { deadline } if *deadline <= now => {
-                self.abort = true;
                 self.plan_reconnection(Disconnect::TimedOut(Awaited::Connection));
             }
             Link::Waiting { .. } | Link::Dialing { .. } => (),
@@ -198,7 +197,6 @@ impl Client {
                 self.end_offline();
             }
             Link::Offline | Link::Waiting { .. } | Link::Dialing { .. } => {
-                self.abort = matches!(self.link, Link::Dialing { .. });
                 self.link = Link::Closed;
                 self.end_offline();
             }
@@ -228,7 +226,6 @@ impl Client {
         self.advance(now);
         self.persistent = false;
         if matches!(self.link, Link::Waiting { .. } | Link::Dialing { .. }) {
-            self.abort = matches!(self.link, Link::Dialing { .. });
             self.stay_offline();
         }
     }
@@ -241,7 +238,6 @@ impl Client {
 
     /// Drops a connection because something did not come in time.
     pub(super) fn give_up(&mut self, awaited: Awaited) {
-        self.abort = true;
         self.lose(Disconnect::TimedOut(awaited));
     }
 

@@ -56,7 +56,7 @@ use sign_in::{Credentials, Session};
 ///   [`reconnect`](Self::reconnect), [`stop_reconnecting`](Self::stop_reconnecting);
 /// * **poll_**: what to do next. After each call of the second or third family drain
 ///   [`poll_transmit`](Self::poll_transmit), then [`poll_event`](Self::poll_event), then look at
-///   [`status`](Self::status) (it says when to dial) and arm a timer for [`poll_timeout`](Self::poll_timeout).
+///   [`status`](Self::status) (it says when to dial, and when to drop the connection) and arm a timer for [`poll_timeout`](Self::poll_timeout).
 ///
 /// A connection and the signing in, from the machine's point of view:
 ///
@@ -94,8 +94,6 @@ pub struct Client {
     now: Time,
     link: Link,
     output: Output,
-    /// Whether the adapter has yet to drop a connection that the machine gave up.
-    abort: bool,
     in_flight: InFlight,
     /// The number of the last request on the wire, and of the last command. They differ when the machine asks
     /// something itself, or a message waits for the connection.
@@ -148,6 +146,14 @@ pub enum Status {
     Closed,
 }
 
+impl Status {
+    /// Whether there is a connection. The adapter keeps its socket exactly as long as this is so: when it ceases to
+    /// be, the socket is to be dropped without a handshake, and nothing about it needs to be reported any more.
+    pub const fn has_connection(self) -> bool {
+        !matches!(self, Status::Offline | Status::Waiting { .. } | Status::Dialing | Status::Closed)
+    }
+}
+
 /// Ask.
 impl Client {
     /// A client that has no connection yet. The seed decides how long it waits before connecting again; give each
@@ -158,7 +164,6 @@ impl Client {
             now: Time::ZERO,
             link: Link::Offline,
             output: Output::default(),
-            abort: false,
             in_flight: InFlight::default(),
             last_number: 0,
             last_id: 0,
@@ -407,9 +412,6 @@ impl Client {
     /// Fetch only as much as the connection takes: what stays here counts against the limits, and what never left
     /// is known not to have been sent when the connection breaks.
     pub fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
-        if core::mem::take(&mut self.abort) {
-            return Some(Transmit::Abort);
-        }
         self.send_offline();
         self.output.poll()
     }

@@ -152,7 +152,6 @@ impl Client {
     pub(super) fn resumption_refused(&mut self, kind: RequestKind, refusal: &Refusal<'_>) {
         let passes = refusal.status.as_ref().map_or(0, Status::code) / 100 == 5;
         if passes {
-            self.abort = true;
             return self.lose(Disconnect::Unavailable);
         }
         if kind == RequestKind::SessionRestore {

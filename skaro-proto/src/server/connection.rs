@@ -38,15 +38,9 @@ pub(super) enum State {
     SignedIn { user: UserId, session: SessionKey },
     /// The closing handshake is under way, up to a moment. Nothing is heard any more.
     Closing { until: Time },
-    /// The adapter is to drop it.
-    Aborted,
 }
 
 impl Connection {
-    pub(super) fn is_aborted(&self) -> bool {
-        matches!(self.state, State::Aborted)
-    }
-
     pub(super) fn mark_ready(&mut self, id: ConnectionId, ready: &mut VecDeque<ConnectionId>) {
         if !self.is_ready {
             self.is_ready = true;
@@ -134,22 +128,19 @@ impl Server {
         let (now, within) = (self.now, self.config.keep_alive);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         match connection.state {
-            State::Closing { until } if until <= now => {
-                connection.state = State::Aborted;
-                connection.mark_ready(id, &mut self.ready);
-            }
+            State::Closing { until } if until <= now => return self.abort(id),
             State::Open { until, .. } if until <= now => {
                 self.notify_error(id, "nobody signed in for too long".into());
                 self.begin_close(id, CloseCode::Policy);
             }
-            State::Closing { .. } | State::Aborted => (),
+            State::Closing { .. } => (),
             State::Open { .. } | State::SignedIn { .. } => match connection.keep_alive.check(now, within) {
                 Silence::Bearable => (),
                 Silence::Ping => {
                     connection.output.push_ping();
                     connection.mark_ready(id, &mut self.ready);
                 }
-                Silence::Dead => self.abort(id),
+                Silence::Dead => return self.abort(id),
             },
         }
         self.set_deadline(id);
@@ -163,7 +154,6 @@ impl Server {
             State::Open { until, .. } => alive.min(until),
             State::SignedIn { .. } => alive,
             State::Closing { until } => until,
-            State::Aborted => return,
         };
         self.deadlines.insert((connection.deadline, id));
     }
@@ -196,7 +186,7 @@ impl Server {
     /// Writes a message to a connection; one that has not read for so long that too much waits is cut off.
     pub(super) fn push(&mut self, id: ConnectionId, message: &ServerMessage<'_>) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        if matches!(connection.state, State::Closing { .. } | State::Aborted) {
+        if matches!(connection.state, State::Closing { .. }) {
             return;
         }
         if connection.output.len() > self.config.limits.output {
@@ -241,7 +231,7 @@ impl Server {
         self.sign_out(id);
         let until = self.now + self.config.close_timeout;
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        if matches!(connection.state, State::Closing { .. } | State::Aborted) {
+        if matches!(connection.state, State::Closing { .. }) {
             return;
         }
         connection.state = State::Closing { until };
@@ -250,11 +240,12 @@ impl Server {
         self.set_deadline(id);
     }
 
+    /// Drops a connection without a handshake; the adapter is to notice.
     fn abort(&mut self, id: ConnectionId) {
-        self.sign_out(id);
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        connection.state = State::Aborted;
-        connection.mark_ready(id, &mut self.ready);
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.mark_ready(id, &mut self.ready);
+        }
+        self.forget(id);
     }
 
     /// The user is not reached by this connection any more; the session can be restored for a while.

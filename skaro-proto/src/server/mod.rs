@@ -42,7 +42,7 @@ impl fmt::Display for ConnectionId {
 ///
 /// Its methods come in four families:
 ///
-/// * **ask**: [`connections`](Self::connections), [`is_online`](Self::is_online), [`sessions`](Self::sessions),
+/// * **ask**: [`connections`](Self::connections), [`has_connection`](Self::has_connection), [`is_online`](Self::is_online), [`sessions`](Self::sessions),
 ///   [`is_shutting_down`](Self::is_shutting_down);
 /// * **handle_**: what the outside reports: [`handle_connected`](Self::handle_connected),
 ///   [`handle_frame`](Self::handle_frame), [`handle_pong`](Self::handle_pong),
@@ -137,6 +137,12 @@ impl Server {
     /// How many connections there are, closing ones included.
     pub fn connections(&self) -> usize {
         self.connections.len()
+    }
+
+    /// Whether this connection exists. The adapter is to drop one that does not, without a handshake: nothing about
+    /// it needs to be reported any more.
+    pub fn has_connection(&self, id: ConnectionId) -> bool {
+        self.connections.contains_key(&id)
     }
 
     /// How many sessions there are, in use or restorable.
@@ -244,15 +250,14 @@ impl Server {
 
 /// Poll: what to do next.
 impl Server {
-    /// A connection that has something to send since it was last asked about; `None` when that was all.
+    /// A connection that has something to send, or is [gone](Self::has_connection), since it was last asked about;
+    /// `None` when that was all.
     pub fn poll_ready(&mut self) -> Option<ConnectionId> {
-        while let Some(id) = self.ready.pop_front() {
-            if let Some(connection) = self.connections.get_mut(&id) {
-                connection.is_ready = false;
-                return Some(id);
-            }
+        let id = self.ready.pop_front()?;
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.is_ready = false;
         }
-        None
+        Some(id)
     }
 
     /// What the adapter is to do next with a connection; `None` when there is nothing left for now.
@@ -260,10 +265,6 @@ impl Server {
     /// Fetch only as much as the connection takes: a client that does not read is cut off when what waits for it
     /// exceeds the limit.
     pub fn poll_transmit(&mut self, id: ConnectionId) -> Option<Transmit<'_>> {
-        if self.connections.get(&id)?.is_aborted() {
-            self.forget(id);
-            return Some(Transmit::Abort);
-        }
         self.connections.get_mut(&id)?.output.poll()
     }
 

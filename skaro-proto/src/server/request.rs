@@ -35,7 +35,7 @@ impl Server {
     pub fn handle_frame(&mut self, now: Time, id: ConnectionId, frame: Frame<'_>) -> Result<(), DecodeError> {
         self.handle_pong(now, id);
         let Some(connection) = self.connections.get(&id) else { return Ok(()) };
-        if matches!(connection.state, State::Closing { .. } | State::Aborted) {
+        if matches!(connection.state, State::Closing { .. }) {
             return Ok(());
         }
         let (length, limit) = (frame.as_bytes().len(), self.config.limits.frame);

@@ -22,7 +22,6 @@ pub enum Sent {
     Binary(Vec<u8>),
     Ping,
     Close(u16),
-    Abort,
 }
 
 impl Sent {
@@ -32,7 +31,6 @@ impl Sent {
             Transmit::Frame(Frame::Binary(bytes)) => Sent::Binary(bytes.into()),
             Transmit::Ping => Sent::Ping,
             Transmit::Close(code) => Sent::Close(code.code()),
-            Transmit::Abort => Sent::Abort,
             other => panic!("{other:?}"),
         }
     }
@@ -69,8 +67,6 @@ pub struct Net {
     pub peers: Vec<Peer>,
     /// Whether dialing succeeds.
     pub reachable: bool,
-    /// Connections that are gone without the server having noticed.
-    orphans: Vec<ConnectionId>,
 }
 
 pub const USERS: [(&str, &str); 3] =
@@ -100,7 +96,7 @@ impl Net {
             stalled: false,
         });
         let server = new_server(config, 1);
-        Net { server, now: Time::ZERO, peers: peers.collect(), reachable: true, orphans: Vec::new() }
+        Net { server, now: Time::ZERO, peers: peers.collect(), reachable: true }
     }
 
     /// The server's program ends and is started again, with the same users: connections break, sessions are gone.
@@ -160,19 +156,17 @@ impl Net {
     fn step(&mut self, n: usize) -> bool {
         let now = self.now;
         let mut moved = false;
-        for id in &self.orphans {
-            while self.server.poll_transmit(*id).is_some() {}
-        }
         while let Some(sent) = self.peers[n].client.poll_transmit().map(Sent::of) {
             moved = true;
-            self.to_server(n, sent);
+            self.deliver_to_server(n, sent);
         }
         if let Some(id) = self.peers[n].connection {
             while let Some(sent) = self.server.poll_transmit(id).map(Sent::of) {
                 moved = true;
-                self.to_client(n, sent);
+                self.deliver_to_client(n, sent);
             }
         }
+        moved |= self.drop_connections(n);
         let peer = &mut self.peers[n];
         while let Some(event) = peer.client.poll_event() {
             peer.events.push(event);
@@ -189,6 +183,24 @@ impl Net {
             }
         }
         moved
+    }
+
+    /// When one end has dropped a connection, the other one notices, unless what is sent vanishes.
+    fn drop_connections(&mut self, n: usize) -> bool {
+        let peer = &mut self.peers[n];
+        let Some(id) = peer.connection else { return false };
+        let (client_has, server_has) =
+            (peer.client.status().has_connection(), self.server.has_connection(id));
+        if client_has && (server_has || peer.stalled) {
+            return false;
+        }
+        peer.connection = None;
+        if client_has {
+            peer.client.handle_disconnected(self.now, Disconnect::Failed("dropped".into()));
+        } else if !peer.stalled {
+            self.server.handle_disconnected(self.now, id);
+        }
+        true
     }
 
     /// Whether a frame of this length still gets through; if not, the connection breaks in its middle.
@@ -209,17 +221,8 @@ impl Net {
         false
     }
 
-    fn to_server(&mut self, n: usize, sent: Sent) {
+    fn deliver_to_server(&mut self, n: usize, sent: Sent) {
         let Some(id) = self.peers[n].connection else { return };
-        if sent == Sent::Abort {
-            self.peers[n].connection = None;
-            // If frames vanish, so does the end of the connection.
-            match self.peers[n].stalled {
-                true => self.orphans.push(id),
-                false => self.server.handle_disconnected(self.now, id),
-            }
-            return;
-        }
         if !self.passes(n, &sent) {
             return;
         }
@@ -238,14 +241,7 @@ impl Net {
         }
     }
 
-    fn to_client(&mut self, n: usize, sent: Sent) {
-        if sent == Sent::Abort {
-            self.peers[n].connection = None;
-            if !self.peers[n].stalled {
-                self.peers[n].client.handle_disconnected(self.now, Disconnect::Failed("aborted".into()));
-            }
-            return;
-        }
+    fn deliver_to_client(&mut self, n: usize, sent: Sent) {
         if !self.passes(n, &sent) {
             return;
         }
