@@ -300,20 +300,26 @@ fn a_restarted_server_knows_no_session_and_the_user_is_authorized_anew() {
 }
 
 #[test]
-fn a_wrong_password_ends_the_coming_back() {
-    let mut net = Net::with(server::Config::default(), [config(|config| config.keep_credentials = true)]);
-    net.connect_and_sign_in(0, "alice");
-    net.restart_server();
-    // Meanwhile the password was changed.
-    net.server = server::Server::new(server::Config::default(), [9; 32]);
-    net.server.add_user("alice", "changed").unwrap();
-    net.pass(secs(1));
-    assert_eq!(net.peers[0].automatic(), ["session_restore refused", "authorize refused"]);
-    assert_eq!(net.peers[0].client.status(), Status::Connected);
-    net.cut(0);
-    net.pass(secs(1000));
-    assert_eq!(net.peers[0].client.status(), Status::Offline);
-    assert!(matches!(net.peers[0].events.last(), Some(Event::GaveUp)));
+fn a_wrong_password_ends_the_coming_back_until_somebody_is_let_in() {
+    for corrected in [false, true] {
+        let mut net = Net::with(server::Config::default(), [config(|config| config.keep_credentials = true)]);
+        net.connect_and_sign_in(0, "alice");
+        net.restart_server();
+        // Meanwhile the password was changed.
+        net.server = server::Server::new(server::Config::default(), [9; 32]);
+        net.server.add_user("alice", "changed").unwrap();
+        net.pass(secs(1));
+        assert_eq!(net.peers[0].automatic(), ["session_restore refused", "authorize refused"]);
+        assert_eq!(net.peers[0].client.status(), Status::Connected);
+        if corrected {
+            net.peers[0].client.authorize(net.now, "alice", "changed").unwrap();
+            net.drive();
+        }
+        net.cut(0);
+        net.pass(secs(2));
+        assert_eq!(net.peers[0].client.is_authorized(), corrected);
+        assert_eq!(matches!(net.peers[0].events.last(), Some(Event::GaveUp)), !corrected);
+    }
 }
 
 #[test]

@@ -225,6 +225,7 @@ impl Client {
     pub fn stop_reconnecting(&mut self, now: Time) {
         self.advance(now);
         self.persistent = false;
+        self.refused = false;
         if matches!(self.link, Link::Waiting { .. } | Link::Dialing { .. }) {
             self.stay_offline();
         }

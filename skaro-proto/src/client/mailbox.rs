@@ -100,8 +100,12 @@ impl<W: Waiter> Mailbox<W> {
         self.paused && self.events.len() <= self.limit / 2
     }
 
-    /// Whether to read frames: not while too many events wait, and then not until half of them are gone.
+    /// Whether to read frames: not while too many events wait, and then not until half of them are gone. While
+    /// closing always, or the end of it would not be seen.
     pub fn wants_frames(&mut self, now: Time) -> bool {
+        if self.client.status() == Status::Closing {
+            return true;
+        }
         if !self.paused && self.events.len() >= self.limit.max(1) {
             self.paused = true;
             self.client.handle_paused(now);
@@ -196,6 +200,13 @@ mod tests {
             assert_eq!(mailbox.has_made_room(), left == 2);
         }
         assert!(mailbox.wants_frames(Time::ZERO));
+        for _ in 0..4 {
+            mailbox.handle_frame(Time::ZERO, info);
+        }
+        assert!(!mailbox.wants_frames(Time::ZERO));
+        let mut closing = Mailbox::<Waits>::new(mailbox.client.clone(), 0);
+        closing.client.close(Time::ZERO);
+        assert!(closing.wants_frames(Time::ZERO));
         mailbox.drop_events();
         for _ in 0..9 {
             mailbox.handle_frame(Time::ZERO, info);

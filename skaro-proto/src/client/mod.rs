@@ -107,6 +107,8 @@ pub struct Client {
     credentials: Option<Credentials>,
     /// Whether to connect again when the connection breaks: not before the first connection, not after giving up.
     persistent: bool,
+    /// Whether it was given up because the server refused to sign the user in again.
+    refused: bool,
     /// Attempts to connect since the last stable connection.
     attempt: u32,
     random: fastrand::Rng,
@@ -172,6 +174,7 @@ impl Client {
             session: None,
             credentials: None,
             persistent: false,
+            refused: false,
             attempt: 0,
             random: fastrand::Rng::with_seed(seed),
             seen: Seen::default(),

@@ -85,6 +85,7 @@ impl Client {
         {
             self.credentials = Some(credentials);
         }
+        self.persistent |= core::mem::take(&mut self.refused);
         if self.user().is_some_and(|login| login != signed_in.user.login) {
             self.seen = Default::default();
         }
@@ -158,10 +159,12 @@ impl Client {
             self.session = None;
             return self.authorize_anew();
         }
-        // Time does not heal a wrong password: the machine does not try it again, and does not come back for it.
+        // Time does not heal a wrong password: the machine does not try it again, and does not come back for it,
+        // until somebody signs in who is let in.
         self.credentials = None;
         self.session = None;
         self.persistent = false;
+        self.refused = true;
         self.end_offline();
     }
 }

@@ -32,7 +32,8 @@ pub struct Config {
     pub close_timeout: Duration,
     /// Connections at the same time, each of which costs memory. Default 20,000.
     pub connections: usize,
-    /// Connections of one user at the same time: each message goes to all of them. Default 64.
+    /// Connections of one user at the same time, to each of which each message goes. Default 64. Whoever restores a
+    /// session is let in beyond that, so the limit on sessions is the last word.
     pub connections_per_user: usize,
     /// Sessions of one user, restorable ones included; the oldest broken one makes room. Default 128.
     pub sessions_per_user: usize,
