@@ -163,6 +163,78 @@ fn answers_that_come_while_closing_still_count() {
         && ended.outcome == Err(Failure::Lost(Delivery::NotSent))));
 }
 
+#[test]
+fn a_time_out_that_is_handled_too_early_changes_nothing() {
+    let early = |mut client: Client, status: Status, deadline: Time| {
+        assert_eq!((client.status(), client.poll_timeout()), (status, Some(deadline)));
+        client.handle_timeout(Time::since_epoch(deadline.elapsed() - MS));
+        assert_eq!((client.status(), client.poll_timeout()), (status, Some(deadline)));
+        assert_eq!((events(&mut client), sent(&mut client)), (vec![], vec![]));
+        client.handle_timeout(deadline);
+        assert_ne!((client.status(), client.poll_timeout()), (status, Some(deadline)));
+    };
+    let mut greeting = Client::new(Config::default(), 1);
+    greeting.handle_connected(Time::ZERO);
+    early(greeting, Status::Greeting, Time::from_secs(15));
+    let mut closing = alone(Config::default());
+    closing.close(Time::ZERO);
+    sent(&mut closing);
+    early(closing, Status::Closing, Time::from_secs(5));
+    let mut waiting = alone(Config::default());
+    waiting.handle_disconnected(Time::ZERO, Disconnect::Failed("cut".into()));
+    events(&mut waiting);
+    let Status::Waiting { until } = waiting.status() else { panic!() };
+    early(waiting.clone(), Status::Waiting { until }, until);
+    waiting.handle_timeout(until);
+    early(waiting, Status::Dialing, until + secs(20));
+    early(alone(Config::default()), Status::SignedIn, Time::from_secs(30));
+}
+
+#[test]
+fn a_second_challenge_replaces_the_first_until_somebody_signs_in() {
+    let mut client = Client::new(Config::default(), 1);
+    client.handle_connected(Time::ZERO);
+    told(&mut client, Time::ZERO, r#"{"type":"check_connection","token":"one"}"#);
+    told(&mut client, Time::ZERO, r#"{"type":"check_connection","token":"two"}"#);
+    assert_eq!(sent(&mut client), []);
+    client.authorize(Time::ZERO, "alice", "secret").unwrap();
+    let [Sent::Text(frame)] = &sent(&mut client)[..] else { panic!() };
+    assert!(frame.contains(&skaro_proto::auth::proof("secret", "two")));
+    let third = Frame::Text(r#"{"type":"check_connection","token":"three"}"#);
+    assert!(client.handle_frame(Time::ZERO, third).is_err());
+    // A machine that may not connect again does not.
+    let mut once = alone(config(|config| config.reconnect = None));
+    once.handle_disconnected(Time::ZERO, Disconnect::Failed("cut".into()));
+    assert_eq!(once.status(), Status::Offline);
+    assert_eq!(events(&mut once).len(), 1);
+}
+
+#[test]
+fn limits_are_what_just_fits() {
+    let mut client = Client::new(Config::default(), 1);
+    client.handle_connected(Time::ZERO);
+    let greeting = format!(r#"{{"type":"check_connection","token":"{}"}}"#, "t".repeat(256));
+    let padded = |length: usize| format!("{greeting}{}", " ".repeat(length - greeting.len()));
+    assert!(client.handle_frame(Time::ZERO, Frame::Text(&padded((1 << 20) + 1))).is_err());
+    told(&mut client, Time::ZERO, &padded(1 << 20));
+    let (login, password) = ("l".repeat(64), "p".repeat(1024));
+    let too_long = |field, limit| Err(CommandError::TooLong { field, length: limit + 1, limit });
+    assert_eq!(client.authorize(Time::ZERO, &format!("{login}l"), &password), too_long("login", 64));
+    assert_eq!(client.authorize(Time::ZERO, &login, &format!("{password}p")), too_long("password", 1024));
+    client.authorize(Time::ZERO, &login, &password).unwrap();
+
+    let mut client = alone(config(|config| config.limits.in_flight = 2));
+    client.get_contacts(Time::ZERO).unwrap();
+    client.get_contacts(Time::ZERO).unwrap();
+    assert_eq!(client.get_contacts(Time::ZERO), Err(CommandError::TooManyRequests { limit: 2 }));
+    let mut client = alone(config(|config| config.limits.output = 100));
+    client.get_contacts(Time::ZERO).unwrap();
+    client.get_contacts(Time::ZERO).unwrap();
+    assert_eq!(client.get_contacts(Time::ZERO), Err(CommandError::OutputFull { limit: 100 }));
+    sent(&mut client);
+    client.get_contacts(Time::ZERO).unwrap();
+}
+
 // Keep-alive.
 
 #[test]

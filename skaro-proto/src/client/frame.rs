@@ -106,11 +106,11 @@ impl Client {
             Ok(Answer::MessageSent(date)) => self.seen.live(&ticket.login, date.as_ref()),
             Ok(_) => (),
             Err(refusal) => {
-                let signs_in = matches!(ticket.kind, RequestKind::Authorize | RequestKind::SessionRestore);
-                if signs_in {
+                if matches!(ticket.kind, RequestKind::Authorize | RequestKind::SessionRestore) {
                     self.sign_in_failed(answer.id);
                 }
-                if signs_in && ticket.automatic && !late {
+                // The machine asks for nothing else by itself.
+                if ticket.automatic {
                     self.resumption_refused(ticket.kind, refusal);
                 }
             }
