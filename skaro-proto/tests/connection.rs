@@ -587,6 +587,27 @@ fn messages_that_wait_end_as_not_sent_when_there_is_no_way_back() {
 }
 
 #[test]
+fn messages_wait_only_for_what_is_under_way() {
+    let mut net = Net::with(server::Config::default(), [config(|config| config.offline_messages = 9)]);
+    let send = |net: &mut Net| net.peers[0].client.send_message(net.now, "bob", "?", None).map(drop);
+    assert_eq!(send(&mut net), Err(CommandError::NotConnected));
+    // Nobody was ever signed in: the machine will connect again, but has no means to sign anybody in.
+    net.connect(0);
+    assert_eq!(send(&mut net), Err(CommandError::NotSignedIn));
+    net.cut(0);
+    assert!(matches!(net.peers[0].client.status(), Status::Waiting { .. }));
+    assert_eq!(send(&mut net), Err(CommandError::NotConnected));
+    net.pass(secs(2));
+    // Signed in, the message leaves at once; told to stay offline, the machine keeps none.
+    net.peers[0].client.authorize(net.now, "alice", password("alice")).unwrap();
+    net.drive();
+    assert_eq!(send(&mut net), Ok(()));
+    net.peers[0].client.stop_reconnecting(net.now);
+    net.cut(0);
+    assert_eq!(send(&mut net), Err(CommandError::NotConnected));
+}
+
+#[test]
 fn without_leave_messages_do_not_wait() {
     let mut net = Net::new(1);
     net.connect_and_sign_in(0, "alice");

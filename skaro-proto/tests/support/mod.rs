@@ -8,6 +8,7 @@
 )]
 #![allow(dead_code, unreachable_pub, reason = "each test uses another part of it")]
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use skaro_proto::client::{Client, Config, Disconnect, Ended, Event, Failure, RequestId, Status};
@@ -67,6 +68,8 @@ pub struct Net {
     pub peers: Vec<Peer>,
     /// Whether dialing succeeds.
     pub reachable: bool,
+    /// Connections about which the server has said that there is something to do.
+    ready: BTreeSet<ConnectionId>,
 }
 
 pub const USERS: [(&str, &str); 3] =
@@ -96,7 +99,7 @@ impl Net {
             stalled: false,
         });
         let server = new_server(config, 1);
-        Net { server, now: Time::ZERO, peers: peers.collect(), reachable: true }
+        Net { server, now: Time::ZERO, peers: peers.collect(), reachable: true, ready: BTreeSet::new() }
     }
 
     /// The server's program ends and is started again, with the same users: connections break, sessions are gone.
@@ -160,7 +163,8 @@ impl Net {
             moved = true;
             self.deliver_to_server(n, sent);
         }
-        if let Some(id) = self.peers[n].connection {
+        self.ready.extend(std::iter::from_fn(|| self.server.poll_ready()));
+        if let Some(id) = self.peers[n].connection.filter(|id| self.ready.remove(id)) {
             while let Some(sent) = self.server.poll_transmit(id).map(Sent::of) {
                 moved = true;
                 self.deliver_to_client(n, sent);
