@@ -1,0 +1,32 @@
+//! Somebody who answers each message, so that one need not be alone to try the chat.
+
+use skaro_proto::message::Message;
+
+/// Who answers, how to say so, and whether all has been answered.
+pub(crate) struct Companion {
+    pub(crate) login: String,
+    pub(crate) hint: String,
+    /// How many messages went there, and came from there.
+    said: u64,
+    heard: u64,
+}
+
+impl Companion {
+    #[allow(dead_code, reason = "a chat without a server of its own has nobody who answers")]
+    pub(crate) const fn new(login: String, hint: String) -> Self {
+        Companion { login, hint, said: 0, heard: 0 }
+    }
+
+    pub(crate) fn handle_sent(&mut self, to: &str) {
+        self.said += u64::from(self.login == to);
+    }
+
+    pub(crate) fn handle_message(&mut self, message: &Message<'_>) {
+        self.heard += u64::from(self.login == message.from.login);
+    }
+
+    /// Whether there are answers to come.
+    pub(crate) const fn has_more_to_say(&self) -> bool {
+        self.heard < self.said
+    }
+}
