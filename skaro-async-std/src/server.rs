@@ -46,8 +46,7 @@ struct Shared {
 #[cfg(feature = "tls")]
 type Security = Option<futures_rustls::TlsAcceptor>;
 #[cfg(not(feature = "tls"))]
-#[derive(Default)]
-struct Security;
+type Security = Option<std::convert::Infallible>;
 
 #[cfg(feature = "tls")]
 const fn is_secure(security: &Security) -> bool {

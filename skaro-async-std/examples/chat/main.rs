@@ -63,7 +63,14 @@ async fn run(mut args: Args) -> Result<ExitCode, Box<dyn Error>> {
     let url = demo.as_ref().map(Demo::url).or(args.url.take()).unwrap_or_default();
     let mut options = Options::new(url);
     options.config = args.config();
-    let (client, events) = Client::connect(options).await?;
+    #[cfg(feature = "tls")]
+    let connecting = match args.trust()? {
+        Some(tls) => Client::connect_with_tls(options, tls).await,
+        None => Client::connect(options).await,
+    };
+    #[cfg(not(feature = "tls"))]
+    let connecting = Client::connect(options).await;
+    let (client, events) = connecting?;
     let chat = Chat::open(client, events, args.json, sign_in, companion)?;
     Ok(chat.run().await)
 }

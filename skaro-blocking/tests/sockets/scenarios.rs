@@ -177,7 +177,7 @@ fn a_cut_is_healed<A: Adapter>(world: &World) {
     assert!(wait_for(&alice, "the restoration", restored));
     assert_eq!(alice.dialogs(), ["bob"]);
     let history = alice.request(GetHistory { login: "bob" }).unwrap();
-    let unseen: Vec<_> = history.unseen().iter().map(|message| &*message.body).collect();
+    let unseen: Vec<_> = history.unseen().map(|message| &*message.body).collect();
     assert_eq!(unseen, ["missed"]);
 }
 

@@ -259,7 +259,9 @@ impl Client {
         self.events.push_back(Event::Disconnected(reason.clone()));
         self.end_in_flight();
         self.output.clear();
-        self.seen.connection_ended();
+        if signed_in {
+            self.seen.connection_ended();
+        }
         if closing {
             self.link = Link::Closed;
             return;

@@ -1,11 +1,12 @@
 //! Which messages the application has had, so that it can tell what it missed while it was away.
 //!
-//! The protocol can only ask for whole histories. Within a dialog a server's dates strictly increase, so one date a
-//! dialog tells what is new: whatever is later than the last message before the connection broke, and earlier than
-//! the first one that arrived (or was sent) since. What is later than that came, or will come, by itself.
+//! The protocol can only ask for whole histories. Within a dialog a server's dates strictly increase, so dates tell
+//! what is new. On one connection nothing is missed: from its first message in a dialog (arrived or sent) on, the
+//! application has all of that dialog up to the connection's end. What lies between such spans is what was missed,
+//! until a history fills the gap.
 
 use alloc::collections::BTreeMap;
-use core::ops::Range;
+use alloc::vec::Vec;
 
 use compact_str::CompactString;
 
@@ -14,19 +15,27 @@ use crate::message::{Date, Message};
 /// Dialogs that are kept in mind; for further ones a history has nothing new.
 const DIALOGS: usize = 10_000;
 
+/// Spans between gaps that are kept in mind for one dialog; beyond that messages may be called new once more, which
+/// is better than not at all.
+const SPANS: usize = 16;
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Seen {
     dialogs: BTreeMap<CompactString, Mark>,
+    /// The latest date in any dialog at the end of the first connection: older messages are not missed but past.
+    past: Option<i64>,
+    /// Whether a connection has ended.
+    was_away: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Mark {
-    /// The last message that the application had when this connection began, or from a history since.
-    before: Option<i64>,
-    /// The first message on this connection.
-    live_from: Option<i64>,
-    /// The last message on this connection.
-    latest: Option<i64>,
+    /// Up to here there are no gaps.
+    complete: Option<i64>,
+    /// What was seen after that on earlier connections, each with a gap before it.
+    spans: Vec<(i64, i64)>,
+    /// The first and the last message on this connection.
+    live: Option<(i64, i64)>,
 }
 
 impl Seen {
@@ -34,29 +43,41 @@ impl Seen {
     pub(super) fn live(&mut self, dialog: &str, date: Option<&Date<'_>>) {
         let Some(date) = date.and_then(Date::as_integer) else { return };
         if let Some(mark) = self.mark(dialog) {
-            mark.live_from = Some(mark.live_from.map_or(date, |first| first.min(date)));
-            mark.latest = mark.latest.max(Some(date));
+            let (first, last) = mark.live.unwrap_or((date, date));
+            mark.live = Some((first.min(date), last.max(date)));
         }
     }
 
-    /// A history arrived: which of its messages are new to the application?
-    pub(super) fn history(&mut self, dialog: &str, messages: &[Message<'_>]) -> Range<usize> {
+    /// A history arrived: which of its messages, by their places, are new to the application?
+    pub(super) fn history(&mut self, dialog: &str, messages: &[Message<'_>]) -> Vec<usize> {
         let date = |message: &Message<'_>| message.date.as_ref().and_then(Date::as_integer);
-        let Some(last) = messages.iter().filter_map(date).max() else { return 0..0 };
-        let Some(mark) = self.mark(dialog) else { return 0..0 };
-        let is_old = |message: &Message<'_>| date(message) <= mark.before;
-        let is_live =
-            |message: &Message<'_>| mark.live_from.is_some_and(|first| date(message) >= Some(first));
-        let end = messages.iter().position(is_live).unwrap_or(messages.len());
-        let start = messages.iter().take(end).rposition(is_old).map_or(0, |last_old| last_old + 1);
-        mark.before = mark.before.max(Some(last));
-        start..end
+        let Some(last) = messages.iter().filter_map(date).max() else { return Vec::new() };
+        let Some(mark) = self.mark(dialog) else { return Vec::new() };
+        let is_new =
+            |(_, message): &(usize, &Message<'_>)| date(message).is_some_and(|date| !mark.covers(date));
+        let new = messages.iter().enumerate().filter(is_new).map(|(place, _)| place).collect();
+        mark.complete = mark.complete.max(Some(last));
+        mark.spans.retain(|(_, end)| Some(*end) > mark.complete);
+        new
     }
 
     /// The connection ended: from now on messages pass by unseen.
     pub(super) fn connection_ended(&mut self) {
+        let is_first = !core::mem::replace(&mut self.was_away, true);
         for mark in self.dialogs.values_mut() {
-            *mark = Mark { before: mark.before.max(mark.latest), ..Mark::default() };
+            let Some((first, last)) = mark.live.take() else { continue };
+            // On the first connection there was nothing to miss before it.
+            if is_first || mark.complete >= Some(first) {
+                mark.complete = mark.complete.max(Some(last));
+                continue;
+            }
+            if mark.spans.len() == SPANS {
+                mark.spans.remove(0);
+            }
+            mark.spans.push((first, last));
+        }
+        if is_first {
+            self.past = self.dialogs.values().filter_map(|mark| mark.complete).max();
         }
     }
 
@@ -70,9 +91,18 @@ impl Seen {
             if self.dialogs.len() == DIALOGS {
                 return None;
             }
-            self.dialogs.insert(dialog.into(), Mark::default());
+            self.dialogs.insert(dialog.into(), Mark { complete: self.past, ..Mark::default() });
         }
         self.dialogs.get_mut(dialog)
+    }
+}
+
+impl Mark {
+    /// Whether the application has had the message of this date, or will without asking.
+    fn covers(&self, date: i64) -> bool {
+        Some(date) <= self.complete
+            || self.live.is_some_and(|(first, _)| date >= first)
+            || self.spans.iter().any(|(first, last)| (*first..=*last).contains(&date))
     }
 }
 
@@ -80,6 +110,8 @@ impl Seen {
 mod tests {
     use super::*;
     use alloc::vec::Vec;
+
+    const NONE: [usize; 0] = [];
 
     fn history(dates: &[i64]) -> Vec<Message<'static>> {
         let message = |date: &i64| Message { date: Some(Date::Integer(*date)), ..Message::new("a", "b", "") };
@@ -91,8 +123,8 @@ mod tests {
         let mut seen = Seen::default();
         seen.live("bob", Some(&Date::Integer(10)));
         seen.connection_ended();
-        assert_eq!(seen.history("bob", &history(&[9, 10, 11, 12])), 2..4);
-        assert_eq!(seen.history("bob", &history(&[9, 10, 11, 12])), 4..4);
+        assert_eq!(seen.history("bob", &history(&[9, 10, 11, 12])), [2, 3]);
+        assert_eq!(seen.history("bob", &history(&[9, 10, 11, 12])), NONE);
     }
 
     #[test]
@@ -101,22 +133,61 @@ mod tests {
         seen.live("bob", Some(&Date::Integer(10)));
         seen.connection_ended();
         seen.live("bob", Some(&Date::Integer(13)));
-        assert_eq!(seen.history("bob", &history(&[10, 11, 12, 13, 14])), 1..3);
+        assert_eq!(seen.history("bob", &history(&[10, 11, 12, 13, 14])), [1, 2]);
     }
 
     #[test]
     fn all_is_new_of_a_dialog_that_was_never_seen() {
         let mut seen = Seen::default();
-        assert_eq!(seen.history("bob", &history(&[1, 2])), 0..2);
-        assert_eq!(seen.history("bob", &history(&[1, 2, 3])), 2..3);
+        assert_eq!(seen.history("bob", &history(&[1, 2])), [0, 1]);
+        assert_eq!(seen.history("bob", &history(&[1, 2, 3])), [2]);
     }
 
     #[test]
     fn without_dates_nothing_is_called_new() {
         let mut seen = Seen::default();
-        assert_eq!(seen.history("bob", &[Message::new("a", "b", "")]), 0..0);
-        assert_eq!(seen.history("bob", &[]), 0..0);
+        assert_eq!(seen.history("bob", &[Message::new("a", "b", "")]), NONE);
+        assert_eq!(seen.history("bob", &[]), NONE);
         seen.live("bob", Some(&Date::Text("today".into())));
         assert_eq!(seen.dialogs().count(), 0);
+    }
+
+    #[test]
+    fn a_second_cut_before_the_history_came_hides_nothing() {
+        let mut seen = Seen::default();
+        seen.live("bob", Some(&Date::Integer(1)));
+        seen.connection_ended();
+        // 2 is missed, 3 comes by itself, the history does not come; the same again with 4 and 5.
+        for live in [3, 5] {
+            seen.live("bob", Some(&Date::Integer(live)));
+            seen.connection_ended();
+        }
+        seen.live("bob", Some(&Date::Integer(7)));
+        assert_eq!(seen.history("bob", &history(&[1, 2, 3, 4, 5, 6, 7, 8])), [1, 3, 5]);
+        assert_eq!(seen.history("bob", &history(&[1, 2, 3, 4, 5, 6, 7, 8])), NONE);
+        seen.connection_ended();
+        assert_eq!(seen.history("bob", &history(&[7, 8, 9])), [2]);
+    }
+
+    #[test]
+    fn somebody_new_wrote_while_away() {
+        let mut seen = Seen::default();
+        seen.live("bob", Some(&Date::Integer(10)));
+        seen.connection_ended();
+        // 5 was said long ago; 11 is news.
+        assert_eq!(seen.history("carol", &history(&[5, 11])), [1]);
+    }
+
+    #[test]
+    fn only_so_many_gaps_are_remembered() {
+        let mut seen = Seen::default();
+        seen.connection_ended();
+        for n in 0..2 * SPANS as i64 {
+            seen.live("bob", Some(&Date::Integer(2 * n)));
+            seen.connection_ended();
+        }
+        let all: Vec<_> = (0..4 * SPANS as i64).collect();
+        let new = seen.history("bob", &history(&all));
+        assert_eq!(new.len(), 3 * SPANS, "all gaps, and what was forgotten");
     }
 }

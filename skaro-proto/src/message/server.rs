@@ -4,7 +4,6 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
-use core::ops::Range;
 
 use serde::de::MapAccess;
 
@@ -93,14 +92,14 @@ pub enum Answer<'a> {
 pub struct History<'a> {
     /// All that the server sent.
     pub messages: Vec<Message<'a>>,
-    /// Which of them are new.
-    pub(crate) unseen: Range<usize>,
+    /// Which of them are new, by their places.
+    pub(crate) unseen: Vec<usize>,
 }
 
 impl<'a> History<'a> {
     /// A history of these messages, none of them new.
     pub const fn new(messages: Vec<Message<'a>>) -> Self {
-        History { messages, unseen: 0..0 }
+        History { messages, unseen: Vec::new() }
     }
 
     /// The messages that have not reached the application yet, neither by themselves nor in a history before, and
@@ -109,8 +108,8 @@ impl<'a> History<'a> {
     /// A [`Client`](crate::client::Client) finds them by their dates. So there are none unless the server tells
     /// dates as whole numbers, and they are exact only if these strictly increase within a dialog, as this project's
     /// server sees to. A server that keeps or sends only the last messages can't tell of more than these.
-    pub fn unseen(&self) -> &[Message<'a>] {
-        self.messages.get(self.unseen.clone()).unwrap_or_default()
+    pub fn unseen(&self) -> impl Iterator<Item = &Message<'a>> {
+        self.unseen.iter().filter_map(|place| self.messages.get(*place))
     }
 }
 

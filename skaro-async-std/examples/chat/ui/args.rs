@@ -28,6 +28,11 @@ pub(crate) struct Args {
     /// The password. Others can see it in the list of processes; the environment, or being asked, is better.
     #[arg(long, env = "SKARO_PASSWORD", hide_env_values = true)]
     pub(crate) password: Option<String>,
+    /// A file with certificates, as PEM: with wss:// the server's must be certified by one of these, instead of by
+    /// one that the system trusts.
+    #[cfg(feature = "tls")]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<std::path::PathBuf>,
     /// Writes one JSON object a line, for programs.
     #[arg(long)]
     pub(crate) json: bool,

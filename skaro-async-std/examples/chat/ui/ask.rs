@@ -1,5 +1,6 @@
 //! What the chat asks of the server, as values: one command for all of the protocol's requests.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use skaro_proto::client::{Client, Command, CommandError, RequestId};
@@ -24,6 +25,10 @@ pub(crate) enum Ask {
     Missed {
         login: String,
     },
+    /// The contacts, for the sake of those who may have written for the first time while we were away.
+    MissedStrangers {
+        known: HashSet<String>,
+    },
     Message {
         to: String,
         body: String,
@@ -38,7 +43,7 @@ impl Ask {
             Ask::Authorize { .. } => RequestKind::Authorize,
             Ask::Restore { .. } => RequestKind::SessionRestore,
             Ask::RegisterType => RequestKind::RegisterType,
-            Ask::Contacts => RequestKind::GetContacts,
+            Ask::Contacts | Ask::MissedStrangers { .. } => RequestKind::GetContacts,
             Ask::History { .. } | Ask::Missed { .. } => RequestKind::GetHistory,
             Ask::Message { .. } => RequestKind::SendMessage,
         }
@@ -68,7 +73,7 @@ impl Command for &Ask {
             Ask::Authorize { login, password } => client.authorize(now, login, password.expose()),
             Ask::Restore { sid } => client.session_restore(now, sid.expose()),
             Ask::RegisterType => client.register_type(now),
-            Ask::Contacts => client.get_contacts(now),
+            Ask::Contacts | Ask::MissedStrangers { .. } => client.get_contacts(now),
             Ask::History { login } | Ask::Missed { login } => client.get_history(now, login),
             Ask::Message { to, body, marker } => client.send_message(now, to, body, Some(*marker)),
         }

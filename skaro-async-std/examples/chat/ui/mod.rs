@@ -13,3 +13,5 @@ pub(crate) mod screen;
 pub(crate) mod session;
 mod terminal;
 mod text;
+#[cfg(feature = "tls")]
+mod trust;

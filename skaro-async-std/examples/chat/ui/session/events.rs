@@ -73,9 +73,13 @@ impl Session {
             (Answer::Authorized(signed_in), _) => self.handle_signed_in(signed_in, false),
             (Answer::Restored(signed_in), _) => self.handle_signed_in(signed_in, true),
             (Answer::RegisterType(register_type), _) => self.show(&Report::RegisterType { register_type }),
+            (Answer::Contacts(contacts), Some(Ask::MissedStrangers { known })) => {
+                let strangers = contacts.0.iter().filter(|contact| !known.contains(&*contact.login));
+                self.asks.extend(strangers.map(|contact| Ask::Missed { login: contact.login.to_string() }));
+            }
             (Answer::Contacts(contacts), _) => self.show(&Report::Contacts { contacts }),
             (Answer::History(history), Some(Ask::Missed { login })) => {
-                history.unseen().iter().for_each(|message| self.handle_message(login, message));
+                history.unseen().for_each(|message| self.handle_message(login, message));
             }
             (Answer::History(history), Some(Ask::History { login })) => {
                 self.show(&Report::History { login, history: &history.messages });
@@ -94,9 +98,12 @@ impl Session {
         let is_lost = matches!(failure, Failure::Lost(_));
         match ask {
             // It will be asked for again.
-            Some(Ask::Missed { .. }) if is_lost => return,
+            Some(Ask::Missed { .. } | Ask::MissedStrangers { .. }) if is_lost => return,
             Some(Ask::Missed { login }) => {
                 return self.screen.complain(&format!("can't tell what was missed of {login}: {failure}"));
+            }
+            Some(Ask::MissedStrangers { .. }) => {
+                return self.screen.complain(&format!("can't tell who else wrote: {failure}"));
             }
             // The machine signs in again by itself only if somebody was signed in before.
             Some(ask) if is_lost && ask.signs_in() && !self.is_signed_in => self.sign_in = Some(ask),

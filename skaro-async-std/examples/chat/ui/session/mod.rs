@@ -4,7 +4,7 @@
 
 mod events;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use skaro_proto::Secret;
 use skaro_proto::client::{CommandError, RequestId, Status};
@@ -185,7 +185,9 @@ impl Session {
     /// The user is signed in again: these are the dialogs in which something may have been missed.
     pub(crate) fn catch_up(&mut self, dialogs: impl IntoIterator<Item = String>) {
         self.has_missed = false;
-        self.asks.extend(dialogs.into_iter().map(|login| Ask::Missed { login }));
+        let known: HashSet<_> = dialogs.into_iter().collect();
+        self.asks.extend(known.iter().map(|login| Ask::Missed { login: login.clone() }));
+        self.asks.push_back(Ask::MissedStrangers { known });
     }
 
     /// The answers still due are not worth waiting for any longer.
