@@ -1,190 +1,14 @@
-//! The examples as people and programs use them: processes that read lines and write JSON. Their options and their
-//! output are a contract.
+//! What the examples promise to people and programs. Their options and their output are a contract.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests say what went wrong by panicking; helpers outside of test functions are not recognized as tests"
-)]
-
-use std::env::{self, consts::EXE_SUFFIX};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use async_tungstenite::tungstenite::Message;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-/// Long enough for a slow machine; whatever takes longer hangs.
-const WAIT: Duration = Duration::from_secs(20);
-
-/// An example that runs, until this is dropped.
-struct Process {
-    name: String,
-    child: Child,
-    stdin: Option<ChildStdin>,
-    lines: Receiver<Line>,
-    /// What it has written so far.
-    transcript: Vec<String>,
-}
-
-enum Line {
-    Output(String),
-    Complaint(String),
-}
-
-impl Process {
-    fn start(example: &str, args: &[&str]) -> Process {
-        let tests = env::current_exe().unwrap();
-        let path: PathBuf =
-            tests.parent().unwrap().with_file_name("examples").join(example.to_owned() + EXE_SUFFIX);
-        assert!(path.exists(), "{} is missing: cargo build --examples", path.display());
-        let mut command = Command::new(path);
-        command.args(args).env_remove("SKARO_PASSWORD");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let (sender, lines) = channel();
-        read(child.stdout.take().unwrap(), sender.clone(), Line::Output);
-        read(child.stderr.take().unwrap(), sender, Line::Complaint);
-        let stdin = child.stdin.take();
-        Process { name: format!("{example} {args:?}"), child, stdin, lines, transcript: Vec::new() }
-    }
-
-    fn chat(args: &[&str]) -> Process {
-        Process::start("chat", &[&["--json"], args].concat())
-    }
-
-    fn guest(url: &str) -> Process {
-        let mut chat = Process::chat(&["--url", url]);
-        chat.event("connected");
-        chat
-    }
-
-    fn user(url: &str, login: &str) -> Process {
-        let mut chat = Process::chat(&["--url", url, "--login", login, "--password", password(login)]);
-        chat.event("authorized");
-        chat
-    }
-
-    fn type_line(&mut self, line: &str) {
-        writeln!(self.stdin.as_mut().unwrap(), "{line}").unwrap();
-    }
-
-    fn end_of_input(&mut self) {
-        self.stdin = None;
-    }
-
-    /// The next line that it writes; `None` when there are no more.
-    fn next(&mut self, wanted: &str) -> Option<Line> {
-        let line = match self.lines.recv_timeout(WAIT) {
-            Ok(line) => line,
-            Err(RecvTimeoutError::Disconnected) => return None,
-            Err(RecvTimeoutError::Timeout) => self.fail(&format!("no {wanted} within {WAIT:?}")),
-        };
-        let (Line::Output(text) | Line::Complaint(text)) = &line;
-        self.transcript.push(text.clone());
-        Some(line)
-    }
-
-    fn fail(&self, problem: &str) -> ! {
-        panic!("{}: {problem}; so far it wrote:\n{}", self.name, self.transcript.join("\n"))
-    }
-
-    /// The next event, which must be of this type unless it is one that may come at any time.
-    fn event(&mut self, wanted: &str) -> Value {
-        loop {
-            match self.next(wanted) {
-                Some(Line::Output(line)) => {
-                    let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| self.fail("no JSON"));
-                    if event["event"] == wanted {
-                        return event;
-                    }
-                }
-                Some(Line::Complaint(_)) => (),
-                None => self.fail(&format!("it ended without {wanted}")),
-            }
-        }
-    }
-
-    /// The next event of any type.
-    fn any_event(&mut self) -> Value {
-        match self.next("event") {
-            Some(Line::Output(line)) => serde_json::from_str(&line).unwrap_or_else(|_| self.fail("no JSON")),
-            Some(Line::Complaint(_)) => self.any_event(),
-            None => self.fail("it ended"),
-        }
-    }
-
-    fn complaint(&mut self, wanted: &str) {
-        loop {
-            match self.next(wanted) {
-                Some(Line::Complaint(line)) if line.contains(wanted) => return,
-                Some(_) => (),
-                None => self.fail(&format!("it ended without complaining of {wanted}")),
-            }
-        }
-    }
-
-    /// Waits for its end; all that it wrote since, and its exit status.
-    fn end(mut self) -> (Vec<Value>, Option<i32>) {
-        let mut rest = Vec::new();
-        while let Some(line) = self.next("end") {
-            if let Line::Output(line) = line {
-                rest.push(serde_json::from_str(&line).unwrap_or_else(|_| self.fail("no JSON")));
-            }
-        }
-        let deadline = Instant::now() + WAIT;
-        loop {
-            // It has closed its output, so this takes no more than a few turns.
-            match self.child.try_wait().unwrap() {
-                Some(status) => return (rest, status.code()),
-                None if Instant::now() > deadline => self.fail("it does not end"),
-                None => thread::yield_now(),
-            }
-        }
-    }
-
-    #[cfg(unix)]
-    fn signal(&self, signal: &str) {
-        let kill = format!("kill -{signal} {}", self.child.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        _ = self.child.kill();
-        _ = self.child.wait();
-    }
-}
-
-fn read(from: impl Read + Send + 'static, to: Sender<Line>, kind: fn(String) -> Line) {
-    thread::spawn(move || {
-        // When nobody wants to know any more, the lines go nowhere.
-        BufReader::new(from).lines().map_while(Result::ok).for_each(|line| _ = to.send(kind(line)));
-    });
-}
-
-fn password(login: &str) -> &'static str {
-    // A password may contain colons; a login may not.
-    if login == "alice" { "correct:horse" } else { "battery staple" }
-}
-
-/// Starts a server, and waits until it listens; returns it with its URL.
-fn serve(listen: &str) -> (Process, String) {
-    let users = ["--user", "alice:correct:horse", "--user", "bob:battery staple"];
-    let mut serve = Process::start("serve", &[&["--listen", listen], &users[..]].concat());
-    let Some(Line::Output(line)) = serve.next("line") else { serve.fail("it does not listen") };
-    let url = line.strip_prefix("listening on ").unwrap_or_else(|| serve.fail("it does not listen"));
-    assert!(url.starts_with("ws://127.0.0.1:") && url.ends_with("/skaro_client/"), "{url}");
-    (serve, url.into())
-}
+use crate::process::{Line, Process, serve};
 
 #[test]
 fn the_chat_has_somebody_who_answers() {
@@ -431,10 +255,10 @@ fn what_can_not_be_done_ends_with_a_reason() {
         ("serve", &["--user", "alice"], "LOGIN:PASSWORD"),
         ("serve", &["--user", ":secret"], "at least one character"),
         ("serve", &twice, "already"),
-        ("chat", &["--url", "ws://127.0.0.1:1/"], "can't reach 127.0.0.1:1"),
-        ("chat", &["--url", "nowhere"], "\"nowhere\" is no URL"),
-        ("chat", &["--url", &url, "--login", "alice"], "there is no password"),
-        ("chat", &["--request-timeout", "soon"], "not a number"),
+        (crate::CHAT, &["--url", "ws://127.0.0.1:1/"], "can't reach 127.0.0.1:1"),
+        (crate::CHAT, &["--url", "nowhere"], "\"nowhere\" is no URL"),
+        (crate::CHAT, &["--url", &url, "--login", "alice"], "there is no password"),
+        (crate::CHAT, &["--request-timeout", "soon"], "not a number"),
     ];
     for (example, args, reason) in cases {
         let mut process = Process::start(example, args);

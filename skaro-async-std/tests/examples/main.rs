@@ -1,0 +1,14 @@
+//! The examples as people and programs use them: processes that read lines and write JSON.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests say what went wrong by panicking; helpers outside of test functions are not recognized as tests"
+)]
+
+mod cases;
+mod process;
+
+/// The chat that is tested.
+const CHAT: &str = "chat";
