@@ -22,7 +22,25 @@ use crate::driver;
 /// connection is closed properly.
 ///
 /// Many commands may be under way at once, from many tasks. Each ends exactly once: with its answer, or with a
-/// [`RequestError`] that says why there is none.
+/// [`RequestError`] that says why there is none. A command is given when its future is first polled; if that order
+/// is not enough, [`submit`](Self::submit) gives one at once. The end of a command whose future was dropped becomes
+/// an event.
+///
+/// ```no_run
+/// use skaro_async_std::{Client, Options, proto::Format};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut options = Options::new("wss://chat.example.org/skaro_client/");
+/// options.format = Some(Format::Json);
+/// options.config.keep_credentials = true;
+/// let (client, events) = Client::connect(options).await?;
+/// client.authorize("alice", "correct horse").await?;
+/// for message in client.get_history("bob").await?.messages {
+///     println!("{}: {}", message.from.login, message.body);
+/// }
+/// client.close().await;
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Client(Arc<Handle>);
 

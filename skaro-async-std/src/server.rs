@@ -28,6 +28,24 @@ const HANDSHAKES: usize = 1024;
 const AT_ONCE: usize = 64;
 
 /// A server that listens. When it is dropped it shuts down: see [`Server::shut_down`], which also waits for that.
+///
+/// ```no_run
+/// use skaro_async_std::{Server, proto::server, random_seed};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut config = server::Config::default();
+/// let unix_time = std::time::SystemTime::UNIX_EPOCH.elapsed()?;
+/// config.unix_epoch = unix_time.as_millis().try_into()?;
+/// let mut machine = server::Server::new(config, random_seed()?);
+/// machine.add_user("alice", "correct horse")?;
+/// let server = Server::bind("127.0.0.1:8000", machine).await?;
+/// println!("{}", server.url());
+/// // While it runs, the machine can be asked and told things.
+/// let alice_is_there = server.with(|machine, _now| machine.is_online("alice"));
+/// server.with(|machine, now| machine.announce(now, "closing in five minutes"));
+/// server.shut_down("good night").await;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Server {
     shared: Arc<Shared>,

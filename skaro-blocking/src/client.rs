@@ -22,6 +22,25 @@ use crate::driver::Driver;
 ///
 /// Many commands may be under way at once, from many threads: none waits for another, nor for events. Each ends
 /// exactly once: with its answer, or with a [`RequestError`] that says why there is none.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use skaro_blocking::{Client, NoEvent};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (client, events) = Client::connect("wss://chat.example.org/skaro_client/")?;
+/// client.authorize("alice", "correct horse")?;
+/// let sender = client.clone();
+/// std::thread::spawn(move || sender.send_message("bob", "from another thread"));
+/// loop {
+///     match events.next_event(Duration::from_secs(10)) {
+///         Ok(event) => println!("{event:?}"),
+///         Err(NoEvent::TimedOut) => println!("nothing new"),
+///         Err(NoEvent::Closed) => break,
+///     }
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Client(Arc<Handle>);
 
