@@ -184,16 +184,17 @@ fn a_cut_is_healed<A: Adapter>(world: &World) {
 fn lost<A: Adapter>(world: &World) {
     let alice: A = world.client("alice", |_| ());
     world.proxy.stall();
-    let sender = alice.clone();
-    let sending = thread::spawn(move || send(&sender, "bob", "hello"));
-    until("the message is under way", || {
-        thread::sleep(Duration::from_millis(20));
-        alice.status() == Status::SignedIn
-    });
+    let id = alice.submit(SendMessage { to: "bob", body: "hello", marker: Some(7) }).unwrap();
     world.proxy.cut();
     world.proxy.resume();
-    let result = sending.join().unwrap();
-    assert!(matches!(result, Err(RequestError::Failure(Failure::Lost(_)))) || result.is_ok(), "{result:?}");
+    let (marker, failure) = wait_for(&alice, "the end of the message", |event| match event {
+        Event::Ended(ended) if ended.ticket.id() == id => {
+            Some((ended.ticket.marker(), ended.outcome.clone().unwrap_err()))
+        }
+        _ => None,
+    });
+    assert_eq!(marker, Some(7));
+    assert!(matches!(failure, Failure::Lost(_)), "{failure:?}");
 }
 
 fn offline_messages<A: Adapter>(world: &World) {
