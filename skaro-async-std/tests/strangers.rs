@@ -143,7 +143,7 @@ fn who_does_not_read_is_cut_off() {
         proto::auth::proof("secret", &challenge.token)
     };
     let request = proto::message::Request::Authorize { login: "bob".into(), proof: proof.into() };
-    let frame = proto::Format::Cbor.encode(&proto::message::ClientMessage::new(1, request));
+    let frame = proto::message::ClientMessage::new(1, request).encode(proto::Format::Cbor);
     slow.send(Message::Binary(frame.into())).unwrap();
     slow.read().unwrap();
     assert_eq!(server.with(|machine, _| machine.connections()), 3);

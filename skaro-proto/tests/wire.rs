@@ -62,7 +62,7 @@ fn the_proof_is_the_original_s() {
 #[test]
 fn requests_are_written_as_the_original_does() {
     for (message, expected) in recorded() {
-        assert_eq!(hex(&Format::Cbor.encode(&message)), expected, "{message:?}");
+        assert_eq!(hex(&message.encode(Format::Cbor)), expected, "{message:?}");
     }
 }
 
@@ -80,7 +80,7 @@ fn the_original_s_requests_are_read() {
 fn the_client_sends_what_the_original_sends() {
     let mut client = Client::new(Config::default(), 0);
     client.handle_connected(Time::ZERO);
-    let greeting = Format::Cbor.encode(&greeting_message());
+    let greeting = greeting_message().encode(Format::Cbor);
     assert!(matches!(client.handle_frame(Time::ZERO, Frame::Binary(&greeting)), Ok(Event::Connected { .. })));
     client.authorize(Time::ZERO, "alice", PASSWORD).unwrap();
     let Some(Transmit::Frame(Frame::Binary(sent))) = client.poll_transmit() else { panic!("no frame") };

@@ -65,19 +65,6 @@ impl Format {
             Format::Json => Frame::Text(core::str::from_utf8(written).unwrap_or_default()),
         }
     }
-
-    /// A message as the content of a frame of this format.
-    ///
-    /// ```
-    /// use skaro_proto::{Format, message::{ClientMessage, Request}};
-    /// let message = ClientMessage::new(1, Request::RegisterType);
-    /// assert_eq!(Format::Json.encode(&message), br#"{"type":"register_type","on_request":1}"#);
-    /// ```
-    pub fn encode(self, message: &impl Serialize) -> Vec<u8> {
-        let mut out = Vec::new();
-        self.write(message, &mut out);
-        out
-    }
 }
 
 impl fmt::Display for Format {

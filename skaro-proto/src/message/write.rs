@@ -1,11 +1,39 @@
 //! Writing messages: strictly, one way for each thing. The type comes first wherever the original client does not
 //! put it elsewhere, so that readers know at once what they read.
 
+use alloc::vec::Vec;
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::format::Format;
 
 use super::client::{ClientMessage, Request};
 use super::parts::{Contacts, Date, Message, Registration, Sender, Status, User};
 use super::server::{Answer, AnswerMessage, ServerMessage};
+
+impl ClientMessage<'_> {
+    /// The message as the content of a frame of this format.
+    ///
+    /// ```
+    /// use skaro_proto::{Format, message::{ClientMessage, Request}};
+    /// let message = ClientMessage::new(1, Request::RegisterType);
+    /// assert_eq!(message.encode(Format::Json), br#"{"type":"register_type","on_request":1}"#);
+    /// ```
+    pub fn encode(&self, format: Format) -> Vec<u8> {
+        let mut out = Vec::new();
+        format.write(self, &mut out);
+        out
+    }
+}
+
+impl ServerMessage<'_> {
+    /// The message as the content of a frame of this format.
+    pub fn encode(&self, format: Format) -> Vec<u8> {
+        let mut out = Vec::new();
+        format.write(self, &mut out);
+        out
+    }
+}
 
 impl Serialize for ClientMessage<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -12,7 +12,6 @@ pub(crate) struct Companion {
 }
 
 impl Companion {
-    #[allow(dead_code, reason = "a chat without a server of its own has nobody who answers")]
     pub(crate) const fn new(login: String, hint: String) -> Self {
         Companion { login, hint, said: 0, heard: 0 }
     }
