@@ -1,6 +1,6 @@
 //! Making a connection.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_std::future::timeout;
 use async_std::net::{TcpStream, ToSocketAddrs};
@@ -9,6 +9,9 @@ use skaro_proto::client::{ConnectError, Endpoint, Options};
 use skaro_proto::tungstenite::{config, request};
 
 use crate::socket::{Socket, Stream, plain};
+
+/// Nobody waits longer for a connection; the system's clock could not tell a time that is much later.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// Where and how to connect.
 pub(crate) struct Target {
@@ -28,8 +31,8 @@ impl Target {
 
     /// Connects once, in the time that the configuration allows.
     pub(crate) async fn dial(&self) -> Result<Socket, ConnectError> {
-        let until = Instant::now() + self.options.config.dial_timeout;
-        let dialing = timeout(self.options.config.dial_timeout, self.dial_until(until));
+        let limit = self.options.config.dial_timeout.min(LONGEST);
+        let dialing = timeout(limit, self.dial_until(Instant::now() + limit));
         dialing.await.unwrap_or(Err(ConnectError::TimedOut))
     }
 

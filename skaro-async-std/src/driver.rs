@@ -14,6 +14,9 @@ use skaro_proto::tungstenite::Received;
 use crate::client::{Shared, State};
 use crate::socket::Socket;
 
+/// Steps of one client before others have their turn.
+const AT_ONCE: usize = 64;
+
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Makes the first connection, waits until the server has spoken, and leaves the rest to a task of its own.
@@ -28,8 +31,14 @@ pub(crate) async fn start(shared: Arc<Shared>) -> Result<(), ConnectError> {
         return Err(ConnectError::Ended(reason));
     }
     task::spawn(async move {
+        let mut steps = 0_usize;
         while driver.status() != Status::Closed {
             driver.step().await;
+            steps += 1;
+            // A server that sends without end must not keep the thread from the others.
+            if steps.is_multiple_of(AT_ONCE) {
+                task::yield_now().await;
+            }
         }
         driver.shared.lock().finish();
     });
@@ -75,14 +84,17 @@ impl Driver {
                 }
             },
             Input::Broken(reason) => mailbox.client.handle_disconnected(now, reason),
-            Input::Dialed(Ok(socket)) => {
+            Input::Dialed(Ok(socket)) if mailbox.client.status() == Status::Dialing => {
                 self.socket = Some(*socket);
                 mailbox.client.handle_connected(now);
             }
+            // Nobody wants it any more.
+            Input::Dialed(Ok(_)) => (),
             Input::Dialed(Err(error)) => mailbox.client.handle_disconnected(now, error.into()),
-            Input::Timeout => mailbox.client.handle_timeout(now),
-            Input::Woken => (),
+            Input::Timeout | Input::Woken => (),
         }
+        // Also when there is always something to read: time goes on.
+        mailbox.client.handle_timeout(now);
         mailbox.collect();
         state.wake_reader();
     }

@@ -138,6 +138,9 @@ impl State {
         }
         if self.machine.connections() == 0 {
             self.idle.drain(..).for_each(Waker::wake);
+            // Whoever looks after the time has nothing to do any more after the end.
+            let ended = self.machine.is_shutting_down();
+            self.clock.take_if(|_| ended).into_iter().for_each(Waker::wake);
         }
     }
 }
@@ -229,8 +232,12 @@ impl Drop for Server {
     fn drop(&mut self) {
         if let Some(accepting) = self.accepting.take() {
             task::spawn(accepting.cancel());
-            self.with(|machine, now| machine.shut_down(now, "the server is shutting down"));
         }
+        self.with(|machine, now| {
+            if !machine.is_shutting_down() {
+                machine.shut_down(now, "the server is shutting down");
+            }
+        });
     }
 }
 

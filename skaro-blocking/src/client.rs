@@ -18,7 +18,8 @@ use crate::driver::Driver;
 
 /// A client: commands go in, answers come back. Clones share the connection and can be sent to other threads; when
 /// the last one is dropped, the connection is closed properly, which may take
-/// [a few seconds](machine::Config::close_timeout) if the server does not take part.
+/// [a few seconds](machine::Config::close_timeout) if the server does not take part, and longer only if the system is
+/// looking up the server's name just then: that can't be interrupted.
 ///
 /// Many commands may be under way at once, from many threads: none waits for another, nor for events. Each ends
 /// exactly once: with its answer, or with a [`RequestError`] that says why there is none.
@@ -168,7 +169,7 @@ impl Client {
         let shared = driver.shared.clone();
         let thread = thread::Builder::new().name("skaro".into()).spawn(move || driver.run());
         let thread = thread.map_err(|error| ConnectError::Network {
-            host: shared.target.options.url.clone(),
+            host: "this machine".into(),
             reason: format!("no thread for the connection: {error}"),
         })?;
         let handle = Handle { shared: shared.clone(), thread: Some(thread) };

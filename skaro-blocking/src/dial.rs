@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use mio::{Interest, Token};
@@ -12,6 +12,9 @@ use tungstenite::{Error, HandshakeError, WebSocket};
 
 use crate::driver::Driver;
 use crate::stream::Stream;
+
+/// Nobody waits longer for a connection; the system's clock could not tell a time that is much later.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// Where and how to connect.
 pub(crate) struct Target {
@@ -66,7 +69,7 @@ impl Driver {
     pub(crate) fn dial(&mut self) -> Result<WebSocket<Stream>, ConnectError> {
         let shared = self.shared.clone();
         let options = &shared.target.options;
-        let until = Instant::now() + options.config.dial_timeout;
+        let until = Instant::now() + options.config.dial_timeout.min(LONGEST);
         let endpoint = Endpoint::parse(&options.url)?;
         let request = request(options)?;
         let stream = self.connect_tcp(&endpoint, until)?;

@@ -70,6 +70,9 @@ impl Driver {
     fn step(&mut self) {
         let shared = self.shared.clone();
         let mut state = shared.lock();
+        let before = state.mailbox.client.status();
+        // In every step, for there may always be something to read: time goes on.
+        state.mailbox.client.handle_timeout(shared.now());
         let status = state.mailbox.client.status();
         if !status.has_connection() {
             self.socket = None;
@@ -78,21 +81,21 @@ impl Driver {
         let sent = self.send(&mut state);
         if let Err(error) = sent {
             state.mailbox.client.handle_disconnected(shared.now(), (&error).into());
+            self.socket = None;
         }
         let reads = state.mailbox.wants_frames(shared.now());
         let deadline = state.mailbox.client.poll_timeout();
+        // Whoever looks at the status between steps may have been waiting for this.
+        let has_changed = state.mailbox.client.status() != before;
         self.report(&mut state);
         drop(state);
         if status == Status::Dialing {
             return self.redial();
         }
-        if reads && self.receive() {
+        if has_changed || reads && self.receive() {
             return;
         }
         self.wait(deadline);
-        let mut state = shared.lock();
-        state.mailbox.client.handle_timeout(shared.now());
-        self.report(&mut state);
     }
 
     fn report(&self, state: &mut State) {

@@ -70,7 +70,8 @@
 //! * Every input has a [limit](Limits), every wait a time-out.
 //! * A pushed message or an answer reaches the application without a heap allocation, borrowed from its frame, unless
 //!   its text has escapes, it is a list, or it has fields that nobody listed.
-//! * Secrets never appear in `Debug` output or errors, and are wiped when they are dropped.
+//! * Secrets (passwords, proofs, tokens, session ids) never appear in `Debug` output or errors, and the machines
+//!   wipe what they keep of them when it is dropped. What a frame, an event or an adapter's buffer holds is theirs.
 //!
 //! # Features
 //!

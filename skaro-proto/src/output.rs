@@ -168,6 +168,11 @@ impl Output {
         self.secret = true;
     }
 
+    /// Makes room for a frame with a secret, which then leaves no copies behind when the queue grows.
+    pub(crate) fn reserve_for_secret(&mut self) {
+        self.bytes.reserve(1024);
+    }
+
     fn wipe(&mut self) {
         if core::mem::take(&mut self.secret) {
             self.bytes.zeroize();

@@ -11,7 +11,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, Message, WebSocketConfig};
 use tungstenite::{Error, error::CapacityError};
 
-use crate::client::{ConnectError, Disconnect, Options};
+use crate::client::{ConnectError, Disconnect, Options, without_secrets};
 use crate::format::{Format, Frame};
 use crate::output::Transmit;
 
@@ -95,8 +95,10 @@ pub fn config(largest_frame: usize) -> WebSocketConfig {
 /// # Errors
 /// If the URL or a header can't be sent.
 pub fn request(options: &Options) -> Result<Request<()>, ConnectError> {
-    let bad_url =
-        |_| ConnectError::Url { url: options.url.clone(), reason: "it has characters that no URL has" };
+    let bad_url = |_| ConnectError::Url {
+        url: without_secrets(&options.url),
+        reason: "it has characters that no URL has",
+    };
     let mut request = options.url.as_str().into_client_request().map_err(bad_url)?;
     for (name, value) in &options.headers {
         let bad_header = || ConnectError::Header(name.clone());

@@ -396,6 +396,12 @@ fn a_wrong_password_ends_the_coming_back_until_somebody_is_let_in() {
 
 #[test]
 fn a_server_that_can_t_sign_anybody_in_at_present_is_tried_again() {
+    for status in [503, 429] {
+        refused_for_now(status);
+    }
+}
+
+fn refused_for_now(status: u16) {
     let mut client = alone(config(|config| config.keep_credentials = true));
     client.handle_disconnected(Time::from_secs(1), Disconnect::Failed("cut".into()));
     let Status::Waiting { until } = client.status() else { panic!() };
@@ -405,7 +411,7 @@ fn a_server_that_can_t_sign_anybody_in_at_present_is_tried_again() {
     told(
         &mut client,
         until,
-        r#"{"type":"request","for":"session_restore","id":2,"status":"503","info":"starting"}"#,
+        &format!(r#"{{"type":"request","for":"session_restore","id":2,"status":"{status}","info":"busy"}}"#),
     );
     assert!(matches!(client.status(), Status::Waiting { .. }));
     assert!(events(&mut client).iter().any(|event| is_disconnected(event, &Disconnect::Unavailable)));
@@ -605,6 +611,101 @@ fn messages_wait_only_for_what_is_under_way() {
     net.peers[0].client.stop_reconnecting(net.now);
     net.cut(0);
     assert_eq!(send(&mut net), Err(CommandError::NotConnected));
+}
+
+#[test]
+fn what_waits_ends_when_the_sign_in_fails_for_which_it_waited() {
+    for timed_out in [false, true] {
+        let mut net = Net::with(server::Config::default(), [config(|config| config.offline_messages = 9)]);
+        net.connect_and_sign_in(0, "alice");
+        net.reachable = false;
+        net.cut(0);
+        net.pass(secs(400));
+        net.reachable = true;
+        net.peers[0].client.reconnect(net.now).unwrap();
+        net.drive();
+        // The session has expired: the application tries, with a typo.
+        net.peers[0].client.authorize(net.now, "alice", "typo").unwrap();
+        let waiting = net.peers[0].client.send_message(net.now, "bob", "?", None);
+        net.peers[0].stalled = timed_out;
+        net.drive();
+        net.pass(secs(31));
+        if let Ok(id) = waiting {
+            assert_eq!(net.peers[0].failure_of(id), Failure::Lost(Delivery::NotSent));
+        }
+        assert_eq!(net.peers[0].client.pending(), 0);
+    }
+}
+
+#[test]
+fn to_stop_while_the_server_has_not_spoken_is_to_stop() {
+    let mut net = Net::with(server::Config::default(), [config(|config| config.offline_messages = 9)]);
+    net.connect_and_sign_in(0, "alice");
+    net.cut(0);
+    let Status::Waiting { until } = net.peers[0].client.status() else { panic!() };
+    net.now = until;
+    net.peers[0].client.handle_timeout(net.now);
+    net.peers[0].client.handle_connected(net.now);
+    assert_eq!(net.peers[0].client.status(), Status::Greeting);
+    let id = net.peers[0].client.send_message(net.now, "bob", "?", None).unwrap();
+    net.peers[0].client.stop_reconnecting(net.now);
+    net.peers[0].connection = net.server.handle_connected(net.now, None).ok();
+    net.drive();
+    assert_eq!(net.peers[0].client.status(), Status::Connected);
+    assert_eq!(net.peers[0].failure_of(id), Failure::Lost(Delivery::NotSent));
+    net.cut(0);
+    assert_eq!(net.peers[0].client.status(), Status::Offline);
+}
+
+#[test]
+fn what_one_user_wrote_does_not_leave_in_another_s_name() {
+    let mut client = alone(config(|config| config.offline_messages = 9));
+    client.handle_disconnected(Time::from_secs(1), Disconnect::Failed("cut".into()));
+    let Status::Waiting { until } = client.status() else { panic!() };
+    let id = client.send_message(until, "carol", "from alice", None).unwrap();
+    client.handle_timeout(until);
+    client.handle_connected(until);
+    told(&mut client, until, r#"{"type":"check_connection","token":"t"}"#);
+    let bob = r#"{"type":"request","for":"session_restore","id":2,"status":"200","session_id":"s","user":{"login":"bob"}}"#;
+    told(&mut client, until, bob);
+    let ended = events(&mut client).into_iter().find_map(|event| match event {
+        Event::Ended(ended) if ended.ticket.id() == id => Some(ended.outcome),
+        _ => None,
+    });
+    assert_eq!(ended, Some(Err(Failure::Lost(Delivery::NotSent))));
+}
+
+/// A late success of the first attempt comes while another one is pending: the credentials that are kept are those
+/// of the user who is signed in, or none.
+#[test]
+fn kept_credentials_are_those_of_the_attempt_that_succeeded() {
+    let mut client = Client::new(config(|config| config.keep_credentials = true), 1);
+    client.handle_connected(Time::ZERO);
+    told(&mut client, Time::ZERO, r#"{"type":"check_connection","token":"t"}"#);
+    client.authorize(Time::ZERO, "alice", "correct horse").unwrap();
+    client.handle_timeout(Time::from_secs(30));
+    client.authorize(Time::from_secs(30), "bob", "typo").unwrap();
+    let answer = |id: u32, login: &str| {
+        format!(
+            r#"{{"type":"request","for":"authorize","id":{id},"status":"200","session_id":"s","user":{{"login":"{login}"}}}}"#
+        )
+    };
+    assert!(matches!(told(&mut client, Time::from_secs(31), &answer(1, "alice")), Event::Late(_)));
+    assert!(client.is_authorized());
+    client.handle_disconnected(Time::from_secs(31), Disconnect::Failed("cut".into()));
+    // Long after the session's end there is nobody to sign in by itself.
+    client.reconnect(Time::from_secs(1000)).unwrap();
+    client.handle_connected(Time::from_secs(1000));
+    told(&mut client, Time::from_secs(1000), r#"{"type":"check_connection","token":"t"}"#);
+    assert_eq!(client.status(), Status::Connected);
+}
+
+#[test]
+fn a_client_that_is_closing_is_not_revived_by_another_connection() {
+    let mut client = alone(Config::default());
+    client.close(Time::ZERO);
+    client.handle_connected(Time::ZERO);
+    assert_eq!(client.status(), Status::Closed);
 }
 
 #[test]

@@ -41,6 +41,7 @@ pub(crate) fn all<A: Adapter>() -> Vec<(&'static str, Scenario)> {
         ("a frame over the limit", a_frame_over_the_limit::<A>),
         ("ways not to connect", ways_not_to_connect::<A>),
         ("headers", headers::<A>),
+        ("a flood does not stop the clock", a_flood_does_not_stop_the_clock::<A>),
     ]
 }
 
@@ -433,4 +434,23 @@ fn headers<A: Adapter>(_: &World) {
     for line in ["get /some/path?x=1 http/1.1", "x-test: yes", "sec-websocket-protocol: skaro.json"] {
         assert!(request.contains(line), "{request}");
     }
+}
+
+/// A server that never stops talking: time-outs come all the same, and so does the end.
+fn a_flood_does_not_stop_the_clock<A: Adapter>(_: &World) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || {
+        let mut socket = tungstenite::accept(listener.accept().unwrap().0).unwrap();
+        socket.send(tungstenite::Message::text(r#"{"type":"check_connection","token":"t"}"#)).unwrap();
+        while socket.send(tungstenite::Message::Ping(Default::default())).is_ok() {}
+    });
+    let mut options = Options::new(format!("ws://{address}/"));
+    options.config.request_timeout = Duration::from_millis(200);
+    options.config.close_timeout = Duration::from_millis(200);
+    let client = A::connect(options, None).unwrap();
+    assert_eq!(client.request(RegisterType), Err(Failure::TimedOut.into()));
+    client.close();
+    drop(client);
+    server.join().unwrap();
 }

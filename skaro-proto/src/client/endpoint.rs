@@ -2,6 +2,7 @@
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::fmt;
 
 use thiserror::Error;
 
@@ -17,7 +18,7 @@ use crate::format::Format;
 /// options.format = Some(Format::Json);
 /// options.config.keep_credentials = true;
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Options {
     /// The server's URL: `ws://host:port/path`, or `wss:` for TLS.
@@ -43,6 +44,26 @@ impl Options {
             headers: Vec::new(),
             events: 1024,
         }
+    }
+}
+
+/// Without what may be secret: the values of headers, and what a URL may hide.
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        let mut shown = f.debug_struct("Options");
+        shown.field("url", &without_secrets(&self.url)).field("config", &self.config);
+        shown.field("format", &self.format).field("headers", &names).field("events", &self.events).finish()
+    }
+}
+
+/// A URL without user, password and query.
+pub(crate) fn without_secrets(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, rest))) => alloc::format!("{scheme}://…@{rest}"),
+        (None, Some((_, rest))) => alloc::format!("…@{rest}"),
+        (_, None) => url.to_string(),
     }
 }
 
@@ -76,7 +97,7 @@ impl Endpoint {
     /// # Errors
     /// [`ConnectError::Url`] if it is no WebSocket URL.
     pub fn parse(url: &str) -> Result<Endpoint, ConnectError> {
-        let bad = |reason| ConnectError::Url { url: url.to_string(), reason };
+        let bad = |reason| ConnectError::Url { url: without_secrets(url), reason };
         let (scheme, rest) = url.split_once("://").ok_or(bad("it must begin with ws:// or wss://"))?;
         let is_secure = match scheme {
             _ if scheme.eq_ignore_ascii_case("ws") => false,
@@ -116,7 +137,7 @@ pub enum ConnectError {
     /// The URL is none that one can connect to.
     #[error("\"{url}\" is no URL to connect to: {reason}")]
     Url {
-        /// The URL.
+        /// The URL, without user, password and query.
         url: String,
         /// What is wrong with it.
         reason: &'static str,
@@ -195,9 +216,11 @@ mod tests {
             ("ws://host:65536", "port"),
             ("ws://host:http", "port"),
             ("ws://alice:secret@host", "password"),
+            ("http://host?secret", "ws://"),
         ] {
             let error = Endpoint::parse(url).unwrap_err();
             assert!(error.to_string().contains(told), "{url}: {error}");
+            assert!(!error.to_string().contains("secret"), "{error}");
         }
     }
 }

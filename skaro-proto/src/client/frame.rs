@@ -60,9 +60,11 @@ impl Client {
             let again = matches!(connection.stage, Stage::Open { .. });
             connection.stage = Stage::Open { format, sign_in };
             let resumes = !again && self.persistent;
-            self.persistent |= !again && self.config.reconnect.is_some();
+            self.persistent |= !again && self.config.reconnect.is_some() && !self.stopped;
             if resumes {
                 self.resume();
+            } else if !again {
+                self.end_offline();
             }
         }
         Event::Connected { extra: challenge.extra }
@@ -98,7 +100,7 @@ impl Client {
         match &mut answer.outcome {
             // Even a late one: the server takes the user for signed in, so it would refuse another try.
             Ok(Answer::Authorized(signed_in) | Answer::Restored(signed_in)) => {
-                self.sign_in_succeeded(signed_in)
+                self.sign_in_succeeded(answer.id, signed_in)
             }
             Ok(Answer::History(history)) => {
                 history.unseen = self.seen.history(&ticket.login, &history.messages);
@@ -107,7 +109,7 @@ impl Client {
             Ok(_) => (),
             Err(refusal) => {
                 if matches!(ticket.kind, RequestKind::Authorize | RequestKind::SessionRestore) {
-                    self.sign_in_failed(answer.id);
+                    self.sign_in_failed(answer.id, ticket.automatic);
                 }
                 // The machine asks for nothing else by itself.
                 if ticket.automatic {

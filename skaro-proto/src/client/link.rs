@@ -71,6 +71,9 @@ impl Client {
             Link::Up(_) => self.lose(Disconnect::Failed("replaced by another connection".into())),
             Link::Offline | Link::Waiting { .. } | Link::Dialing { .. } => (),
         }
+        if matches!(self.link, Link::Closed) {
+            return;
+        }
         self.output.clear();
         self.link = Link::Up(Connection {
             stage: Stage::Greeting { deadline: self.now + self.config.greeting_timeout },
@@ -170,7 +173,7 @@ impl Client {
         while let Some((number, ticket)) = self.in_flight.timed_out(self.now) {
             let signs_in = matches!(ticket.kind, RequestKind::Authorize | RequestKind::SessionRestore);
             if signs_in {
-                self.sign_in_failed(number);
+                self.sign_in_failed(number, ticket.automatic);
                 automatic |= ticket.automatic;
             }
             self.events.push_back(Event::Ended(Ended::without_answer(ticket, Failure::TimedOut)));
@@ -214,9 +217,14 @@ impl Client {
             Link::Closed => return Err(CommandError::Closed),
             Link::Offline | Link::Waiting { .. } => {
                 self.persistent = true;
+                self.stopped = false;
                 self.dial();
             }
-            Link::Dialing { .. } | Link::Up(_) => (),
+            Link::Dialing { .. } => (),
+            Link::Up(_) => {
+                self.stopped = false;
+                self.persistent |= self.config.reconnect.is_some();
+            }
         }
         Ok(())
     }
@@ -226,6 +234,7 @@ impl Client {
         self.advance(now);
         self.persistent = false;
         self.refused = false;
+        self.stopped = true;
         if matches!(self.link, Link::Waiting { .. } | Link::Dialing { .. }) {
             self.stay_offline();
         }

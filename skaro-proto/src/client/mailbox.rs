@@ -6,6 +6,9 @@ use super::{Client, Command, CommandError, Disconnect, Ended, Event, RequestId, 
 use crate::format::Frame;
 use crate::time::Time;
 
+/// Bytes of frames whose events wait for the application; beyond that it is asked for a pause, too.
+const BYTES: usize = 4 << 20;
+
 /// Somebody who waits for the end of a command: the sending half of whatever the runtime offers.
 pub trait Waiter {
     /// Hands over the end, or returns it if nobody waits any more.
@@ -26,7 +29,10 @@ pub struct Mailbox<W> {
     /// one of its `handle_` methods or commands call [`Mailbox::collect`].
     pub client: Client,
     waiting: BTreeMap<RequestId, W>,
-    events: VecDeque<Event<'static>>,
+    /// Each with the length of the frame that it came in.
+    events: VecDeque<(Event<'static>, usize)>,
+    /// The sum of these lengths.
+    bytes: usize,
     limit: usize,
     /// Whether nobody reads events.
     deaf: bool,
@@ -37,7 +43,7 @@ impl<W: Waiter> Mailbox<W> {
     /// A mailbox that asks for a pause when so many events wait.
     pub fn new(client: Client, limit: usize) -> Self {
         let (waiting, events) = (BTreeMap::new(), VecDeque::new());
-        Mailbox { client, waiting, events, limit, deaf: false, paused: false }
+        Mailbox { client, waiting, events, bytes: 0, limit, deaf: false, paused: false }
     }
 
     /// Gives a command for whose end somebody waits.
@@ -59,17 +65,17 @@ impl<W: Waiter> Mailbox<W> {
     pub fn handle_frame(&mut self, now: Time, frame: Frame<'_>) {
         let event = self.client.handle_frame(now, frame).unwrap_or_else(Event::ProtocolError).into_owned();
         self.collect();
-        self.emit(event);
+        self.emit(event, frame.as_bytes().len());
     }
 
     /// Sorts what the machine has to tell: ends to those who wait for them, the rest to the events.
     pub fn collect(&mut self) {
         while let Some(event) = self.client.poll_event() {
-            self.emit(event);
+            self.emit(event, 0);
         }
     }
 
-    fn emit(&mut self, event: Event<'static>) {
+    fn emit(&mut self, event: Event<'static>, length: usize) {
         let event = match event {
             Event::Ended(ended) => match self.waiting.remove(&ended.ticket.id()) {
                 Some(waiter) => match waiter.end(ended) {
@@ -81,13 +87,16 @@ impl<W: Waiter> Mailbox<W> {
             event => event,
         };
         if !self.deaf {
-            self.events.push_back(event);
+            self.events.push_back((event, length));
+            self.bytes += length;
         }
     }
 
     /// The next event for the application.
     pub fn next_event(&mut self) -> Option<Event<'static>> {
-        self.events.pop_front()
+        let (event, length) = self.events.pop_front()?;
+        self.bytes -= length;
+        Some(event)
     }
 
     /// How many events wait for the application.
@@ -97,16 +106,18 @@ impl<W: Waiter> Mailbox<W> {
 
     /// Whether reading an event has just made room enough for the adapter to read frames again.
     pub fn has_made_room(&self) -> bool {
-        self.paused && self.events.len() <= self.limit / 2
+        self.paused && self.events.len() <= self.limit / 2 && self.bytes <= BYTES / 2
     }
 
     /// Whether to read frames: not while too many events wait, and then not until half of them are gone. While
-    /// closing always, or the end of it would not be seen.
+    /// connecting, signing in or closing always, or the machine would not see how that goes.
     pub fn wants_frames(&mut self, now: Time) -> bool {
-        if self.client.status() == Status::Closing {
+        if !matches!(self.client.status(), Status::Connected | Status::SignedIn) {
+            self.paused = false;
             return true;
         }
-        if !self.paused && self.events.len() >= self.limit.max(1) {
+        let is_full = self.events.len() >= self.limit.max(1) || self.bytes >= BYTES;
+        if !self.paused && is_full {
             self.paused = true;
             self.client.handle_paused(now);
         } else if self.has_made_room() {
@@ -120,11 +131,12 @@ impl<W: Waiter> Mailbox<W> {
     pub fn drop_events(&mut self) {
         self.deaf = true;
         self.events.clear();
+        self.bytes = 0;
     }
 
     /// Why there is no connection, if the first one ended before the server spoke.
     pub fn why_offline(&self) -> Option<Disconnect> {
-        let reason = |event: &Event<'_>| match event {
+        let reason = |(event, _): &(Event<'_>, usize)| match event {
             Event::Disconnected(reason) => Some(reason.clone()),
             _ => None,
         };
@@ -132,8 +144,9 @@ impl<W: Waiter> Mailbox<W> {
         self.events.iter().rev().find_map(reason).filter(|_| is_offline)
     }
 
-    /// The adapter ends: those who still wait learn of it by their waiter being dropped.
+    /// The adapter ends: who still waits learns of it by the waiter being dropped.
     pub fn finish(&mut self) {
+        self.collect();
         self.waiting.clear();
     }
 }
@@ -204,9 +217,24 @@ mod tests {
             mailbox.handle_frame(Time::ZERO, info);
         }
         assert!(!mailbox.wants_frames(Time::ZERO));
-        let mut closing = Mailbox::<Waits>::new(mailbox.client.clone(), 0);
-        closing.client.close(Time::ZERO);
-        assert!(closing.wants_frames(Time::ZERO));
+        mailbox.client.close(Time::ZERO);
+        assert!(mailbox.wants_frames(Time::ZERO));
+    }
+
+    #[test]
+    fn a_few_large_frames_pause_too_and_whoever_reads_nothing_is_not_asked() {
+        let mut mailbox = connected(1000);
+        let large = alloc::format!(r#"{{"type":"info","info":"{}"}}"#, "x".repeat(1 << 19));
+        for _ in 0..8 {
+            assert!(mailbox.wants_frames(Time::ZERO));
+            mailbox.handle_frame(Time::ZERO, Frame::Text(&large));
+        }
+        assert!(!mailbox.wants_frames(Time::ZERO));
+        while !mailbox.has_made_room() {
+            assert!(mailbox.next_event().is_some());
+        }
+        assert_eq!(mailbox.waiting_events(), 3);
+        let info = Frame::Text(r#"{"type":"info","info":"x"}"#);
         mailbox.drop_events();
         for _ in 0..9 {
             mailbox.handle_frame(Time::ZERO, info);

@@ -17,11 +17,14 @@ use alloc::string::String;
 use core::fmt;
 
 use compact_str::CompactString;
+use zeroize::Zeroizing;
 
 pub use command::{
     Authorize, Command, CommandError, GetContacts, GetHistory, RegisterType, SendMessage, SessionRestore,
 };
 pub use config::{Backoff, Config};
+#[cfg(feature = "tungstenite")]
+pub(crate) use endpoint::without_secrets;
 pub use endpoint::{ConnectError, Endpoint, Options};
 pub use event::{Awaited, Delivery, Disconnect, Ended, Event, Failure, ProtocolError, RequestError};
 pub use mailbox::{Mailbox, Waiter};
@@ -109,6 +112,8 @@ pub struct Client {
     persistent: bool,
     /// Whether it was given up because the server refused to sign the user in again.
     refused: bool,
+    /// Whether the application wants no more connections after this one.
+    stopped: bool,
     /// Attempts to connect since the last stable connection.
     attempt: u32,
     random: fastrand::Rng,
@@ -175,6 +180,7 @@ impl Client {
             credentials: None,
             persistent: false,
             refused: false,
+            stopped: false,
             attempt: 0,
             random: fastrand::Rng::with_seed(seed),
             seen: Seen::default(),
@@ -242,7 +248,7 @@ impl Client {
         within("login", login, self.config.limits.login)?;
         within("password", password, self.config.limits.password)?;
         let token = self.token()?;
-        let proof = auth::proof(password, token.expose());
+        let proof = Zeroizing::new(auth::proof(password, token.expose()));
         let kept = self.config.keep_credentials;
         let credentials = kept.then(|| Credentials { login: login.into(), password: password.into() });
         let id = self.begin_sign_in(

@@ -19,6 +19,9 @@ const DIALOGS: usize = 10_000;
 /// is better than not at all.
 const SPANS: usize = 16;
 
+/// Bytes of a dialog's name; longer ones, which only a strange server makes up, are not kept.
+const NAME: usize = 256;
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Seen {
     dialogs: BTreeMap<CompactString, Mark>,
@@ -88,7 +91,7 @@ impl Seen {
 
     fn mark(&mut self, dialog: &str) -> Option<&mut Mark> {
         if !self.dialogs.contains_key(dialog) {
-            if self.dialogs.len() == DIALOGS {
+            if self.dialogs.len() == DIALOGS || dialog.len() > NAME {
                 return None;
             }
             self.dialogs.insert(dialog.into(), Mark { complete: self.past, ..Mark::default() });

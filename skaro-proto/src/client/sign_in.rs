@@ -1,6 +1,7 @@
 //! Signing in: at the application's wish, and by itself after a reconnection.
 
 use compact_str::CompactString;
+use zeroize::Zeroizing;
 
 use super::link::{Link, SignIn, Stage};
 use super::{Client, CommandError, Disconnect, RequestId, Ticket};
@@ -45,6 +46,7 @@ impl Client {
         login: &str,
         request: Request<'_>,
     ) -> Result<RequestId, CommandError> {
+        self.output.reserve_for_secret();
         let id = self.begin(now, kind, login, request)?;
         self.pend();
         Ok(id)
@@ -78,29 +80,38 @@ impl Client {
     }
 
     /// The server says that the user is signed in.
-    pub(super) fn sign_in_succeeded(&mut self, signed_in: &SignedIn<'_>) {
+    pub(super) fn sign_in_succeeded(&mut self, answered: u64, signed_in: &SignedIn<'_>) {
         let Some(sign_in) = self.sign_in() else { return };
-        if let SignIn::Pending { credentials: Some(credentials), .. } =
-            core::mem::replace(sign_in, SignIn::Yes)
-        {
-            self.credentials = Some(credentials);
+        let login = &*signed_in.user.login;
+        match core::mem::replace(sign_in, SignIn::Yes) {
+            // A late answer may be to an attempt before the one that is pending, with other credentials.
+            SignIn::Pending { credentials: Some(credentials), number, .. } if number == answered => {
+                self.credentials = Some(credentials);
+            }
+            _ => self.credentials = self.credentials.take().filter(|kept| kept.login == login),
         }
         self.persistent |= core::mem::take(&mut self.refused);
-        if self.user().is_some_and(|login| login != signed_in.user.login) {
+        if self.user().is_some_and(|before| before != login) {
             self.seen = Default::default();
+            // What one user wrote must not leave in another's name.
+            self.end_offline();
         }
         let (id, login) = (Secret::from(&*signed_in.session_id), CompactString::new(&*signed_in.user.login));
         self.session = Some(Session { id, login, broken: None });
     }
 
     /// A request to sign in ended without success; the token is good for another try.
-    pub(super) fn sign_in_failed(&mut self, number: u64) {
+    pub(super) fn sign_in_failed(&mut self, number: u64, automatic: bool) {
         let Some(sign_in) = self.sign_in() else { return };
         if let SignIn::Pending { token, number: pending, .. } = sign_in
             && *pending == number
         {
             let token = token.clone();
             *sign_in = SignIn::No { token };
+        }
+        // What waited for this waits for nothing now, unless the machine has another way to sign in.
+        if !automatic {
+            self.end_offline();
         }
     }
 
@@ -126,6 +137,7 @@ impl Client {
             |session: &Session| session.broken.is_some_and(|broken| self.now - broken <= lifetime);
         if let Some(session) = self.session.as_ref().filter(|session| restorable(session)) {
             let (sid, login) = (session.id.clone(), session.login.clone());
+            self.output.reserve_for_secret();
             let ticket = self.automatic_ticket(RequestKind::SessionRestore, &login);
             self.submit(self.now, ticket, Request::SessionRestore { sid: sid.expose().into() });
             return self.pend();
@@ -137,8 +149,9 @@ impl Client {
         let (Ok(token), Some(credentials)) = (self.token(), &self.credentials) else {
             return self.end_offline();
         };
-        let (login, proof) =
-            (credentials.login.clone(), auth::proof(credentials.password.expose(), token.expose()));
+        let proof = Zeroizing::new(auth::proof(credentials.password.expose(), token.expose()));
+        let login = credentials.login.clone();
+        self.output.reserve_for_secret();
         let ticket = self.automatic_ticket(RequestKind::Authorize, &login);
         let request = Request::Authorize { login: login.as_str().into(), proof: proof.as_str().into() };
         self.submit(self.now, ticket, request);
@@ -151,8 +164,8 @@ impl Client {
 
     /// The server refused to sign the user in again.
     pub(super) fn resumption_refused(&mut self, kind: RequestKind, refusal: &Refusal<'_>) {
-        let passes = refusal.status.as_ref().map_or(0, Status::code) / 100 == 5;
-        if passes {
+        // 5…: the server can't at present; 429: too many are signed in.
+        if matches!(refusal.status.as_ref().map_or(0, Status::code), 429 | 500..=599) {
             return self.lose(Disconnect::Unavailable);
         }
         if kind == RequestKind::SessionRestore {

@@ -47,8 +47,8 @@ pub struct Config {
     pub history_bytes: usize,
     /// Messages in the answer to one `get_history`, the last ones of the dialog. Default 200.
     pub history_answer: usize,
-    /// Bytes of an answer. The original client takes frames of up to 1 MiB, which is the default: of a history only
-    /// as many of the last messages are sent as fit.
+    /// Bytes of an answer. The original client takes frames of up to 1 MiB, which is the default: if a history is
+    /// larger, half as many of the last messages are sent, or a quarter, until it fits.
     pub answer: usize,
     /// Contacts that are listed for one user. Default 1000.
     pub contacts: usize,
