@@ -163,6 +163,8 @@ impl Net {
             moved = true;
             self.deliver_to_server(n, sent);
         }
+        // As adapters do: a connection that one end has given up hears nothing more.
+        moved |= self.drop_connections(n);
         self.ready.extend(std::iter::from_fn(|| self.server.poll_ready()));
         if let Some(id) = self.peers[n].connection.filter(|id| self.ready.remove(id)) {
             while let Some(sent) = self.server.poll_transmit(id).map(Sent::of) {
