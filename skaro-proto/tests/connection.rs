@@ -700,6 +700,42 @@ fn kept_credentials_are_those_of_the_attempt_that_succeeded() {
     assert_eq!(client.status(), Status::Connected);
 }
 
+/// A late refusal of the first attempt comes while another one is pending: what waits for that one goes on waiting.
+#[test]
+fn a_late_refusal_does_not_end_what_waits_for_another_attempt() {
+    let mut client = alone(config(|config| config.offline_messages = 9));
+    client.handle_disconnected(Time::ZERO, Disconnect::Failed("cut".into()));
+    // Too late to restore the session, so signing in is left to the application.
+    let now = Time::from_secs(1000);
+    client.reconnect(now).unwrap();
+    client.handle_connected(now);
+    told(&mut client, now, r#"{"type":"check_connection","token":"t"}"#);
+    client.authorize(now, "alice", "typo").unwrap();
+    client.handle_timeout(now + secs(30));
+    client.authorize(now + secs(30), "alice", "correct horse").unwrap();
+    let waiting = client.send_message(now + secs(30), "bob", "hello", None).unwrap();
+    events(&mut client);
+    let refused = r#"{"type":"request","for":"authorize","id":2,"status":"401","info":"wrong"}"#;
+    assert!(matches!(told(&mut client, now + secs(31), refused), Event::Late(_)));
+    assert_eq!(events(&mut client), []);
+    let success = r#"{"type":"request","for":"authorize","id":3,"status":"200","session_id":"s","user":{"login":"alice"}}"#;
+    told(&mut client, now + secs(31), success);
+    assert_eq!(events(&mut client), []);
+    assert!(sent(&mut client).iter().any(|sent| matches!(sent, Sent::Text(text) if text.contains("hello"))));
+    let answer = r#"{"type":"request","for":"send_message","id":4,"status":"200","date":1}"#;
+    let Event::Ended(ended) = told(&mut client, now + secs(31), answer) else { panic!() };
+    assert_eq!(ended.ticket.id(), waiting);
+}
+
+#[test]
+fn listed_requests_can_t_be_made_as_others() {
+    let mut client = alone(Config::default());
+    for kind in skaro_proto::message::RequestKind::LISTED {
+        let refused = client.request_other(Time::ZERO, kind.as_str(), Default::default());
+        assert_eq!(refused, Err(CommandError::ReservedType(kind.as_str())));
+    }
+}
+
 #[test]
 fn a_client_that_is_closing_is_not_revived_by_another_connection() {
     let mut client = alone(Config::default());

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::Client;
 use super::ticket::RequestId;
-use crate::message::{Answer, Contacts, Date, History, Registration, RequestKind, SignedIn};
+use crate::message::{Answer, Contacts, Date, History, Registration, SignedIn};
 use crate::time::Time;
 
 /// A command as a value: how to give it, and what its answer is.
@@ -212,15 +212,6 @@ pub enum CommandError {
     /// A type of request that the protocol has must be asked for by its own command.
     #[error("\"{0}\" has a command of its own")]
     ReservedType(&'static str),
-}
-
-impl RequestKind {
-    /// The types that have a command of their own, and messages that are no requests.
-    pub(super) fn is_reserved(kind: &str) -> bool {
-        let own =
-            ["authorize", "register_type", "session_restore", "get_contacts", "get_history", "send_message"];
-        own.contains(&kind)
-    }
 }
 
 /// Refuses a text that is over its limit.

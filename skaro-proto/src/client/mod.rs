@@ -344,7 +344,7 @@ impl Client {
         kind: &'static str,
         fields: Fields<'_>,
     ) -> Result<RequestId, CommandError> {
-        if RequestKind::is_reserved(kind) {
+        if RequestKind::LISTED.iter().any(|listed| listed.as_str() == kind) {
             return Err(CommandError::ReservedType(kind));
         }
         self.connected()?;

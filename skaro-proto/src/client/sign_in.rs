@@ -108,10 +108,10 @@ impl Client {
         {
             let token = token.clone();
             *sign_in = SignIn::No { token };
-        }
-        // What waited for this waits for nothing now, unless the machine has another way to sign in.
-        if !automatic {
-            self.end_offline();
+            // What waited for this waits for nothing now, unless the machine has another way to sign in.
+            if !automatic {
+                self.end_offline();
+            }
         }
     }
 

@@ -130,6 +130,16 @@ pub enum RequestKind {
 }
 
 impl RequestKind {
+    /// The types that the protocol lists: each has a command of its own.
+    pub const LISTED: [RequestKind; 6] = [
+        RequestKind::Authorize,
+        RequestKind::RegisterType,
+        RequestKind::SessionRestore,
+        RequestKind::GetContacts,
+        RequestKind::GetHistory,
+        RequestKind::SendMessage,
+    ];
+
     /// The type, as on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
