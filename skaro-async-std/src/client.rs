@@ -1,12 +1,12 @@
 //! What the application holds: a handle that commands, a stream that tells.
 
-use std::future::poll_fn;
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use async_std::channel::{Sender, TrySendError, bounded};
+use async_std::channel::{Receiver, Sender, TrySendError, bounded};
 use futures_util::Stream;
 use skaro_proto::Time;
 use skaro_proto::client::{
@@ -14,6 +14,7 @@ use skaro_proto::client::{
     Options, RegisterType, RequestError, SendMessage, SessionRestore, Waiter,
 };
 use skaro_proto::message::{Contacts, Date, History, Registration, SignedIn};
+use skaro_proto::tungstenite::Access;
 
 use crate::dial::Target;
 use crate::driver;
@@ -41,33 +42,39 @@ use crate::driver;
 /// client.close().await;
 /// # Ok(()) }
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Client(Arc<Handle>);
 
 /// What happens: messages, notices, connections that come and go. Must be read (or dropped): when too many events
 /// wait, nothing is read from the connection any more.
+#[derive(Debug)]
 pub struct Events(Arc<Shared>);
 
-struct Handle(Arc<Shared>);
+#[derive(Debug)]
+struct Handle {
+    shared: Arc<Shared>,
+    /// Yields nothing, until the driver ends.
+    ended: Receiver<Infallible>,
+}
 
 /// What handles, events and the driver share.
+#[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<State>,
     start: Instant,
     pub(crate) target: Target,
 }
 
-pub(crate) struct State {
-    pub(crate) mailbox: Mailbox<Waiting>,
-    /// Whether the driver has ended.
-    done: bool,
-    /// Who wants to know of a new event, who of anything to do, and who of the end.
+#[derive(Debug)]
+struct State {
+    mailbox: Mailbox<Waiting>,
+    /// Who wants to know of a new event, and who of anything to do.
     reader: Option<Waker>,
-    pub(crate) driver: Option<Waker>,
-    closing: Vec<Waker>,
+    driver: Option<Waker>,
 }
 
 /// The task that waits for the end of a command.
+#[derive(Debug)]
 pub(crate) struct Waiting(Sender<Ended<'static>>);
 
 impl Waiter for Waiting {
@@ -76,35 +83,40 @@ impl Waiter for Waiting {
     }
 }
 
-impl Shared {
-    pub(crate) fn now(&self) -> Time {
+impl Access for Shared {
+    type Waiter = Waiting;
+
+    fn now(&self) -> Time {
         Time::since_epoch(self.start.elapsed())
     }
 
-    /// Nothing in here is left half-done by a panic, so a poisoned lock is as good as any.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn with<T>(&self, call: impl FnOnce(&mut Mailbox<Waiting>) -> T) -> T {
+        let mut state = self.lock();
+        let result = call(&mut state.mailbox);
+        if state.mailbox.has_news() {
+            state.reader.take().into_iter().for_each(Waker::wake);
+        }
+        result
     }
 }
 
-impl State {
-    /// Wakes the application if there is something for it.
-    pub(crate) fn wake_reader(&mut self) {
-        if self.mailbox.waiting_events() > 0 || self.done {
-            self.reader.take().into_iter().for_each(Waker::wake);
-        }
+impl Shared {
+    /// Nothing in here is left half-done by a panic, so a poisoned lock is as good as any.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wake_driver(&mut self) {
-        self.driver.take().into_iter().for_each(Waker::wake);
+    /// Whom to wake when there is something to do.
+    pub(crate) fn set_driver(&self, waker: &Waker) {
+        self.lock().driver = Some(waker.clone());
     }
 
-    /// The driver ends: nobody will be told anything any more.
-    pub(crate) fn finish(&mut self) {
-        self.done = true;
-        self.mailbox.finish();
-        self.wake_reader();
-        self.closing.drain(..).for_each(Waker::wake);
+    /// Does something after which the driver has to look what there is to do.
+    fn command<T>(&self, command: impl FnOnce(&mut Mailbox<Waiting>, Time) -> T) -> T {
+        let now = self.now();
+        let result = self.with(|mailbox| command(mailbox, now));
+        self.lock().driver.take().into_iter().for_each(Waker::wake);
+        result
     }
 }
 
@@ -118,7 +130,7 @@ impl Client {
     /// # Errors
     /// If the first connection does not come about. (For later ones see [`Event::Reconnecting`].)
     pub async fn connect(options: impl Into<Options>) -> Result<(Client, Events), ConnectError> {
-        Self::start(Target::new(options.into())).await
+        Self::start(Target::new(options.into(), None)?).await
     }
 
     /// As [`connect`](Self::connect), but this configuration of TLS decides which certificates are good.
@@ -128,21 +140,20 @@ impl Client {
     #[cfg(feature = "tls")]
     pub async fn connect_with_tls(
         options: impl Into<Options>,
-        tls: Arc<futures_rustls::rustls::ClientConfig>,
+        tls: Arc<crate::rustls::ClientConfig>,
     ) -> Result<(Client, Events), ConnectError> {
-        Self::start(Target { tls: Some(tls), ..Target::new(options.into()) }).await
+        Self::start(Target::new(options.into(), Some(tls))?).await
     }
 
     async fn start(target: Target) -> Result<(Client, Events), ConnectError> {
-        let mut seed = [0; 8];
         // Only spreads the clients of a server over time: nothing depends on its quality.
-        _ = getrandom::fill(&mut seed);
-        let machine = machine::Client::new(target.options.config.clone(), u64::from_le_bytes(seed));
+        let seed = getrandom::u64().unwrap_or_default();
+        let machine = machine::Client::new(target.options.config.clone(), seed);
         let mailbox = Mailbox::new(machine, target.options.events);
-        let state = State { mailbox, done: false, reader: None, driver: None, closing: Vec::new() };
-        let shared = Arc::new(Shared { state: Mutex::new(state), start: Instant::now(), target });
-        driver::start(shared.clone()).await?;
-        Ok((Client(Arc::new(Handle(shared.clone()))), Events(shared)))
+        let state = Mutex::new(State { mailbox, reader: None, driver: None });
+        let shared = Arc::new(Shared { state, start: Instant::now(), target });
+        let ended = driver::start(shared.clone()).await?;
+        Ok((Client(Arc::new(Handle { shared: shared.clone(), ended })), Events(shared)))
     }
 
     /// Gives any command, and waits for its end. All the methods below are this one.
@@ -151,12 +162,7 @@ impl Client {
     /// If it can't be taken, is refused, times out, or is lost with its connection.
     pub async fn request<C: Command>(&self, command: C) -> Result<C::Answer, RequestError> {
         let (sender, receiver) = bounded(1);
-        let now = self.0.0.now();
-        {
-            let mut state = self.0.0.lock();
-            state.mailbox.request(now, command, Waiting(sender))?;
-            state.wake_driver();
-        }
+        self.0.shared.command(|mailbox, now| mailbox.request(now, command, Waiting(sender)))?;
         let ended = receiver.recv().await.map_err(|_| machine::CommandError::Closed)?;
         ended.into_answer::<C>()
     }
@@ -216,12 +222,12 @@ impl Client {
     /// # Errors
     /// If the command can't be taken.
     pub fn submit(&self, command: impl Command) -> Result<machine::RequestId, machine::CommandError> {
-        self.0.command(|machine, now| command.give(machine, now))
+        self.0.shared.command(|mailbox, now| command.give(&mut mailbox.client, now))
     }
 
     /// Looks at the machine: its status, its user, its dialogs.
     pub fn with<T>(&self, look: impl FnOnce(&machine::Client) -> T) -> T {
-        look(&self.0.0.lock().mailbox.client)
+        self.0.shared.with(|mailbox| look(&mailbox.client))
     }
 
     /// Connects now, instead of waiting for the time that [`Event::Reconnecting`] told.
@@ -229,43 +235,32 @@ impl Client {
     /// # Errors
     /// If the client is closed.
     pub fn reconnect(&self) -> Result<(), machine::CommandError> {
-        self.0.command(|machine, now| machine.reconnect(now))
+        self.0.shared.command(|mailbox, now| mailbox.client.reconnect(now))
     }
 
     /// Does not connect again when the connection breaks, or broke.
     pub fn stop_reconnecting(&self) {
-        self.0.command(machine::Client::stop_reconnecting);
+        self.0.shared.command(|mailbox, now| mailbox.client.stop_reconnecting(now));
     }
 
     /// Closes the connection for good, and waits for the closing handshake, for
     /// [a few seconds](machine::Config::close_timeout) at most. What is under way may still be answered meanwhile.
     pub async fn close(&self) {
-        self.0.command(machine::Client::close);
-        poll_fn(|cx| {
-            let mut state = self.0.0.lock();
-            if state.done {
-                return Poll::Ready(());
-            }
-            state.closing.push(cx.waker().clone());
-            Poll::Pending
-        })
-        .await;
+        self.0.close();
+        // An error: there is nobody any more who could send anything.
+        _ = self.0.ended.recv().await;
     }
 }
 
 impl Handle {
-    fn command<T>(&self, command: impl FnOnce(&mut machine::Client, Time) -> T) -> T {
-        let now = self.0.now();
-        let mut state = self.0.lock();
-        let result = command(&mut state.mailbox.client, now);
-        state.wake_driver();
-        result
+    fn close(&self) {
+        self.shared.command(|mailbox, now| mailbox.client.close(now));
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.command(machine::Client::close);
+        self.close();
     }
 }
 
@@ -276,11 +271,11 @@ impl Stream for Events {
         let mut state = self.0.lock();
         if let Some(event) = state.mailbox.next_event() {
             if state.mailbox.has_made_room() {
-                state.wake_driver();
+                state.driver.take().into_iter().for_each(Waker::wake);
             }
             return Poll::Ready(Some(event));
         }
-        if state.done {
+        if state.mailbox.is_finished() {
             return Poll::Ready(None);
         }
         state.reader = Some(cx.waker().clone());
@@ -290,20 +285,6 @@ impl Stream for Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.mailbox.drop_events();
-        state.wake_driver();
-    }
-}
-
-impl std::fmt::Debug for Client {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.with(|machine| machine.fmt(f))
-    }
-}
-
-impl std::fmt::Debug for Events {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Events").finish_non_exhaustive()
+        self.0.command(|mailbox, _| mailbox.drop_events());
     }
 }

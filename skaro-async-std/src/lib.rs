@@ -35,7 +35,8 @@ mod client;
 mod dial;
 mod driver;
 mod server;
-mod socket;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
+mod tls;
 
 pub use client::{Client, Events};
 #[cfg(feature = "tls")]

@@ -7,22 +7,27 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_std::future::timeout;
 use async_std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use async_std::task::{self, JoinHandle};
-use async_tungstenite::accept_hdr_async_with_config;
 use async_tungstenite::tungstenite::handshake::server::{Request, Response};
 use async_tungstenite::tungstenite::{Error, Message};
+use async_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
+use futures_util::future::Either;
 use skaro_proto::server::{self as machine, ConnectionId};
-use skaro_proto::tungstenite::{Received, choose_format, config};
+use skaro_proto::tungstenite::{Received, Socket, choose_format, config};
 use skaro_proto::{Format, Time};
 
-use crate::socket::{self, Socket, Stream};
+use crate::dial::Stream;
+use crate::tls;
 
 /// Opening handshakes at the same time: somebody who connects and says nothing must not cost much.
 const HANDSHAKES: usize = 1024;
+
+/// How long an opening handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(15);
 
 /// Messages of one connection before the others have their turn.
 const AT_ONCE: usize = 64;
@@ -57,37 +62,8 @@ struct Shared {
     state: Mutex<State>,
     start: Instant,
     handshakes: AtomicUsize,
-    security: Security,
-}
-
-/// What puts TLS around connections, if anything does.
-#[cfg(feature = "tls")]
-type Security = Option<futures_rustls::TlsAcceptor>;
-#[cfg(not(feature = "tls"))]
-type Security = Option<std::convert::Infallible>;
-
-#[cfg(feature = "tls")]
-const fn is_secure(security: &Security) -> bool {
-    security.is_some()
-}
-
-#[cfg(not(feature = "tls"))]
-const fn is_secure(_: &Security) -> bool {
-    false
-}
-
-#[cfg(feature = "tls")]
-async fn secure(stream: TcpStream, security: &Security) -> io::Result<Stream> {
-    use futures_util::future::Either;
-    Ok(match security {
-        Some(acceptor) => Either::Right(Box::new(acceptor.accept(stream).await?.into())),
-        None => Either::Left(stream),
-    })
-}
-
-#[cfg(not(feature = "tls"))]
-async fn secure(stream: TcpStream, _: &Security) -> io::Result<Stream> {
-    Ok(stream)
+    /// What puts TLS around connections, if anything does.
+    tls: Option<tls::Acceptor>,
 }
 
 struct State {
@@ -154,7 +130,7 @@ impl Server {
     /// # Errors
     /// If the system does not let us listen there.
     pub async fn bind(address: impl ToSocketAddrs, machine: machine::Server) -> io::Result<Server> {
-        Self::start(address, machine, Security::default()).await
+        Self::start(address, machine, None).await
     }
 
     /// As [`bind`](Self::bind), but clients connect by TLS.
@@ -173,7 +149,7 @@ impl Server {
     async fn start(
         address: impl ToSocketAddrs,
         machine: machine::Server,
-        security: Security,
+        tls: Option<tls::Acceptor>,
     ) -> io::Result<Server> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
@@ -182,7 +158,7 @@ impl Server {
             state: Mutex::new(state),
             start: Instant::now(),
             handshakes: AtomicUsize::new(0),
-            security,
+            tls,
         });
         task::spawn(keep_time(shared.clone()));
         let accepting = Some(task::spawn(accept(listener, shared.clone())));
@@ -196,7 +172,7 @@ impl Server {
 
     /// What clients connect to.
     pub fn url(&self) -> String {
-        let scheme = if is_secure(&self.shared.security) { "wss" } else { "ws" };
+        let scheme = if self.shared.tls.is_some() { "wss" } else { "ws" };
         format!("{scheme}://{}/skaro_client/", self.address)
     }
 
@@ -278,14 +254,14 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
                 task::spawn(serve(stream, shared.clone()));
             }
             // No file descriptors left, say: that passes when others leave.
-            Err(_) => task::sleep(std::time::Duration::from_millis(50)).await,
+            Err(_) => task::sleep(Duration::from_millis(50)).await,
         }
     }
 }
 
 /// Looks after one connection from its beginning to its end.
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
-    let opened = timeout(socket::HANDSHAKE, open(stream, &shared)).await;
+    let opened = timeout(HANDSHAKE, open(stream, &shared)).await;
     shared.handshakes.fetch_sub(1, Ordering::Relaxed);
     let Ok(Ok((socket, format))) = opened else { return };
     let Ok(id) = shared.call(|machine, now| machine.handle_connected(now, format)) else { return };
@@ -294,8 +270,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     while !poll_fn(|cx| connection.poll_some(cx)).await {
         task::yield_now().await;
     }
-    let Connection { socket, shared, .. } = connection;
-    socket.finish_closing(socket::HANDSHAKE);
+    let Connection { shared, .. } = connection;
     let mut state = shared.lock();
     state.tasks.remove(&id);
     let now = shared.now();
@@ -304,9 +279,15 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
 }
 
 /// The opening handshake, in which the client may ask for a format.
-async fn open(stream: TcpStream, shared: &Shared) -> Result<(Socket, Option<Format>), Error> {
+async fn open(
+    stream: TcpStream,
+    shared: &Shared,
+) -> Result<(Socket<WebSocketStream<Stream>>, Option<Format>), Error> {
     stream.set_nodelay(true)?;
-    let stream = secure(stream, &shared.security).await?;
+    let stream = match &shared.tls {
+        None => Either::Left(stream),
+        Some(acceptor) => Either::Right(Box::new(tls::accept(acceptor, stream).await?)),
+    };
     // What is somewhat over the limit gets to the machine, which says so before it closes the connection.
     let largest = shared.lock().machine.config().limits.frame.saturating_mul(4);
     let mut format = None;
@@ -320,7 +301,7 @@ async fn open(stream: TcpStream, shared: &Shared) -> Result<(Socket, Option<Form
 }
 
 struct Connection {
-    socket: Socket,
+    socket: Socket<WebSocketStream<Stream>>,
     id: ConnectionId,
     shared: Arc<Shared>,
 }

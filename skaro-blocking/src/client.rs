@@ -12,6 +12,7 @@ use skaro_proto::client::{
     Options, RegisterType, RequestError, SendMessage, SessionRestore, Waiter,
 };
 use skaro_proto::message::{Contacts, Date, History, Registration, SignedIn};
+use skaro_proto::tungstenite::Access;
 
 use crate::dial::Target;
 use crate::driver::Driver;
@@ -42,32 +43,37 @@ use crate::driver::Driver;
 /// }
 /// # Ok(()) }
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Client(Arc<Handle>);
 
 /// What happens: messages, notices, connections that come and go. Must be read (or dropped): when too many events
 /// wait, nothing is read from the connection any more.
 ///
 /// As an iterator it waits for each event, and ends when the client is closed.
+#[derive(Debug)]
 pub struct Events(Arc<Shared>);
 
 /// Why [`Events::next_event`] has none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoEvent {
     /// Nothing happened in that time.
+    #[error("nothing happened in time")]
     TimedOut,
     /// The client is closed: nothing will happen any more.
+    #[error("the client is closed")]
     Closed,
 }
 
+#[derive(Debug)]
 struct Handle {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// What handles, events and the driver share.
+#[derive(Debug)]
 pub(crate) struct Shared {
-    state: Mutex<State>,
+    mailbox: Mutex<Mailbox<Waiting>>,
     /// Whether there is something for those who wait for events.
     changed: Condvar,
     waker: Waker,
@@ -75,13 +81,8 @@ pub(crate) struct Shared {
     pub(crate) target: Target,
 }
 
-pub(crate) struct State {
-    pub(crate) mailbox: Mailbox<Waiting>,
-    /// Whether the driver has ended.
-    done: bool,
-}
-
 /// The thread that waits for the end of a command.
+#[derive(Debug)]
 pub(crate) struct Waiting(Sender<Ended<'static>>);
 
 impl Waiter for Waiting {
@@ -90,39 +91,35 @@ impl Waiter for Waiting {
     }
 }
 
-impl Shared {
-    pub(crate) fn new(target: Target, waker: Waker) -> Shared {
-        let mut seed = [0; 8];
-        // Only spreads the clients of a server over time: nothing depends on its quality.
-        _ = getrandom::fill(&mut seed);
-        let machine = machine::Client::new(target.options.config.clone(), u64::from_le_bytes(seed));
-        let mailbox = Mailbox::new(machine, target.options.events);
-        let state = Mutex::new(State { mailbox, done: false });
-        Shared { state, changed: Condvar::new(), waker, start: Instant::now(), target }
-    }
+impl Access for Shared {
+    type Waiter = Waiting;
 
-    pub(crate) fn now(&self) -> Time {
+    fn now(&self) -> Time {
         Time::since_epoch(self.start.elapsed())
     }
 
-    /// Nothing in here is left half-done by a panic, so a poisoned lock is as good as any.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Tells those who wait for events, if there are any.
-    pub(crate) fn tell(&self, state: &State) {
-        if state.mailbox.waiting_events() > 0 || state.done {
+    fn with<T>(&self, call: impl FnOnce(&mut Mailbox<Waiting>) -> T) -> T {
+        let mut mailbox = self.lock();
+        let result = call(&mut mailbox);
+        if mailbox.has_news() {
             self.changed.notify_all();
         }
+        result
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(target: Target, waker: Waker) -> Shared {
+        // Only spreads the clients of a server over time: nothing depends on its quality.
+        let seed = getrandom::u64().unwrap_or_default();
+        let machine = machine::Client::new(target.options.config.clone(), seed);
+        let mailbox = Mutex::new(Mailbox::new(machine, target.options.events));
+        Shared { mailbox, changed: Condvar::new(), waker, start: Instant::now(), target }
     }
 
-    /// The driver ends: nobody will be told anything any more.
-    pub(crate) fn finish(&self) {
-        let mut state = self.lock();
-        state.done = true;
-        state.mailbox.finish();
-        self.tell(&state);
+    /// Nothing in here is left half-done by a panic, so a poisoned lock is as good as any.
+    fn lock(&self) -> MutexGuard<'_, Mailbox<Waiting>> {
+        self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes the driver look what there is to do.
@@ -131,8 +128,9 @@ impl Shared {
         _ = self.waker.wake();
     }
 
-    fn command<T>(&self, command: impl FnOnce(&mut machine::Client, Time) -> T) -> T {
-        let result = command(&mut self.lock().mailbox.client, self.now());
+    fn command<T>(&self, command: impl FnOnce(&mut Mailbox<Waiting>, Time) -> T) -> T {
+        let now = self.now();
+        let result = self.with(|mailbox| command(mailbox, now));
         self.wake_driver();
         result
     }
@@ -148,7 +146,7 @@ impl Client {
     /// # Errors
     /// If the first connection does not come about. (For later ones see [`Event::Reconnecting`].)
     pub fn connect(options: impl Into<Options>) -> Result<(Client, Events), ConnectError> {
-        Self::start(Target::new(options.into()))
+        Self::start(Target::new(options.into(), None)?)
     }
 
     /// As [`connect`](Self::connect), but this configuration of TLS decides which certificates are good.
@@ -160,20 +158,16 @@ impl Client {
         options: impl Into<Options>,
         tls: Arc<rustls::ClientConfig>,
     ) -> Result<(Client, Events), ConnectError> {
-        Self::start(Target { tls: Some(tls), ..Target::new(options.into()) })
+        Self::start(Target::new(options.into(), Some(tls))?)
     }
 
     fn start(target: Target) -> Result<(Client, Events), ConnectError> {
         let mut driver = Driver::new(target)?;
-        driver.connect()?;
+        let wire = driver.connect()?;
         let shared = driver.shared.clone();
-        let thread = thread::Builder::new().name("skaro".into()).spawn(move || driver.run());
-        let thread = thread.map_err(|error| ConnectError::Network {
-            host: "this machine".into(),
-            reason: format!("no thread for the connection: {error}"),
-        })?;
-        let handle = Handle { shared: shared.clone(), thread: Some(thread) };
-        Ok((Client(Arc::new(handle)), Events(shared)))
+        let thread = thread::Builder::new().name("skaro".into()).spawn(move || driver.run(wire));
+        let thread = Some(thread.map_err(|error| shared.target.endpoint.unreachable(error))?);
+        Ok((Client(Arc::new(Handle { shared: shared.clone(), thread })), Events(shared)))
     }
 
     /// Gives any command, and waits for its end. All the methods below are this one.
@@ -182,10 +176,7 @@ impl Client {
     /// If it can't be taken, is refused, times out, or is lost with its connection.
     pub fn request<C: Command>(&self, command: C) -> Result<C::Answer, RequestError> {
         let (sender, receiver) = channel();
-        let shared = &self.0.shared;
-        let now = shared.now();
-        shared.lock().mailbox.request(now, command, Waiting(sender))?;
-        shared.wake_driver();
+        self.0.shared.command(|mailbox, now| mailbox.request(now, command, Waiting(sender)))?;
         let ended = receiver.recv().map_err(|_| machine::CommandError::Closed)?;
         ended.into_answer::<C>()
     }
@@ -246,12 +237,12 @@ impl Client {
     /// # Errors
     /// If the command can't be taken.
     pub fn submit(&self, command: impl Command) -> Result<machine::RequestId, machine::CommandError> {
-        self.0.shared.command(|machine, now| command.give(machine, now))
+        self.0.shared.command(|mailbox, now| command.give(&mut mailbox.client, now))
     }
 
     /// Looks at the machine: its status, its user, its dialogs.
     pub fn with<T>(&self, look: impl FnOnce(&machine::Client) -> T) -> T {
-        look(&self.0.shared.lock().mailbox.client)
+        self.0.shared.with(|mailbox| look(&mailbox.client))
     }
 
     /// Connects now, instead of waiting for the time that [`Event::Reconnecting`] told.
@@ -259,27 +250,32 @@ impl Client {
     /// # Errors
     /// If the client is closed.
     pub fn reconnect(&self) -> Result<(), machine::CommandError> {
-        self.0.shared.command(machine::Client::reconnect)
+        self.0.shared.command(|mailbox, now| mailbox.client.reconnect(now))
     }
 
     /// Does not connect again when the connection breaks, or broke.
     pub fn stop_reconnecting(&self) {
-        self.0.shared.command(machine::Client::stop_reconnecting);
+        self.0.shared.command(|mailbox, now| mailbox.client.stop_reconnecting(now));
     }
 
     /// Closes the connection for good, and waits for the closing handshake, for
     /// [a few seconds](machine::Config::close_timeout) at most. What is under way may still be answered meanwhile.
     pub fn close(&self) {
+        self.0.close();
         let shared = &self.0.shared;
-        shared.command(machine::Client::close);
-        let state = shared.lock();
-        drop(shared.changed.wait_while(state, |state| !state.done));
+        drop(shared.changed.wait_while(shared.lock(), |mailbox| !mailbox.is_finished()));
+    }
+}
+
+impl Handle {
+    fn close(&self) {
+        self.shared.command(|mailbox, now| mailbox.client.close(now));
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.shared.command(machine::Client::close);
+        self.close();
         // No thread outlives its client.
         self.thread.take().into_iter().for_each(|thread| drop(thread.join()));
     }
@@ -295,20 +291,21 @@ impl Events {
     }
 
     fn wait(&self, timeout: Option<Duration>) -> Result<Event<'static>, NoEvent> {
-        let nothing = |state: &mut State| state.mailbox.waiting_events() == 0 && !state.done;
-        let state = self.0.lock();
-        let mut state = match timeout {
-            None => self.0.changed.wait_while(state, nothing).unwrap_or_else(PoisonError::into_inner),
+        let shared = &self.0;
+        let nothing = |mailbox: &mut Mailbox<Waiting>| !mailbox.has_news();
+        let waited = match timeout {
+            None => shared.changed.wait_while(shared.lock(), nothing).map_err(PoisonError::into_inner),
             Some(timeout) => {
-                let waited = self.0.changed.wait_timeout_while(state, timeout, nothing);
-                waited.unwrap_or_else(PoisonError::into_inner).0
+                let waited = shared.changed.wait_timeout_while(shared.lock(), timeout, nothing);
+                waited.map(|(mailbox, _)| mailbox).map_err(|poisoned| poisoned.into_inner().0)
             }
         };
-        let Some(event) = state.mailbox.next_event() else {
-            return Err(if state.done { NoEvent::Closed } else { NoEvent::TimedOut });
+        let mut mailbox = waited.unwrap_or_else(|mailbox| mailbox);
+        let Some(event) = mailbox.next_event() else {
+            return Err(if mailbox.is_finished() { NoEvent::Closed } else { NoEvent::TimedOut });
         };
-        if state.mailbox.has_made_room() {
-            self.0.wake_driver();
+        if mailbox.has_made_room() {
+            shared.wake_driver();
         }
         Ok(event)
     }
@@ -324,30 +321,6 @@ impl Iterator for Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        self.0.lock().mailbox.drop_events();
-        self.0.wake_driver();
-    }
-}
-
-impl std::fmt::Display for NoEvent {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            NoEvent::TimedOut => "nothing happened in time",
-            NoEvent::Closed => "the client is closed",
-        })
-    }
-}
-
-impl std::error::Error for NoEvent {}
-
-impl std::fmt::Debug for Client {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.with(|machine| machine.fmt(f))
-    }
-}
-
-impl std::fmt::Debug for Events {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Events").finish_non_exhaustive()
+        self.0.command(|mailbox, _| mailbox.drop_events());
     }
 }

@@ -2,84 +2,59 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mio::net::TcpStream;
 use mio::{Interest, Token};
 use skaro_proto::client::{ConnectError, Endpoint, Options};
-use skaro_proto::tungstenite::{config, request};
-use tungstenite::{Error, HandshakeError, WebSocket};
+use skaro_proto::tungstenite::{NonBlocking, config, request};
+use tungstenite::stream::MaybeTlsStream;
+use tungstenite::{Error, HandshakeError};
 
 use crate::driver::Driver;
-use crate::stream::Stream;
+use crate::tls;
 
-/// Nobody waits longer for a connection; the system's clock could not tell a time that is much later.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+/// A connection, plain or by TLS.
+pub(crate) type Socket = NonBlocking<MaybeTlsStream<TcpStream>>;
 
 /// Where and how to connect.
+#[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) options: Options,
-    #[cfg(feature = "tls")]
-    pub(crate) tls: Option<std::sync::Arc<rustls::ClientConfig>>,
+    pub(crate) endpoint: Endpoint,
+    tls: Option<tls::ClientConfig>,
 }
 
 impl Target {
-    pub(crate) const fn new(options: Options) -> Target {
-        Target {
-            options,
-            #[cfg(feature = "tls")]
-            tls: None,
-        }
+    pub(crate) fn new(options: Options, tls: Option<tls::ClientConfig>) -> Result<Target, ConnectError> {
+        Ok(Target { endpoint: Endpoint::parse(&options.url)?, options, tls })
     }
-
-    /// Puts TLS around a connection, if the URL asks for it.
-    fn secure(&self, endpoint: &Endpoint, stream: TcpStream) -> Result<Stream, ConnectError> {
-        if !endpoint.is_secure {
-            return Ok(Stream::Plain(stream));
-        }
-        #[cfg(not(feature = "tls"))]
-        return Err(ConnectError::NoTls);
-        #[cfg(feature = "tls")]
-        {
-            let failed = |error: &dyn std::fmt::Display| ConnectError::Tls {
-                host: endpoint.host.clone(),
-                reason: error.to_string(),
-            };
-            let tls = self.tls.clone().map_or_else(trust_the_system, Ok).map_err(|error| failed(&error))?;
-            let name = endpoint.host.clone().try_into().map_err(|error| failed(&error))?;
-            let session = rustls::ClientConnection::new(tls, name).map_err(|error| failed(&error))?;
-            Ok(Stream::Tls(Box::new(rustls::StreamOwned::new(session, stream))))
-        }
-    }
-}
-
-/// TLS as the system's trust roots have it.
-#[cfg(feature = "tls")]
-fn trust_the_system() -> Result<std::sync::Arc<rustls::ClientConfig>, rustls::Error> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let builder =
-        rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(std::sync::Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
 }
 
 impl Driver {
     /// Connects once, in the time that the configuration allows, or until nobody wants it any more.
-    pub(crate) fn dial(&mut self) -> Result<WebSocket<Stream>, ConnectError> {
+    pub(crate) fn dial(&mut self) -> Result<Socket, ConnectError> {
         let shared = self.shared.clone();
-        let options = &shared.target.options;
-        let until = Instant::now() + options.config.dial_timeout.min(LONGEST);
-        let endpoint = Endpoint::parse(&options.url)?;
+        let Target { options, endpoint, tls } = &shared.target;
+        let until = Instant::now() + options.dial_timeout();
         let request = request(options)?;
-        let stream = self.connect_tcp(&endpoint, until)?;
-        let stream = shared.target.secure(&endpoint, stream)?;
+        let stream = self.connect_tcp(endpoint, until)?;
+        let stream = match endpoint.is_secure {
+            false => MaybeTlsStream::Plain(stream),
+            true => tls::connect(tls.as_ref(), endpoint, stream)?,
+        };
         let config = config(options.config.limits.frame);
         let mut handshake = tungstenite::client::client_with_config(request, stream, Some(config));
         loop {
             match handshake {
-                Ok((socket, _)) => return Ok(socket),
-                Err(HandshakeError::Failure(error)) => return Err(failure(&endpoint, error)),
+                Ok((socket, _)) => return Ok(NonBlocking::new(socket)),
+                // What TLS has against the server comes as a failure to read or write.
+                Err(HandshakeError::Failure(Error::Io(error)))
+                    if endpoint.is_secure && tls::is_at_fault(&error) =>
+                {
+                    return Err(endpoint.untrusted(error));
+                }
+                Err(HandshakeError::Failure(error)) => return Err(error.into()),
                 Err(HandshakeError::Interrupted(unfinished)) => {
                     self.wait_while_dialing(until)?;
                     handshake = unfinished.handshake();
@@ -90,21 +65,18 @@ impl Driver {
 
     /// Tries each address of the host in turn, each for an equal share of the time that is left.
     fn connect_tcp(&mut self, endpoint: &Endpoint, until: Instant) -> Result<TcpStream, ConnectError> {
-        let network = |error: io::Error| ConnectError::Network {
-            host: format!("{}:{}", endpoint.host, endpoint.port),
-            reason: error.to_string(),
-        };
-        let addresses: Vec<_> =
-            (endpoint.host.as_str(), endpoint.port).to_socket_addrs().map_err(network)?.collect();
-        let mut result = Err(network(io::ErrorKind::NotFound.into()));
-        for (n, address) in addresses.iter().enumerate() {
-            let left = until.saturating_duration_since(Instant::now());
-            let share = left / u32::try_from(addresses.len() - n).unwrap_or(u32::MAX);
-            match self.connect_address(*address, Instant::now() + share) {
+        let unreachable = |error: io::Error| endpoint.unreachable(error);
+        let addresses = (endpoint.host.as_str(), endpoint.port).to_socket_addrs().map_err(unreachable)?;
+        let mut result = Err(unreachable(io::ErrorKind::NotFound.into()));
+        let mut untried = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
+        for address in addresses {
+            let share = until.saturating_duration_since(Instant::now()) / untried.max(1);
+            untried = untried.saturating_sub(1);
+            result = match self.connect_address(address, Instant::now() + share) {
                 Ok(Some(stream)) => return Ok(stream),
-                Ok(None) => result = Err(ConnectError::TimedOut),
-                Err(error) => result = Err(network(error)),
-            }
+                Ok(None) => Err(ConnectError::TimedOut),
+                Err(error) => Err(unreachable(error)),
+            };
         }
         result
     }
@@ -129,16 +101,4 @@ impl Driver {
         }
         Ok(None)
     }
-}
-
-/// What tungstenite reports of the opening handshake; an I/O error may be TLS's.
-fn failure(endpoint: &Endpoint, error: Error) -> ConnectError {
-    #[cfg(feature = "tls")]
-    if let Error::Io(io) = &error
-        && let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
-    {
-        return ConnectError::Tls { host: endpoint.host.clone(), reason: tls.to_string() };
-    }
-    _ = endpoint;
-    error.into()
 }

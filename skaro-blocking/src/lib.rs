@@ -32,7 +32,8 @@
 mod client;
 mod dial;
 mod driver;
-mod stream;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
+mod tls;
 
 pub use client::{Client, Events, NoEvent};
 #[cfg(feature = "tls")]

@@ -15,24 +15,47 @@ mod tls;
 mod world;
 
 use adapters::{Adapter, AsyncStd, Blocking};
-use skaro_blocking::proto::Format;
 
-/// To test another adapter add a line to each of these two.
-#[test]
-fn async_std_passes_all_scenarios() {
-    run::<AsyncStd>();
+/// The adapters under test: another one is another line here.
+const ADAPTERS: [Tests; 2] = [Tests::of::<AsyncStd>("async-std"), Tests::of::<Blocking>("blocking")];
+
+/// All that is tested of an adapter.
+struct Tests {
+    name: &'static str,
+    scenarios: fn(),
+    certificates: fn(),
+    ipv6: fn(),
 }
 
-#[test]
-fn blocking_passes_all_scenarios() {
-    run::<Blocking>();
-}
-
-fn run<A: Adapter>() {
-    for (name, scenario) in scenarios::all::<A>() {
-        for format in [Format::Json, Format::Cbor] {
-            eprintln!("{name} ({format})");
-            scenario(&world::World::new(format));
+impl Tests {
+    const fn of<A: Adapter>(name: &'static str) -> Tests {
+        Tests {
+            name,
+            scenarios: scenarios::run::<A>,
+            certificates: tls::checks_certificates::<A>,
+            ipv6: tls::takes_an_ipv6_address_for_a_name::<A>,
         }
     }
+}
+
+fn each(test: impl Fn(&Tests)) {
+    for tests in &ADAPTERS {
+        eprintln!("{}:", tests.name);
+        test(tests);
+    }
+}
+
+#[test]
+fn all_scenarios_in_each_format() {
+    each(|tests| (tests.scenarios)());
+}
+
+#[test]
+fn certificates_are_checked() {
+    each(|tests| (tests.certificates)());
+}
+
+#[test]
+fn an_ipv6_address_is_a_good_name() {
+    each(|tests| (tests.ipv6)());
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_std::task::block_on;
 use skaro_blocking::NoEvent;
+use skaro_blocking::proto::Format;
 use skaro_blocking::proto::client::{
     Authorize, Awaited, CommandError, ConnectError, Disconnect, Event, Failure, GetContacts, GetHistory,
     Options, RegisterType, RequestError, SendMessage, SessionRestore, Status,
@@ -18,7 +19,16 @@ use crate::world::{PATIENCE, World, options, sign_in, until, wait_for};
 
 type Scenario = fn(&World);
 
-pub(crate) fn all<A: Adapter>() -> Vec<(&'static str, Scenario)> {
+pub(crate) fn run<A: Adapter>() {
+    for (name, scenario) in all::<A>() {
+        for format in [Format::Json, Format::Cbor] {
+            eprintln!("{name} ({format})");
+            scenario(&World::new(format));
+        }
+    }
+}
+
+fn all<A: Adapter>() -> Vec<(&'static str, Scenario)> {
     vec![
         ("everything on the API page", everything_on_the_api_page::<A>),
         ("refusals", refusals::<A>),

@@ -3,6 +3,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
+use core::time::Duration;
 
 use thiserror::Error;
 
@@ -44,6 +45,12 @@ impl Options {
             headers: Vec::new(),
             events: 1024,
         }
+    }
+
+    /// How long an attempt to connect may take: what the configuration says, a day at most, since systems can't tell
+    /// the time of a deadline that is much later.
+    pub fn dial_timeout(&self) -> Duration {
+        self.config.dial_timeout.min(Duration::from_secs(24 * 3600))
     }
 }
 
@@ -127,6 +134,19 @@ impl Endpoint {
             None => return Err(bad("there is something between the address and the port")),
         };
         Ok(Endpoint { is_secure, host: host.to_string(), port })
+    }
+
+    /// The network does not let us through, for this reason.
+    pub fn unreachable(&self, reason: impl fmt::Display) -> ConnectError {
+        ConnectError::Network {
+            host: alloc::format!("{}:{}", self.host, self.port),
+            reason: reason.to_string(),
+        }
+    }
+
+    /// TLS failed, for this reason.
+    pub fn untrusted(&self, reason: impl fmt::Display) -> ConnectError {
+        ConnectError::Tls { host: self.host.clone(), reason: reason.to_string() }
     }
 }
 

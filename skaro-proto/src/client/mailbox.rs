@@ -1,6 +1,7 @@
 //! A client with the application's side of it: who waits for which command, which events wait for the application.
 
 use alloc::collections::{BTreeMap, VecDeque};
+use core::fmt;
 
 use super::{Client, Command, CommandError, Disconnect, Ended, Event, RequestId, Status};
 use crate::format::Frame;
@@ -37,13 +38,14 @@ pub struct Mailbox<W> {
     /// Whether nobody reads events.
     deaf: bool,
     paused: bool,
+    finished: bool,
 }
 
 impl<W: Waiter> Mailbox<W> {
     /// A mailbox that asks for a pause when so many events wait.
     pub fn new(client: Client, limit: usize) -> Self {
         let (waiting, events) = (BTreeMap::new(), VecDeque::new());
-        Mailbox { client, waiting, events, bytes: 0, limit, deaf: false, paused: false }
+        Mailbox { client, waiting, events, bytes: 0, limit, deaf: false, paused: false, finished: false }
     }
 
     /// Gives a command for whose end somebody waits.
@@ -104,6 +106,11 @@ impl<W: Waiter> Mailbox<W> {
         self.events.len()
     }
 
+    /// Whether there is something for an application that waits for events: one, or that there will be no more.
+    pub fn has_news(&self) -> bool {
+        self.finished || !self.events.is_empty()
+    }
+
     /// Whether reading an event has just made room enough for the adapter to read frames again.
     pub fn has_made_room(&self) -> bool {
         self.paused && self.events.len() <= self.limit / 2 && self.bytes <= BYTES / 2
@@ -148,6 +155,21 @@ impl<W: Waiter> Mailbox<W> {
     pub fn finish(&mut self) {
         self.collect();
         self.waiting.clear();
+        self.finished = true;
+    }
+
+    /// Whether the adapter has ended: nothing will happen any more.
+    pub const fn is_finished(&self) -> bool {
+        self.finished
+    }
+}
+
+/// What the client is doing, and how much waits, without anything secret.
+impl<W> fmt::Debug for Mailbox<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Mailbox");
+        shown.field("client", &self.client).field("waiting_events", &self.events.len());
+        shown.field("paused", &self.paused).field("finished", &self.finished).finish_non_exhaustive()
     }
 }
 

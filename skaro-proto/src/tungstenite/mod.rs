@@ -1,5 +1,9 @@
 //! For adapters over tungstenite or one of its async relatives (feature `tungstenite`): between the machines' frames
-//! and WebSocket messages. No I/O here either, only values.
+//! and WebSocket messages, and the loop that every client has around its machine ([`Wire`]). No I/O here either: a
+//! socket is whatever takes and yields messages.
+
+mod socket;
+mod wire;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -14,6 +18,9 @@ use tungstenite::{Error, error::CapacityError};
 use crate::client::{ConnectError, Disconnect, Options, without_secrets};
 use crate::format::{Format, Frame};
 use crate::output::Transmit;
+
+pub use socket::{Messages, NonBlocking, Socket};
+pub use wire::{Access, Wire};
 
 /// The WebSocket message that does what a machine wants.
 impl From<Transmit<'_>> for Message {
