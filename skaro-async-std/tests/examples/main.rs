@@ -8,6 +8,7 @@
 )]
 
 mod cases;
+mod elsewhere;
 mod process;
 
 /// The chat that is tested.

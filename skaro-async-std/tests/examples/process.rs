@@ -138,6 +138,18 @@ impl Process {
         }
     }
 
+    /// Waits for a line of its output.
+    #[allow(dead_code, reason = "this file belongs to two tests")]
+    pub(crate) fn output(&mut self, wanted: &str) {
+        loop {
+            match self.next(wanted) {
+                Some(Line::Output(line)) if line == wanted => return,
+                Some(_) => (),
+                None => self.fail(&format!("it ended without {wanted}")),
+            }
+        }
+    }
+
     /// Waits for its end; all that it wrote since, and its exit status.
     pub(crate) fn end(mut self) -> (Vec<Value>, Option<i32>) {
         let mut rest = Vec::new();
@@ -146,11 +158,17 @@ impl Process {
                 rest.push(serde_json::from_str(&line).unwrap_or_else(|_| self.fail("no JSON")));
             }
         }
+        (rest, self.status())
+    }
+
+    /// Waits for its end; its exit status.
+    pub(crate) fn status(mut self) -> Option<i32> {
+        while self.next("end").is_some() {}
         let deadline = Instant::now() + WAIT;
         loop {
             // It has closed its output, so this takes no more than a few turns.
             match self.child.try_wait().unwrap() {
-                Some(status) => return (rest, status.code()),
+                Some(status) => return status.code(),
                 None if Instant::now() > deadline => self.fail("it does not end"),
                 None => thread::yield_now(),
             }

@@ -1,6 +1,7 @@
 //! A client with the application's side of it: who waits for which command, which events wait for the application.
 
 use alloc::collections::{BTreeMap, VecDeque};
+use core::convert::Infallible;
 use core::fmt;
 
 use super::{Client, Command, CommandError, Disconnect, Ended, Event, RequestId, Status};
@@ -18,6 +19,13 @@ pub trait Waiter {
     /// If nobody waits any more.
     #[allow(clippy::result_large_err, reason = "no failure, but the same thing handed back")]
     fn end(self, ended: Ended<'static>) -> Result<(), Ended<'static>>;
+}
+
+/// For applications in which nobody waits: all ends are events.
+impl Waiter for Infallible {
+    fn end(self, _: Ended<'static>) -> Result<(), Ended<'static>> {
+        match self {}
+    }
 }
 
 /// A [`Client`] for adapters in which many tasks or threads give commands and one takes care of the connection.

@@ -1,0 +1,50 @@
+//! What the bot does, whatever it runs on: it answers each message, until somebody tells it to stop.
+
+use skaro_proto::Time;
+use skaro_proto::client::{Client, CommandError, Event, Options};
+
+pub(crate) struct Bot {
+    pub(crate) options: Options,
+    login: String,
+    password: String,
+}
+
+impl Bot {
+    /// From the command line: a URL, a login, a password.
+    pub(crate) fn from_args() -> Result<Bot, String> {
+        let mut args = std::env::args().skip(1);
+        let mut arg = || args.next().ok_or("usage: URL LOGIN PASSWORD");
+        let (url, login, password) = (arg()?, arg()?, arg()?);
+        let mut options = Options::new(url);
+        // So that the machine can sign in by itself after a reconnection for which it has no session.
+        options.config.keep_credentials = true;
+        Ok(Bot { options, login, password })
+    }
+
+    /// Reacts to an event with commands.
+    pub(crate) fn react(
+        &self,
+        client: &mut Client,
+        now: Time,
+        event: &Event<'_>,
+    ) -> Result<(), CommandError> {
+        match event {
+            Event::Connected { .. } if client.user().is_none() => {
+                client.authorize(now, &self.login, &self.password)?;
+            }
+            Event::Ended(ended) => match &ended.outcome {
+                Ok(_) => println!("{}: done", ended.ticket.kind()),
+                Err(failure) => println!("{}: {failure}", ended.ticket.kind()),
+            },
+            Event::Message { message, .. } if message.from.login == self.login => (),
+            Event::Message { message, .. } if message.body == "stop" => client.close(now),
+            Event::Message { dialog, message } => {
+                println!("{}: {}", message.from.login, message.body);
+                client.send_message(now, dialog, &format!("you said: {}", message.body), None)?;
+            }
+            Event::GaveUp => client.close(now),
+            other => println!("{other:?}"),
+        }
+        Ok(())
+    }
+}
