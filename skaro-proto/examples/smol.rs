@@ -3,7 +3,12 @@
 //! ```text
 //! cargo run -p skaro-proto --features tungstenite --example smol -- ws://127.0.0.1:8000/skaro_client/ bob secret
 //! ```
-#![allow(clippy::print_stdout, reason = "a program for the terminal")]
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a program: what the core must not do is done here"
+)]
 
 mod bot;
 #[path = "bot/shared.rs"]

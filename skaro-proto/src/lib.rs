@@ -77,7 +77,8 @@
 //!
 //! * `std` (default): JSON is written straight into a buffer that is reused. Without it each JSON frame that is
 //!   written costs one allocation; nothing else changes.
-//! * `tungstenite`: conversions between frames and WebSocket messages, for adapters.
+//! * `tungstenite`: for adapters over tungstenite or its async relatives: frames to WebSocket messages and back, the
+//!   loop around a client, and the `guide` for writing an adapter.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -88,6 +89,9 @@ extern crate std;
 pub mod auth;
 pub mod client;
 mod format;
+#[cfg(feature = "tungstenite")]
+#[doc = include_str!("../GUIDE.md")]
+pub mod guide {}
 mod keep_alive;
 mod limits;
 pub mod message;

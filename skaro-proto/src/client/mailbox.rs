@@ -73,9 +73,11 @@ impl<W: Waiter> Mailbox<W> {
 
     /// The server has sent a frame. What it means, nonsense included, becomes an event.
     pub fn handle_frame(&mut self, now: Time, frame: Frame<'_>) {
-        let event = self.client.handle_frame(now, frame).unwrap_or_else(Event::ProtocolError).into_owned();
+        // What happened before is older; what the frame causes is younger.
         self.collect();
+        let event = self.client.handle_frame(now, frame).unwrap_or_else(Event::ProtocolError).into_owned();
         self.emit(event, frame.as_bytes().len());
+        self.collect();
     }
 
     /// Sorts what the machine has to tell: ends to those who wait for them, the rest to the events.

@@ -263,10 +263,8 @@ impl Net {
                 self.server.handle_disconnected(now, peer.connection.take().unwrap());
             }
             sent => {
+                peer.events.extend(std::iter::from_fn(|| peer.client.poll_event()));
                 let event = peer.client.handle_frame(now, sent.frame().unwrap()).unwrap().into_owned();
-                while let Some(earlier) = peer.client.poll_event() {
-                    peer.events.push(earlier);
-                }
                 peer.events.push(event);
             }
         }
