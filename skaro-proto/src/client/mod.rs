@@ -1,4 +1,41 @@
 //! The client's side of a connection, and of those that follow it: a machine without I/O.
+//!
+//! # Commands
+//!
+//! | method of [`Client`] | as a type, for adapters | taken when | its answer |
+//! |---|---|---|---|
+//! | [`authorize`](Client::authorize) | [`Authorize`] | connected, nobody signed in | [`Answer::Authorized`] |
+//! | [`session_restore`](Client::session_restore) | [`SessionRestore`] | connected, nobody signed in | [`Answer::Restored`] |
+//! | [`register_type`](Client::register_type) | [`RegisterType`] | connected | [`Answer::RegisterType`] |
+//! | [`get_contacts`](Client::get_contacts) | [`GetContacts`] | signed in | [`Answer::Contacts`] |
+//! | [`get_history`](Client::get_history) | [`GetHistory`] | signed in | [`Answer::History`] |
+//! | [`send_message`](Client::send_message) | [`SendMessage`] | signed in; or while the machine signs in again | [`Answer::MessageSent`] |
+//! | [`request_other`](Client::request_other) | | connected | [`Answer::Other`] |
+//!
+//! Each ends exactly once, as [`Event::Ended`]: with its answer, or with a [`Failure`].
+//!
+//! # Events
+//!
+//! | event | when |
+//! |---|---|
+//! | [`Connected`](Event::Connected) | the server has spoken: commands are taken |
+//! | [`Ended`](Event::Ended) | a command, or something that the machine asked by itself, has ended |
+//! | [`Late`](Event::Late) | an answer came after its request had timed out |
+//! | [`Message`](Event::Message) | somebody sent a message |
+//! | [`Info`](Event::Info), [`Error`](Event::Error) | the server has something to tell |
+//! | [`Unknown`](Event::Unknown) | a message of a type that nobody listed |
+//! | [`ProtocolError`](Event::ProtocolError) | a frame made no sense, and changed nothing |
+//! | [`Disconnected`](Event::Disconnected) | the connection is gone |
+//! | [`Reconnecting`](Event::Reconnecting) | there will be another one, and when |
+//! | [`GaveUp`](Event::GaveUp) | there won't, unless the application wants it |
+//!
+//! [`Answer::Authorized`]: crate::message::Answer::Authorized
+//! [`Answer::Restored`]: crate::message::Answer::Restored
+//! [`Answer::RegisterType`]: crate::message::Answer::RegisterType
+//! [`Answer::Contacts`]: crate::message::Answer::Contacts
+//! [`Answer::History`]: crate::message::Answer::History
+//! [`Answer::MessageSent`]: crate::message::Answer::MessageSent
+//! [`Answer::Other`]: crate::message::Answer::Other
 
 mod command;
 mod config;
