@@ -1,0 +1,124 @@
+//! The machines in the states that vectors need.
+
+use serde_json::Value as Json;
+use skaro_proto::client::{Client, Config, Event, Failure, ProtocolError};
+use skaro_proto::server::{self, Server};
+use skaro_proto::{Fields, Format, Frame, Time, Transmit, auth};
+
+const NOW: Time = Time::ZERO;
+const GREETING: &str = r#"{"type":"check_connection","token":"t"}"#;
+const AUTHORIZED: &str = r#"{"type":"request","for":"authorize","id":1,"status":"200","session_id":"s",
+    "user":{"login":"alice"}}"#;
+
+fn take(client: &mut Client, frame: &str) {
+    client.handle_frame(NOW, Frame::Text(frame)).unwrap();
+}
+
+/// A client in one of the states that vectors name; the first request is always `authorize`.
+fn client(state: &str) -> Client {
+    let mut client = Client::new(Config::default(), 1);
+    client.handle_connected(NOW);
+    let steps = ["greeting", "connected", "signing_in", "signed_in"].iter().position(|name| *name == state);
+    let steps = steps.unwrap_or_else(|| panic!("state {state}"));
+    if steps >= 1 {
+        take(&mut client, GREETING);
+    }
+    if steps >= 2 {
+        client.authorize(NOW, "alice", "correct horse").unwrap();
+    }
+    if steps >= 3 {
+        take(&mut client, AUTHORIZED);
+    }
+    client
+}
+
+/// A client that has made the request which this message answers, if it is an answer.
+fn client_expecting(message: &Json) -> Client {
+    if message["type"] == "check_connection" {
+        return client("greeting");
+    }
+    let id = message["id"].as_u64().unwrap_or(1);
+    let mut client = match message["for"].as_str() {
+        None | Some("get_contacts" | "get_history" | "send_message") => client("signed_in"),
+        Some(_) => client("connected"),
+    };
+    let first = if client.is_authorized() { 2 } else { 1 };
+    for _ in first..id {
+        client.register_type(NOW).unwrap();
+    }
+    match message["for"].as_str() {
+        None => return client,
+        Some("authorize") => client.authorize(NOW, "alice", "correct horse"),
+        Some("session_restore") => client.session_restore(NOW, "s-1"),
+        Some("register_type") => client.register_type(NOW),
+        Some("get_contacts") => client.get_contacts(NOW),
+        Some("get_history") => client.get_history(NOW, "bob"),
+        Some("send_message") => client.send_message(NOW, "bob", "hello", None),
+        Some("add_contact") => client.request_other(NOW, "add_contact", Fields::new()),
+        Some(other) => panic!("nobody can ask for {other}"),
+    }
+    .unwrap();
+    client
+}
+
+/// What a client, on which alice is signed in, makes of a message that it has reason to expect: the event in the
+/// words of the vectors, and the dialog of a chat message.
+pub(crate) fn event(message: &Json, frame: Frame<'_>) -> (&'static str, Option<String>) {
+    let word = match client_expecting(message).handle_frame(NOW, frame).unwrap() {
+        Event::Connected { .. } => "connected",
+        Event::Ended(ended) => match ended.outcome {
+            Ok(_) => "answered",
+            Err(Failure::Refused(_)) => "refused",
+            Err(other) => panic!("{other}"),
+        },
+        Event::Message { dialog, .. } => return ("message", Some(dialog.into_owned())),
+        Event::Info(_) => "info",
+        Event::Error(_) => "error",
+        Event::Unknown { .. } => "unknown",
+        other => panic!("{other:?}"),
+    };
+    (word, None)
+}
+
+/// Why a client in this state refuses a message, and which field is at fault; the client is as it was before.
+pub(crate) fn unexpected(state: &str, json: &str) -> (&'static str, &'static str) {
+    let mut client = client(state);
+    let before = client.clone();
+    let error = client.handle_frame(NOW, Frame::Text(json)).unwrap_err();
+    assert!(client == before, "{json}");
+    match error {
+        ProtocolError::UnexpectedAnswer { .. } => ("unexpected_answer", ""),
+        ProtocolError::WrongAnswer { .. } => ("wrong_answer", ""),
+        ProtocolError::UnexpectedChallenge => ("unexpected_challenge", ""),
+        ProtocolError::TooLong { field, .. } => ("too_long", field),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What this project's server says to a client's frame. Its users are alice, who may be signed in, and bob.
+pub(crate) fn reply(signed_in: bool, frame: Frame<'_>) -> Json {
+    let mut server = Server::new(server::Config::default(), [7; 32]);
+    server.add_user("alice", "correct horse").unwrap();
+    server.add_user("bob", "battery staple").unwrap();
+    let id = server.handle_connected(NOW, Some(Format::Json)).unwrap();
+    let greeting = next(&mut server, id);
+    if signed_in {
+        let proof = auth::proof("correct horse", greeting["token"].as_str().unwrap());
+        let authorize =
+            format!(r#"{{"type":"authorize","login":"alice","password":"{proof}","on_request":1}}"#);
+        server.handle_frame(NOW, id, Frame::Text(&authorize)).unwrap();
+        assert_eq!(next(&mut server, id)["status"], "200");
+    }
+    // A frame without sense is an error for the adapter too, which need not care.
+    _ = server.handle_frame(NOW, id, frame);
+    let reply = next(&mut server, id);
+    assert_eq!(server.poll_transmit(id), None, "{reply}");
+    reply
+}
+
+fn next(server: &mut Server, id: server::ConnectionId) -> Json {
+    match server.poll_transmit(id) {
+        Some(Transmit::Frame(Frame::Text(text))) => serde_json::from_str(text).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
