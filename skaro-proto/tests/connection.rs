@@ -163,6 +163,35 @@ fn answers_that_come_while_closing_still_count() {
         && ended.outcome == Err(Failure::Lost(Delivery::NotSent))));
 }
 
+/// Neither a refusal nor silence about the machine's own request spoils the handshake.
+#[test]
+fn closing_while_signing_in_again_still_takes_its_handshake() {
+    let refusal = r#"{"type":"request","for":"session_restore","id":2,"status":"503","info":"later"}"#;
+    for refused in [true, false] {
+        let mut client = alone(Config::default());
+        client.handle_disconnected(Time::ZERO, Disconnect::Failed("cut".into()));
+        client.reconnect(Time::ZERO).unwrap();
+        client.handle_connected(Time::ZERO);
+        told(&mut client, Time::ZERO, r#"{"type":"check_connection","token":"t"}"#);
+        assert_eq!(client.status(), Status::SigningIn);
+        client.close(Time::from_secs(28));
+        events(&mut client);
+        if refused {
+            told(&mut client, Time::from_secs(29), refusal);
+        } else {
+            client.handle_timeout(Time::from_secs(30));
+        }
+        assert_eq!(client.status(), Status::Closing);
+        assert_eq!(sent(&mut client).last(), Some(&Sent::Close(1000)));
+        client.handle_disconnected(
+            Time::from_secs(31),
+            Disconnect::Closed { code: Some(1000), reason: "".into() },
+        );
+        assert!(events(&mut client).iter().any(|event| is_disconnected(event, &Disconnect::Requested)));
+        assert_eq!(client.status(), Status::Closed);
+    }
+}
+
 #[test]
 fn a_time_out_that_is_handled_too_early_changes_nothing() {
     let early = |mut client: Client, status: Status, deadline: Time| {

@@ -179,7 +179,7 @@ impl Client {
             self.events.push_back(Event::Ended(Ended::without_answer(ticket, Failure::TimedOut)));
         }
         if automatic {
-            self.give_up(Awaited::SignIn);
+            self.give_up_resuming(Disconnect::TimedOut(Awaited::SignIn));
         }
     }
 }

@@ -162,11 +162,18 @@ impl Client {
         Ticket { automatic: true, ..self.ticket(kind, login) }
     }
 
+    /// Drops a connection on which the user can't be signed in again now, unless it is closing anyway.
+    pub(super) fn give_up_resuming(&mut self, reason: Disconnect) {
+        if self.sign_in().is_some() {
+            self.lose(reason);
+        }
+    }
+
     /// The server refused to sign the user in again.
     pub(super) fn resumption_refused(&mut self, kind: RequestKind, refusal: &Refusal<'_>) {
         // 5…: the server can't at present; 429: too many are signed in.
         if matches!(refusal.status.as_ref().map_or(0, Status::code), 429 | 500..=599) {
-            return self.lose(Disconnect::Unavailable);
+            return self.give_up_resuming(Disconnect::Unavailable);
         }
         if kind == RequestKind::SessionRestore {
             self.session = None;
