@@ -31,6 +31,9 @@ pub enum CloseCode {
     Policy,
     /// 1009: a frame over the limit.
     TooBig,
+    /// 4001 (of the range for private use, section 7.4.2): the session was restored on another connection. A client
+    /// that restored it again would take it away from there, and so on without end.
+    Replaced,
 }
 
 impl CloseCode {
@@ -41,6 +44,7 @@ impl CloseCode {
             CloseCode::Away => 1001,
             CloseCode::Policy => 1008,
             CloseCode::TooBig => 1009,
+            CloseCode::Replaced => 4001,
         }
     }
 
@@ -49,6 +53,7 @@ impl CloseCode {
             1001 => CloseCode::Away,
             1008 => CloseCode::Policy,
             1009 => CloseCode::TooBig,
+            4001 => CloseCode::Replaced,
             _ => CloseCode::Normal,
         }
     }

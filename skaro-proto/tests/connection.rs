@@ -889,3 +889,25 @@ fn a_clock_that_goes_backwards_harms_nothing() {
     client.get_contacts(Time::from_secs(50)).unwrap();
     assert_eq!(client.poll_timeout(), Some(Time::from_secs(130)));
 }
+
+#[test]
+fn a_session_that_goes_on_elsewhere_is_not_taken_back() {
+    let mut net = Net::new(2);
+    net.connect_and_sign_in(0, "alice");
+    let sid = net.peers[0].client.session_id().unwrap().to_owned();
+    net.connect(1);
+    net.peers[0].happened();
+    net.peers[1].client.session_restore(net.now, sid.expose()).unwrap();
+    net.drive();
+    assert!(net.peers[1].client.is_authorized());
+    assert_eq!(net.peers[0].happened(), [Event::Disconnected(Disconnect::Replaced), Event::GaveUp]);
+    net.pass(secs(600));
+    assert_eq!(net.peers[0].client.status(), Status::Offline);
+    assert!(net.peers[1].client.is_authorized());
+
+    // The application may want another connection, without that session.
+    net.peers[0].client.reconnect(net.now).unwrap();
+    net.drive();
+    assert_eq!(net.peers[0].client.status(), Status::Connected);
+    assert!(net.peers[1].client.is_authorized());
+}

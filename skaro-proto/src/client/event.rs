@@ -73,7 +73,8 @@ pub enum Event<'a> {
         /// What happened to the connection before, or to the attempt.
         reason: Disconnect,
     },
-    /// The machine won't connect again by itself: the attempts are used up, or it was told to stop.
+    /// The machine won't connect again by itself: the attempts are used up, it was told to stop, or its session goes
+    /// on elsewhere.
     GaveUp,
 }
 
@@ -258,6 +259,9 @@ pub enum Disconnect {
     /// Something did not happen in time.
     #[error("{0} did not come in time")]
     TimedOut(Awaited),
+    /// The session was restored on another connection. The machine does not connect again by itself.
+    #[error("the session goes on elsewhere")]
+    Replaced,
     /// The server refused, for now, to sign the user in again.
     #[error("the server can't sign the user in at present")]
     Unavailable,

@@ -264,7 +264,16 @@ impl Client {
             self.attempt = 0;
         }
         let requested = closing && !matches!(reason, Disconnect::TimedOut(_));
-        let reason = if requested { Disconnect::Requested } else { reason };
+        let reason = match reason {
+            _ if requested => Disconnect::Requested,
+            Disconnect::Closed { code: Some(code), .. } if code == CloseCode::Replaced.code() => {
+                // Going on would take the session away from there, whence it would be taken back, without end.
+                self.session = None;
+                self.persistent = false;
+                Disconnect::Replaced
+            }
+            reason => reason,
+        };
         self.events.push_back(Event::Disconnected(reason.clone()));
         self.end_in_flight();
         self.output.clear();

@@ -113,7 +113,7 @@ impl Server {
             Ok((user, holder)) => {
                 // A connection that died unnoticed may still hold the session. Whoever has the id may have it.
                 if let Some(holder) = holder {
-                    self.begin_close(holder, CloseCode::Policy);
+                    self.begin_close(holder, CloseCode::Replaced);
                 }
                 self.sessions.attach(session, id);
                 self.signed_in(id, user, session);
