@@ -149,6 +149,8 @@ fn the_first_three_characters_of_a_status_decide() {
         (json!("20"), 0, "20"),
         (json!("ok"), 0, "ok"),
         (json!("²00"), 0, "²00"),
+        (json!("000"), 0, "000"),
+        (json!("000200"), 0, "000200"),
         (json!(""), 0, ""),
     ] {
         let message = json!({"type": "request", "for": "x", "id": 1, "status": status, "info": "why"});
@@ -169,6 +171,14 @@ fn the_first_three_characters_of_a_status_decide() {
         assert_eq!((refusal.status, &*refusal.info), (None, ""));
     }
     assert_eq!(Status::new(1000).code(), 0);
+}
+
+/// Zeros in front were lost in writing, which made a success of this.
+#[test]
+fn a_refusal_written_again_is_still_a_refusal() {
+    let refusal = r#"{"type":"request","for":"x","id":1,"status":"000200","info":"no"}"#;
+    let read = ServerMessage::decode(Frame::Text(refusal)).unwrap();
+    assert_eq!(String::from_utf8(read.encode(Format::Json)).unwrap(), refusal);
 }
 
 #[test]

@@ -204,9 +204,9 @@ impl<'a> From<Cow<'a, str>> for Registration<'a> {
 /// How a request went. The first three characters decide; the original sends text, an integer will do as well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status<'a> {
-    /// The number that the first three characters are; 0 if they are none.
+    /// The number that the first three characters are; 0 if they are none, or zeros.
     code: u16,
-    /// What follows them in a text.
+    /// What follows them in a text; the whole text if the code is 0.
     rest: Cow<'a, str>,
 }
 
@@ -222,7 +222,7 @@ impl Status<'static> {
 
 impl<'a> Status<'a> {
     /// The three digits as a number: 200 is success, 4… a refusal that repeating won't change, 5… one that may pass.
-    /// 0 if the status does not begin with three digits.
+    /// 0 if the status does not begin with three digits other than zeros.
     pub const fn code(&self) -> u16 {
         self.code
     }
@@ -241,9 +241,8 @@ impl<'a> Status<'a> {
 impl<'a> From<Cow<'a, str>> for Status<'a> {
     fn from(text: Cow<'a, str>) -> Self {
         let digits = text.get(..3).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
-        let Some(code) = digits.and_then(|digits| digits.parse().ok()) else {
-            return Status { code: 0, rest: text };
-        };
+        let code = digits.and_then(|digits| digits.parse().ok()).filter(|code| *code > 0);
+        let Some(code) = code else { return Status { code: 0, rest: text } };
         let rest = match text {
             Cow::Borrowed(text) => Cow::Borrowed(text.get(3..).unwrap_or_default()),
             Cow::Owned(text) => Cow::Owned(text.get(3..).unwrap_or_default().into()),
