@@ -1,0 +1,21 @@
+//! Properties of the formats and of whatever may arrive, on messages and bytes that proptest makes up.
+//!
+//! A failure prints the smallest input that shows it and a line `cc …`, which also goes into a file
+//! `*.proptest-regressions` or `proptest-regressions/*.txt` next to the test: with that line there, the next run
+//! begins with the same input.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
+
+// mod bytes;
+mod cbor;
+mod choices;
+mod formats;
+mod json;
+mod messages;
+mod tree;
+mod trees;

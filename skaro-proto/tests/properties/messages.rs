@@ -1,0 +1,271 @@
+//! Every message of both directions, made up.
+
+use std::borrow::Cow;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use skaro_proto::message::{
+    Answer, AnswerMessage, Challenge, ClientMessage, Contacts, Date, History, Message, Notice, Refusal,
+    Registration, Request, RequestKind, Sender, ServerMessage, SignedIn, Status, User,
+};
+use skaro_proto::{Fields, Value};
+
+/// The names of all fields: some message's are another one's that nobody has listed.
+const NAMES: [&str; 20] = [
+    "type",
+    "on_request",
+    "for",
+    "id",
+    "status",
+    "info",
+    "token",
+    "login",
+    "password",
+    "sid",
+    "from",
+    "to",
+    "body",
+    "date",
+    "session_id",
+    "user",
+    "register_type",
+    "data",
+    "history",
+    "in_conference",
+];
+
+pub fn text() -> impl Strategy<Value = Cow<'static, str>> {
+    let char = prop_oneof![
+        4 => prop::char::range(' ', '~'),
+        1 => prop::sample::select(vec!['"', '\\', '/', '\0', '\x08', '\x0c', '\n', '\r', '\t', '\x1f', '\x7f']),
+        1 => prop::sample::select(vec!['é', 'я', '\u{2028}', '\u{fffd}', '\u{ffff}', '😀', '\u{10ffff}']),
+        1 => any::<char>(),
+    ];
+    let short = vec(char, 0..12).prop_map(|chars| chars.into_iter().collect::<String>());
+    // Lengths at which CBOR's heads change.
+    let long = prop::sample::select(vec![23, 24, 255, 256, 65_535, 65_536]).prop_map(|n| "x".repeat(n));
+    prop_oneof![200 => short, 1 => long].prop_map(Cow::Owned)
+}
+
+fn float() -> impl Strategy<Value = f64> {
+    use prop::num::f64::{NORMAL, SUBNORMAL, ZERO};
+    let short =
+        (-2048..2048_i32, -20..8_i32).prop_map(|(whole, exponent)| f64::from(whole) * 2_f64.powi(exponent));
+    let edges = vec![f64::MAX, f64::MIN, f64::MIN_POSITIVE, 65_504.0, 65_536.0, 1e16, 1.8446744073709552e19];
+    prop_oneof![
+        NORMAL | SUBNORMAL | ZERO,
+        any::<f32>().prop_filter("finite", |it| it.is_finite()).prop_map(f64::from),
+        short,
+        prop::sample::select(edges)
+    ]
+}
+
+/// Whole numbers around the places where something changes, and all others.
+fn unsigned() -> impl Strategy<Value = u64> {
+    let edges = vec![
+        0,
+        23,
+        24,
+        255,
+        256,
+        65_535,
+        65_536,
+        u32::MAX.into(),
+        1 << 32,
+        i64::MAX as u64,
+        1 << 63,
+        u64::MAX,
+    ];
+    prop_oneof![0..100_u64, prop::sample::select(edges), any::<u64>()]
+}
+
+fn signed() -> impl Strategy<Value = i64> {
+    prop_oneof![unsigned().prop_map(|number| number as i64), unsigned().prop_map(|number| !(number as i64))]
+}
+
+/// Values that both formats have; CBOR has bytes besides.
+fn value(bytes: bool) -> impl Strategy<Value = Value<'static>> {
+    let byte_string = vec(any::<u8>(), 0..30).prop_map(|bytes| Value::Bytes(bytes.into()));
+    let leaf = prop_oneof![
+        4 => Just(Value::Null),
+        4 => any::<bool>().prop_map(Value::Bool),
+        4 => unsigned().prop_map(Value::Unsigned),
+        4 => signed().prop_map(|number| match number {
+            ..0 => Value::Negative(number),
+            number => Value::Unsigned(number as u64),
+        }),
+        4 => float().prop_map(Value::Float),
+        4 => text().prop_map(Value::Text),
+        u32::from(bytes) * 4 => byte_string,
+    ];
+    leaf.prop_recursive(4, 16, 4, |inner| {
+        let fields =
+            vec((text(), inner.clone()), 0..4).prop_map(|fields| Value::Map(fields.into_iter().collect()));
+        prop_oneof![vec(inner, 0..4).prop_map(Value::List), fields]
+    })
+}
+
+/// What kind of values there may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    pub bytes: bool,
+}
+
+impl Kind {
+    /// Fields that are none of the listed ones of a message.
+    fn extra(self, listed: &'static [&'static str]) -> impl Strategy<Value = Fields<'static>> {
+        let name =
+            prop_oneof![2 => text(), 1 => prop::sample::select(NAMES.to_vec()).prop_map(Cow::Borrowed)];
+        let name = name.prop_filter("a field that is listed", |name| !listed.contains(&&**name));
+        prop_oneof![2 => Just(Vec::new()), 1 => vec((name, value(self.bytes)), 0..4)]
+            .prop_map(|fields| fields.into_iter().collect())
+    }
+
+    fn user(self) -> impl Strategy<Value = User<'static>> {
+        (text(), self.extra(&["login"])).prop_map(|(login, extra)| User { login, extra })
+    }
+
+    fn message(self, listed: &'static [&'static str]) -> impl Strategy<Value = Message<'static>> {
+        let sender = (text(), option::of(text()), self.extra(&["login", "in_conference"]));
+        let sender = sender.prop_map(|(login, in_conference, extra)| Sender { login, in_conference, extra });
+        (sender, text(), text(), option::of(date()), self.extra(listed))
+            .prop_map(|(from, to, body, date, extra)| Message { from, to, body, date, extra })
+    }
+
+    pub fn server_message(self) -> BoxedStrategy<ServerMessage<'static>> {
+        let challenge = (text(), self.extra(&["type", "token"]))
+            .prop_map(|(token, extra)| ServerMessage::CheckConnection(Challenge { token, extra }));
+        let notice =
+            || (text(), self.extra(&["type", "info"])).prop_map(|(info, extra)| Notice { info, extra });
+        let unknown =
+            (unlisted(&["check_connection", "request", "show_message", "info", "error"]), any::<usize>());
+        let unknown = (unknown, self.extra(&["type"])).prop_map(|((kind, at), extra)| {
+            let mut fields: Vec<_> =
+                extra.iter().map(|(name, value)| (Cow::Owned(name.to_owned()), value.clone())).collect();
+            fields.insert(at % (fields.len() + 1), ("type".into(), Value::Text(kind.clone())));
+            ServerMessage::Unknown { kind, message: fields.into_iter().collect() }
+        });
+        prop_oneof![
+            1 => challenge,
+            1 => notice().prop_map(ServerMessage::Info),
+            1 => notice().prop_map(ServerMessage::Error),
+            2 => self.message(&["type", "from", "to", "body", "date"]).prop_map(ServerMessage::ShowMessage),
+            1 => unknown,
+            6 => self.answer().prop_map(ServerMessage::Answer),
+        ]
+        .boxed()
+    }
+
+    fn answer(self) -> impl Strategy<Value = AnswerMessage<'static>> {
+        const OTHERS: [&str; 4] = ["type", "for", "id", "status"];
+        let signed_in = || (text(), self.user()).prop_map(|(session_id, user)| SignedIn { session_id, user });
+        let messages = vec(self.message(&["from", "to", "body", "date"]), 0..4);
+        let sign_in = || self.extra(&["type", "for", "id", "status", "session_id", "user"]);
+        let other = (unlisted(&RequestKind::LISTED.map(RequestKind::as_str)), self.extra(&OTHERS));
+        let ok = |kind: &'static str| move |(answer, extra)| (Cow::Borrowed(kind), Ok(answer), extra);
+        let outcome = prop_oneof![
+            (signed_in().prop_map(Answer::Authorized), sign_in()).prop_map(ok("authorize")),
+            (signed_in().prop_map(Answer::Restored), sign_in()).prop_map(ok("session_restore")),
+            (
+                text().prop_map(|word| Answer::RegisterType(word.into())),
+                self.extra(&["type", "for", "id", "status", "register_type"])
+            )
+                .prop_map(ok("register_type")),
+            (
+                registration().prop_map(Answer::RegisterType),
+                self.extra(&["type", "for", "id", "status", "register_type"])
+            )
+                .prop_map(ok("register_type")),
+            (
+                vec(self.user(), 0..4).prop_map(|users| Answer::Contacts(Contacts(users))),
+                self.extra(&["type", "for", "id", "status", "data"])
+            )
+                .prop_map(ok("get_contacts")),
+            (
+                messages.prop_map(|messages| Answer::History(History::new(messages))),
+                self.extra(&["type", "for", "id", "status", "history"])
+            )
+                .prop_map(ok("get_history")),
+            (
+                option::of(date()).prop_map(Answer::MessageSent),
+                self.extra(&["type", "for", "id", "status", "date"])
+            )
+                .prop_map(ok("send_message")),
+            other.prop_map(|(kind, fields)| (kind, Ok(Answer::Other(fields)), Fields::new())),
+            (kind(), refusal(), self.extra(&["type", "for", "id", "status", "info"]))
+                .prop_map(|(kind, refusal, extra)| (kind, Err(refusal), extra)),
+        ];
+        (number(), outcome).prop_map(|(id, (kind, outcome, extra))| AnswerMessage {
+            kind,
+            id,
+            outcome,
+            extra,
+        })
+    }
+
+    pub fn client_message(self) -> BoxedStrategy<ClientMessage<'static>> {
+        let two = || (text(), text());
+        let other =
+            (unlisted(&RequestKind::LISTED.map(RequestKind::as_str)), self.extra(&["type", "on_request"]));
+        let request = prop_oneof![
+            (
+                two().prop_map(|(login, proof)| Request::Authorize { login, proof }),
+                self.extra(&["type", "on_request", "login", "password"])
+            ),
+            (
+                prop_oneof![Just(Request::RegisterType), Just(Request::GetContacts)],
+                self.extra(&["type", "on_request"])
+            ),
+            (
+                text().prop_map(|sid| Request::SessionRestore { sid }),
+                self.extra(&["type", "on_request", "sid"])
+            ),
+            (
+                text().prop_map(|login| Request::GetHistory { login }),
+                self.extra(&["type", "on_request", "login"])
+            ),
+            (
+                two().prop_map(|(to, body)| Request::SendMessage { to, body }),
+                self.extra(&["type", "on_request", "to", "body"])
+            ),
+            (other.prop_map(|(kind, fields)| Request::Other { kind, fields }), Just(Fields::new())),
+        ];
+        let message = |(on_request, (request, extra))| ClientMessage { on_request, request, extra };
+        (number(), request).prop_map(message).boxed()
+    }
+}
+
+/// The number of a request: often one that is under way in the tests of machines.
+fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![3 => 1..8_u64, 1 => unsigned().prop_filter("at least 1", |number| *number > 0)]
+}
+
+fn kind() -> impl Strategy<Value = Cow<'static, str>> {
+    let listed = RequestKind::LISTED.map(|kind| Cow::Borrowed(kind.as_str())).to_vec();
+    prop_oneof![2 => prop::sample::select(listed), 1 => text()]
+}
+
+fn unlisted<const N: usize>(kinds: &[&'static str; N]) -> impl Strategy<Value = Cow<'static, str>> + use<N> {
+    let kinds = *kinds;
+    text().prop_filter("a type that is listed", move |kind| !kinds.contains(&&**kind))
+}
+
+fn date() -> impl Strategy<Value = Date<'static>> {
+    prop_oneof![signed().prop_map(Date::Integer), float().prop_map(Date::Float), text().prop_map(Date::Text)]
+}
+
+fn registration() -> impl Strategy<Value = Registration<'static>> {
+    prop_oneof![Just(Registration::Open), Just(Registration::Invitation), Just(Registration::Closed)]
+}
+
+/// Why a request is refused: everything but a status of success.
+fn refusal() -> impl Strategy<Value = Refusal<'static>> {
+    let status = prop_oneof![
+        (1..1000_u16).prop_map(Status::new),
+        "[0-9]{0,7}[ a-z]{0,4}".prop_map(|text| Cow::<str>::Owned(text).into()),
+        text().prop_map(Status::from),
+    ];
+    let status = status.prop_filter("success", |status| !status.is_success());
+    (option::of(status), text()).prop_map(|(status, info)| Refusal { status, info })
+}
