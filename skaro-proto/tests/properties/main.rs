@@ -10,12 +10,14 @@
     clippy::indexing_slicing,
     reason = "a test"
 )]
+#![allow(unreachable_pub, reason = "modules of one test")]
 
-// mod bytes;
+mod arriving;
 mod cbor;
 mod choices;
 mod formats;
 mod json;
 mod messages;
+mod stages;
 mod tree;
 mod trees;
