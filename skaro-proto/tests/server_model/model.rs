@@ -10,7 +10,7 @@ pub const USERS: usize = LOGINS.len() - 1;
 pub const LIFETIME: u64 = 5 * 60 * 1000;
 
 pub const CONNECTIONS_PER_USER: usize = 2;
-pub const SESSIONS_PER_USER: usize = 3;
+pub const SESSIONS_PER_USER: usize = 2;
 pub const ATTEMPTS: u32 = 4;
 pub const FAULTS: u32 = 3;
 pub const HISTORY: usize = 4;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
 use skaro_proto::message::{
     Answer, AnswerMessage, ClientMessage, Message, Registration, Request, ServerMessage, SignedIn,
 };
@@ -9,7 +10,7 @@ use skaro_proto::server::{Config, ConnectionId, Server};
 use skaro_proto::{Format, Frame, Time, Transmit, Value, auth};
 
 use crate::model::{self, Heard, Model, Outcome, Said, Slot, USERS};
-use crate::steps::{Act, Ask, LOGINS, PASSWORDS, SLOTS, Step, When};
+use crate::steps::{self, Act, Ask, LOGINS, PASSWORDS, SLOTS, Step, When};
 
 /// Bytes of the longest body, and of the longest frame.
 const BODY: usize = 64;
@@ -266,4 +267,23 @@ fn said(message: &Message<'_>) -> Said {
 
 fn number(login: &str) -> usize {
     LOGINS.iter().position(|other| *other == login).unwrap()
+}
+
+/// As many cases as fit into some two seconds, if nothing else is asked for.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    let is_asked = std::env::var_os("PROPTEST_CASES").is_some();
+    ProptestConfig { cases: if is_asked { default.cases } else { 2000 }, ..default }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn the_server_does_what_its_model_says(steps in prop::collection::vec(steps::step(), 0..200)) {
+        let mut world = World::new();
+        for step in steps {
+            world.take(&step);
+        }
+    }
 }
