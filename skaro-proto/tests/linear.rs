@@ -1,6 +1,7 @@
 //! Memory and work are linear in a frame's length, whatever it holds, and no depth of it can exhaust a stack.
 //!
-//! Counted, not timed: bytes and pieces of memory that are asked for while a frame is handled, at lengths that double.
+//! Counted, not timed: bytes and pieces of memory that are asked for while a frame is handled, at lengths that
+//! double. Work that asks for no memory is not seen here.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -53,7 +54,7 @@ impl Frames {
 }
 
 /// What memory a call asked for: bytes at its peak, bytes in total (of a list that grows, each of its places), and
-/// pieces in total. What it does besides asking for memory is reading each byte of the frame twice at most.
+/// pieces in total.
 fn measured(run: impl FnOnce()) -> [u64; 3] {
     let AllocationInfo { bytes_max, bytes_total, count_total, .. } = allocation_counter::measure(run);
     [bytes_max, bytes_total, count_total]

@@ -1,8 +1,8 @@
 //! Properties of the formats and of whatever may arrive, on messages and bytes that proptest makes up.
 //!
-//! A failure prints the smallest input that shows it and a line `cc …`, which also goes into a file
-//! `*.proptest-regressions` or `proptest-regressions/*.txt` next to the test: with that line there, the next run
-//! begins with the same input.
+//! A failure prints the smallest input that shows it, and a line `cc …` that goes into
+//! `proptest-regressions/formats.txt` or `…/arriving.txt`: with that line there, the next run begins with the same
+//! input.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

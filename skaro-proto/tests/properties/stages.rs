@@ -82,7 +82,10 @@ pub struct World {
 
 impl World {
     pub fn new() -> World {
-        let mut server = Server::new(server::Config::default(), [7; 32]);
+        // A frame over the limit closes its connection; that is tested elsewhere.
+        let mut config = server::Config::default();
+        config.limits.frame = usize::MAX;
+        let mut server = Server::new(config, [7; 32]);
         server.add_user("alice", "correct horse").unwrap();
         server.add_user("bob", "battery staple").unwrap();
         let stranger = server.handle_connected(Time::ZERO, Some(Format::Cbor)).unwrap();
