@@ -510,6 +510,7 @@ fn shutting_down_tells_everybody_and_finishes_what_was_accepted() {
     let connection = net.peers[0].connection.unwrap();
     net.server.handle_frame(net.now, connection, frame.frame().unwrap()).unwrap();
     net.server.shut_down(net.now, "back soon");
+    assert!(net.server.is_shutting_down());
     assert_eq!(net.server.handle_connected(net.now, None), Err(ConnectError::ShuttingDown));
     net.reachable = false;
     net.drive();

@@ -182,6 +182,21 @@ mod tests {
     }
 
     #[test]
+    fn only_so_many_dialogs_are_remembered_and_none_with_an_endless_name() {
+        let mut seen = Seen::default();
+        seen.live(&"x".repeat(NAME + 1), Some(&Date::Integer(1)));
+        assert_eq!(seen.dialogs().count(), 0);
+        for n in 0..=DIALOGS {
+            seen.live(&alloc::format!("user {n}"), Some(&Date::Integer(1)));
+        }
+        assert_eq!(seen.dialogs().count(), DIALOGS);
+        let last = alloc::format!("user {DIALOGS}");
+        assert_eq!(seen.history(&last, &history(&[1, 2])), NONE);
+        seen.connection_ended();
+        assert_eq!(seen.history("user 0", &history(&[1, 2])), [1]);
+    }
+
+    #[test]
     fn only_so_many_gaps_are_remembered() {
         let mut seen = Seen::default();
         seen.connection_ended();
