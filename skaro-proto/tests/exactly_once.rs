@@ -1,4 +1,5 @@
-//! The central promise: whatever happens, every command that was taken ends exactly once.
+//! The central promise: whatever happens, every command that was taken ends exactly once, and nothing is told before
+//! its cause.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,7 +14,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use skaro_proto::client::{CommandError, Config, Event, RequestId, Status};
+use skaro_proto::client::{CommandError, Config, Event, Failure, RequestId, Status};
+use skaro_proto::message::Answer;
 use skaro_proto::{Frame, server};
 use support::{Net, USERS};
 
@@ -75,9 +77,46 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The ends seen so far of each command that was taken.
+/// What must have been told before something else can be.
+#[derive(Clone, Copy, Debug, Default)]
+struct Causes {
+    /// The server has spoken, and the connection has not ended since.
+    connected: bool,
+    /// Besides that, it has said that the user is signed in.
+    signed_in: bool,
+}
+
+impl Causes {
+    /// No event comes before its cause.
+    fn check(&mut self, event: &Event<'_>) {
+        let before = *self;
+        let (connected, signed_in) = (before.connected, before.signed_in);
+        let has_cause = match event {
+            Event::Connected { .. } => !std::mem::replace(&mut self.connected, true),
+            Event::Ended(ended) | Event::Late(ended) => match &ended.outcome {
+                Ok(Answer::Authorized(_) | Answer::Restored(_)) => {
+                    connected && !std::mem::replace(&mut self.signed_in, true)
+                }
+                Ok(Answer::RegisterType(_)) | Err(Failure::Refused(_)) => connected,
+                Ok(_) => signed_in,
+                Err(_) => true,
+            },
+            Event::Message { .. } => signed_in,
+            Event::Info(_) | Event::Error(_) => connected,
+            Event::Disconnected(_) => {
+                *self = Causes::default();
+                true
+            }
+            Event::Reconnecting { .. } | Event::GaveUp => !connected,
+            other => panic!("{other:?}"),
+        };
+        assert!(has_cause, "{event:?} after {before:?}");
+    }
+}
+
+/// The ends seen so far of each command that was taken, and the causes for what may come.
 #[derive(Default)]
-struct Ledger(BTreeMap<(usize, RequestId), usize>);
+struct Ledger(BTreeMap<(usize, RequestId), usize>, [Causes; 2]);
 
 impl Ledger {
     fn taken(&mut self, client: usize, result: Result<RequestId, CommandError>) {
@@ -89,6 +128,7 @@ impl Ledger {
     fn collect(&mut self, net: &mut Net) {
         for (n, peer) in net.peers.iter_mut().enumerate() {
             for event in peer.happened() {
+                self.1[n].check(&event);
                 if let Event::Ended(ended) = event
                     && !ended.ticket.is_automatic()
                 {

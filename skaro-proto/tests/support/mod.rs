@@ -263,9 +263,15 @@ impl Net {
                 self.server.handle_disconnected(now, peer.connection.take().unwrap());
             }
             sent => {
-                peer.events.extend(std::iter::from_fn(|| peer.client.poll_event()));
+                while let Some(earlier) = peer.client.poll_event() {
+                    peer.events.push(earlier);
+                }
+                // What the frame causes comes after it.
                 let event = peer.client.handle_frame(now, sent.frame().unwrap()).unwrap().into_owned();
                 peer.events.push(event);
+                while let Some(caused) = peer.client.poll_event() {
+                    peer.events.push(caused);
+                }
             }
         }
     }
