@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 use skaro_proto::message::{ClientMessage, ServerMessage};
-use skaro_proto::{Format, Frame};
+use skaro_proto::{DecodeError, Fault, Format, Frame};
 
 use crate::choices::{Choices, choices};
 use crate::messages::Kind;
-use crate::tree::Tree;
+use crate::tree::{Plain, Tree};
 use crate::{cbor, json, trees};
 
 const COMMON: Kind = Kind { bytes: false };
@@ -82,4 +82,40 @@ proptest! {
         let read = ServerMessage::decode(text(&json)).unwrap();
         prop_assert_eq!(read.encode(Format::Json), json);
     }
+
+    /// Whatever else there is: the field at fault is named, in both formats alike.
+    #[test]
+    fn a_field_of_the_wrong_type_is_named(
+        to in COMMON.server_message(),
+        from in COMMON.client_message(),
+        which: usize,
+        what in choices(),
+        how in choices(),
+    ) {
+        let read_to = |frame: Frame<'_>| ServerMessage::decode(frame).err();
+        let read_from = |frame: Frame<'_>| ClientMessage::decode(frame).err().map(|rejected| rejected.error);
+        let reads: [&dyn Fn(Frame<'_>) -> Option<DecodeError>; 2] = [&read_to, &read_from];
+        for (tree, read) in [trees::of_server(&to), trees::of_client(&from)].into_iter().zip(reads) {
+            let Some((name, wrong)) = with_a_wrong_field(tree, which) else { continue };
+            let plain = wrong.resolve(&mut Choices::of(&what));
+            let json = json::write(&plain, &mut Choices::of(&how));
+            let cbor = cbor::write(&plain, &mut Choices::of(&how));
+            for frame in [Frame::Text(&json), Frame::Binary(&cbor)] {
+                let error = read(frame).expect("an error");
+                prop_assert_eq!(error.field.names().collect::<Vec<_>>(), [name.as_str()], "{}", json);
+                prop_assert!(matches!(error.fault, Fault::WrongType { .. }), "{}", error);
+            }
+        }
+    }
+}
+
+/// The message with a truth value, of which no listed field consists, in one of its listed fields.
+fn with_a_wrong_field(tree: Tree, which: usize) -> Option<(String, Tree)> {
+    let Tree::Record(mut entries) = tree else { panic!("{tree:?}") };
+    let mut listed: Vec<_> = entries.iter_mut().filter(|entry| entry.listed).collect();
+    let count = listed.len();
+    let entry = listed.get_mut(which.checked_rem(count)?)?;
+    entry.value = Tree::Plain(Plain::Bool(true));
+    let name = entry.name.clone();
+    Some((name, Tree::Record(entries)))
 }
