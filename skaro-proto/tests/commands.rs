@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 use skaro_proto::client::{
     Authorize, Client, Command, CommandError, Config, Disconnect, Ended, Event, Failure, GetContacts,
-    GetHistory, Mailbox, RegisterType, RequestError, SendMessage, SessionRestore, Waiter,
+    GetHistory, Mailbox, RegisterType, RequestError, SendMessage, SessionRestore, Status, Waiter,
 };
 use skaro_proto::message::{Date, Registration};
 use skaro_proto::server::{self, ConnectionId, Server};
@@ -155,4 +155,15 @@ fn a_first_connection_that_ends_before_the_server_spoke_says_why() {
     assert_eq!(pair.mailbox.why_offline(), Some(reason));
     pair.mailbox.client.reconnect(NOW).unwrap();
     assert_eq!(pair.mailbox.why_offline(), None);
+}
+
+/// Whoever is impatient does not get two connections.
+#[test]
+fn to_ask_for_a_connection_while_one_is_being_made_changes_nothing() {
+    let mut client = Client::new(Config::default(), 1);
+    client.reconnect(NOW).unwrap();
+    let dialing = client.clone();
+    assert_eq!(client.status(), Status::Dialing);
+    client.reconnect(NOW).unwrap();
+    assert!(client == dialing);
 }

@@ -92,9 +92,10 @@ proptest! {
         what in choices(),
         how in choices(),
     ) {
-        let read_to = |frame: Frame<'_>| ServerMessage::decode(frame).err();
-        let read_from = |frame: Frame<'_>| ClientMessage::decode(frame).err().map(|rejected| rejected.error);
-        let reads: [&dyn Fn(Frame<'_>) -> Option<DecodeError>; 2] = [&read_to, &read_from];
+        let reads: [Read; 2] = [
+            |frame| ServerMessage::decode(frame).err(),
+            |frame| ClientMessage::decode(frame).err().map(|rejected| rejected.error),
+        ];
         for (tree, read) in [trees::of_server(&to), trees::of_client(&from)].into_iter().zip(reads) {
             let Some((name, wrong)) = with_a_wrong_field(tree, which) else { continue };
             let plain = wrong.resolve(&mut Choices::of(&what));
@@ -108,6 +109,9 @@ proptest! {
         }
     }
 }
+
+/// What is wrong with a frame.
+type Read = fn(Frame<'_>) -> Option<DecodeError>;
 
 /// The message with a truth value, of which no listed field consists, in one of its listed fields.
 fn with_a_wrong_field(tree: Tree, which: usize) -> Option<(String, Tree)> {

@@ -269,11 +269,11 @@ fn number(login: &str) -> usize {
     LOGINS.iter().position(|other| *other == login).unwrap()
 }
 
-/// As many cases as fit into some two seconds, if nothing else is asked for.
+/// As many cases as fit into a second, if nothing else is asked for.
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
     let is_asked = std::env::var_os("PROPTEST_CASES").is_some();
-    ProptestConfig { cases: if is_asked { default.cases } else { 2000 }, ..default }
+    ProptestConfig { cases: if is_asked { default.cases } else { 1000 }, ..default }
 }
 
 proptest! {
