@@ -275,6 +275,36 @@ mod tests {
     }
 
     #[test]
+    fn what_a_frame_causes_comes_after_it() {
+        let config = Config { keep_credentials: true, ..Config::default() };
+        let mut mailbox = Mailbox::<Waits>::new(Client::new(config, 1), 10);
+        let answer = |id: u64, rest: &str| {
+            alloc::format!(r#"{{"type":"request","for":"authorize","id":{id},"status":{rest}}}"#)
+        };
+        mailbox.client.handle_connected(Time::ZERO);
+        mailbox.handle_frame(Time::ZERO, GREETING);
+        mailbox.client.authorize(Time::ZERO, "alice", "correct horse").unwrap();
+        let success = answer(1, r#""200","session_id":"s","user":{"login":"alice"}"#);
+        mailbox.handle_frame(Time::ZERO, Frame::Text(&success));
+        // Much later the session has expired, and the server can't sign anybody in.
+        let late = Time::from_secs(1000);
+        mailbox.client.handle_disconnected(Time::ZERO, Disconnect::Failed("cut".into()));
+        mailbox.client.handle_connected(late);
+        mailbox.handle_frame(late, GREETING);
+        while mailbox.next_event().is_some() {}
+        mailbox.handle_frame(late, Frame::Text(&answer(2, r#""503""#)));
+        let events: Vec<_> = core::iter::from_fn(|| mailbox.next_event()).collect();
+        assert!(
+            matches!(
+                &events[..],
+                [Event::Ended(refused), Event::Disconnected(_), Event::Reconnecting { .. }]
+                    if refused.ticket.is_automatic()
+            ),
+            "{events:?}"
+        );
+    }
+
+    #[test]
     fn nonsense_is_an_event_too() {
         let mut mailbox = connected(4);
         mailbox.handle_frame(Time::ZERO, Frame::Text("?"));

@@ -253,7 +253,7 @@ impl Model {
         };
         let (user, state) = self.sessions[session].clone();
         if let State::Alive { slot: holder } = state {
-            self.close(holder, 1008);
+            self.close(holder, 4001);
         }
         self.sessions[session].1 = State::Alive { slot };
         self.slots[slot] = Slot::SignedIn { user, session };
