@@ -548,3 +548,24 @@ fn secrets_stay_out_of_debug_output_and_errors() {
     assert!(shown.contains("alice"));
     assert!(!shown.contains("my "), "{shown}");
 }
+
+/// A number that is no three digits ends its request, too: it does not make the answer senseless.
+#[test]
+fn whatever_number_a_status_is_it_ends_the_request() {
+    for (status, code, success) in [
+        ("200", "", true),
+        ("7", "007", false),
+        ("-200", "-200", false),
+        ("70000", "70000", false),
+        ("2000", "", true),
+    ] {
+        let frame =
+            format!(r#"{{"type":"request","for":"get_contacts","id":1,"status":{status},"data":[]}}"#);
+        let ServerMessage::Answer(answer) = ServerMessage::decode(Frame::Text(&frame)).unwrap() else {
+            panic!()
+        };
+        let refused = answer.outcome.as_ref().err().and_then(|refusal| refusal.status.as_ref());
+        assert_eq!(refused.map(ToString::to_string).unwrap_or_default(), code, "{status}");
+        assert_eq!(answer.outcome.is_ok(), success, "{status}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -402,7 +403,11 @@ impl<'de> Shape<'de> for Status<'de> {
     const EXPECTED: &'static str = "text or a whole number";
 
     fn integer(number: i128) -> Decoded<Self> {
-        u16::try_from(number).map(Status::new).or_else(|_| Self::wrong())
+        match u16::try_from(number) {
+            Ok(code) if code < 1000 => Ok(Status::new(code)),
+            // Whatever else it is, it means what its digits mean as a text.
+            _ => Ok(Status::from(Cow::Owned(number.to_string()))),
+        }
     }
 
     fn text(text: Cow<'de, str>) -> Decoded<Self> {

@@ -8,6 +8,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::disallowed_methods,
     reason = "a test"
 )]
 #![allow(unreachable_pub, reason = "modules of one test")]
