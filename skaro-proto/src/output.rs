@@ -89,7 +89,7 @@ impl Head {
         let (kind, rest) = bytes.split_first()?;
         let (request, rest) = rest.split_first_chunk()?;
         let (length, rest) = rest.split_first_chunk()?;
-        let length = usize::from_le_bytes(*length);
+        let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
         Some((Head { kind: *kind, request: u64::from_le_bytes(*request), length }, rest.get(..length)?))
     }
 }
@@ -149,7 +149,8 @@ impl Output {
     }
 
     fn finish(&mut self, start: usize) {
-        let length = self.bytes.len() - start;
+        // Eight bytes wherever this runs: a `usize` has four on some machines.
+        let length = (self.bytes.len() - start) as u64;
         if let Some(field) = self.bytes.get_mut(start - 8..start) {
             field.copy_from_slice(&length.to_le_bytes());
         }
