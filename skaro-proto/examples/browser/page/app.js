@@ -1,0 +1,208 @@
+// A chat in the browser: what the user does goes to the core, what the core tells is shown.
+
+import { Connection } from "./connection.js";
+import { Core } from "./core.js";
+import { Dialogs, STATE } from "./dialogs.js";
+import * as view from "./view.js";
+
+const $ = (id) => document.getElementById(id);
+
+/** What the user is told of each status; the others pass by too quickly. */
+const WORDS = {
+  "offline": "Offline",
+  "waiting": "Reconnecting",
+  "dialing": "Reconnecting",
+  "greeting": "Reconnecting",
+  "connected": "Not signed in",
+  "signing in": "Reconnecting",
+  "signed in": "Online",
+};
+
+let dialogs = new Dialogs();
+let open = null;
+/** Whether the chat is shown, and not the form for signing in. */
+let isIn = false;
+
+const connection = new Connection(await Core.load("core.wasm"), { onEvent, onStatus });
+
+const HANDLERS = {
+  signed_in({ login }) {
+    if (dialogs.user !== login) {
+      dialogs = new Dialogs();
+      dialogs.user = login;
+      open = null;
+    }
+    $("password").value = "";
+    view.showChat(login);
+    // After a reconnection the user is in already, and perhaps about to write.
+    if (!isIn) view.showDialog(null);
+    isIn = true;
+  },
+  sign_in_failed({ reason }) {
+    leave(reason);
+    $("password").select();
+  },
+  contacts({ contacts }) {
+    const isFirst = dialogs.all.length === 0;
+    dialogs.contacts(contacts);
+    refresh();
+    if (isFirst) $("contacts").querySelector("[tabindex='0']")?.focus();
+  },
+  history(event) {
+    if (dialogs.history(event.dialog, event) === open) open.unread = 0;
+    refresh();
+  },
+  message({ dialog, message }) {
+    const isNew = !dialogs.all.some(({ login }) => login === dialog);
+    if (dialogs.arrived(dialog, message) === open) open.unread = 0;
+    // Somebody whom the contacts did not list: what was said before?
+    if (isNew) connection.call((core) => core.open(dialog));
+    refresh();
+  },
+  sent({ dialog, marker, date }) {
+    dialogs.ended(dialog, marker, { state: STATE.sent, date });
+    refresh();
+  },
+  not_sent({ dialog, marker, reason, may_be_sent }) {
+    dialogs.ended(dialog, marker, { state: may_be_sent ? STATE.unknown : STATE.failed, reason });
+    refresh();
+  },
+  failed({ dialog, reason }) {
+    view.showNotice(dialog ? `${dialog}: ${reason}` : reason);
+  },
+  notice({ text }) {
+    view.showNotice(text);
+  },
+  reconnecting({ after, reason }) {
+    const seconds = Math.ceil(after / 1000);
+    view.showOffline(`No connection: ${reason}. Next attempt in ${seconds} s.`);
+  },
+  gave_up() {
+    view.showOffline("No connection.");
+  },
+};
+
+function onEvent(event) {
+  HANDLERS[event.event]?.(event);
+}
+
+function onStatus(status) {
+  view.showStatus(WORDS[status] ?? "", status === "signed in");
+  if (status === "signed in") view.showOffline("");
+  if (status === "dialing") view.showOffline("No connection. Connecting again…");
+}
+
+function refresh() {
+  if (!isIn) return;
+  view.showContacts(dialogs, open);
+  view.showDialog(open, dialogs.user, sendAgain);
+}
+
+/** Back to the form. */
+function leave(problem) {
+  isIn = false;
+  view.showDoor(problem);
+}
+
+function choose(login) {
+  open = dialogs.with(login);
+  open.unread = 0;
+  refresh();
+  if (!open.isLoaded) connection.call((core) => core.open(login));
+}
+
+function send(login, body) {
+  const { marker } = dialogs.sending(login, body);
+  connection.call((core) => core.send(login, body, marker));
+  refresh();
+}
+
+function sendAgain(message) {
+  dialogs.remove(message.to, message);
+  send(message.to, message.body);
+  $("body").focus();
+}
+
+$("sign-in").addEventListener("submit", (event) => {
+  event.preventDefault();
+  view.showDoor();
+  view.setSigningIn(true);
+  const url = $("url").value.trim();
+  connection.to(url);
+  connection.call((core) => core.signIn(url, $("login").value, $("password").value));
+});
+
+$("sign-out").addEventListener("click", () => {
+  connection.call((core) => core.signOut());
+  dialogs = new Dialogs();
+  open = null;
+  refresh();
+  view.forget();
+  leave("");
+  $("login").focus();
+});
+
+$("contacts").addEventListener("click", (event) => {
+  const row = event.target.closest("[data-login]");
+  if (!row) return;
+  choose(row.dataset.login);
+  $("body").focus();
+});
+
+$("contacts").addEventListener("keydown", (event) => {
+  const rows = [...$("contacts").children];
+  const at = rows.indexOf(document.activeElement);
+  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
+  if (to !== undefined) {
+    const row = rows[Math.min(Math.max(to, 0), rows.length - 1)];
+    row?.focus();
+    event.preventDefault();
+  } else if (event.key === "Enter" || event.key === " ") {
+    choose(document.activeElement.dataset.login);
+    $("body").focus();
+    event.preventDefault();
+  }
+});
+
+$("write-to").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const login = $("stranger").value.trim();
+  if (!login) return;
+  $("stranger").value = "";
+  choose(login);
+  $("body").focus();
+});
+
+$("compose").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const body = $("body").value;
+  if (!open || !body.trim()) return;
+  $("body").value = "";
+  send(open.login, body);
+  $("body").focus();
+});
+
+$("body").addEventListener("keydown", (event) => {
+  // While an input method composes a letter, Enter belongs to it.
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    event.preventDefault();
+    $("compose").requestSubmit();
+  } else if (event.key === "Escape") {
+    toContacts();
+  }
+});
+
+$("back").addEventListener("click", toContacts);
+
+function toContacts() {
+  // On a small screen there are either the contacts or a dialog.
+  if (!view.showsContacts()) {
+    open = null;
+    refresh();
+  }
+  $("contacts").querySelector("[tabindex='0']")?.focus();
+}
+
+$("reconnect").addEventListener("click", () => connection.call((core) => core.reconnect()));
+// The network is back: there is no point in waiting on.
+addEventListener("online", () => isIn && connection.call((core) => core.reconnect()));

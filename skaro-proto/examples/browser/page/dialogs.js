@@ -1,0 +1,93 @@
+// What was said with whom: what the view shows.
+
+/** A message on its way: what became of those that the user sent. */
+export const STATE = { waiting: "waiting", sent: "sent", failed: "failed", unknown: "unknown" };
+
+class Dialog {
+  messages = [];
+  unread = 0;
+  /** Whether all of its history is here. */
+  isLoaded = false;
+  isOnline = false;
+
+  constructor(login) {
+    this.login = login;
+  }
+}
+
+export class Dialogs {
+  #dialogs = new Map();
+  #markers = 0;
+  user = "";
+
+  /** The dialog with this login; a new one if there was none. */
+  with(login) {
+    if (!this.#dialogs.has(login)) this.#dialogs.set(login, new Dialog(login));
+    return this.#dialogs.get(login);
+  }
+
+  get all() {
+    return [...this.#dialogs.values()];
+  }
+
+  get unread() {
+    return this.all.reduce((sum, dialog) => sum + dialog.unread, 0);
+  }
+
+  contacts(contacts) {
+    for (const dialog of this.all) dialog.isOnline = false;
+    for (const { login, online } of contacts) {
+      if (login !== this.user) this.with(login).isOnline = online;
+    }
+  }
+
+  /** Somebody wrote; returns the dialog. */
+  arrived(login, message) {
+    const dialog = this.with(login);
+    dialog.messages.push(message);
+    if (message.from !== this.user) dialog.unread += 1;
+    return dialog;
+  }
+
+  /** A history came: all of it the first time, then what was missed. */
+  history(login, { messages, unseen }) {
+    const dialog = this.with(login);
+    const ofOthers = unseen.filter((message) => message.from !== this.user);
+    dialog.unread += ofOthers.length;
+    if (dialog.isLoaded) {
+      for (const message of unseen) this.#settle(dialog, message);
+    }
+    const unsettled = dialog.messages.filter((message) => message.state && message.state !== STATE.sent);
+    dialog.messages = dialog.isLoaded
+      ? [...dialog.messages.filter((message) => !unsettled.includes(message)), ...unseen, ...unsettled]
+      : [...messages, ...unsettled];
+    dialog.isLoaded = true;
+    return dialog;
+  }
+
+  /** The history tells of a message that nobody knew whether it had arrived. */
+  #settle(dialog, { from, body }) {
+    if (from !== this.user) return;
+    const at = dialog.messages.findIndex((message) => message.state === STATE.unknown && message.body === body);
+    if (at >= 0) dialog.messages.splice(at, 1);
+  }
+
+  /** The user sends; returns the message, whose marker comes back with what became of it. */
+  sending(login, body) {
+    const message = { from: this.user, to: login, body, date: null, state: STATE.waiting, marker: ++this.#markers };
+    this.with(login).messages.push(message);
+    return message;
+  }
+
+  /** A message's end; returns it, or nothing if it is not known. */
+  ended(login, marker, change) {
+    const message = this.with(login).messages.find((message) => message.marker === marker);
+    return message && Object.assign(message, change);
+  }
+
+  /** Takes a message out, to send it again. */
+  remove(login, message) {
+    const dialog = this.with(login);
+    dialog.messages = dialog.messages.filter((other) => other !== message);
+  }
+}

@@ -1,0 +1,105 @@
+//! What the page is told, as JSON: the events of the machine in the words of a chat.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt::Display;
+
+use serde_json::{Value, json};
+use skaro_proto::client::{Delivery, Event, Failure, Ticket};
+use skaro_proto::message::{Contacts, Date, History, Message, RequestKind};
+
+pub(crate) fn sign_in_failed(reason: impl Display) -> String {
+    json!({ "event": "sign_in_failed", "reason": reason.to_string() }).to_string()
+}
+
+pub(crate) fn signed_in(login: &str) -> String {
+    json!({ "event": "signed_in", "login": login }).to_string()
+}
+
+/// A request that has nothing to do with signing in or sending did not succeed.
+pub(crate) fn failed(kind: RequestKind, dialog: &str, reason: impl Display) -> String {
+    json!({ "event": "failed", "request": kind.as_str(), "dialog": dialog, "reason": reason.to_string() })
+        .to_string()
+}
+
+/// A message did not arrive, or nobody knows whether it did.
+pub(crate) fn not_sent(dialog: &str, marker: u64, reason: impl Display, may_be_sent: bool) -> String {
+    let reason = reason.to_string();
+    json!({ "event": "not_sent", "dialog": dialog, "marker": marker, "reason": reason, "may_be_sent": may_be_sent })
+        .to_string()
+}
+
+pub(crate) fn sent(ticket: &Ticket, taken: Option<&Date<'_>>) -> String {
+    json!({ "event": "sent", "dialog": ticket.login(), "marker": ticket.marker(), "date": taken.map(date) })
+        .to_string()
+}
+
+pub(crate) fn contacts(contacts: &Contacts<'_>) -> String {
+    let contact = |user: &skaro_proto::message::User<'_>| {
+        let is_online = user.extra.get("online") == Some(&skaro_proto::Value::Bool(true));
+        json!({ "login": user.login, "online": is_online })
+    };
+    let contacts: Vec<_> = contacts.0.iter().map(contact).collect();
+    json!({ "event": "contacts", "contacts": contacts }).to_string()
+}
+
+pub(crate) fn history(dialog: &str, history: &History<'_>) -> String {
+    let messages: Vec<_> = history.messages.iter().map(message).collect();
+    let unseen: Vec<_> = history.unseen().map(message).collect();
+    json!({ "event": "history", "dialog": dialog, "messages": messages, "unseen": unseen }).to_string()
+}
+
+/// How a command ended that did not succeed.
+pub(crate) fn ended_badly(ticket: &Ticket, failure: &Failure<'_>) -> String {
+    let reason = match failure {
+        Failure::Refused(refusal) if !refusal.info.is_empty() => refusal.info.to_string(),
+        failure => failure.to_string(),
+    };
+    match (ticket.kind(), ticket.marker()) {
+        (RequestKind::Authorize | RequestKind::SessionRestore, _) => sign_in_failed(reason),
+        (RequestKind::SendMessage, Some(marker)) => {
+            let may_be_sent = matches!(failure, Failure::TimedOut | Failure::Lost(Delivery::Unknown));
+            not_sent(ticket.login(), marker, reason, may_be_sent)
+        }
+        (kind, _) => failed(kind, ticket.login(), reason),
+    }
+}
+
+/// What else there is to tell.
+pub(crate) fn event(event: &Event<'_>) -> Option<String> {
+    let told = match event {
+        Event::Message { dialog, message: arrived } => {
+            json!({ "event": "message", "dialog": dialog, "message": message(arrived) })
+        }
+        Event::Info(notice) => json!({ "event": "notice", "text": notice.info }),
+        Event::Error(notice) => json!({ "event": "notice", "text": notice.info, "is_error": true }),
+        Event::ProtocolError(error) => {
+            json!({ "event": "notice", "text": error.to_string(), "is_error": true })
+        }
+        Event::Disconnected(reason) => json!({ "event": "disconnected", "reason": reason.to_string() }),
+        Event::Reconnecting { after, reason, .. } => {
+            let after = after.as_secs_f64() * 1000.0;
+            json!({ "event": "reconnecting", "after": after, "reason": reason.to_string() })
+        }
+        Event::GaveUp => json!({ "event": "gave_up" }),
+        _ => return None,
+    };
+    Some(told.to_string())
+}
+
+fn message(message: &Message<'_>) -> Value {
+    json!({
+        "from": message.from.login,
+        "to": message.to,
+        "body": message.body,
+        "date": message.date.as_ref().map(date),
+    })
+}
+
+fn date(date: &Date<'_>) -> Value {
+    match date {
+        Date::Integer(number) => json!(number),
+        Date::Float(number) => json!(number),
+        Date::Text(text) => json!(text),
+    }
+}

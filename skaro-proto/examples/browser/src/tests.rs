@@ -1,0 +1,95 @@
+//! What would take a browser too long to show: silence.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use skaro_proto::client::Status;
+use skaro_proto::server::{self, ConnectionId, Server};
+use skaro_proto::{Format, Frame, Time, Transmit};
+
+use crate::chat::{Chat, Sending};
+
+struct Pair {
+    now: Time,
+    chat: Chat,
+    server: Server,
+    connection: ConnectionId,
+    /// What the page was told.
+    news: Vec<String>,
+}
+
+impl Pair {
+    fn signed_in() -> Self {
+        let mut server = Server::new(server::Config::default(), [7; 32]);
+        server.add_user("alice", "secret").unwrap();
+        let mut chat = Chat::new(1);
+        chat.sign_in(Time::ZERO, "ws://localhost/", "alice", "secret");
+        assert_eq!(chat.status(), Status::Dialing);
+        chat.handle_connected(Time::ZERO);
+        let connection = server.handle_connected(Time::ZERO, Some(Format::Json)).unwrap();
+        let mut pair = Pair { now: Time::ZERO, chat, server, connection, news: Vec::new() };
+        pair.talk();
+        assert_eq!(pair.chat.status(), Status::SignedIn);
+        pair.news.clear();
+        pair
+    }
+
+    /// Lets both say all that they have to say; returns what the chat said.
+    fn talk(&mut self) -> Vec<String> {
+        let mut said = Vec::new();
+        loop {
+            let before = said.len();
+            said.extend(self.chat_says());
+            for frame in &said[before..] {
+                self.server.handle_frame(self.now, self.connection, Frame::Text(frame)).unwrap();
+            }
+            let mut is_quiet = said.len() == before;
+            while let Some(Transmit::Frame(frame)) = self.server.poll_transmit(self.connection) {
+                is_quiet = false;
+                self.chat.handle_frame(self.now, frame);
+            }
+            self.news.extend(core::iter::from_fn(|| self.chat.poll_event()));
+            if is_quiet {
+                return said;
+            }
+        }
+    }
+
+    fn chat_says(&mut self) -> Vec<String> {
+        let (mut said, mut output) = (Vec::new(), Vec::new());
+        while let Sending::Text = self.chat.poll_transmit(self.now, &mut output) {
+            said.push(String::from_utf8(output.clone()).unwrap());
+        }
+        said
+    }
+
+    fn sleep(&mut self, duration: Duration) {
+        self.now = self.now + duration;
+        self.chat.handle_timeout(self.now);
+    }
+}
+
+#[test]
+fn a_quiet_server_is_asked_something_in_place_of_a_ping() {
+    let mut pair = Pair::signed_in();
+    for _ in 0..10 {
+        pair.sleep(Duration::from_secs(30));
+        let said = pair.talk();
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].contains(r#""type":"register_type""#), "{said:?}");
+    }
+    assert_eq!(pair.chat.status(), Status::SignedIn);
+    assert!(pair.news.is_empty(), "{:?}", pair.news);
+}
+
+#[test]
+fn a_dead_connection_is_noticed_within_a_minute() {
+    let mut pair = Pair::signed_in();
+    pair.sleep(Duration::from_secs(30));
+    assert_eq!(pair.chat_says().len(), 1);
+    pair.sleep(Duration::from_secs(30));
+    assert!(matches!(pair.chat.status(), Status::Waiting { .. }));
+    let news: Vec<_> = core::iter::from_fn(|| pair.chat.poll_event()).collect();
+    assert!(news.iter().any(|news| news.contains(r#""event":"reconnecting""#)), "{news:?}");
+}

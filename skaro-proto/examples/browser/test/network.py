@@ -1,0 +1,98 @@
+"""What the page needs around it: the server, a way to cut its connections, and somebody who serves the page."""
+
+import functools
+import http.server
+import select
+import signal
+import socket
+import subprocess
+import threading
+
+
+class Serve:
+    """The example server. It forgets all but its users when it ends."""
+
+    def __init__(self, program, users):
+        self.command = [program, *(f"--user={login}:{password}" for login, password in users.items())]
+        self.port = 0
+        self.start()
+
+    def start(self):
+        """Starts it; on the same port as before, if there was one."""
+        command = [*self.command, f"--listen=127.0.0.1:{self.port}"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.url = self.process.stdout.readline().split()[-1]
+        self.port = int(self.url.split(":")[2].split("/")[0])
+
+    def kill(self):
+        """Ends it without a word to anybody."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+class Proxy:
+    """Between a page and the server: cuts connections, and lets nobody through until it is told to."""
+
+    def __init__(self, port):
+        self.server = port
+        self.is_open = True
+        self.pairs = []
+        self.lock = threading.Lock()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"ws://127.0.0.1:{self.listener.getsockname()[1]}/skaro_client/"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            client = self.listener.accept()[0]
+            with self.lock:
+                if not self.is_open:
+                    client.close()
+                    continue
+                pair = (client, socket.create_connection(("127.0.0.1", self.server)))
+                self.pairs.append(pair)
+            threading.Thread(target=self.forward, args=pair, daemon=True).start()
+
+    def forward(self, one, other):
+        across = {one: other, other: one}
+        try:
+            while True:
+                for source in select.select([one, other], [], [])[0]:
+                    data = source.recv(65536)
+                    if not data:
+                        return
+                    across[source].sendall(data)
+        except OSError:
+            pass
+        finally:
+            one.close()
+            other.close()
+
+    def cut(self):
+        """Ends all connections, without a closing handshake, and refuses further ones."""
+        with self.lock:
+            self.is_open = False
+            for ends in self.pairs:
+                for end in ends:
+                    try:
+                        end.shutdown(socket.SHUT_RDWR)
+                    except OSError:
+                        pass
+            self.pairs.clear()
+
+    def mend(self):
+        with self.lock:
+            self.is_open = True
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+def serve_page(folder):
+    """Serves the folder; returns the page's URL."""
+    handler = functools.partial(Quiet, directory=folder)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}/"
