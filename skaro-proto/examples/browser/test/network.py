@@ -36,6 +36,7 @@ class Proxy:
     def __init__(self, port):
         self.server = port
         self.is_open = True
+        self.is_mute = False
         self.pairs = []
         self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -54,6 +55,7 @@ class Proxy:
             threading.Thread(target=self.forward, args=pair, daemon=True).start()
 
     def forward(self, one, other):
+        # `one` is the page, `other` the server.
         across = {one: other, other: one}
         try:
             while True:
@@ -61,12 +63,18 @@ class Proxy:
                     data = source.recv(65536)
                     if not data:
                         return
+                    if source is other and self.is_mute:
+                        continue
                     across[source].sendall(data)
         except OSError:
             pass
         finally:
             one.close()
             other.close()
+
+    def mute(self):
+        """Keeps from the pages what the server says."""
+        self.is_mute = True
 
     def cut(self):
         """Ends all connections, without a closing handshake, and refuses further ones."""
@@ -82,7 +90,7 @@ class Proxy:
 
     def mend(self):
         with self.lock:
-            self.is_open = True
+            self.is_open, self.is_mute = True, False
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

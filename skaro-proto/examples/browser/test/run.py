@@ -1,4 +1,4 @@
-"""Drives the page in headless Chromium against the example server: `run.py PAGE SERVE`."""
+"""Drives the page in headless Chromium against the example server: `run.py PAGE SERVE SCREENSHOT`."""
 
 import pathlib
 import sys
@@ -8,7 +8,6 @@ from selenium.webdriver.common.keys import Keys
 from network import Proxy, Serve, serve_page
 from page import Page, check, until
 
-SCREENSHOT = pathlib.Path(__file__).parent.parent / "screenshot.png"
 MARKUP = "Does it do <b>bold</b>? <img src=x onerror=\"document.title='broken'\">"
 
 
@@ -98,6 +97,19 @@ def cut(alice, bob, proxy):
     until("bob receives what waited", lambda: bob.messages()[-1] == "I was in a tunnel.")
 
 
+def lost(alice, bob, proxy):
+    before = alice.messages()
+    proxy.mute()
+    alice.write("Can you hear me?")
+    until("bob receives a message", lambda: bob.messages()[-1] == "Can you hear me?")
+    proxy.cut()
+    until("whether it arrived, alice can't know", lambda: "it is unknown" in alice.text(".mine.unknown .about"))
+    check("so she may send it again", alice.texts(".mine.unknown button") == ["Send again"])
+    proxy.mend()
+    until("once she is back the history tells", lambda: alice.texts(".mine.unknown") == [])
+    check("and the message is there once", alice.messages() == [*before, "Can you hear me?"])
+
+
 def restarted(alice, bob, server):
     before = alice.messages()
     server.kill()
@@ -151,7 +163,7 @@ def leaving(alice, server):
     until("somebody else can sign in", lambda: alice.contacts() == ["alice", "bob"])
 
 
-def main(folder, program):
+def main(folder, program, screenshot):
     server = Serve(program, {"alice": "secret", "bob": "secret", "carol": "secret"})
     proxy, pages = Proxy(server.port), []
     try:
@@ -161,12 +173,13 @@ def main(folder, program):
         keyboard(alice)
         chatting(alice, bob, server)
         cut(alice, bob, proxy)
+        lost(alice, bob, proxy)
         restarted(alice, bob, server)
         looks(alice, bob)
         alice.write("Very well. Look:")
         until("one more message", lambda: "Look:" in bob.messages()[-1])
-        alice.screenshot(str(SCREENSHOT))
-        check("the screenshot is small", SCREENSHOT.stat().st_size < 200_000)
+        alice.screenshot(screenshot)
+        check("there is a screenshot, a small one", 10_000 < pathlib.Path(screenshot).stat().st_size < 200_000)
         refusals(alice)
         leaving(alice, server)
         for page in pages:
