@@ -40,7 +40,7 @@ export class Connection {
     this.#turn();
   }
 
-  /** One turn of the loop: send, tell, dial or drop, wait. */
+  /** One turn of the loop: the time, send, tell, dial or drop, wait. */
   #turn() {
     // Whoever hears an event may give a command: then there is one more turn, not one within the other.
     this.#again = true;
@@ -49,6 +49,8 @@ export class Connection {
     try {
       while (this.#again) {
         this.#again = false;
+        // Each time: a flood of frames must not stop the clock.
+        this.#core.handleTimeout();
         this.#send();
         for (let event; (event = this.#core.pollEvent()); ) this.#onEvent(event);
         this.#connect();
@@ -123,6 +125,6 @@ export class Connection {
     if (this.#holdsBack) delay = Math.min(delay, LOOK_AGAIN);
     if (delay === Infinity) return;
     delay = Math.min(Math.max(Math.ceil(delay), 0), LONGEST);
-    this.#timer = setTimeout(() => this.call((core) => core.handleTimeout()), delay);
+    this.#timer = setTimeout(() => this.#turn(), delay);
   }
 }

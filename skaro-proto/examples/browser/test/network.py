@@ -57,6 +57,7 @@ class Proxy:
     def forward(self, one, other):
         # `one` is the page, `other` the server.
         across = {one: other, other: one}
+        has_opened = False
         try:
             while True:
                 for source in select.select([one, other], [], [])[0]:
@@ -64,13 +65,22 @@ class Proxy:
                     if not data:
                         return
                     if source is other and self.is_mute:
-                        continue
+                        # The WebSocket opens nevertheless: HTTP's answer ends with an empty line.
+                        head, end, _ = data.partition(b"\r\n\r\n")
+                        data = b"" if has_opened else head + end
+                    has_opened |= source is other
                     across[source].sendall(data)
         except OSError:
             pass
         finally:
             one.close()
             other.close()
+            with self.lock:
+                self.pairs = [pair for pair in self.pairs if pair[0] is not one]
+
+    def connections(self):
+        with self.lock:
+            return len(self.pairs)
 
     def mute(self):
         """Keeps from the pages what the server says."""
