@@ -473,17 +473,17 @@ impl Model {
         let (user, or) = match self.sessions.find(sid, now) {
             Restorable::No => return self.refuse_sign_in(id, number, 401, now),
             Restorable::Perhaps(user) => (user, Some(401)),
-            Restorable::Yes(user) => (user, None),
+            // Who is behind may have been cut off, and is not heard any more.
+            Restorable::Yes(user) => (user, self.is_behind(id).then_some(401)),
         };
-        if let Some(holder) = self.sessions.holder(sid).filter(|holder| *holder != id) {
-            if or.is_some() {
-                self.connections.entry(holder).and_modify(|holder| holder.shaky = true);
-            } else {
-                self.close_due(holder, 1008, now);
-            }
-        }
+        let holder = self.sessions.holder(sid).filter(|holder| *holder != id);
         if or.is_none() {
+            holder.into_iter().for_each(|holder| self.close_due(holder, 1008, now));
             self.sessions.attach(sid, id);
+        } else {
+            let holder = holder.and_then(|holder| self.connections.get_mut(&holder));
+            holder.into_iter().for_each(|holder| holder.shaky = true);
+            self.sessions.unclear(sid);
         }
         self.sign_in(id, number, user, Some(sid.into()), or);
     }

@@ -360,7 +360,7 @@ fn told(event: &Event<'_>) -> String {
             )
         }
         Event::Message { message, .. } => {
-            format!("a message from {}: {:.20}", message.from.login, message.body)
+            format!("a message from {}: {:.20}", message.from.login, message.body.replace('\n', "⏎"))
         }
         Event::Info(notice) | Event::Error(notice) => format!("the server tells: {}", notice.info),
         Event::Disconnected(reason) => format!("disconnected: {reason}"),

@@ -24,6 +24,8 @@ enum State {
         earliest: Time,
         latest: Time,
     },
+    /// Somebody asked for it, and it can't be known whether the server heard it.
+    Unclear,
 }
 
 struct Session {
@@ -74,6 +76,13 @@ impl Sessions {
         }
     }
 
+    /// Whether somebody has restored it can't be known.
+    pub(super) fn unclear(&mut self, sid: &str) {
+        if let Some(session) = self.all.get_mut(sid) {
+            session.state = State::Unclear;
+        }
+    }
+
     pub(super) fn detach(&mut self, sid: &str, from: ConnectionId, earliest: Time, latest: Time) {
         if let Some(session) = self.all.get_mut(sid)
             && matches!(session.state, State::Held(holder) if holder == from)
@@ -85,7 +94,7 @@ impl Sessions {
     pub(super) fn holder(&self, sid: &str) -> Option<ConnectionId> {
         match self.all.get(sid)?.state {
             State::Held(holder) => Some(holder),
-            State::Broken { .. } => None,
+            State::Broken { .. } | State::Unclear => None,
         }
     }
 
@@ -93,6 +102,7 @@ impl Sessions {
         let Some(session) = self.all.get(sid) else { return Restorable::No };
         let user = session.user;
         match session.state {
+            State::Unclear => Restorable::Perhaps(user),
             State::Broken { latest, .. } if now > latest + self.lifetime => Restorable::No,
             // Perhaps it had to make room for others.
             State::Broken { .. } if self.begun[user] > self.limit => Restorable::Perhaps(user),
@@ -105,7 +115,7 @@ impl Sessions {
     pub(super) fn end(&self, sid: &str) -> Option<Time> {
         match self.all.get(sid)?.state {
             State::Broken { latest, .. } => Some(latest + self.lifetime),
-            State::Held(_) => None,
+            State::Held(_) | State::Unclear => None,
         }
     }
 

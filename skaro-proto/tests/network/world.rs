@@ -475,6 +475,9 @@ impl Network {
             };
             if !has_room {
                 self.model.is_blocked(id, self.now);
+                if self.model.is_undecided(id) {
+                    return self.leave_server(id);
+                }
                 if let Party::Wire(wire) = party {
                     self.wires[wire].down.full = true;
                 }
@@ -687,6 +690,7 @@ fn said(message: &ServerMessage<'_>) -> String {
 }
 
 fn shorten(text: String) -> String {
+    let text = text.replace('\n', "⏎");
     match text.char_indices().nth(100) {
         Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
         None => text,
