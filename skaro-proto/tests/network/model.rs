@@ -9,6 +9,7 @@
 //! whether its messages are still taken shows only later. Such messages are `Maybe` until somebody sees them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use skaro_proto::message::{Answer, AnswerMessage, ClientMessage, Date, Message, Request, ServerMessage};
 use skaro_proto::server::{Config, ConnectionId};
@@ -229,7 +230,9 @@ impl Model {
     pub(super) fn check(&self, id: ConnectionId, now: Time) -> Checked {
         let Some(connection) = self.connections.get(&id) else { return Ok(()) };
         let silence = now - connection.heard;
-        ensure!(silence <= self.config.keep_alive, "connection {id} is kept after {silence:?} of silence");
+        let closing = connection.closing || connection.blocked.is_some() || connection.shaky;
+        let limit = self.config.keep_alive + if closing { self.config.close_timeout } else { Duration::ZERO };
+        ensure!(silence <= limit, "connection {id} is kept after {silence:?} of silence");
         Ok(())
     }
 
