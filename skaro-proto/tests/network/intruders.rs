@@ -112,7 +112,10 @@ impl Network {
             // The right proof, but for another connection's token.
             1 => {
                 self.report.add(Count::Replayed, 1);
-                let proof = auth::proof(&password(user), "another token");
+                let place = self.choices.below(self.model.connections());
+                let other = self.model.ids().nth(place).filter(|other| *other != id);
+                let token = other.and_then(|other| self.model.token(other)).unwrap_or("another token");
+                let proof = auth::proof(&password(user), token);
                 self.prove(id, user, &proof)
             }
             // Another user's password.

@@ -118,6 +118,8 @@ pub(super) struct Model {
     pub(super) logins: Vec<String>,
     by_login: BTreeMap<String, User>,
     connections: BTreeMap<ConnectionId, Connection>,
+    /// All tokens that were ever told.
+    tokens: BTreeSet<String>,
     pub(super) sessions: Sessions,
     dialogs: BTreeMap<(User, User), Vec<Number>>,
     contacts: BTreeSet<(User, User)>,
@@ -154,6 +156,7 @@ impl Model {
             by_login: logins.iter().cloned().zip(0..).collect(),
             logins,
             connections: BTreeMap::new(),
+            tokens: BTreeSet::new(),
             dialogs: BTreeMap::new(),
             contacts: BTreeSet::new(),
             sent: Vec::new(),
@@ -548,6 +551,8 @@ impl Model {
         };
         let matches = match (&due, message) {
             (Due::Greeting, ServerMessage::CheckConnection(challenge)) => {
+                let is_new = self.tokens.insert(challenge.token.to_string());
+                ensure!(is_new, "connection {id} gets a token that another one had");
                 connection.token = challenge.token.to_string();
                 true
             }
@@ -656,6 +661,8 @@ impl Model {
                 ensure!(said.user.login == self.logins[*user], "{}", wrong());
                 let restored = matches!(answer.outcome, Ok(Answer::Restored(_)));
                 ensure!(restored == sid.is_some(), "{}", wrong());
+                let is_known = self.sessions.user(&said.session_id) == Some(*user);
+                ensure!(is_known == restored, "the session of {id} is not one of its own");
                 ensure!(sid.as_ref().is_none_or(|sid| *sid == said.session_id), "{}", wrong());
                 self.signed_in(id, *user, &said.session_id, or.is_some(), now);
                 Ok(())
