@@ -6,12 +6,13 @@
 //! | module | what it has |
 //! |---|---|
 //! | `choices` | where decisions come from |
-//! | `world` | the machines, their adapters, the clock |
+//! | `world` | the machines, the connections between them, the agenda, the clock |
+//! | `adapters` | between machines and connections |
 //! | `wire` | a connection, and how it breaks |
 //! | `steps` | what happens: applications, faults, the operator |
 //! | `peer` | an application, and the ledger of its commands |
 //! | `intruders` | adversaries |
-//! | `model`, `sessions` | the oracle: what the server has to say |
+//! | `model`, `hears`, `says`, `sessions` | the oracle: what the server has to say |
 //! | `report` | what was exercised |
 //!
 //! # What is checked
@@ -32,11 +33,14 @@
 )]
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each user needs another part of it")]
 
+mod adapters;
 mod choices;
+mod hears;
 mod intruders;
 mod model;
 mod peer;
 mod report;
+mod says;
 mod sessions;
 mod steps;
 mod wire;

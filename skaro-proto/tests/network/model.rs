@@ -11,11 +11,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use skaro_proto::message::{Answer, AnswerMessage, ClientMessage, Date, Message, Request, ServerMessage};
+use skaro_proto::Time;
 use skaro_proto::server::{Config, ConnectionId};
-use skaro_proto::{Frame, Time, auth};
 
-use super::sessions::{Restorable, Sessions};
+use super::sessions::Sessions;
 
 pub(super) type Checked<T = ()> = Result<T, String>;
 
@@ -45,19 +44,19 @@ pub(super) enum Taken {
 
 /// A message that somebody sends, once.
 pub(super) struct Sent {
-    from: User,
-    to: User,
-    body: Box<str>,
+    pub(super) from: User,
+    pub(super) to: User,
+    pub(super) body: Box<str>,
     /// How often its frame left the sender's machine, and how often it reached the server.
     pub(super) left: u32,
-    arrived: u32,
+    pub(super) arrived: u32,
     pub(super) taken: Taken,
     pub(super) date: Option<i64>,
-    place: usize,
+    pub(super) place: usize,
 }
 
 /// Something that the server has to say next.
-enum Due {
+pub(super) enum Due {
     Greeting,
     Refusal {
         number: u64,
@@ -96,33 +95,33 @@ enum Due {
     Close(u16),
 }
 
-struct Connection {
-    token: String,
-    user: Option<User>,
-    sid: Option<String>,
-    due: VecDeque<Due>,
-    closing: bool,
+pub(super) struct Connection {
+    pub(super) token: String,
+    pub(super) user: Option<User>,
+    pub(super) sid: Option<String>,
+    pub(super) due: VecDeque<Due>,
+    pub(super) closing: bool,
     /// Since when it has not taken all that it was sent.
-    blocked: Option<Time>,
-    opened: Time,
-    heard: Time,
-    refused: u32,
-    faults: u32,
+    pub(super) blocked: Option<Time>,
+    pub(super) opened: Time,
+    pub(super) heard: Time,
+    pub(super) refused: u32,
+    pub(super) faults: u32,
     /// Whether somebody else may have taken its session over.
-    shaky: bool,
+    pub(super) shaky: bool,
 }
 
 /// What the server should know.
 pub(super) struct Model {
-    config: Config,
+    pub(super) config: Config,
     pub(super) logins: Vec<String>,
-    by_login: BTreeMap<String, User>,
-    connections: BTreeMap<ConnectionId, Connection>,
+    pub(super) by_login: BTreeMap<String, User>,
+    pub(super) connections: BTreeMap<ConnectionId, Connection>,
     /// All tokens that were ever told.
-    tokens: BTreeSet<String>,
+    pub(super) tokens: BTreeSet<String>,
     pub(super) sessions: Sessions,
-    dialogs: BTreeMap<(User, User), Vec<Number>>,
-    contacts: BTreeSet<(User, User)>,
+    pub(super) dialogs: BTreeMap<(User, User), Vec<Number>>,
+    pub(super) contacts: BTreeSet<(User, User)>,
     pub(super) sent: Vec<Sent>,
     /// Messages of which it is not known at first whether they were taken.
     pub(super) uncertain: usize,
@@ -138,7 +137,7 @@ pub(super) fn number_in(bytes: &[u8]) -> Option<Number> {
     bytes.split(|byte| *byte == b'~').skip(1).find_map(|part| std::str::from_utf8(part).ok()?.parse().ok())
 }
 
-fn key(one: User, other: User) -> (User, User) {
+pub(super) fn key(one: User, other: User) -> (User, User) {
     (one.min(other), one.max(other))
 }
 
@@ -260,7 +259,7 @@ impl Model {
 }
 
 impl Connection {
-    fn is_undecided(&self) -> bool {
+    pub(super) fn is_undecided(&self) -> bool {
         self.due.iter().any(|due| matches!(due, Due::SignedIn { or: Some(_), .. }))
     }
 }
@@ -297,7 +296,7 @@ impl Model {
         self.connections.remove(&id);
     }
 
-    fn sign_out(&mut self, id: ConnectionId, now: Time) {
+    pub(super) fn sign_out(&mut self, id: ConnectionId, now: Time) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         // One that did not read may have been cut off earlier.
         let earliest = connection.blocked.unwrap_or(now);
@@ -308,7 +307,7 @@ impl Model {
         connection.closing = true;
     }
 
-    fn close_due(&mut self, id: ConnectionId, code: u16, now: Time) {
+    pub(super) fn close_due(&mut self, id: ConnectionId, code: u16, now: Time) {
         let Some(connection) = self.connections.get_mut(&id).filter(|connection| !connection.closing) else {
             return;
         };
@@ -329,427 +328,8 @@ impl Model {
     }
 }
 
-/// What the server hears.
-impl Model {
-    pub(super) fn hears(&mut self, id: ConnectionId, frame: Frame<'_>, now: Time) -> Checked {
-        self.heard(id, now);
-        let Some(connection) = self.connections.get_mut(&id).filter(|connection| !connection.closing) else {
-            return Ok(());
-        };
-        if frame.as_bytes().len() > self.config.limits.frame {
-            self.oversized(id, now);
-            return Ok(());
-        }
-        match ClientMessage::decode(frame) {
-            Ok(message) => {
-                self.is_own(id, &message.request)?;
-                self.request(id, message, now);
-            }
-            Err(rejected) => {
-                connection.due.push_back(match rejected.request {
-                    Some((number, _)) => Due::Refusal { number, code: 400 },
-                    None => Due::Error,
-                });
-                connection.faults += 1;
-                if connection.faults >= self.config.faults {
-                    self.close_due(id, 1008, now);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// What one user wrote must not come in another's name.
-    fn is_own(&self, id: ConnectionId, request: &Request<'_>) -> Checked {
-        let (Request::SendMessage { body, .. }, Some(user)) = (request, self.user(id)) else { return Ok(()) };
-        let from = number_in(body.as_bytes()).and_then(|number| self.sent.get(number)).map(|sent| sent.from);
-        ensure!(from.is_none_or(|from| from == user), "what {from:?} wrote comes in the name of {user}");
-        Ok(())
-    }
-
-    pub(super) fn oversized(&mut self, id: ConnectionId, now: Time) {
-        let Some(connection) = self.connections.get_mut(&id).filter(|connection| !connection.closing) else {
-            return;
-        };
-        connection.due.push_back(Due::Error);
-        self.close_due(id, 1009, now);
-    }
-
-    fn request(&mut self, id: ConnectionId, message: ClientMessage<'_>, now: Time) {
-        let number = message.on_request;
-        let refusal = |code| Due::Refusal { number, code };
-        let user = self.user(id).ok_or(refusal(401));
-        let due = match message.request {
-            Request::Authorize { login, proof } => return self.authorize(id, number, &login, &proof, now),
-            Request::SessionRestore { sid } => return self.restore(id, number, &sid, now),
-            Request::RegisterType => Due::Registration { number },
-            Request::GetContacts => user.map_or_else(
-                |refusal| refusal,
-                |user| Due::Contacts { number, user, certain: self.certain_contacts(user) },
-            ),
-            Request::GetHistory { login } => match (user, self.by_login.get(&*login)) {
-                (Err(refusal), _) => refusal,
-                (_, None) => refusal(404),
-                (Ok(user), Some(other)) => {
-                    let dialog = key(user, *other);
-                    Due::History { number, dialog, length: self.dialogs.get(&dialog).map_or(0, Vec::len) }
-                }
-            },
-            Request::SendMessage { to, body } => match (user, self.by_login.get(&*to).copied()) {
-                (Err(refusal), _) => refusal,
-                (_, None) => refusal(404),
-                _ if body.len() > self.config.limits.body => refusal(413),
-                (Ok(_), Some(_)) => match number_in(body.as_bytes()) {
-                    Some(message) => return self.arrived(Some((id, number)), message),
-                    // Nobody in this network sends such.
-                    None => return,
-                },
-            },
-            _ => refusal(501),
-        };
-        self.owe(id, due);
-    }
-
-    fn owe(&mut self, id: ConnectionId, due: Due) {
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.due.push_back(due);
-        }
-    }
-
-    /// A message reached the server: from a connection, with its request's number, or from whoever runs the server.
-    pub(super) fn arrived(&mut self, origin: Option<(ConnectionId, u64)>, message: Number) {
-        let sent = &mut self.sent[message];
-        let (from, to) = (sent.from, sent.to);
-        let origin_id = origin.map(|(id, _)| id);
-        let blocked = |id| self.connections.get(&id).is_some_and(|it| it.blocked.is_some() || it.shaky);
-        let certain = !origin_id.is_some_and(blocked);
-        sent.arrived += 1;
-        sent.taken = if certain { Taken::Yes } else { Taken::Maybe };
-        self.uncertain += usize::from(!certain);
-        let dialog = self.dialogs.entry(key(from, to)).or_default();
-        sent.place = dialog.len();
-        dialog.push(message);
-        if certain {
-            self.introduce(from, to);
-        }
-        for (id, connection) in &mut self.connections {
-            let concerned = connection.user.is_some_and(|user| user == from || user == to);
-            if concerned && Some(*id) != origin_id && !connection.closing {
-                connection.due.push_back(Due::Shown { message, certain });
-            }
-        }
-        if let Some((id, number)) = origin {
-            self.owe(id, Due::Taken { number, message });
-        }
-    }
-
-    fn certain_contacts(&self, user: User) -> BTreeSet<User> {
-        if self.config.open_directory {
-            return (0..self.logins.len()).filter(|other| *other != user).collect();
-        }
-        self.contacts.range((user, 0)..(user + 1, 0)).map(|(_, other)| *other).collect()
-    }
-
-    fn authorize(&mut self, id: ConnectionId, number: u64, login: &str, proof: &str, now: Time) {
-        let Some(connection) = self.connections.get(&id) else { return };
-        if connection.user.is_some() {
-            return self.refuse_sign_in(id, number, 409, now);
-        }
-        let user = self.by_login.get(login).copied();
-        let proven = user.filter(|user| proof == auth::proof(&password(*user), &connection.token));
-        let Some(user) = proven else { return self.refuse_sign_in(id, number, 401, now) };
-        let limit = self.config.connections_per_user;
-        let online = |connection: &&Connection| connection.user == Some(user) && !connection.closing;
-        let theirs = self.connections.values().filter(online);
-        let (count, unknown) = theirs.fold((0, 0), |(count, unknown), it| {
-            (count + 1, unknown + usize::from(it.blocked.is_some() || it.shaky || it.is_undecided()))
-        });
-        let undecided = self.connections.values().filter(|it| it.is_undecided() && it.user.is_none()).count();
-        if count - unknown >= limit {
-            return self.refuse_sign_in(id, number, 429, now);
-        }
-        let or = (count + undecided >= limit).then_some(429);
-        self.sign_in(id, number, user, None, or);
-    }
-
-    fn restore(&mut self, id: ConnectionId, number: u64, sid: &str, now: Time) {
-        if self.user(id).is_some() {
-            return self.refuse_sign_in(id, number, 409, now);
-        }
-        let (user, or) = match self.sessions.find(sid, now) {
-            Restorable::No => return self.refuse_sign_in(id, number, 401, now),
-            Restorable::Perhaps(user) => (user, Some(401)),
-            // Who is behind may have been cut off, and is not heard any more.
-            Restorable::Yes(user) => (user, self.is_behind(id).then_some(401)),
-        };
-        let holder = self.sessions.holder(sid).filter(|holder| *holder != id);
-        if or.is_none() {
-            holder.into_iter().for_each(|holder| self.close_due(holder, 1008, now));
-            self.sessions.attach(sid, id);
-        } else {
-            let holder = holder.and_then(|holder| self.connections.get_mut(&holder));
-            holder.into_iter().for_each(|holder| holder.shaky = true);
-            self.sessions.unclear(sid);
-        }
-        self.sign_in(id, number, user, Some(sid.into()), or);
-    }
-
-    fn sign_in(&mut self, id: ConnectionId, number: u64, user: User, sid: Option<String>, or: Option<u16>) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        if or.is_none() {
-            connection.user = Some(user);
-            connection.sid = sid.clone();
-        }
-        if sid.is_none() {
-            self.sessions.begun(user);
-        }
-        connection.due.push_back(Due::SignedIn { number, user, sid, or });
-    }
-
-    fn refuse_sign_in(&mut self, id: ConnectionId, number: u64, code: u16, now: Time) {
-        self.owe(id, Due::Refusal { number, code });
-        self.refused(id, now);
-    }
-
-    fn refused(&mut self, id: ConnectionId, now: Time) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        connection.refused += 1;
-        if connection.refused >= self.config.sign_in_attempts {
-            self.close_due(id, 1008, now);
-        }
-    }
-}
-
-/// What the server says.
-impl Model {
-    /// The server sends a frame: that is what was due, or it is wrong. Returns the message that it shows, if any.
-    pub(super) fn says(
-        &mut self,
-        id: ConnectionId,
-        message: &ServerMessage<'_>,
-        now: Time,
-    ) -> Checked<Option<Number>> {
-        let Some(connection) = self.connections.get_mut(&id) else {
-            return Err(format!("the server speaks on connection {id}, which has ended"));
-        };
-        let shown = match message {
-            ServerMessage::ShowMessage(message) => number_in(message.body.as_bytes()),
-            _ => None,
-        };
-        let due = loop {
-            match connection.due.pop_front() {
-                // A message that was perhaps not taken is perhaps not shown.
-                Some(Due::Shown { message, certain: false }) if shown != Some(message) => (),
-                due => break due,
-            }
-        };
-        let Some(due) = due else {
-            let expired = now - connection.opened >= self.config.sign_in_timeout && connection.user.is_none();
-            let is_notice = matches!(message, ServerMessage::Error(_)) && expired;
-            ensure!(is_notice, "the server says on connection {id} what nobody asked for: {message:?}");
-            return Ok(None);
-        };
-        let matches = match (&due, message) {
-            (Due::Greeting, ServerMessage::CheckConnection(challenge)) => {
-                let is_new = self.tokens.insert(challenge.token.to_string());
-                ensure!(is_new, "connection {id} gets a token that another one had");
-                connection.token = challenge.token.to_string();
-                true
-            }
-            (Due::Info, ServerMessage::Info(_)) | (Due::Error, ServerMessage::Error(_)) => true,
-            (Due::Shown { message: number, .. }, ServerMessage::ShowMessage(message)) => {
-                return self.shows(*number, message).map(|()| shown);
-            }
-            (due, ServerMessage::Answer(answer)) => return self.answers(id, due, answer, now).map(|()| None),
-            _ => false,
-        };
-        ensure!(matches, "{} was due on connection {id}, the server says {message:?}", due.name());
-        Ok(None)
-    }
-
-    /// The server begins to close a connection: because it had to, or because it could not be known.
-    pub(super) fn closes(&mut self, id: ConnectionId, code: u16, now: Time) -> Checked {
-        let Some(connection) = self.connections.get_mut(&id) else { return Ok(()) };
-        let due = std::mem::take(&mut connection.due);
-        let first = due.iter().find(|due| !matches!(due, Due::Shown { certain: false, .. }));
-        let too_late = connection.user.is_none() && now - connection.opened >= self.config.sign_in_timeout;
-        let unknown = connection.blocked.is_some() || connection.shaky || too_late;
-        ensure!(
-            matches!(first, Some(Due::Close(expected)) if *expected == code) || unknown && code == 1008,
-            "the server closes connection {id} with code {code}, and {} was due",
-            first.map_or("nothing", Due::name)
-        );
-        self.sign_out(id, now);
-        Ok(())
-    }
-
-    /// The server has nothing more to say on this connection, so nothing is due.
-    pub(super) fn is_silent(&mut self, id: ConnectionId) -> Checked {
-        let Some(connection) = self.connections.get_mut(&id) else { return Ok(()) };
-        connection.blocked = None;
-        // What was perhaps to be shown was not, then.
-        connection.due.retain(|due| !matches!(due, Due::Shown { certain: false, .. }));
-        let due = connection.due.front().map(Due::name);
-        ensure!(
-            due.is_none(),
-            "the server says nothing on connection {id} although {} is due",
-            due.unwrap_or("")
-        );
-        Ok(())
-    }
-
-    /// The server may have more to say, but the connection takes no more.
-    pub(super) fn is_blocked(&mut self, id: ConnectionId, now: Time) {
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.blocked.get_or_insert(now);
-        }
-    }
-
-    fn shows(&mut self, number: Number, message: &Message<'_>) -> Checked {
-        self.sees(number, message)?;
-        let date = message.date.as_ref().and_then(Date::as_integer);
-        self.date(number, date)
-    }
-
-    fn sees(&self, number: Number, message: &Message<'_>) -> Checked {
-        let sent = &self.sent[number];
-        let (from, to) = (&self.logins[sent.from], &self.logins[sent.to]);
-        ensure!(
-            message.from.login == *from && message.to == *to && message.body == *sent.body,
-            "message {number} from {from} to {to} was due, the server shows {message:?}"
-        );
-        Ok(())
-    }
-
-    /// The server has told when it took a message: always the same, and later than those before it.
-    fn date(&mut self, number: Number, date: Option<i64>) -> Checked {
-        let Some(date) = date else { return Err(format!("message {number} has no date")) };
-        let sent = &self.sent[number];
-        ensure!(sent.taken != Taken::No, "message {number} was not taken, but is shown");
-        ensure!(sent.arrived == 1, "message {number} was taken {} times", sent.arrived);
-        if let Some(told) = sent.date {
-            ensure!(told == date, "message {number} has the dates {told} and {date}");
-            return Ok(());
-        }
-        let dialog = self.dialogs.get(&key(sent.from, sent.to)).map_or(&[][..], Vec::as_slice);
-        let date_of = |number: &Number| self.sent[*number].date;
-        // After a restart it is another dialog, and this message not in it.
-        if dialog.get(sent.place) == Some(&number) {
-            let before = dialog[..sent.place].iter().rev().find_map(date_of);
-            let after = dialog[sent.place..].iter().find_map(date_of);
-            let in_order = before < Some(date) && after.is_none_or(|after| date < after);
-            ensure!(in_order, "message {number} has the date {date}, between {before:?} and {after:?}");
-        }
-        let (from, to) = (sent.from, sent.to);
-        self.sent[number].date = Some(date);
-        self.sent[number].taken = Taken::Yes;
-        self.introduce(from, to);
-        Ok(())
-    }
-
-    fn answers(&mut self, id: ConnectionId, due: &Due, answer: &AnswerMessage<'_>, now: Time) -> Checked {
-        let name = due.name();
-        let wrong = || format!("{name} was due on connection {id}, the server says {answer:?}");
-        ensure!(due.number() == Some(answer.id), "{}", wrong());
-        match (due, &answer.outcome) {
-            (Due::Refusal { code, .. }, Err(refusal)) => {
-                let status = refusal.status.as_ref().map_or(0, |status| status.code());
-                ensure!(status == *code, "{code} was due: {}", wrong());
-                Ok(())
-            }
-            (Due::SignedIn { user, sid, or, .. }, Ok(Answer::Authorized(said) | Answer::Restored(said))) => {
-                ensure!(said.user.login == self.logins[*user], "{}", wrong());
-                let restored = matches!(answer.outcome, Ok(Answer::Restored(_)));
-                ensure!(restored == sid.is_some(), "{}", wrong());
-                let is_known = self.sessions.user(&said.session_id) == Some(*user);
-                ensure!(is_known == restored, "the session of {id} is not one of its own");
-                ensure!(sid.as_ref().is_none_or(|sid| *sid == said.session_id), "{}", wrong());
-                self.signed_in(id, *user, &said.session_id, or.is_some(), now);
-                Ok(())
-            }
-            (Due::SignedIn { or: Some(code), .. }, Err(refusal)) => {
-                let status = refusal.status.as_ref().map_or(0, |status| status.code());
-                ensure!(status == *code, "{}", wrong());
-                self.refused(id, now);
-                Ok(())
-            }
-            (Due::Registration { .. }, Ok(Answer::RegisterType(_))) => Ok(()),
-            (Due::Contacts { user, certain, .. }, Ok(Answer::Contacts(contacts))) => {
-                let place = |login: &str| self.by_login.get(login).copied();
-                let told: BTreeSet<_> = contacts.0.iter().filter_map(|it| place(&it.login)).collect();
-                let all = told.is_superset(certain) || told.len() == self.config.contacts;
-                let possible = |other: &User| certain.contains(other) || self.have_talked(*user, *other);
-                ensure!(all && told.iter().all(possible), "contacts {certain:?} were due: {}", wrong());
-                Ok(())
-            }
-            (Due::History { dialog, length, .. }, Ok(Answer::History(history))) => {
-                self.compare(*dialog, *length, &history.messages)
-            }
-            (Due::Taken { message, .. }, Ok(Answer::MessageSent(date))) => {
-                self.date(*message, date.as_ref().and_then(Date::as_integer))
-            }
-            _ => Err(wrong()),
-        }
-    }
-
-    /// Whether there may be a dialog between these two.
-    fn have_talked(&self, one: User, other: User) -> bool {
-        self.dialogs.contains_key(&key(one, other))
-    }
-
-    fn signed_in(&mut self, id: ConnectionId, user: User, sid: &str, was_unknown: bool, now: Time) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        // It may be over already: then the session can be restored.
-        let ended = connection.closing;
-        if !ended {
-            connection.user = Some(user);
-            connection.sid = Some(sid.into());
-        }
-        self.sessions.told(sid, user, id, ended.then_some((connection.opened, now)));
-        if was_unknown {
-            self.sessions.attach(sid, id);
-        }
-    }
-
-    /// A history must be the end of the list of messages as it was when it was asked for.
-    fn compare(&mut self, dialog: (User, User), length: usize, messages: &[Message<'_>]) -> Checked {
-        let all = self.dialogs.get(&dialog).map_or(Vec::new(), |all| all[..length.min(all.len())].to_vec());
-        let mut rest = all.iter().rev();
-        for message in messages.iter().rev() {
-            let number = number_in(message.body.as_bytes());
-            let Some(number) = number.filter(|number| *number < self.sent.len()) else {
-                return Err(format!("nobody sent what is in the history of {dialog:?}: {message:?}"));
-            };
-            loop {
-                let Some(expected) = rest.next() else {
-                    return Err(format!(
-                        "message {number} is in the history of {dialog:?} by mistake, or twice"
-                    ));
-                };
-                if *expected == number {
-                    break;
-                }
-                let taken = &mut self.sent[*expected].taken;
-                ensure!(*taken != Taken::Yes, "message {expected} is missing in the history of {dialog:?}");
-                *taken = Taken::No;
-            }
-            self.sees(number, message)?;
-            self.date(number, message.date.as_ref().and_then(Date::as_integer))?;
-        }
-        let limit = self.config.history.min(self.config.history_answer);
-        let missing = rest.find(|number| self.sent[**number].taken == Taken::Yes);
-        // Large histories are cut to what fits; see `Config::answer` and `Config::history_bytes`.
-        let large = all.iter().map(|number| self.sent[*number].body.len()).sum::<usize>() > 100 << 10;
-        ensure!(
-            missing.is_none() || messages.len() == limit || large,
-            "message {missing:?} is missing at the beginning of the history of {dialog:?}"
-        );
-        Ok(())
-    }
-}
-
 impl Due {
-    fn number(&self) -> Option<u64> {
+    pub(super) fn number(&self) -> Option<u64> {
         match self {
             Due::Refusal { number, .. }
             | Due::SignedIn { number, .. }
@@ -761,7 +341,7 @@ impl Due {
         }
     }
 
-    const fn name(&self) -> &'static str {
+    pub(super) const fn name(&self) -> &'static str {
         match self {
             Due::Greeting => "the greeting",
             Due::Refusal { .. } => "a refusal",

@@ -118,8 +118,8 @@ fn client_config(choices: &mut Choices) -> Config {
     if choices.chance(10) {
         config.reconnect = None;
     }
-    if let Some(backoff) = config.reconnect.as_mut().filter(|_| choices.chance(10)) {
-        backoff.attempts = Some(3);
+    if let Some(backoff) = config.reconnect.as_mut().filter(|_| choices.chance(30)) {
+        backoff.attempts = Some(2);
     }
     config
 }
@@ -191,11 +191,7 @@ impl Network {
     pub(super) fn event(&mut self, n: usize, event: Event<'_>) -> Checked {
         self.note(|net| format!("{} learns: {}", net.name(n), told(&event)));
         match event {
-            Event::Connected { .. } => {
-                if self.peers[n].client.status() == Status::Connected && self.choices.chance(90) {
-                    self.authorize(n, true)?;
-                }
-            }
+            Event::Connected { .. } => self.greeted(n)?,
             Event::Ended(ended) => self.ended(n, ended)?,
             Event::Late(ended) => self.answered_late(n, &ended)?,
             Event::Message { message, .. } => {
@@ -213,6 +209,12 @@ impl Network {
             _ => (),
         }
         Ok(())
+    }
+
+    /// Most applications sign in at once, unless the machine does.
+    fn greeted(&mut self, n: usize) -> Checked {
+        let may = self.peers[n].client.status() == Status::Connected;
+        if may && self.choices.chance(80) { self.authorize(n, true) } else { Ok(()) }
     }
 
     fn disconnected(&mut self, n: usize, reason: &Disconnect) -> Checked {
