@@ -83,7 +83,7 @@ impl Network {
         while let Some(id) = self.server.poll_ready() {
             self.drain(id)?;
         }
-        let next = self.server.poll_timeout();
+        let next = self.server.poll_timeout().map(|next| next.max(self.now));
         if let Some(next) = next.filter(|next| self.server_timer.is_none_or(|timer| *next < timer)) {
             self.server_timer = Some(next);
             self.plan(next, Next::Server);
@@ -249,7 +249,7 @@ impl Network {
             self.dial(n);
         }
         self.peers[n].check(self.now)?;
-        if let Some(next) = self.peers[n].due_timer() {
+        if let Some(next) = self.peers[n].due_timer(self.now) {
             self.plan(next, Next::Client { peer: n });
         }
         Ok(())

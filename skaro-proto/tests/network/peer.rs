@@ -65,8 +65,8 @@ impl Peer {
     }
 
     /// Sets the timer; returns for when, unless it is set for then already.
-    pub(super) fn due_timer(&mut self) -> Option<Time> {
-        let next = self.client.poll_timeout()?;
+    pub(super) fn due_timer(&mut self, now: Time) -> Option<Time> {
+        let next = self.client.poll_timeout()?.max(now);
         if self.timer.is_some_and(|timer| timer <= next) {
             return None;
         }

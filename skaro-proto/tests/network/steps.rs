@@ -149,7 +149,7 @@ impl Network {
     fn authorized_step(&mut self, n: usize) -> Checked {
         match self.choices.below(100) {
             0..68 => {
-                let longest = self.choices.pick(&[10, 10, 100, 100, 1000]);
+                let longest = self.choices.pick(&[10, 10, 10, 40, 40, 40, 40, 600]);
                 self.send_one(n, longest)
             }
             68..76 => {
@@ -169,7 +169,7 @@ impl Network {
             87 => self.send_one(n, 17_000),
             88..93 => {
                 let times = self.choices.below(40);
-                (0..times).try_for_each(|_| self.send_one(n, 300))
+                (0..times).try_for_each(|_| self.send_one(n, 80))
             }
             93..95 => {
                 self.peers[n].client.handle_timeout(self.now);

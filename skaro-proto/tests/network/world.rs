@@ -203,6 +203,9 @@ impl Network {
                 self.schedule(wire, way);
                 Ok(())
             }
+            // It was set for an earlier moment since.
+            Next::Client { peer } if self.peers[peer].timer != Some(self.now) => Ok(()),
+            Next::Server if self.server_timer != Some(self.now) => Ok(()),
             Next::Client { peer } => {
                 self.peers[peer].timer = None;
                 let client = &mut self.peers[peer].client;
