@@ -687,6 +687,25 @@ fn to_stop_while_the_server_has_not_spoken_is_to_stop() {
 }
 
 #[test]
+fn another_user_inherits_no_dialogs_even_if_the_session_before_is_forgotten() {
+    let mut client = alone(Config::default());
+    let message = r#"{"type":"show_message","from":{"login":"bob"},"to":"alice","body":"b","date":1}"#;
+    told(&mut client, Time::ZERO, message);
+    assert_eq!(client.dialogs().collect::<Vec<_>>(), ["bob"]);
+    client.handle_disconnected(Time::ZERO, Disconnect::Failed("cut".into()));
+    client.handle_connected(Time::ZERO);
+    told(&mut client, Time::ZERO, r#"{"type":"check_connection","token":"t"}"#);
+    let refused = r#"{"type":"request","for":"session_restore","id":2,"status":"401","info":"expired"}"#;
+    told(&mut client, Time::ZERO, refused);
+    assert_eq!(client.user(), None);
+    client.authorize(Time::ZERO, "carol", "tr0ub4dor").unwrap();
+    let carol = r#"{"type":"request","for":"authorize","id":3,"status":"200","session_id":"c","user":{"login":"carol"}}"#;
+    told(&mut client, Time::ZERO, carol);
+    assert_eq!(client.user(), Some("carol"));
+    assert_eq!(client.dialogs().count(), 0, "alice talked with bob, carol did not");
+}
+
+#[test]
 fn what_one_user_wrote_does_not_leave_in_another_s_name() {
     let mut client = alone(config(|config| config.offline_messages = 9));
     client.handle_disconnected(Time::from_secs(1), Disconnect::Failed("cut".into()));

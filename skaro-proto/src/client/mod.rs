@@ -144,6 +144,8 @@ pub struct Client {
     offline: VecDeque<OfflineMessage>,
     /// The session of the user who is signed in, or was when the connection broke.
     session: Option<Session>,
+    /// Who was signed in last: whose dialogs `seen` has, in whose name messages wait.
+    last_user: Option<CompactString>,
     credentials: Option<Credentials>,
     /// Whether to connect again when the connection breaks: not before the first connection, not after giving up.
     persistent: bool,
@@ -214,6 +216,7 @@ impl Client {
             events: VecDeque::new(),
             offline: VecDeque::new(),
             session: None,
+            last_user: None,
             credentials: None,
             persistent: false,
             refused: false,

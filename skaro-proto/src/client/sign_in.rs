@@ -91,7 +91,9 @@ impl Client {
             _ => self.credentials = self.credentials.take().filter(|kept| kept.login == login),
         }
         self.persistent |= core::mem::take(&mut self.refused);
-        if self.user().is_some_and(|before| before != login) {
+        // The session of the user before may be gone by now; what was seen, and what waits, is not.
+        let before = self.last_user.replace(CompactString::new(login));
+        if before.is_some_and(|before| before != login) {
             self.seen = Default::default();
             // What one user wrote must not leave in another's name.
             self.end_offline();
