@@ -176,7 +176,7 @@ impl Network {
 
     fn oversized(&mut self, id: ConnectionId) -> Checked {
         self.report.add(Count::Oversized, 1);
-        if self.choices.chance(50) {
+        if self.choices.chance(80) {
             self.note(|net| format!("{} -> server: a frame so large that it is not read", net.name_of(id)));
             self.model.oversized(id, self.now);
             self.server.handle_oversized(self.now, id);
