@@ -10,6 +10,28 @@ use super::report::Count;
 use super::wire::{Content, frame};
 use super::world::{Network, Next, Party, Way};
 
+/// What waited for a connection, in bytes; and the last frame of it, which may be as large as it likes.
+#[derive(Default)]
+struct Waiting {
+    bytes: usize,
+    last: usize,
+}
+
+impl Waiting {
+    fn add(&mut self, transmit: &Transmit<'_>) {
+        if let Transmit::Frame(frame) = transmit {
+            self.last = frame.as_bytes().len();
+            self.bytes += self.last;
+        }
+    }
+
+    fn check(&self, id: ConnectionId, limit: usize) -> Checked {
+        let Waiting { bytes, last } = self;
+        ensure!(bytes - last <= limit, "{bytes} bytes waited for connection {id}, the limit is {limit}");
+        Ok(())
+    }
+}
+
 /// The server's adapter.
 impl Network {
     pub(super) fn arrives_at_server(&mut self, n: usize, content: Content) -> Checked {
@@ -66,16 +88,11 @@ impl Network {
 
     /// How much waits for a connection that is about to end? No more than the limit allows.
     fn weigh(&mut self, id: ConnectionId) -> Checked {
-        let (mut bytes, mut last) = (0, 0);
+        let mut waiting = Waiting::default();
         while let Some(transmit) = self.server.poll_transmit(id) {
-            if let Transmit::Frame(frame) = transmit {
-                last = frame.as_bytes().len();
-                bytes += last;
-            }
+            waiting.add(&transmit);
         }
-        let limit = self.config.limits.output;
-        ensure!(bytes - last <= limit, "{bytes} bytes wait for connection {id}, the limit is {limit}");
-        Ok(())
+        waiting.check(id, self.config.limits.output)
     }
 
     /// Passes on what the server has to say.
@@ -97,6 +114,7 @@ impl Network {
         if !self.server.has_connection(id) {
             return self.dropped_by_server(id, party);
         }
+        let mut waiting = Waiting::default();
         loop {
             let has_room = match party {
                 Party::Wire(wire) => self.wires[wire].down.has_room(),
@@ -113,6 +131,7 @@ impl Network {
                 return Ok(());
             }
             let Some(transmit) = self.server.poll_transmit(id) else { break };
+            waiting.add(&transmit);
             let closes = matches!(transmit, Transmit::Close(_));
             let content = Content::of(transmit);
             self.server_says(id, party, &content)?;
@@ -123,6 +142,7 @@ impl Network {
                 return Ok(());
             }
         }
+        waiting.check(id, self.config.limits.output)?;
         if self.model.is_undecided(id) {
             // The network makes certain what can't be known: it is a cut like any other.
             return self.leave_server(id);

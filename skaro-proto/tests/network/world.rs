@@ -151,7 +151,7 @@ impl Network {
 
 fn server_config(choices: &mut Choices, plan: &Plan) -> Config {
     let mut config = Config::default();
-    config.limits.output = choices.pick(&[1 << 20, 1 << 20, 4096, 20_000]);
+    config.limits.output = choices.pick(&[1 << 20, 20_000, 3000, 600]);
     config.connections_per_user = choices.pick(&[64, 64, 3]);
     config.sessions_per_user = choices.pick(&[128, 128, 4]).max(config.connections_per_user);
     config.sign_in_attempts = choices.pick(&[10, 3]);
