@@ -164,7 +164,7 @@ impl Model {
         };
         let holder = self.sessions.holder(sid).filter(|holder| *holder != id);
         if or.is_none() {
-            holder.into_iter().for_each(|holder| self.close_due(holder, 1008, now));
+            holder.into_iter().for_each(|holder| self.close_due(holder, 4001, now));
             self.sessions.attach(sid, id);
         } else {
             let holder = holder.and_then(|holder| self.connections.get_mut(&holder));

@@ -61,9 +61,13 @@ impl Model {
         let due = std::mem::take(&mut connection.due);
         let first = due.iter().find(|due| !matches!(due, Due::Shown { certain: false, .. }));
         let too_late = connection.user.is_none() && now - connection.opened >= self.config.sign_in_timeout;
-        let unknown = connection.blocked.is_some() || connection.shaky || too_late;
+        let perhaps = match code {
+            1008 => connection.blocked.is_some() || too_late,
+            4001 => connection.shaky,
+            _ => false,
+        };
         ensure!(
-            matches!(first, Some(Due::Close(expected)) if *expected == code) || unknown && code == 1008,
+            matches!(first, Some(Due::Close(expected)) if *expected == code) || perhaps,
             "the server closes connection {id} with code {code}, and {} was due",
             first.map_or("nothing", Due::name)
         );
