@@ -33,7 +33,7 @@
 //! message's whole life. A client's name is its user and its own number; several clients may be one user. A frame to
 //! the server shows when it arrives, one from the server when it leaves: between that and `learns` lies the network.
 //! `adversary/38` is a connection without a client's machine, with no network in between.
-#![allow(clippy::print_stdout, reason = "it is what the program is for")]
+#![allow(clippy::disallowed_types, clippy::print_stdout, reason = "it is what the program is for")]
 
 #[path = "../../tests/network/mod.rs"]
 mod network;
