@@ -1,0 +1,154 @@
+//! The client's machine: frames to events, commands to frames.
+
+use std::hint::black_box;
+
+use skaro_proto::client::{Client, Config, Event};
+use skaro_proto::message::{Answer, SignedIn, User};
+use skaro_proto::{Format, Time};
+
+use crate::samples::{self, BODY, Content, FORMATS, TYPE_FIRST, TYPE_LAST, TYPE_MIDDLE};
+use crate::{Case, MESSAGES, Work};
+
+pub const NOW: Time = Time::ZERO;
+
+/// Bob, signed in; the number of the next request is 2.
+pub fn signed_in(format: Format, config: Config) -> Client {
+    let mut client = Client::new(config, 1);
+    client.handle_connected(NOW);
+    let challenge = r#"{"type":"check_connection","token":"3a0cf1b2c7d94e53"}"#;
+    client.handle_frame(NOW, Content::translated(format, challenge).frame()).unwrap();
+    client.authorize(NOW, "bob", "correct horse").unwrap();
+    drain(&mut client);
+    let signed_in = SignedIn { session_id: "s-1".into(), user: User::new("bob") };
+    let answer = samples::answer(format, "authorize", 1, Answer::Authorized(signed_in));
+    client.handle_frame(NOW, answer.frame()).unwrap();
+    assert!(client.is_authorized());
+    client
+}
+
+/// Fetches all that is to be sent, as an adapter does.
+pub fn drain(client: &mut Client) {
+    while let Some(transmit) = client.poll_transmit() {
+        black_box(&transmit);
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for format in FORMATS {
+        for (name, json) in [("first", TYPE_FIRST), ("in the middle", TYPE_MIDDLE), ("last", TYPE_LAST)] {
+            cases.push(Case::new(format!("{format}: message, type {name}"), move || Message {
+                client: signed_in(format, Config::default()),
+                content: Content::translated(format, json),
+            }));
+        }
+        let sent = Case::new(format!("{format}: answer to send_message"), move || Answers {
+            client: signed_in(format, Config::default()),
+            frames: Vec::new(),
+            next: 2,
+            count: MESSAGES,
+            command: |client: &mut Client| _ = client.send_message(NOW, "alice", BODY, Some(7)).unwrap(),
+            answer: move |id| samples::sent(format, id),
+        });
+        let history = Case::new(format!("{format}: history of 100"), move || Answers {
+            client: signed_in(format, Config::default()),
+            frames: Vec::new(),
+            next: 2,
+            count: 4,
+            command: |client: &mut Client| _ = client.get_history(NOW, "alice").unwrap(),
+            answer: move |id| samples::history(format, id),
+        });
+        let send_message = Case::new(format!("{format}: send_message"), move || Commands {
+            client: signed_in(format, Config::default()),
+            format,
+            next: 2,
+        });
+        cases.extend([sent, history, send_message]);
+    }
+    cases
+}
+
+/// A message arrives.
+struct Message {
+    client: Client,
+    content: Content,
+}
+
+impl Work for Message {
+    fn run(&mut self) {
+        let frame = self.content.frame();
+        for _ in 0..MESSAGES {
+            let event = self.client.handle_frame(NOW, black_box(frame)).unwrap();
+            assert!(matches!(black_box(&event), Event::Message { .. }));
+        }
+    }
+
+    fn messages(&self) -> u32 {
+        MESSAGES
+    }
+}
+
+/// Answers arrive, in the order in which the commands were given.
+struct Answers<C, A> {
+    client: Client,
+    frames: Vec<Content>,
+    next: u64,
+    count: u32,
+    command: C,
+    answer: A,
+}
+
+impl<C: Fn(&mut Client), A: Fn(u64) -> Content> Work for Answers<C, A> {
+    fn prepare(&mut self) {
+        for _ in 0..self.count {
+            (self.command)(&mut self.client);
+            self.frames.push((self.answer)(self.next));
+            self.next += 1;
+        }
+        drain(&mut self.client);
+    }
+
+    fn run(&mut self) {
+        let first = self.frames.len() - self.count as usize;
+        for content in &self.frames[first..] {
+            let event = self.client.handle_frame(NOW, black_box(content.frame())).unwrap();
+            assert!(matches!(black_box(&event), Event::Ended(_)));
+        }
+    }
+
+    fn messages(&self) -> u32 {
+        self.count
+    }
+}
+
+/// Commands become frames, each of which is fetched at once. The answers come outside of what is measured.
+struct Commands {
+    client: Client,
+    format: Format,
+    next: u64,
+}
+
+impl Work for Commands {
+    fn prepare(&mut self) {
+        // Answers what was asked for in the run before, so that as much is under way in each.
+        if self.client.pending() > 0 {
+            for _ in 0..MESSAGES {
+                let answer = samples::sent(self.format, self.next);
+                self.client.handle_frame(NOW, answer.frame()).unwrap();
+                self.next += 1;
+            }
+        }
+    }
+
+    fn run(&mut self) {
+        for _ in 0..MESSAGES {
+            let id = self.client.send_message(NOW, black_box("alice"), black_box(BODY), Some(7));
+            _ = black_box(id.unwrap());
+            drain(&mut self.client);
+        }
+    }
+
+    fn messages(&self) -> u32 {
+        MESSAGES
+    }
+}

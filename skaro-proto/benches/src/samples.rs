@@ -1,0 +1,75 @@
+//! The messages that are read and written.
+
+use skaro_proto::message::{Answer, AnswerMessage, Date, History, Message, ServerMessage};
+use skaro_proto::{Fields, Format, Frame};
+
+/// 28 bytes: with it the message is 118 bytes of JSON.
+pub const BODY: &str = "Shall we meet at the bridge?";
+pub const DATE: i64 = 1_753_358_400_000;
+pub const FORMATS: [Format; 2] = [Format::Json, Format::Cbor];
+
+pub const TYPE_FIRST: &str = r#"{"type":"show_message","from":{"login":"alice"},"to":"bob","body":"Shall we meet at the bridge?","date":1753358400000}"#;
+pub const TYPE_MIDDLE: &str = r#"{"date":1753358400000,"from":{"login":"alice"},"type":"show_message","to":"bob","body":"Shall we meet at the bridge?"}"#;
+pub const TYPE_LAST: &str = r#"{"from":{"login":"alice"},"to":"bob","body":"Shall we meet at the bridge?","date":1753358400000,"type":"show_message"}"#;
+
+/// A frame's content that is kept.
+#[derive(Clone, Debug)]
+pub struct Content {
+    format: Format,
+    bytes: Vec<u8>,
+}
+
+impl Content {
+    pub fn of(format: Format, bytes: Vec<u8>) -> Self {
+        Content { format, bytes }
+    }
+
+    /// JSON as it is, or the same data as CBOR in the same order.
+    pub fn translated(format: Format, json: &str) -> Self {
+        let bytes = match format {
+            Format::Json => json.as_bytes().to_vec(),
+            Format::Cbor => as_cbor(json),
+        };
+        Content { format, bytes }
+    }
+
+    pub fn frame(&self) -> Frame<'_> {
+        match self.format {
+            Format::Json => Frame::Text(std::str::from_utf8(&self.bytes).unwrap()),
+            Format::Cbor => Frame::Binary(&self.bytes),
+        }
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes).unwrap()
+    }
+}
+
+/// The same data as CBOR: through a type of this crate, since serde_json's own value does not keep the order.
+fn as_cbor(json: &str) -> Vec<u8> {
+    let ordered: crate::known::Ordered = serde_json::from_str(json).unwrap();
+    minicbor_serde::to_vec(&ordered).unwrap()
+}
+
+/// The answer to `send_message`.
+pub fn sent(format: Format, id: u64) -> Content {
+    answer(format, "send_message", id, Answer::MessageSent(Some(Date::Integer(DATE))))
+}
+
+/// The answer to `get_history`: 100 messages.
+pub fn history(format: Format, id: u64) -> Content {
+    let messages = (0..100).map(|n| {
+        let (from, to) = if n % 2 == 0 { ("alice", "bob") } else { ("bob", "alice") };
+        Message { date: Some(Date::Integer(DATE + n)), ..Message::new(from, to, BODY) }
+    });
+    answer(format, "get_history", id, Answer::History(History::new(messages.collect())))
+}
+
+pub fn answer(format: Format, kind: &str, id: u64, answer: Answer<'_>) -> Content {
+    let message = AnswerMessage { kind: kind.into(), id, outcome: Ok(answer), extra: Fields::new() };
+    Content::of(format, ServerMessage::Answer(message).encode(format))
+}
