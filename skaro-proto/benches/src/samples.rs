@@ -12,40 +12,48 @@ pub const TYPE_FIRST: &str = r#"{"type":"show_message","from":{"login":"alice"},
 pub const TYPE_MIDDLE: &str = r#"{"date":1753358400000,"from":{"login":"alice"},"type":"show_message","to":"bob","body":"Shall we meet at the bridge?"}"#;
 pub const TYPE_LAST: &str = r#"{"from":{"login":"alice"},"to":"bob","body":"Shall we meet at the bridge?","date":1753358400000,"type":"show_message"}"#;
 
-/// A frame's content that is kept.
+/// A frame's content that is kept. What is text is known to be: whoever takes a WebSocket's message has checked that.
 #[derive(Clone, Debug)]
-pub struct Content {
-    format: Format,
-    bytes: Vec<u8>,
+pub enum Content {
+    Text(String),
+    Binary(Vec<u8>),
 }
 
 impl Content {
     pub fn of(format: Format, bytes: Vec<u8>) -> Self {
-        Content { format, bytes }
+        match format {
+            Format::Json => Content::Text(String::from_utf8(bytes).unwrap()),
+            Format::Cbor => Content::Binary(bytes),
+        }
     }
 
     /// JSON as it is, or the same data as CBOR in the same order.
     pub fn translated(format: Format, json: &str) -> Self {
-        let bytes = match format {
-            Format::Json => json.as_bytes().to_vec(),
-            Format::Cbor => as_cbor(json),
-        };
-        Content { format, bytes }
+        match format {
+            Format::Json => Content::Text(json.into()),
+            Format::Cbor => Content::Binary(as_cbor(json)),
+        }
     }
 
     pub fn frame(&self) -> Frame<'_> {
-        match self.format {
-            Format::Json => Frame::Text(std::str::from_utf8(&self.bytes).unwrap()),
-            Format::Cbor => Frame::Binary(&self.bytes),
+        match self {
+            Content::Text(text) => Frame::Text(text),
+            Content::Binary(bytes) => Frame::Binary(bytes),
         }
     }
 
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        match self {
+            Content::Text(text) => text.as_bytes(),
+            Content::Binary(bytes) => bytes,
+        }
     }
 
     pub fn text(&self) -> &str {
-        std::str::from_utf8(&self.bytes).unwrap()
+        match self {
+            Content::Text(text) => text,
+            Content::Binary(_) => panic!("not text"),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a frame from the server means.
 
-use super::in_flight::Found;
+use super::in_flight::Place;
 use super::link::{Link, SignIn, Stage};
 use super::{Client, Ended, Event, Failure, ProtocolError};
 use crate::format::{DecodeError, Fault, Format, Frame};
@@ -26,16 +26,17 @@ impl Client {
             return Err(ProtocolError::NoConnection);
         }
         let message = ServerMessage::decode(frame)?;
+        let mut place = None;
         match &message {
             ServerMessage::CheckConnection(challenge) => self.check_challenge(challenge)?,
-            ServerMessage::Answer(answer) => self.check_answer(answer)?,
+            ServerMessage::Answer(answer) => place = Some(self.check_answer(answer)?),
             _ => (),
         }
         // From here on nothing fails.
         self.handle_pong(now);
         Ok(match message {
             ServerMessage::CheckConnection(challenge) => self.challenged(challenge, frame.format()),
-            ServerMessage::Answer(answer) => self.answered(answer),
+            ServerMessage::Answer(answer) => self.answered(answer, place),
             ServerMessage::ShowMessage(message) => self.message_arrived(message),
             ServerMessage::Info(notice) => Event::Info(notice),
             ServerMessage::Error(notice) => Event::Error(notice),
@@ -70,12 +71,10 @@ impl Client {
         Event::Connected { extra: challenge.extra }
     }
 
-    fn check_answer(&self, answer: &AnswerMessage<'_>) -> Result<(), ProtocolError> {
+    /// The place of the request that is answered, if it may be answered so.
+    fn check_answer(&self, answer: &AnswerMessage<'_>) -> Result<Place, ProtocolError> {
         let id = answer.id;
-        let ticket = match self.in_flight.find(id) {
-            Some(Found::Waiting(ticket) | Found::Late(ticket)) => ticket,
-            None => return Err(ProtocolError::UnexpectedAnswer { id }),
-        };
+        let (place, ticket) = self.in_flight.find(id).ok_or(ProtocolError::UnexpectedAnswer { id })?;
         let expected = ticket.kind.as_str();
         if answer.kind != expected {
             return Err(ProtocolError::WrongAnswer { id, expected });
@@ -84,7 +83,7 @@ impl Client {
             self.check_length("session_id", &signed_in.session_id, self.config.limits.secret)?;
             self.check_length("login", &signed_in.user.login, self.config.limits.login)?;
         }
-        Ok(())
+        Ok(place)
     }
 
     fn check_length(&self, field: &'static str, text: &str, limit: usize) -> Result<(), ProtocolError> {
@@ -92,9 +91,9 @@ impl Client {
         if length > limit { Err(ProtocolError::TooLong { field, length, limit }) } else { Ok(()) }
     }
 
-    fn answered<'f>(&mut self, mut answer: AnswerMessage<'f>) -> Event<'f> {
-        let late = matches!(self.in_flight.find(answer.id), Some(Found::Late(_)));
-        let Some(ticket) = self.in_flight.answered(answer.id) else {
+    fn answered<'f>(&mut self, mut answer: AnswerMessage<'f>, place: Option<Place>) -> Event<'f> {
+        let late = matches!(place, Some(Place::Late(_)));
+        let Some(ticket) = place.and_then(|place| self.in_flight.answered(place)) else {
             return Event::ProtocolError(ProtocolError::UnexpectedAnswer { id: answer.id });
         };
         match &mut answer.outcome {

@@ -31,11 +31,11 @@ struct Slot {
     ticket: Option<Ticket>,
 }
 
-/// Where a number belongs.
-#[derive(Debug, PartialEq)]
-pub(super) enum Found<'a> {
-    Waiting(&'a Ticket),
-    Late(&'a Ticket),
+/// Where a request is, until the next change.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Place {
+    Waiting(usize),
+    Late(usize),
 }
 
 impl InFlight {
@@ -55,21 +55,25 @@ impl InFlight {
     }
 
     /// The request of this number, if it may be answered.
-    pub(super) fn find(&self, number: u64) -> Option<Found<'_>> {
-        let ticket = |slots| position(slots, number).and_then(|at| slots.get(at)?.ticket.as_ref());
-        ticket(&self.waiting).map(Found::Waiting).or_else(|| ticket(&self.late).map(Found::Late))
+    pub(super) fn find(&self, number: u64) -> Option<(Place, &Ticket)> {
+        if let Some(at) = position(&self.waiting, number) {
+            return Some((Place::Waiting(at), self.waiting.get(at)?.ticket.as_ref()?));
+        }
+        let at = position(&self.late, number)?;
+        Some((Place::Late(at), self.late.get(at)?.ticket.as_ref()?))
     }
 
-    /// Ends the request of this number because it was answered.
-    pub(super) fn answered(&mut self, number: u64) -> Option<Ticket> {
-        if let Some(at) = position(&self.late, number) {
-            return self.late.remove(at)?.ticket;
+    /// Ends the request at this place because it was answered.
+    pub(super) fn answered(&mut self, place: Place) -> Option<Ticket> {
+        match place {
+            Place::Late(at) => self.late.remove(at)?.ticket,
+            Place::Waiting(at) => {
+                let ticket = self.waiting.get_mut(at)?.ticket.take()?;
+                self.ended += 1;
+                self.tidy();
+                Some(ticket)
+            }
         }
-        let at = position(&self.waiting, number)?;
-        let ticket = self.waiting.get_mut(at)?.ticket.take()?;
-        self.ended += 1;
-        self.tidy();
-        Some(ticket)
     }
 
     /// Ends the first request if its deadline has come, and returns its number too.
@@ -105,6 +109,11 @@ impl InFlight {
 }
 
 fn position(slots: &VecDeque<Slot>, number: u64) -> Option<usize> {
+    // As long as none is missing in between, which is usual, the numbers tell the place.
+    let place = usize::try_from(number.checked_sub(slots.front()?.number)?).ok()?;
+    if slots.get(place).is_some_and(|slot| slot.number == number) {
+        return Some(place);
+    }
     slots.binary_search_by_key(&number, |slot| slot.number).ok()
 }
 
@@ -125,14 +134,19 @@ mod tests {
         requests
     }
 
+    fn answer(requests: &mut InFlight, number: u64) -> Option<u64> {
+        let place = requests.find(number)?.0;
+        requests.answered(place).map(|ticket| ticket.id.0)
+    }
+
     #[test]
     fn each_ends_once_in_any_order() {
         let mut requests = with(1..=100);
         // 37 and 100 have no common divisor, so this visits each number once.
         for n in 0..100 {
             let number = n * 37 % 100 + 1;
-            assert_eq!(requests.answered(number).map(|ticket| ticket.id.0), Some(number));
-            assert_eq!(requests.answered(number), None);
+            assert_eq!(answer(&mut requests, number), Some(number));
+            assert_eq!(answer(&mut requests, number), None);
             assert_eq!(requests.len(), 99 - n as usize);
         }
         assert_eq!(requests.deadline(), None);
@@ -142,15 +156,15 @@ mod tests {
     #[test]
     fn deadlines_come_in_order_and_skip_what_has_ended() {
         let mut requests = with(1..=4);
-        requests.answered(1);
-        requests.answered(3);
+        answer(&mut requests, 1);
+        answer(&mut requests, 3);
         assert_eq!(requests.deadline(), Some(Time::from_secs(2)));
         assert_eq!(requests.timed_out(Time::from_millis(1999)), None);
         assert!(requests.timed_out(Time::from_secs(9)).is_some());
         assert_eq!(requests.deadline(), Some(Time::from_secs(4)));
-        assert!(matches!(requests.find(2), Some(Found::Late(_))));
+        assert!(matches!(requests.find(2), Some((Place::Late(_), _))));
         assert_eq!(requests.find(3), None);
-        assert!(requests.answered(2).is_some());
+        assert_eq!(answer(&mut requests, 2), Some(2));
         assert_eq!(requests.find(2), None);
     }
 
@@ -160,7 +174,7 @@ mod tests {
         for number in 2..100_000 {
             let ticket = requests.waiting[0].ticket.clone().unwrap();
             requests.push(number, Time::from_secs(number), ticket);
-            requests.answered(number);
+            answer(&mut requests, number);
         }
         assert!(requests.waiting.len() < 100);
         assert_eq!(requests.lost().map(|(number, _)| number).collect::<Vec<_>>(), [1]);
@@ -171,6 +185,6 @@ mod tests {
         let mut requests = with(1..=2 * LATE as u64);
         while requests.timed_out(Time::from_secs(1 << 20)).is_some() {}
         assert_eq!(requests.find(LATE as u64), None);
-        assert!(matches!(requests.find(LATE as u64 + 1), Some(Found::Late(_))));
+        assert!(matches!(requests.find(LATE as u64 + 1), Some((Place::Late(_), _))));
     }
 }

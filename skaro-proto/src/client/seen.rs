@@ -45,23 +45,25 @@ impl Seen {
     /// A message arrived, or the server has taken one.
     pub(super) fn live(&mut self, dialog: &str, date: Option<&Date<'_>>) {
         let Some(date) = date.and_then(Date::as_integer) else { return };
-        if let Some(mark) = self.mark(dialog) {
+        self.with_mark(dialog, |mark| {
             let (first, last) = mark.live.unwrap_or((date, date));
             mark.live = Some((first.min(date), last.max(date)));
-        }
+        });
     }
 
     /// A history arrived: which of its messages, by their places, are new to the application?
     pub(super) fn history(&mut self, dialog: &str, messages: &[Message<'_>]) -> Vec<usize> {
         let date = |message: &Message<'_>| message.date.as_ref().and_then(Date::as_integer);
         let Some(last) = messages.iter().filter_map(date).max() else { return Vec::new() };
-        let Some(mark) = self.mark(dialog) else { return Vec::new() };
-        let is_new =
-            |(_, message): &(usize, &Message<'_>)| date(message).is_some_and(|date| !mark.covers(date));
-        let new = messages.iter().enumerate().filter(is_new).map(|(place, _)| place).collect();
-        mark.complete = mark.complete.max(Some(last));
-        mark.spans.retain(|(_, end)| Some(*end) > mark.complete);
-        new
+        let find_new = |mark: &mut Mark| {
+            let is_new =
+                |(_, message): &(usize, &Message<'_>)| date(message).is_some_and(|date| !mark.covers(date));
+            let new = messages.iter().enumerate().filter(is_new).map(|(place, _)| place).collect();
+            mark.complete = mark.complete.max(Some(last));
+            mark.spans.retain(|(_, end)| Some(*end) > mark.complete);
+            new
+        };
+        self.with_mark(dialog, find_new).unwrap_or_default()
     }
 
     /// The connection ended: from now on messages pass by unseen.
@@ -89,14 +91,16 @@ impl Seen {
         self.dialogs.keys().map(CompactString::as_str)
     }
 
-    fn mark(&mut self, dialog: &str) -> Option<&mut Mark> {
-        if !self.dialogs.contains_key(dialog) {
-            if self.dialogs.len() == DIALOGS || dialog.len() > NAME {
-                return None;
-            }
-            self.dialogs.insert(dialog.into(), Mark { complete: self.past, ..Mark::default() });
+    /// Does something with what is known of a dialog, if it is kept in mind.
+    fn with_mark<T>(&mut self, dialog: &str, act: impl FnOnce(&mut Mark) -> T) -> Option<T> {
+        if let Some(mark) = self.dialogs.get_mut(dialog) {
+            return Some(act(mark));
         }
-        self.dialogs.get_mut(dialog)
+        if self.dialogs.len() == DIALOGS || dialog.len() > NAME {
+            return None;
+        }
+        let mark = Mark { complete: self.past, ..Mark::default() };
+        Some(act(self.dialogs.entry(dialog.into()).or_insert(mark)))
     }
 }
 

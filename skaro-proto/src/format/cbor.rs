@@ -1,26 +1,22 @@
-//! CBOR (RFC 8949): minicbor reads the items, this makes serde's data model of them.
-//!
-//! The published serde deserializers refuse tags and `undefined`, which a liberal reader lets pass.
+//! CBOR (RFC 8949). What chat messages consist of is read here: text, integers, lists and maps whose length is told.
+//! All else is left to minicbor: floating-point numbers, tags, lengths that are not told, and saying what is wrong.
 
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
 
 use minicbor::data::Type;
-use minicbor::decode::{Decoder, Error as MinicborError};
+use minicbor::decode::{Decoder, Error};
 use serde::Serialize;
-use serde::de::{self, DeserializeSeed, Visitor};
 
-use super::error::{DecodeError, Fault};
-use super::shape::{Nesting, Parsed, Shape};
+use super::error::Fault;
+use super::read::{self, Fill, Item, Key, Name, Read};
 
-pub(super) fn read<'a, T: Shape<'a>>(bytes: &'a [u8]) -> Result<Parsed<T>, DecodeError> {
-    let mut reader = Reader(Decoder::new(bytes));
-    let parsed = Nesting::TOP.seed().deserialize(&mut reader).map_err(|error| DecodeError::frame(error.0))?;
-    match reader.0.position() {
-        end if end == bytes.len() => Ok(parsed),
-        _ => Err(DecodeError::frame(Fault::Trailing)),
-    }
+pub(super) fn read<'a>(bytes: &'a [u8], into: &mut impl Fill<'a>) -> Read<bool> {
+    let mut reader = Reader::new(bytes);
+    let is_map = read::top(&mut reader, into)?;
+    if reader.is_at_end() { Ok(is_map) } else { Err(Box::new(Fault::Trailing)) }
 }
 
 #[allow(
@@ -31,150 +27,221 @@ pub(super) fn write(message: &impl Serialize, out: &mut Vec<u8>) {
     message.serialize(&mut minicbor_serde::Serializer::new(out)).expect("writing CBOR to memory");
 }
 
-struct Reader<'de>(Decoder<'de>);
-
-#[derive(Debug)]
-struct Error(Fault);
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+#[derive(Clone)]
+pub(super) struct Reader<'a> {
+    bytes: &'a [u8],
+    /// The place of the next byte.
+    at: usize,
 }
 
-impl de::StdError for Error {}
+/// How many items of a list, or fields of a map, are left; `None` if an end mark will come.
+pub(super) type Left = Option<u64>;
 
-impl de::Error for Error {
-    /// The seeds object to one thing only: nesting.
-    fn custom<T: fmt::Display>(_: T) -> Self {
-        Error(Fault::TooDeep)
+/// The major types (RFC 8949, section 3.1) that are read here.
+const UNSIGNED: u8 = 0;
+const NEGATIVE: u8 = 1;
+const TEXT: u8 = 3;
+const LIST: u8 = 4;
+const MAP: u8 = 5;
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Reader { bytes, at: 0 }
     }
-}
 
-impl From<MinicborError> for Error {
+    pub(super) fn is_at_end(&self) -> bool {
+        self.at == self.bytes.len()
+    }
+
+    /// The head of the next item: its major type, its argument, and where it ends.
+    #[inline]
+    fn head(&self) -> Option<(u8, u64, usize)> {
+        let (first, rest) = self.bytes.get(self.at..)?.split_first()?;
+        let (argument, length) = match first & 31 {
+            argument @ ..=23 => (argument.into(), 1),
+            24 => ((*rest.first()?).into(), 2),
+            25 => (u16::from_be_bytes(*rest.first_chunk()?).into(), 3),
+            26 => (u32::from_be_bytes(*rest.first_chunk()?).into(), 5),
+            27 => (u64::from_be_bytes(*rest.first_chunk()?), 9),
+            _ => return None,
+        };
+        Some((first >> 5, argument, self.at + length))
+    }
+
+    /// The bytes of the next item, if it is text whose length is told; and where it ends.
+    #[inline]
+    fn text(&self) -> Option<(&'a [u8], usize)> {
+        let (major, length, start) = self.head()?;
+        let end = start.checked_add(usize::try_from(length).ok()?)?;
+        (major == TEXT).then_some((self.bytes.get(start..end)?, end))
+    }
+
+    /// Lets minicbor read what it is better at.
     #[cold]
-    fn from(error: MinicborError) -> Self {
-        if error.is_end_of_input() {
-            return Error(Fault::Truncated);
-        }
-        Error(Fault::Malformed { format: "CBOR", offset: error.position().unwrap_or(0) })
+    pub(super) fn otherwise<T>(&mut self, read: impl FnOnce(&mut Decoder<'a>) -> Read<T>) -> Read<T> {
+        let mut decoder = Decoder::new(self.bytes);
+        decoder.set_position(self.at);
+        let value = read(&mut decoder)?;
+        self.at = decoder.position();
+        Ok(value)
     }
 }
 
-impl<'de> Reader<'de> {
-    /// The type of the next item, past the tags before it: the content is what counts.
-    fn next_type(&mut self) -> Result<Type, Error> {
-        loop {
-            match self.0.datatype()? {
-                Type::Tag => _ = self.0.tag()?,
-                other => return Ok(other),
+impl<'a> read::Reader<'a> for Reader<'a> {
+    type Left = Left;
+
+    #[inline]
+    fn item(&mut self) -> Read<Item<'a, Left>> {
+        let (item, end) = match self.head() {
+            Some((UNSIGNED, number, end)) => (Item::Unsigned(number), end),
+            // -1 - n is n with each bit turned.
+            Some((NEGATIVE, number, end)) if number < 1 << 63 => (Item::Negative(!(number as i64)), end),
+            Some((TEXT, ..)) => match self.plain_text() {
+                Some(text) => return Ok(Item::Text(Cow::Borrowed(text))),
+                None => return self.otherwise(item),
+            },
+            Some((LIST, length, end)) => (Item::List(Some(length)), end),
+            Some((MAP, length, end)) => (Item::Map(Some(length)), end),
+            _ => return self.otherwise(item),
+        };
+        self.at = end;
+        Ok(item)
+    }
+
+    #[inline]
+    fn has_next(&mut self, left: &mut Left) -> Read<bool> {
+        match left {
+            Some(0) => Ok(false),
+            Some(left) => {
+                *left -= 1;
+                Ok(true)
             }
+            None => self.otherwise(|decoder| {
+                let is_end = decoder.datatype().map_err(fault)? == Type::Break;
+                decoder.set_position(decoder.position() + usize::from(is_end));
+                Ok(!is_end)
+            }),
         }
     }
 
-    /// Whether another item follows, in a list or map of this many more, or up to its end mark.
-    fn has_next(&mut self, left: &mut Option<u64>) -> Result<bool, Error> {
-        if let Some(left) = left {
-            let any = *left > 0;
-            *left = left.saturating_sub(1);
-            return Ok(any);
-        }
-        if self.0.datatype()? != Type::Break {
-            return Ok(true);
-        }
-        self.0.set_position(self.0.position() + 1);
-        Ok(false)
-    }
-
-    #[cold]
-    fn malformed(&self) -> Error {
-        Error(Fault::Malformed { format: "CBOR", offset: self.0.position() })
-    }
-
-    fn string_in_chunks(&mut self) -> Result<String, Error> {
-        let chunks = self.0.str_iter()?;
-        Ok(chunks.collect::<Result<_, _>>()?)
-    }
-
-    fn bytes_in_chunks(&mut self) -> Result<Vec<u8>, Error> {
-        let mut bytes = Vec::new();
-        for chunk in self.0.bytes_iter()? {
-            bytes.extend_from_slice(chunk?);
-        }
-        Ok(bytes)
-    }
-}
-
-impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
-    type Error = Error;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.next_type()? {
-            Type::String => visitor.visit_borrowed_str(self.0.str()?),
-            Type::StringIndef => visitor.visit_string(self.string_in_chunks()?),
-            Type::U8 | Type::U16 | Type::U32 | Type::U64 => visitor.visit_u64(self.0.u64()?),
-            Type::I8 | Type::I16 | Type::I32 | Type::I64 => visitor.visit_i64(self.0.i64()?),
-            Type::Int => visitor.visit_f64(i128::from(self.0.int()?) as f64),
-            Type::F16 => visitor.visit_f64(self.0.f16()?.into()),
-            Type::F32 => visitor.visit_f64(self.0.f32()?.into()),
-            Type::F64 => visitor.visit_f64(self.0.f64()?),
-            Type::Bool => visitor.visit_bool(self.0.bool()?),
-            Type::Map | Type::MapIndef => {
-                let left = self.0.map()?;
-                visitor.visit_map(Items { reader: self, left })
-            }
-            Type::Array | Type::ArrayIndef => {
-                let left = self.0.array()?;
-                visitor.visit_seq(Items { reader: self, left })
-            }
-            Type::Bytes => visitor.visit_borrowed_bytes(self.0.bytes()?),
-            Type::BytesIndef => visitor.visit_byte_buf(self.bytes_in_chunks()?),
-            Type::Null | Type::Undefined | Type::Simple => {
-                self.0.skip()?;
-                visitor.visit_unit()
-            }
-            Type::Tag | Type::Break | Type::Unknown(_) => Err(self.malformed()),
-        }
-    }
-
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
-        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
-    }
-}
-
-/// What is left of a list or map: so many items, or as many as come before the end mark.
-struct Items<'r, 'de> {
-    reader: &'r mut Reader<'de>,
-    left: Option<u64>,
-}
-
-impl<'de> de::SeqAccess<'de> for Items<'_, 'de> {
-    type Error = Error;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
-        if !self.reader.has_next(&mut self.left)? {
+    fn next_name<N: Name>(&mut self, left: &mut Left) -> Read<Option<Key<'a, N>>> {
+        if !self.has_next(left)? {
             return Ok(None);
         }
-        seed.deserialize(&mut *self.reader).map(Some)
+        let name = match self.plain_text() {
+            Some(name) => Cow::Borrowed(name),
+            None => self.otherwise(name)?,
+        };
+        Ok(Some(N::of(name.as_bytes()).map_or(Key::Other(name), Key::Listed)))
+    }
+
+    #[inline]
+    fn plain_name<N: Name>(&mut self, left: &mut Left) -> Option<Option<N>> {
+        if !self.has_next(left).ok()? {
+            return Some(None);
+        }
+        // A listed name is known to be UTF-8.
+        N::of(self.plain_bytes()?).map(Some)
+    }
+
+    #[inline]
+    fn plain_text(&mut self) -> Option<&'a str> {
+        let (bytes, end) = self.text()?;
+        let text = core::str::from_utf8(bytes).ok()?;
+        self.at = end;
+        Some(text)
+    }
+
+    #[inline]
+    fn plain_bytes(&mut self) -> Option<&'a [u8]> {
+        let (bytes, end) = self.text()?;
+        self.at = end;
+        Some(bytes)
+    }
+
+    #[inline]
+    fn plain_number(&mut self) -> Option<u64> {
+        let (major, number, end) = self.head()?;
+        if major != UNSIGNED {
+            return None;
+        }
+        self.at = end;
+        Some(number)
     }
 }
 
-impl<'de> de::MapAccess<'de> for Items<'_, 'de> {
-    type Error = Error;
+#[cold]
+fn fault(error: Error) -> Box<Fault> {
+    Box::new(match error.is_end_of_input() {
+        true => Fault::Truncated,
+        false => Fault::Malformed { format: "CBOR", offset: error.position().unwrap_or(0) },
+    })
+}
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
-        if !self.reader.has_next(&mut self.left)? {
-            return Ok(None);
-        }
-        match self.reader.next_type()? {
-            Type::String | Type::StringIndef => seed.deserialize(&mut *self.reader).map(Some),
-            Type::Break | Type::Unknown(_) => Err(self.reader.malformed()),
-            _ => Err(Error(Fault::KeyNotText)),
+#[cold]
+fn malformed(decoder: &Decoder<'_>) -> Box<Fault> {
+    Box::new(Fault::Malformed { format: "CBOR", offset: decoder.position() })
+}
+
+/// The type of the next item, past the tags before it: the content is what counts.
+fn next_type(decoder: &mut Decoder<'_>) -> Result<Type, Error> {
+    loop {
+        match decoder.datatype()? {
+            Type::Tag => _ = decoder.tag()?,
+            other => return Ok(other),
         }
     }
+}
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        seed.deserialize(&mut *self.reader)
+pub(super) fn name<'a>(decoder: &mut Decoder<'a>) -> Read<Cow<'a, str>> {
+    match next_type(decoder).map_err(fault)? {
+        Type::String => decoder.str().map(Cow::Borrowed).map_err(fault),
+        Type::StringIndef => text_in_chunks(decoder).map(Cow::Owned).map_err(fault),
+        Type::Break | Type::Unknown(_) => Err(malformed(decoder)),
+        _ => Err(Box::new(Fault::KeyNotText)),
     }
+}
+
+/// Any item.
+pub(super) fn item<'a>(decoder: &mut Decoder<'a>) -> Read<Item<'a, Left>> {
+    match well_formed_item(decoder) {
+        Ok(Some(item)) => Ok(item),
+        Ok(None) => Err(malformed(decoder)),
+        Err(error) => Err(fault(error)),
+    }
+}
+
+fn well_formed_item<'a>(decoder: &mut Decoder<'a>) -> Result<Option<Item<'a, Left>>, Error> {
+    Ok(Some(match next_type(decoder)? {
+        Type::String => Item::Text(Cow::Borrowed(decoder.str()?)),
+        Type::StringIndef => Item::Text(Cow::Owned(text_in_chunks(decoder)?)),
+        Type::U8 | Type::U16 | Type::U32 | Type::U64 => Item::Unsigned(decoder.u64()?),
+        Type::I8 | Type::I16 | Type::I32 | Type::I64 => Item::Negative(decoder.i64()?),
+        Type::Int => Item::Float(i128::from(decoder.int()?) as f64),
+        Type::F16 => Item::Float(decoder.f16()?.into()),
+        Type::F32 => Item::Float(decoder.f32()?.into()),
+        Type::F64 => Item::Float(decoder.f64()?),
+        Type::Bool => Item::Bool(decoder.bool()?),
+        Type::Map | Type::MapIndef => Item::Map(decoder.map()?),
+        Type::Array | Type::ArrayIndef => Item::List(decoder.array()?),
+        Type::Bytes => Item::Bytes(Cow::Borrowed(decoder.bytes()?)),
+        Type::BytesIndef => Item::Bytes(Cow::Owned(bytes_in_chunks(decoder)?)),
+        Type::Null | Type::Undefined | Type::Simple => {
+            decoder.skip()?;
+            Item::Null
+        }
+        Type::Tag | Type::Break | Type::Unknown(_) => return Ok(None),
+    }))
+}
+
+fn text_in_chunks(decoder: &mut Decoder<'_>) -> Result<String, Error> {
+    decoder.str_iter()?.collect()
+}
+
+fn bytes_in_chunks(decoder: &mut Decoder<'_>) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    for chunk in decoder.bytes_iter()? {
+        bytes.extend_from_slice(chunk?);
+    }
+    Ok(bytes)
 }

@@ -1,8 +1,11 @@
 //! Bytes to messages and back: the two formats, and how to tell them apart.
 
+#[cfg(test)]
+mod agreement;
 mod cbor;
 mod error;
 mod json;
+mod read;
 mod shape;
 
 use alloc::string::String;
@@ -12,7 +15,8 @@ use core::fmt;
 use serde::Serialize;
 
 pub use error::{DecodeError, Fault, Path};
-pub(crate) use shape::{Decoded, Keys, Nesting, Parsed, Shape, optional, required};
+pub(crate) use read::{Fill, Inside, Key, Name, Read, Reader};
+pub(crate) use shape::{Decoded, Parsed, Shape, optional, required};
 
 /// How messages are written: JSON (RFC 8259) in text frames, or CBOR (RFC 8949) in binary ones.
 ///
@@ -102,16 +106,16 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Reads one value of this shape, of which the frame must consist.
-    pub(crate) fn decode<T: Shape<'a>>(self) -> Result<T, DecodeError> {
-        let parsed = match self {
-            Frame::Text(text) => json::read(text)?,
-            Frame::Binary(bytes) => cbor::read(bytes)?,
+    /// Reads the fields of the map of which the frame must consist.
+    pub(crate) fn read(self, into: &mut impl Fill<'a>) -> Result<(), DecodeError> {
+        let is_map = match self {
+            Frame::Text(text) => json::read(text, into),
+            Frame::Binary(bytes) => cbor::read(bytes, into),
         };
-        match parsed {
-            Some(Ok(value)) => Ok(value),
-            Some(Err(error)) => Err(*error),
-            None => Err(DecodeError::frame(Fault::WrongType { expected: T::EXPECTED })),
+        match is_map {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(DecodeError::frame(Fault::WrongType { expected: "a map" })),
+            Err(fault) => Err(DecodeError::frame(*fault)),
         }
     }
 }

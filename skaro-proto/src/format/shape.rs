@@ -7,15 +7,9 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::string::String;
-use alloc::vec::Vec;
-use core::fmt;
-use core::marker::PhantomData;
-
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::error::{DecodeError, Fault};
-use crate::limits::NESTING;
+use super::read::{Fill, Inside, Item, Nesting, Read, Reader, Unlisted};
 use crate::value::{Fields, Value};
 
 /// A value, or what is wrong with it. Boxed, since errors are rare and fields are moved often.
@@ -25,13 +19,33 @@ pub(crate) type Decoded<T> = Result<T, Box<DecodeError>>;
 pub(crate) type Parsed<T> = Option<Decoded<T>>;
 
 /// The value of a field that a message can't do without.
+#[inline]
 pub(crate) fn required<T>(field: Parsed<T>, name: &'static str) -> Decoded<T> {
-    optional(field, name)?.ok_or_else(|| Box::new(DecodeError::field(name, Fault::Missing)))
+    match field {
+        Some(Ok(value)) => Ok(value),
+        Some(Err(error)) => Err(within(name, *error)),
+        None => Err(missing(name)),
+    }
 }
 
 /// The value of a field that may be missing.
+#[inline]
 pub(crate) fn optional<T>(field: Parsed<T>, name: &'static str) -> Decoded<Option<T>> {
-    field.transpose().map_err(|error| Box::new(error.within(name)))
+    match field {
+        Some(Ok(value)) => Ok(Some(value)),
+        Some(Err(error)) => Err(within(name, *error)),
+        None => Ok(None),
+    }
+}
+
+#[cold]
+fn within(name: &'static str, error: DecodeError) -> Box<DecodeError> {
+    Box::new(error.within(name))
+}
+
+#[cold]
+fn missing(name: &'static str) -> Box<DecodeError> {
+    Box::new(DecodeError::field(name, Fault::Missing))
 }
 
 /// What can be made of the values that a frame holds; each kind of value that a shape does not speak of is wrong.
@@ -68,172 +82,34 @@ pub(crate) trait Shape<'de>: Sized {
         Self::wrong()
     }
 
-    fn list<A: SeqAccess<'de>>(mut list: A, nesting: Nesting) -> Result<Decoded<Self>, A::Error> {
-        while list.next_element_seed(nesting.seed::<Skipped>())?.is_some() {}
+    fn list<R: Reader<'de>>(list: Inside<'_, R, R::Left>) -> Read<Decoded<Self>> {
+        list.skip_list()?;
         Ok(Self::wrong())
     }
 
-    fn map<A: MapAccess<'de>>(mut map: A, nesting: Nesting) -> Result<Decoded<Self>, A::Error> {
-        while map.next_entry_seed(nesting.seed::<Skipped>(), nesting.seed::<Skipped>())?.is_some() {}
+    fn map<R: Reader<'de>>(map: Inside<'_, R, R::Left>) -> Read<Decoded<Self>> {
+        map.skip_map()?;
         Ok(Self::wrong())
     }
-}
 
-/// How many levels a value may still have: the one bound on recursion over what a peer sent.
-#[derive(Clone, Copy)]
-pub(crate) struct Nesting(u8);
-
-impl Nesting {
-    pub(crate) const TOP: Nesting = Nesting(NESTING);
-
-    pub(crate) fn seed<T>(self) -> Seed<T> {
-        Seed { nesting: self, shape: PhantomData }
-    }
-
-    fn inner<E: Error>(self) -> Result<Nesting, E> {
-        // The readers know that this is the one thing that seeds object to, and report it as `Fault::TooDeep`.
-        self.0.checked_sub(1).map(Nesting).ok_or_else(|| E::custom("too deep"))
-    }
-}
-
-/// Walks through the fields of a map.
-pub(crate) struct Keys<A> {
-    map: A,
-    nesting: Nesting,
-}
-
-impl<'de, A: MapAccess<'de>> Keys<A> {
-    pub(crate) fn new(map: A, nesting: Nesting) -> Self {
-        Keys { map, nesting }
-    }
-
-    /// The next field's name; its value must be read before the next call.
-    pub(crate) fn next(&mut self) -> Result<Option<Cow<'de, str>>, A::Error> {
-        self.map.next_key_seed(KeySeed)
-    }
-
-    /// The value of the field whose name came last.
-    pub(crate) fn value<T: Shape<'de>>(&mut self) -> Result<Parsed<T>, A::Error> {
-        self.map.next_value_seed(self.nesting.seed())
-    }
-
-    /// Reads the value of a field that nobody has listed, and drops it.
-    pub(crate) fn skip(&mut self) -> Result<(), A::Error> {
-        self.value::<Skipped>().map(drop)
-    }
-
-    /// Keeps the value of a field that nobody has listed.
-    pub(crate) fn keep(&mut self, name: Cow<'de, str>, fields: &mut Fields<'de>) -> Result<(), A::Error> {
-        if let Some(Ok(value)) = self.value::<Value<'de>>()? {
-            fields.push(name, value);
-        }
-        Ok(())
-    }
-}
-
-/// Reads a value of a shape, whatever stands there.
-pub(crate) struct Seed<T> {
-    nesting: Nesting,
-    shape: PhantomData<T>,
-}
-
-impl<'de, T: Shape<'de>> DeserializeSeed<'de> for Seed<T> {
-    type Value = Parsed<T>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de, T: Shape<'de>> Visitor<'de> for Seed<T> {
-    type Value = Parsed<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(T::EXPECTED)
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(T::null())
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
-        Ok(Some(T::bool(value)))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Some(T::integer(number.into())))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Some(T::integer(number.into())))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(Some(T::float(number)))
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Some(T::text(Cow::Borrowed(text))))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        self.visit_string(text.into())
-    }
-
-    fn visit_string<E: Error>(self, text: String) -> Result<Self::Value, E> {
-        Ok(Some(T::text(Cow::Owned(text))))
-    }
-
-    fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
-        Ok(Some(T::bytes(Cow::Borrowed(bytes))))
-    }
-
-    fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Self::Value, E> {
-        Ok(Some(T::bytes(Cow::Owned(bytes))))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
-        T::list(list, self.nesting.inner()?).map(Some)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        T::map(map, self.nesting.inner()?).map(Some)
-    }
-}
-
-/// Reads a field's name; the readers see to it that it is text.
-struct KeySeed;
-
-impl<'de> DeserializeSeed<'de> for KeySeed {
-    type Value = Cow<'de, str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for KeySeed {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a field's name")
-    }
-
-    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(name))
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(name.into()))
-    }
-
-    fn visit_string<E>(self, name: String) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(name))
+    /// Reads a value of this shape, whatever stands there.
+    fn read<R: Reader<'de>>(reader: &mut R, nesting: Nesting) -> Read<Parsed<Self>> {
+        Ok(Some(match reader.item()? {
+            Item::Null => return Ok(Self::null()),
+            Item::Bool(value) => Self::bool(value),
+            Item::Unsigned(number) => Self::integer(number.into()),
+            Item::Negative(number) => Self::integer(number.into()),
+            Item::Float(number) => Self::float(number),
+            Item::Text(text) => Self::text(text),
+            Item::Bytes(bytes) => Self::bytes(bytes),
+            Item::List(left) => Self::list(Inside::new(reader, left, nesting)?)?,
+            Item::Map(left) => Self::map(Inside::new(reader, left, nesting)?)?,
+        }))
     }
 }
 
 /// Anything, not kept.
-struct Skipped;
+pub(super) struct Skipped;
 
 impl Shape<'_> for Skipped {
     const EXPECTED: &'static str = "anything";
@@ -288,28 +164,30 @@ impl<'de> Shape<'de> for Value<'de> {
         Ok(Value::Bytes(bytes))
     }
 
-    fn list<A: SeqAccess<'de>>(mut list: A, nesting: Nesting) -> Result<Decoded<Self>, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = list.next_element_seed(nesting.seed::<Value<'de>>())? {
-            items.extend(item.and_then(Result::ok));
-        }
-        Ok(Ok(Value::List(items)))
+    fn list<R: Reader<'de>>(list: Inside<'_, R, R::Left>) -> Read<Decoded<Self>> {
+        Ok(Ok(Value::List(list.items()?)))
     }
 
-    fn map<A: MapAccess<'de>>(map: A, nesting: Nesting) -> Result<Decoded<Self>, A::Error> {
-        Ok(Fields::map(map, nesting)?.map(Value::Map))
+    fn map<R: Reader<'de>>(map: Inside<'_, R, R::Left>) -> Read<Decoded<Self>> {
+        Ok(Fields::map(map)?.map(Value::Map))
     }
 }
 
 impl<'de> Shape<'de> for Fields<'de> {
     const EXPECTED: &'static str = "a map";
 
-    fn map<A: MapAccess<'de>>(map: A, nesting: Nesting) -> Result<Decoded<Self>, A::Error> {
-        let mut keys = Keys::new(map, nesting);
+    fn map<R: Reader<'de>>(map: Inside<'_, R, R::Left>) -> Read<Decoded<Self>> {
         let mut fields = Fields::new();
-        while let Some(name) = keys.next()? {
-            keys.keep(name, &mut fields)?;
-        }
+        fields.fill(map)?;
         Ok(Ok(fields))
+    }
+}
+
+impl<'de> Fill<'de> for Fields<'de> {
+    fn fill<R: Reader<'de>>(&mut self, mut map: Inside<'_, R, R::Left>) -> Read<()> {
+        while let Some(name) = map.next_name::<Unlisted>()? {
+            map.keep(name.into_text(), self)?;
+        }
+        Ok(())
     }
 }

@@ -4,11 +4,10 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use core::fmt;
 
-use serde::de::MapAccess;
-
-use super::field::Field::{self, *};
+use super::field::Field::*;
 use super::field::FieldSet;
-use crate::format::{DecodeError, Decoded, Fault, Frame, Keys, Nesting, Parsed, Shape, required};
+use super::plain;
+use crate::format::{DecodeError, Decoded, Fault, Fill, Frame, Inside, Key, Parsed, Read, Reader, required};
 use crate::value::Fields;
 
 /// A request with its number.
@@ -177,22 +176,26 @@ impl<'a> ClientMessage<'a> {
     /// If it is not well-formed, or a field that the request needs is missing or of the wrong type.
     pub fn decode(frame: Frame<'a>) -> Result<Self, Box<Rejected<'a>>> {
         let unreadable = |error| Box::new(Rejected { error, request: None });
-        let mut slots: Slots<'a> = frame.decode().map_err(unreadable)?;
-        let kind = required(slots.kind.take(), "type").map_err(|error| unreadable(*error))?;
-        let on_request = match required(slots.on_request.take(), "on_request") {
-            Ok(0) => Err(DecodeError::field("on_request", Fault::WrongType { expected: "at least 1" })),
-            number => number.map_err(|error| *error),
-        };
-        let on_request = on_request.map_err(unreadable)?;
-        let seen = slots.seen;
-        let message = slots.request(&kind).and_then(|mut request| {
-            let mut extra = request.fields().others(seen, frame)?;
-            if let Request::Other { fields, .. } = &mut request {
-                *fields = core::mem::take(&mut extra);
-            }
-            Ok(ClientMessage { on_request, request, extra })
-        });
-        message.map_err(|error| Box::new(Rejected { error: *error, request: Some((on_request, kind)) }))
+        let mut reading = Reading::default();
+        frame.read(&mut reading).map_err(unreadable)?;
+        match reading.message {
+            Some(message) => Ok(message),
+            None => reading.slots.unwrap_or_default().message(frame),
+        }
+    }
+}
+
+/// What was read of a frame: a message, if it can be read the short way; else all fields.
+#[derive(Default)]
+struct Reading<'a> {
+    message: Option<ClientMessage<'a>>,
+    slots: Option<Slots<'a>>,
+}
+
+impl<'de> Fill<'de> for Reading<'de> {
+    fn fill<R: Reader<'de>>(&mut self, mut map: Inside<'_, R, R::Left>) -> Read<()> {
+        self.message = map.attempt(plain::client_message);
+        if self.message.is_some() { Ok(()) } else { self.slots.insert(Slots::default()).fill(map) }
     }
 }
 
@@ -210,44 +213,89 @@ struct Slots<'a> {
 }
 
 impl<'a> Slots<'a> {
-    fn request(self, kind: &Cow<'a, str>) -> Decoded<Request<'a>> {
+    fn message(&mut self, frame: Frame<'a>) -> Result<ClientMessage<'a>, Box<Rejected<'a>>> {
+        let unreadable = |error| Box::new(Rejected { error, request: None });
+        let kind = required(self.kind.take(), "type").map_err(|error| unreadable(*error))?;
+        let on_request = match required(self.on_request.take(), "on_request") {
+            Ok(0) => Err(DecodeError::field("on_request", Fault::WrongType { expected: "at least 1" })),
+            number => number.map_err(|error| *error),
+        };
+        let on_request = on_request.map_err(unreadable)?;
+        let seen = self.seen;
+        let message = self.request(&kind).and_then(|mut request| {
+            let mut extra = request.fields().others(seen, frame)?;
+            if let Request::Other { fields, .. } = &mut request {
+                *fields = core::mem::take(&mut extra);
+            }
+            Ok(ClientMessage { on_request, request, extra })
+        });
+        message.map_err(|error| Box::new(Rejected { error: *error, request: Some((on_request, kind)) }))
+    }
+
+    fn request(&mut self, kind: &Cow<'a, str>) -> Decoded<Request<'a>> {
         Ok(match &**kind {
             "authorize" => Request::Authorize {
-                login: required(self.login, "login")?,
-                proof: required(self.password, "password")?,
+                login: required(self.login.take(), "login")?,
+                proof: required(self.password.take(), "password")?,
             },
             "register_type" => Request::RegisterType,
-            "session_restore" => Request::SessionRestore { sid: required(self.sid, "sid")? },
+            "session_restore" => Request::SessionRestore { sid: required(self.sid.take(), "sid")? },
             "get_contacts" => Request::GetContacts,
-            "get_history" => Request::GetHistory { login: required(self.login, "login")? },
-            "send_message" => {
-                Request::SendMessage { to: required(self.to, "to")?, body: required(self.body, "body")? }
-            }
+            "get_history" => Request::GetHistory { login: required(self.login.take(), "login")? },
+            "send_message" => Request::SendMessage {
+                to: required(self.to.take(), "to")?,
+                body: required(self.body.take(), "body")?,
+            },
             _ => Request::Other { kind: kind.clone(), fields: Fields::new() },
         })
     }
 }
 
-impl<'de> Shape<'de> for Slots<'de> {
-    const EXPECTED: &'static str = "a map";
-
-    fn map<A: MapAccess<'de>>(map: A, nesting: Nesting) -> Result<Decoded<Self>, A::Error> {
-        let mut keys = Keys::new(map, nesting);
-        let mut slots = Slots::default();
-        while let Some(name) = keys.next()? {
-            let field = Field::of(&name);
-            slots.seen = slots.seen.with(field);
+impl<'de> Fill<'de> for Slots<'de> {
+    fn fill<R: Reader<'de>>(&mut self, mut map: Inside<'_, R, R::Left>) -> Read<()> {
+        while let Some(name) = map.next_name()? {
+            let Key::Listed(field) = name else {
+                self.seen = self.seen.with_unlisted();
+                map.skip()?;
+                continue;
+            };
+            self.seen = self.seen.with(field);
             match field {
-                Type => slots.kind = keys.value()?,
-                OnRequest => slots.on_request = keys.value()?,
-                Login => slots.login = keys.value()?,
-                Password => slots.password = keys.value()?,
-                Sid => slots.sid = keys.value()?,
-                To => slots.to = keys.value()?,
-                Body => slots.body = keys.value()?,
-                _ => keys.skip()?,
+                Type => self.kind = map.value()?,
+                OnRequest => self.on_request = map.value()?,
+                Login => self.login = map.value()?,
+                Password => self.password = map.value()?,
+                Sid => self.sid = map.value()?,
+                To => self.to = map.value()?,
+                Body => self.body = map.value()?,
+                _ => map.skip()?,
             }
         }
-        Ok(Ok(slots))
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plain::tests::{both, fields};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn the_long_way(frame: Frame<'_>) -> Result<ClientMessage<'_>, Box<Rejected<'_>>> {
+        let mut slots = Slots::default();
+        frame.read(&mut slots).map_err(|error| Box::new(Rejected { error, request: None }))?;
+        slots.message(frame)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_short_way_leads_where_the_long_way_does(fields in fields()) {
+            let (json, cbor) = both(&fields);
+            for frame in [Frame::Text(&json), Frame::Binary(&cbor)] {
+                prop_assert_eq!(ClientMessage::decode(frame), the_long_way(frame), "{}", &json);
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use crate::format::{Decoded, Frame};
+use crate::format::{Decoded, Frame, Name};
 use crate::value::Fields;
 
 /// A field that some message of the protocol has.
@@ -16,6 +16,7 @@ pub(super) enum Field {
     Info,
     Token,
     Login,
+    InConference,
     Password,
     Sid,
     From,
@@ -27,32 +28,57 @@ pub(super) enum Field {
     RegisterType,
     Data,
     History,
-    Unlisted,
 }
 
-impl Field {
-    pub(super) fn of(name: &str) -> Field {
-        match name {
-            "type" => Field::Type,
-            "on_request" => Field::OnRequest,
-            "for" => Field::For,
-            "id" => Field::Id,
-            "status" => Field::Status,
-            "info" => Field::Info,
-            "token" => Field::Token,
-            "login" => Field::Login,
-            "password" => Field::Password,
-            "sid" => Field::Sid,
-            "from" => Field::From,
-            "to" => Field::To,
-            "body" => Field::Body,
-            "date" => Field::Date,
-            "session_id" => Field::SessionId,
-            "user" => Field::User,
-            "register_type" => Field::RegisterType,
-            "data" => Field::Data,
-            "history" => Field::History,
-            _ => Field::Unlisted,
+impl Name for Field {
+    fn of(name: &[u8]) -> Option<Field> {
+        Some(match name {
+            b"type" => Field::Type,
+            b"on_request" => Field::OnRequest,
+            b"for" => Field::For,
+            b"id" => Field::Id,
+            b"status" => Field::Status,
+            b"info" => Field::Info,
+            b"token" => Field::Token,
+            b"login" => Field::Login,
+            b"in_conference" => Field::InConference,
+            b"password" => Field::Password,
+            b"sid" => Field::Sid,
+            b"from" => Field::From,
+            b"to" => Field::To,
+            b"body" => Field::Body,
+            b"date" => Field::Date,
+            b"session_id" => Field::SessionId,
+            b"user" => Field::User,
+            b"register_type" => Field::RegisterType,
+            b"data" => Field::Data,
+            b"history" => Field::History,
+            _ => return None,
+        })
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Field::Type => "type",
+            Field::OnRequest => "on_request",
+            Field::For => "for",
+            Field::Id => "id",
+            Field::Status => "status",
+            Field::Info => "info",
+            Field::Token => "token",
+            Field::Login => "login",
+            Field::InConference => "in_conference",
+            Field::Password => "password",
+            Field::Sid => "sid",
+            Field::From => "from",
+            Field::To => "to",
+            Field::Body => "body",
+            Field::Date => "date",
+            Field::SessionId => "session_id",
+            Field::User => "user",
+            Field::RegisterType => "register_type",
+            Field::Data => "data",
+            Field::History => "history",
         }
     }
 }
@@ -60,6 +86,9 @@ impl Field {
 /// A set of fields.
 #[derive(Clone, Copy, Default)]
 pub(super) struct FieldSet(u32);
+
+/// The place in a set of a field that nobody has listed.
+const UNLISTED: u32 = 1 << 31;
 
 impl FieldSet {
     pub(super) const fn of(fields: &[Field]) -> Self {
@@ -75,6 +104,11 @@ impl FieldSet {
         FieldSet(self.0 | 1 << field as u32)
     }
 
+    /// With some field that nobody has listed.
+    pub(super) const fn with_unlisted(self) -> Self {
+        FieldSet(self.0 | UNLISTED)
+    }
+
     const fn has(self, field: Field) -> bool {
         self.0 & 1 << field as u32 != 0
     }
@@ -85,7 +119,8 @@ impl FieldSet {
         if seen.0 & !self.0 == 0 {
             return Ok(Fields::new());
         }
-        let all: Fields<'a> = frame.decode().map_err(Box::new)?;
-        Ok(all.without(|name| self.has(Field::of(name))))
+        let mut all = Fields::new();
+        frame.read(&mut all).map_err(Box::new)?;
+        Ok(all.without(|name| Field::of(name.as_bytes()).is_some_and(|field| self.has(field))))
     }
 }

@@ -7,6 +7,7 @@
 mod client;
 mod field;
 mod parts;
+mod plain;
 mod server;
 mod write;
 

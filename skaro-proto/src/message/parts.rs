@@ -6,9 +6,9 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt;
 
-use serde::de::{MapAccess, SeqAccess};
-
-use crate::format::{DecodeError, Decoded, Fault, Keys, Nesting, Shape, optional, required};
+use super::field::Field;
+use super::plain;
+use crate::format::{DecodeError, Decoded, Fault, Inside, Key, Read, Reader, Shape, optional, required};
 use crate::value::Fields;
 
 /// A user: a login, and whatever else the server tells (`online`, say).
@@ -241,9 +241,13 @@ impl<'a> Status<'a> {
 
 impl<'a> From<Cow<'a, str>> for Status<'a> {
     fn from(text: Cow<'a, str>) -> Self {
-        let digits = text.get(..3).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
-        let code = digits.and_then(|digits| digits.parse().ok()).filter(|code| *code > 0);
-        let Some(code) = code else { return Status { code: 0, rest: text } };
+        let [a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', ..] = text.as_bytes() else {
+            return Status { code: 0, rest: text };
+        };
+        let code = [a, b, c].into_iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0'));
+        if code == 0 {
+            return Status { code, rest: text };
+        }
         let rest = match text {
             Cow::Borrowed(text) => Cow::Borrowed(text.get(3..).unwrap_or_default()),
             Cow::Owned(text) => Cow::Owned(text.get(3..).unwrap_or_default().into()),
@@ -269,13 +273,12 @@ pub(super) fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
 impl<'de> Shape<'de> for User<'de> {
     const EXPECTED: &'static str = "a map";
 
-    fn map<A: MapAccess<'de>>(map: A, nesting: Nesting) -> Result<Decoded<Self>, A::Error> {
-        let mut keys = Keys::new(map, nesting);
+    fn map<R: Reader<'de>>(mut map: Inside<'_, R, R::Left>) -> Read<Decoded<Self>> {
         let (mut login, mut extra) = (None, Fields::new());
-        while let Some(name) = keys.next()? {
-            match &*name {
-                "login" => login = keys.value()?,
-                _ => keys.keep(name, &mut extra)?,
+        while let Some(name) = map.next_name()? {
+            match name {
+                Key::Listed(Field::Login) => login = map.value()?,
+                _ => map.keep(name.into_text(), &mut extra)?,
             }
         }
         Ok(required(login, "login").map(|login| User { login, extra }))
@@ -285,14 +288,13 @@ impl<'de> Shape<'de> for User<'de> {
 impl<'de> Shape<'de> for Sender<'de> {
     const EXPECTED: &'static str = "a map";
 
-    fn map<A: MapAccess<'de>>(map: A, nesting: Nesting) -> Result<Decoded<Self>, A::Error> {
-        let mut keys = Keys::new(map, nesting);
+    fn map<R: Reader<'de>>(mut map: Inside<'_, R, R::Left>) -> Read<Decoded<Self>> {
         let (mut login, mut in_conference, mut extra) = (None, None, Fields::new());
-        while let Some(name) = keys.next()? {
-            match &*name {
-                "login" => login = keys.value()?,
-                "in_conference" => in_conference = keys.value()?,
-                _ => keys.keep(name, &mut extra)?,
+        while let Some(name) = map.next_name()? {
+            match name {
+                Key::Listed(Field::Login) => login = map.value()?,
+                Key::Listed(Field::InConference) => in_conference = map.value()?,
+                _ => map.keep(name.into_text(), &mut extra)?,
             }
         }
         let sender = || {
@@ -306,16 +308,18 @@ impl<'de> Shape<'de> for Sender<'de> {
 impl<'de> Shape<'de> for Message<'de> {
     const EXPECTED: &'static str = "a map";
 
-    fn map<A: MapAccess<'de>>(map: A, nesting: Nesting) -> Result<Decoded<Self>, A::Error> {
-        let mut keys = Keys::new(map, nesting);
+    fn map<R: Reader<'de>>(mut map: Inside<'_, R, R::Left>) -> Read<Decoded<Self>> {
+        if let Some(message) = map.attempt(plain::message) {
+            return Ok(Ok(message));
+        }
         let (mut from, mut to, mut body, mut date, mut extra) = (None, None, None, None, Fields::new());
-        while let Some(name) = keys.next()? {
-            match &*name {
-                "from" => from = keys.value()?,
-                "to" => to = keys.value()?,
-                "body" => body = keys.value()?,
-                "date" => date = keys.value()?,
-                _ => keys.keep(name, &mut extra)?,
+        while let Some(name) = map.next_name()? {
+            match name {
+                Key::Listed(Field::From) => from = map.value()?,
+                Key::Listed(Field::To) => to = map.value()?,
+                Key::Listed(Field::Body) => body = map.value()?,
+                Key::Listed(Field::Date) => date = map.value()?,
+                _ => map.keep(name.into_text(), &mut extra)?,
             }
         }
         let message = || {
@@ -330,23 +334,23 @@ impl<'de> Shape<'de> for Message<'de> {
 impl<'de> Shape<'de> for Vec<Message<'de>> {
     const EXPECTED: &'static str = "a list of messages";
 
-    fn list<A: SeqAccess<'de>>(list: A, nesting: Nesting) -> Result<Decoded<Self>, A::Error> {
-        collect(list, nesting)
+    fn list<R: Reader<'de>>(list: Inside<'_, R, R::Left>) -> Read<Decoded<Self>> {
+        collect(list)
     }
 }
 
 impl<'de> Shape<'de> for Contacts<'de> {
     const EXPECTED: &'static str = "a list of users or a map from login to user";
 
-    fn list<A: SeqAccess<'de>>(list: A, nesting: Nesting) -> Result<Decoded<Self>, A::Error> {
-        Ok(collect(list, nesting)?.map(Contacts))
+    fn list<R: Reader<'de>>(list: Inside<'_, R, R::Left>) -> Read<Decoded<Self>> {
+        Ok(collect(list)?.map(Contacts))
     }
 
-    fn map<A: MapAccess<'de>>(map: A, nesting: Nesting) -> Result<Decoded<Self>, A::Error> {
-        let mut keys = Keys::new(map, nesting);
+    fn map<R: Reader<'de>>(mut map: Inside<'_, R, R::Left>) -> Read<Decoded<Self>> {
         let mut users = Ok(Vec::new());
-        while let Some(login) = keys.next()? {
-            let Some(fields) = keys.value::<Fields<'de>>()? else { continue };
+        while let Some(login) = map.next_name::<Field>()? {
+            let login = login.into_text();
+            let Some(fields) = map.value::<Fields<'de>>()? else { continue };
             let user = fields.map(|fields| User { login, extra: fields.without(|name| name == "login") });
             merge(&mut users, user);
         }
@@ -354,13 +358,13 @@ impl<'de> Shape<'de> for Contacts<'de> {
     }
 }
 
-fn collect<'de, T, A>(mut list: A, nesting: Nesting) -> Result<Decoded<Vec<T>>, A::Error>
+fn collect<'de, T, R>(mut list: Inside<'_, R, R::Left>) -> Read<Decoded<Vec<T>>>
 where
     T: Shape<'de>,
-    A: SeqAccess<'de>,
+    R: Reader<'de>,
 {
     let mut items = Ok(Vec::new());
-    while let Some(item) = list.next_element_seed(nesting.seed::<T>())? {
+    while let Some(item) = list.next::<T>()? {
         merge(&mut items, item.unwrap_or_else(|| Err(Box::new(DecodeError::frame(Fault::Missing)))));
     }
     Ok(items)

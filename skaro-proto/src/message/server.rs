@@ -5,12 +5,13 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
-use serde::de::MapAccess;
-
 use super::field::Field::{self, *};
 use super::field::FieldSet;
 use super::parts::{self, Contacts, Message, Registration, Sender, Status, owned};
-use crate::format::{DecodeError, Decoded, Frame, Keys, Nesting, Parsed, Shape, optional, required};
+use super::plain;
+use crate::format::{
+    DecodeError, Decoded, Fill, Frame, Inside, Key, Parsed, Read, Reader, optional, required,
+};
 use crate::value::Fields;
 
 /// A message from a server.
@@ -137,8 +138,26 @@ impl<'a> ServerMessage<'a> {
     /// # Errors
     /// If it is not well-formed, or a field that the message needs is missing or of the wrong type.
     pub fn decode(frame: Frame<'a>) -> Result<Self, DecodeError> {
-        let slots: Slots<'a> = frame.decode()?;
-        slots.message(frame).map_err(|error| *error)
+        let mut reading = Reading::default();
+        frame.read(&mut reading)?;
+        match reading.message {
+            Some(message) => Ok(message),
+            None => reading.slots.unwrap_or_default().message(frame).map_err(|error| *error),
+        }
+    }
+}
+
+/// What was read of a frame: a message, if it can be read the short way; else all fields.
+#[derive(Default)]
+struct Reading<'a> {
+    message: Option<ServerMessage<'a>>,
+    slots: Option<Slots<'a>>,
+}
+
+impl<'de> Fill<'de> for Reading<'de> {
+    fn fill<R: Reader<'de>>(&mut self, mut map: Inside<'_, R, R::Left>) -> Read<()> {
+        self.message = map.attempt(plain::server_message);
+        if self.message.is_some() { Ok(()) } else { self.slots.insert(Slots::default()).fill(map) }
     }
 }
 
@@ -163,35 +182,42 @@ struct Slots<'a> {
     history: Parsed<Vec<Message<'a>>>,
 }
 
-impl<'de> Shape<'de> for Slots<'de> {
-    const EXPECTED: &'static str = "a map";
-
-    fn map<A: MapAccess<'de>>(map: A, nesting: Nesting) -> Result<Decoded<Self>, A::Error> {
-        let mut keys = Keys::new(map, nesting);
-        let mut slots = Slots::default();
-        while let Some(name) = keys.next()? {
-            let field = Field::of(&name);
-            slots.seen = slots.seen.with(field);
-            match field {
-                Type => slots.kind = keys.value()?,
-                For => slots.request = keys.value()?,
-                Id => slots.id = keys.value()?,
-                Status => slots.status = keys.value()?,
-                Info => slots.info = keys.value()?,
-                Token => slots.token = keys.value()?,
-                From => slots.from = keys.value()?,
-                To => slots.to = keys.value()?,
-                Body => slots.body = keys.value()?,
-                Date => slots.date = keys.value()?,
-                SessionId => slots.session_id = keys.value()?,
-                User => slots.user = keys.value()?,
-                RegisterType => slots.register_type = keys.value()?,
-                Data => slots.data = keys.value()?,
-                History => slots.history = keys.value()?,
-                _ => keys.skip()?,
-            }
+impl<'de> Fill<'de> for Slots<'de> {
+    fn fill<R: Reader<'de>>(&mut self, mut map: Inside<'_, R, R::Left>) -> Read<()> {
+        while let Some(name) = map.next_name()? {
+            self.take(name, &mut map)?;
         }
-        Ok(Ok(slots))
+        Ok(())
+    }
+}
+
+impl<'de> Slots<'de> {
+    #[inline]
+    fn take<R: Reader<'de>>(&mut self, name: Key<'de, Field>, map: &mut Inside<'_, R, R::Left>) -> Read<()> {
+        let Key::Listed(field) = name else {
+            self.seen = self.seen.with_unlisted();
+            return map.skip();
+        };
+        self.seen = self.seen.with(field);
+        match field {
+            Type => self.kind = map.value()?,
+            For => self.request = map.value()?,
+            Id => self.id = map.value()?,
+            Status => self.status = map.value()?,
+            Info => self.info = map.value()?,
+            Token => self.token = map.value()?,
+            From => self.from = map.value()?,
+            To => self.to = map.value()?,
+            Body => self.body = map.value()?,
+            Date => self.date = map.value()?,
+            SessionId => self.session_id = map.value()?,
+            User => self.user = map.value()?,
+            RegisterType => self.register_type = map.value()?,
+            Data => self.data = map.value()?,
+            History => self.history = map.value()?,
+            _ => map.skip()?,
+        }
+        Ok(())
     }
 }
 
@@ -203,32 +229,36 @@ const REFUSAL: FieldSet = ANSWER.with(Info);
 const SIGNED_IN: FieldSet = ANSWER.with(SessionId).with(User);
 
 impl<'a> Slots<'a> {
-    fn message(mut self, frame: Frame<'a>) -> Decoded<ServerMessage<'a>> {
+    fn message(&mut self, frame: Frame<'a>) -> Decoded<ServerMessage<'a>> {
         let kind = required(self.kind.take(), "type")?;
         Ok(match &*kind {
             "check_connection" => ServerMessage::CheckConnection(Challenge {
-                token: required(self.token, "token")?,
+                token: required(self.token.take(), "token")?,
                 extra: CHALLENGE.others(self.seen, frame)?,
             }),
             "request" => ServerMessage::Answer(self.answer(frame)?),
             "show_message" => ServerMessage::ShowMessage(Message {
-                from: required(self.from, "from")?,
-                to: required(self.to, "to")?,
-                body: required(self.body, "body")?,
-                date: optional(self.date, "date")?,
+                from: required(self.from.take(), "from")?,
+                to: required(self.to.take(), "to")?,
+                body: required(self.body.take(), "body")?,
+                date: optional(self.date.take(), "date")?,
                 extra: MESSAGE.others(self.seen, frame)?,
             }),
             "info" => ServerMessage::Info(self.notice(frame)?),
             "error" => ServerMessage::Error(self.notice(frame)?),
-            _ => ServerMessage::Unknown { kind, message: frame.decode().map_err(Box::new)? },
+            _ => {
+                let mut message = Fields::new();
+                frame.read(&mut message).map_err(Box::new)?;
+                ServerMessage::Unknown { kind, message }
+            }
         })
     }
 
-    fn notice(self, frame: Frame<'a>) -> Decoded<Notice<'a>> {
-        Ok(Notice { info: required(self.info, "info")?, extra: NOTICE.others(self.seen, frame)? })
+    fn notice(&mut self, frame: Frame<'a>) -> Decoded<Notice<'a>> {
+        Ok(Notice { info: required(self.info.take(), "info")?, extra: NOTICE.others(self.seen, frame)? })
     }
 
-    fn answer(mut self, frame: Frame<'a>) -> Decoded<AnswerMessage<'a>> {
+    fn answer(&mut self, frame: Frame<'a>) -> Decoded<AnswerMessage<'a>> {
         let kind = required(self.request.take(), "for")?;
         let id = required(self.id.take(), "id")?;
         let status = optional(self.status.take(), "status")?;
@@ -238,9 +268,10 @@ impl<'a> Slots<'a> {
                 let (answer, known) = self.success(&kind)?;
                 (Ok(answer), known)
             }
-            status => {
-                (Err(Refusal { status, info: optional(self.info, "info")?.unwrap_or_default() }), REFUSAL)
-            }
+            status => (
+                Err(Refusal { status, info: optional(self.info.take(), "info")?.unwrap_or_default() }),
+                REFUSAL,
+            ),
         };
         let mut extra = known.others(seen, frame)?;
         if let Ok(Answer::Other(fields)) = &mut outcome {
@@ -250,27 +281,27 @@ impl<'a> Slots<'a> {
     }
 
     /// The answer, and the fields that such an answer has.
-    fn success(self, kind: &str) -> Decoded<(Answer<'a>, FieldSet)> {
+    fn success(&mut self, kind: &str) -> Decoded<(Answer<'a>, FieldSet)> {
         Ok(match kind {
             "authorize" => (Answer::Authorized(self.signed_in()?), SIGNED_IN),
             "session_restore" => (Answer::Restored(self.signed_in()?), SIGNED_IN),
             "register_type" => {
-                let registration = required(self.register_type, "register_type")?;
+                let registration = required(self.register_type.take(), "register_type")?;
                 (Answer::RegisterType(registration), ANSWER.with(RegisterType))
             }
-            "get_contacts" => (Answer::Contacts(required(self.data, "data")?), ANSWER.with(Data)),
+            "get_contacts" => (Answer::Contacts(required(self.data.take(), "data")?), ANSWER.with(Data)),
             "get_history" => (
-                Answer::History(self::History::new(required(self.history, "history")?)),
+                Answer::History(self::History::new(required(self.history.take(), "history")?)),
                 ANSWER.with(History),
             ),
-            "send_message" => (Answer::MessageSent(optional(self.date, "date")?), ANSWER.with(Date)),
+            "send_message" => (Answer::MessageSent(optional(self.date.take(), "date")?), ANSWER.with(Date)),
             _ => (Answer::Other(Fields::new()), ANSWER),
         })
     }
 
-    fn signed_in(self) -> Decoded<SignedIn<'a>> {
-        let session_id = required(self.session_id, "session_id")?;
-        Ok(SignedIn { session_id, user: required(self.user, "user")? })
+    fn signed_in(&mut self) -> Decoded<SignedIn<'a>> {
+        let session_id = required(self.session_id.take(), "session_id")?;
+        Ok(SignedIn { session_id, user: required(self.user.take(), "user")? })
     }
 }
 
@@ -339,5 +370,48 @@ impl fmt::Debug for Challenge<'_> {
 impl fmt::Debug for SignedIn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SignedIn").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plain::tests::{both, fields};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn the_long_way(frame: Frame<'_>) -> Result<ServerMessage<'_>, DecodeError> {
+        let mut slots = Slots::default();
+        frame.read(&mut slots)?;
+        slots.message(frame).map_err(|error| *error)
+    }
+
+    #[test]
+    fn fields_of_other_messages_are_kept() {
+        let message = r#"{"type":"show_message","from":{"login":"a"},"to":"b","body":"c","date":1"#;
+        let answer = r#"{"type":"request","for":"send_message","id":1,"status":"200","date":1"#;
+        let others = [
+            r#""id":2"#,
+            r#""status":"200""#,
+            r#""for":"x""#,
+            r#""from":{"login":"a"}"#,
+            r#""to":"b""#,
+            r#""body":"c""#,
+        ];
+        for (start, other) in [message, answer].iter().flat_map(|start| others.map(|other| (start, other))) {
+            let text = std::format!("{start},{other}}}");
+            assert_eq!(ServerMessage::decode(Frame::Text(&text)), the_long_way(Frame::Text(&text)), "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_short_way_leads_where_the_long_way_does(fields in fields()) {
+            let (json, cbor) = both(&fields);
+            for frame in [Frame::Text(&json), Frame::Binary(&cbor)] {
+                prop_assert_eq!(ServerMessage::decode(frame), the_long_way(frame), "{}", &json);
+            }
+        }
     }
 }

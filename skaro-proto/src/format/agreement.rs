@@ -1,0 +1,331 @@
+//! The readers are quick about what is usual. Here they have to agree, about everything, with slow ones that leave all
+//! to the libraries: serde_json's own deserializer, and minicbor's decoder.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+
+use std::borrow::ToOwned;
+use std::format;
+use std::string::String;
+use std::vec::Vec;
+
+use alloc::borrow::Cow;
+use core::fmt;
+
+use proptest::prelude::*;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::error::Category;
+
+use super::read::{Item, Key, Name, Read, Reader, top};
+use super::{DecodeError, Fault, Format, Frame, cbor, json};
+use crate::limits::NESTING;
+use crate::value::{Fields, Value};
+
+fn quick(frame: Frame<'_>) -> Result<Fields<'_>, DecodeError> {
+    let mut fields = Fields::new();
+    frame.read(&mut fields)?;
+    Ok(fields)
+}
+
+/// JSON by serde_json alone.
+fn slow_json(text: &str) -> Result<Fields<'static>, DecodeError> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let fault = |error: serde_json::Error| match error.classify() {
+        Category::Eof => Fault::Truncated,
+        Category::Data => Fault::TooDeep,
+        _ => Fault::Malformed { format: "JSON", offset: json::offset(&error, text) },
+    };
+    let value = Levels(NESTING).deserialize(&mut deserializer).map_err(|e| DecodeError::frame(fault(e)))?;
+    deserializer.end().map_err(|_| DecodeError::frame(Fault::Trailing))?;
+    match value {
+        Value::Map(fields) => Ok(fields),
+        _ => Err(DecodeError::frame(Fault::WrongType { expected: "a map" })),
+    }
+}
+
+/// A value that may have so many levels.
+#[derive(Clone, Copy)]
+struct Levels(u8);
+
+impl Levels {
+    fn inner<E: Error>(self) -> Result<Levels, E> {
+        self.0.checked_sub(1).map(Levels).ok_or_else(|| E::custom("too deep"))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Levels {
+    type Value = Value<'static>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value<'static>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Levels {
+    type Value = Value<'static>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value<'static>, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value<'static>, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value<'static>, E> {
+        Ok(Value::Unsigned(number))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value<'static>, E> {
+        Ok(Value::Negative(number))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value<'static>, E> {
+        Ok(Value::Float(number))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value<'static>, E> {
+        Ok(Value::Text(text.to_owned().into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value<'static>, A::Error> {
+        let inner = self.inner()?;
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element_seed(inner)? {
+            items.push(item);
+        }
+        Ok(Value::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value<'static>, A::Error> {
+        let inner = self.inner()?;
+        let mut fields = Fields::new();
+        while let Some(name) = map.next_key::<String>()? {
+            fields.push(name, map.next_value_seed(inner)?);
+        }
+        Ok(Value::Map(fields))
+    }
+}
+
+/// CBOR by minicbor alone.
+fn slow_cbor(bytes: &[u8]) -> Result<Fields<'_>, DecodeError> {
+    let mut reader = Slow(cbor::Reader::new(bytes));
+    let mut fields = Fields::new();
+    let is_map = top(&mut reader, &mut fields).map_err(|fault| DecodeError::frame(*fault))?;
+    if !reader.0.is_at_end() {
+        return Err(DecodeError::frame(Fault::Trailing));
+    }
+    is_map.then_some(fields).ok_or(DecodeError::frame(Fault::WrongType { expected: "a map" }))
+}
+
+fn agree_on(bytes: &[u8]) {
+    let (quick, slow) = (quick(Frame::Binary(bytes)), slow_cbor(bytes));
+    // As text, since not a number is not even itself.
+    assert_eq!(format!("{quick:?}"), format!("{slow:?}"), "{bytes:02x?}");
+}
+
+#[derive(Clone)]
+struct Slow<'a>(cbor::Reader<'a>);
+
+impl<'a> Reader<'a> for Slow<'a> {
+    type Left = cbor::Left;
+
+    fn item(&mut self) -> Read<Item<'a, cbor::Left>> {
+        self.0.otherwise(cbor::item)
+    }
+
+    fn has_next(&mut self, left: &mut cbor::Left) -> Read<bool> {
+        self.0.has_next(left)
+    }
+
+    fn next_name<N: Name>(&mut self, left: &mut cbor::Left) -> Read<Option<Key<'a, N>>> {
+        if !self.0.has_next(left)? {
+            return Ok(None);
+        }
+        self.0.otherwise(cbor::name).map(|name| Some(Key::Other(name)))
+    }
+
+    fn plain_name<N: Name>(&mut self, _: &mut cbor::Left) -> Option<Option<N>> {
+        None
+    }
+
+    fn plain_text(&mut self) -> Option<&'a str> {
+        None
+    }
+
+    fn plain_bytes(&mut self) -> Option<&'a [u8]> {
+        None
+    }
+
+    fn plain_number(&mut self) -> Option<u64> {
+        None
+    }
+}
+
+/// Pieces of JSON, so that what is put together from them is often well-formed, and often almost.
+fn json_value() -> impl Strategy<Value = String> {
+    let text = prop_oneof![
+        r#"[a-zé€😀 ]{0,20}"#.prop_map(|text| format!("\"{text}\"")),
+        r#"([a-z]|\\["\\/bfnrt]|\\u[0-9a-f]{4}|\\ud83d\\ude00|\\x|[\x00-\x1f]){0,9}"#
+            .prop_map(|text| format!("\"{text}\"")),
+    ];
+    let number = prop_oneof![
+        any::<i64>().prop_map(|number| format!("{number}")),
+        any::<u64>().prop_map(|number| format!("{number}")),
+        any::<f64>().prop_map(|number| format!("{number:e}")),
+        "-?[0-9]{0,21}(\\.[0-9]{0,3})?([eE][-+]?[0-9]{0,3})?",
+    ];
+    let word = prop::sample::select(&["true", "false", "null", "nul", "NaN", ""][..]).prop_map(str::to_owned);
+    let leaf = prop_oneof![4 => text, 4 => number, 1 => word];
+    leaf.prop_recursive(5, 40, 5, |inner| {
+        let name = prop_oneof![
+            3 => r#"(type|from|history|on_request|in_conference|x|€)"#,
+            1 => r#"([a-z]|\\u00[0-9a-f]{2}|\\n){0,12}"#,
+        ];
+        let field =
+            (name, space(), inner.clone()).prop_map(|(name, s, value)| format!("\"{name}\"{s}:{s}{value}"));
+        let all = |open: &'static str, close: &'static str| {
+            move |(items, s): (Vec<String>, String)| {
+                format!("{open}{s}{}{s}{close}", items.join(&format!("{s},{s}")))
+            }
+        };
+        prop_oneof![
+            (prop::collection::vec(inner, 0..5), space()).prop_map(all("[", "]")),
+            (prop::collection::vec(field, 0..5), space()).prop_map(all("{", "}")),
+        ]
+    })
+}
+
+fn space() -> impl Strategy<Value = String> {
+    prop_oneof![5 => "", 1 => "[ \n\t\r]{1,3}"]
+}
+
+/// A text with one character changed, or none.
+fn damaged(text: &str, at: prop::sample::Index, with: Option<char>, how: u8) -> String {
+    let mut characters: Vec<char> = text.chars().collect();
+    let Some(place) = (!characters.is_empty()).then(|| at.index(characters.len())) else {
+        return text.into();
+    };
+    match (how, with) {
+        (0, Some(with)) => characters[place] = with,
+        (1, Some(with)) => characters.insert(place, with),
+        (2, _) => _ = characters.remove(place),
+        (3, _) => characters.truncate(place),
+        _ => (),
+    }
+    characters.into_iter().collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn json_is_read_as_serde_json_reads_it(
+        value in json_value(),
+        at in any::<prop::sample::Index>(),
+        with in prop::sample::select(&['"', '\\', ',', ':', '{', '}', '[', ']', '0', '-', '.', 'e', ' ', '\n', '\0', 'é'][..]),
+        how in 0..8_u8,
+    ) {
+        let map = format!("{{\"x\":{value}}}");
+        for text in [value.as_str(), &map, &damaged(&map, at, Some(with), how)] {
+            prop_assert_eq!(quick(Frame::Text(text)), slow_json(text), "{}", text);
+        }
+    }
+
+    #[test]
+    fn cbor_is_read_as_minicbor_reads_it(
+        value in json_value(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+        random in prop::collection::vec(any::<u8>(), 0..40),
+    ) {
+        // What is well-formed comes from JSON, in its order, and is then damaged.
+        let map = format!("{{\"x\":{value}}}");
+        let mut bytes = Vec::new();
+        if let Ok(fields) = slow_json(&map) {
+            Format::Cbor.write(&fields, &mut bytes);
+        }
+        for (at, with) in changes {
+            if !bytes.is_empty() {
+                let place = at.index(bytes.len());
+                bytes[place] = with;
+            }
+        }
+        agree_on(&bytes);
+        agree_on(&random);
+    }
+}
+
+#[test]
+fn numbers_at_the_borders_are_read_as_serde_json_reads_them() {
+    for number in [
+        "0",
+        "-0",
+        "00",
+        "01",
+        "-01",
+        "1.",
+        ".1",
+        "1e",
+        "1e5",
+        "1E+5",
+        "1e-5",
+        "1e400",
+        "-1e400",
+        "+1",
+        "-",
+        "--1",
+        "999999999999999999",
+        "1000000000000000000",
+        "9223372036854775807",
+        "9223372036854775808",
+        "-9223372036854775808",
+        "-9223372036854775809",
+        "18446744073709551615",
+        "18446744073709551616",
+        "100000000000000000000",
+        "1.0",
+        "-1.5",
+        "0.1",
+        "1x",
+        "1-2",
+        "1 2",
+    ] {
+        let text = format!("{{\"x\":{number}}}");
+        assert_eq!(quick(Frame::Text(&text)), slow_json(&text), "{text}");
+    }
+}
+
+#[test]
+fn every_byte_at_every_place_of_a_text_is_read_as_serde_json_reads_it() {
+    for character in '\0'..='\u{ff}' {
+        for before in 0..17 {
+            let text = format!("{{\"x\":\"{:before$}{character}\",\"y\":\"\"}}", "");
+            assert_eq!(quick(Frame::Text(&text)), slow_json(&text), "{text}");
+        }
+    }
+}
+
+#[test]
+fn every_head_of_an_item_is_read_as_minicbor_reads_it() {
+    for first in 0..=u8::MAX {
+        for argument in [0_u64, 1, 23, 24, 1 << 32, (1 << 63) - 1, 1 << 63, u64::MAX] {
+            for length in 0..=8 {
+                let mut bytes = b"\xa1\x61x".to_vec();
+                bytes.push(first);
+                bytes.extend_from_slice(&argument.to_be_bytes()[..length]);
+                agree_on(&bytes);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_listed_name_may_hide_behind_escapes() {
+    let message = r#"{"ty\u0070e":"info","\u0069nfo":"x"}"#;
+    let message = crate::message::ServerMessage::decode(Frame::Text(message)).unwrap();
+    assert!(
+        matches!(message, crate::message::ServerMessage::Info(notice) if notice.info == Cow::Borrowed("x"))
+    );
+}
