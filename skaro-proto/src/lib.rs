@@ -75,8 +75,7 @@
 //!
 //! # Features
 //!
-//! * `std` (default): JSON is written straight into a buffer that is reused. Without it each JSON frame that is
-//!   written costs one allocation; nothing else changes.
+//! * `std` (default): the dependencies may use the standard library. Without it nothing changes.
 //! * `tungstenite`: for adapters over tungstenite or its async relatives: frames to WebSocket messages and back, the
 //!   loop around a client, and the `guide` for writing an adapter.
 #![no_std]

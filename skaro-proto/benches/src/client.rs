@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use skaro_proto::client::{Client, Config, Event};
-use skaro_proto::message::{Answer, SignedIn, User};
+use skaro_proto::message::{Answer, ClientMessage, Request, SignedIn, User};
 use skaro_proto::{Format, Time};
 
 use crate::samples::{self, BODY, Content, FORMATS, TYPE_FIRST, TYPE_LAST, TYPE_MIDDLE};
@@ -63,7 +63,14 @@ pub fn cases() -> Vec<Case> {
             format,
             next: 2,
         });
-        cases.extend([sent, history, send_message]);
+        let mut buffer = Vec::new();
+        let writing = Case::repeated(format!("{format}: send_message, writing it alone"), move || {
+            let request = Request::SendMessage { to: "alice".into(), body: BODY.into() };
+            buffer.clear();
+            ClientMessage::new(20, black_box(request)).encode_into(format, &mut buffer);
+            black_box(&buffer);
+        });
+        cases.extend([sent, history, send_message, writing]);
     }
     cases
 }

@@ -56,9 +56,14 @@ impl Seen {
         let date = |message: &Message<'_>| message.date.as_ref().and_then(Date::as_integer);
         let Some(last) = messages.iter().filter_map(date).max() else { return Vec::new() };
         let find_new = |mark: &mut Mark| {
-            let is_new =
-                |(_, message): &(usize, &Message<'_>)| date(message).is_some_and(|date| !mark.covers(date));
-            let new = messages.iter().enumerate().filter(is_new).map(|(place, _)| place).collect();
+            let mut new = Vec::new();
+            for (place, message) in messages.iter().enumerate() {
+                if date(message).is_some_and(|date| !mark.covers(date)) {
+                    // Once, instead of growing: mostly all that come after the first one are new too.
+                    new.reserve(messages.len() - place);
+                    new.push(place);
+                }
+            }
             mark.complete = mark.complete.max(Some(last));
             mark.spans.retain(|(_, end)| Some(*end) > mark.complete);
             new

@@ -136,6 +136,10 @@ impl<'a> Reader<'a> for Slow<'a> {
         self.0.otherwise(cbor::item)
     }
 
+    fn rest(&self) -> usize {
+        self.0.rest()
+    }
+
     fn has_next(&mut self, left: &mut cbor::Left) -> Read<bool> {
         self.0.has_next(left)
     }
@@ -255,6 +259,50 @@ proptest! {
         agree_on(&bytes);
         agree_on(&random);
     }
+}
+
+/// What the libraries write of a value, and what we do.
+fn written_alike(value: &Value<'_>) {
+    let (mut json, mut cbor) = (Vec::new(), Vec::new());
+    Format::Json.write(value, &mut json);
+    Format::Cbor.write(value, &mut cbor);
+    assert_eq!(String::from_utf8(json).unwrap(), serde_json::to_string(value).unwrap());
+    assert_eq!(cbor, minicbor_serde::to_vec(value).unwrap());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn values_are_written_as_the_libraries_write_them(value in json_value(), text in "\\PC{0,30}", float in any::<f64>()) {
+        if let Ok(fields) = slow_json(&format!("{{\"x\":{value}}}")) {
+            written_alike(&Value::Map(fields));
+        }
+        written_alike(&Value::Text(text.into()));
+        written_alike(&Value::Float(float));
+    }
+}
+
+#[test]
+fn what_is_at_the_borders_is_written_as_the_libraries_write_it() {
+    for bits in 0..64 {
+        for number in [1_u64 << bits, (1 << bits) - 1, u64::MAX >> bits] {
+            written_alike(&Value::Unsigned(number));
+            written_alike(&Value::Negative((number >> 1) as i64 - i64::MAX - 1));
+        }
+    }
+    for length in [0, 1, 23, 24, 255, 256, 65_535, 65_536] {
+        written_alike(&Value::Text("x".repeat(length).into()));
+        written_alike(&Value::Bytes(std::vec![7; length].into()));
+        written_alike(&Value::List(std::vec![Value::Bool(true); length]));
+    }
+    for character in '\0'..='\u{ff}' {
+        written_alike(&Value::Text(format!("Shall we{character}meet{character}{character}").into()));
+    }
+    for float in [0.0, -0.0, 1e300, f64::NAN, f64::INFINITY] {
+        written_alike(&Value::Float(float));
+    }
+    written_alike(&Value::Null);
 }
 
 #[test]

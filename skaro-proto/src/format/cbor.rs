@@ -8,23 +8,15 @@ use alloc::vec::Vec;
 
 use minicbor::data::Type;
 use minicbor::decode::{Decoder, Error};
-use serde::Serialize;
 
 use super::error::Fault;
 use super::read::{self, Fill, Item, Key, Name, Read};
+use super::write::{Kind, Notation};
 
 pub(super) fn read<'a>(bytes: &'a [u8], into: &mut impl Fill<'a>) -> Read<bool> {
     let mut reader = Reader::new(bytes);
     let is_map = read::top(&mut reader, into)?;
     if reader.is_at_end() { Ok(is_map) } else { Err(Box::new(Fault::Trailing)) }
-}
-
-#[allow(
-    clippy::expect_used,
-    reason = "memory takes everything, and the messages need nothing that CBOR lacks"
-)]
-pub(super) fn write(message: &impl Serialize, out: &mut Vec<u8>) {
-    message.serialize(&mut minicbor_serde::Serializer::new(out)).expect("writing CBOR to memory");
 }
 
 #[derive(Clone)]
@@ -37,9 +29,10 @@ pub(super) struct Reader<'a> {
 /// How many items of a list, or fields of a map, are left; `None` if an end mark will come.
 pub(super) type Left = Option<u64>;
 
-/// The major types (RFC 8949, section 3.1) that are read here.
+/// The major types (RFC 8949, section 3.1) that are read or written here.
 const UNSIGNED: u8 = 0;
 const NEGATIVE: u8 = 1;
+const BYTES: u8 = 2;
 const TEXT: u8 = 3;
 const LIST: u8 = 4;
 const MAP: u8 = 5;
@@ -106,6 +99,10 @@ impl<'a> read::Reader<'a> for Reader<'a> {
         };
         self.at = end;
         Ok(item)
+    }
+
+    fn rest(&self) -> usize {
+        self.bytes.len().saturating_sub(self.at)
     }
 
     #[inline]
@@ -244,4 +241,95 @@ fn bytes_in_chunks(decoder: &mut Decoder<'_>) -> Result<Vec<u8>, Error> {
         bytes.extend_from_slice(chunk?);
     }
     Ok(bytes)
+}
+
+/// How CBOR is written: each item in the shortest way there is, floating-point numbers in 64 bits.
+#[derive(Clone, Copy)]
+pub(super) struct Cbor;
+
+/// The first byte of a list or map whose length is not told, and what ends it.
+const UNTOLD: u8 = 31;
+const END: u8 = 0xff;
+
+#[inline]
+fn head(out: &mut Vec<u8>, major: u8, argument: u64) {
+    let major = major << 5;
+    match argument {
+        ..=23 => out.push(major | argument as u8),
+        24..=0xff => out.extend_from_slice(&[major | 24, argument as u8]),
+        _ => long_head(out, major, argument),
+    }
+}
+
+fn long_head(out: &mut Vec<u8>, major: u8, argument: u64) {
+    if let Ok(argument) = u16::try_from(argument) {
+        out.push(major | 25);
+        out.extend_from_slice(&argument.to_be_bytes());
+    } else if let Ok(argument) = u32::try_from(argument) {
+        out.push(major | 26);
+        out.extend_from_slice(&argument.to_be_bytes());
+    } else {
+        out.push(major | 27);
+        out.extend_from_slice(&argument.to_be_bytes());
+    }
+}
+
+impl Notation for Cbor {
+    fn null(self, out: &mut Vec<u8>) {
+        out.push(0xf6);
+    }
+
+    fn bool(self, out: &mut Vec<u8>, value: bool) {
+        out.push(0xf4 + u8::from(value));
+    }
+
+    #[inline]
+    fn unsigned(self, out: &mut Vec<u8>, number: u64) {
+        head(out, UNSIGNED, number);
+    }
+
+    fn negative(self, out: &mut Vec<u8>, number: i64) {
+        head(out, NEGATIVE, !number as u64);
+    }
+
+    fn float(self, out: &mut Vec<u8>, number: f64) {
+        out.push(0xfb);
+        out.extend_from_slice(&number.to_be_bytes());
+    }
+
+    #[inline]
+    fn text(self, out: &mut Vec<u8>, text: &str) {
+        head(out, TEXT, text.len() as u64);
+        out.extend_from_slice(text.as_bytes());
+    }
+
+    fn bytes(self, out: &mut Vec<u8>, bytes: &[u8]) {
+        head(out, BYTES, bytes.len() as u64);
+        out.extend_from_slice(bytes);
+    }
+
+    #[inline]
+    fn begin(self, out: &mut Vec<u8>, kind: Kind, length: Option<usize>) {
+        let major = match kind {
+            Kind::List => LIST,
+            Kind::Map => MAP,
+        };
+        match length {
+            Some(length) => head(out, major, length as u64),
+            None => out.push(major << 5 | UNTOLD),
+        }
+    }
+
+    #[inline]
+    fn before_item(self, _: &mut Vec<u8>, _: bool) {}
+
+    #[inline]
+    fn before_value(self, _: &mut Vec<u8>) {}
+
+    #[inline]
+    fn end(self, out: &mut Vec<u8>, _: Kind, length: Option<usize>) {
+        if length.is_none() {
+            out.push(END);
+        }
+    }
 }

@@ -7,12 +7,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 
 use super::error::Fault;
 use super::read::{self, Fill, Item, Key, Name, Read};
+use super::write::{Kind, Notation};
 
 pub(super) fn read<'a>(text: &'a str, into: &mut impl Fill<'a>) -> Read<bool> {
     let mut reader = Reader { text, at: 0 };
@@ -184,18 +184,35 @@ const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
 fn plain(text: &[u8]) -> usize {
     let (mut rest, mut count) = (text, 0);
     while let Some((eight, others)) = rest.split_first_chunk() {
-        let word = u64::from_le_bytes(*eight);
-        let (quote, backslash) = (word ^ (ONES * u64::from(b'"')), word ^ (ONES * u64::from(b'\\')));
-        let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let found = control | quote.wrapping_sub(ONES) & !quote | backslash.wrapping_sub(ONES) & !backslash;
-        if found & HIGH != 0 {
-            // The lowest one is exact; above it a borrow may have set others.
-            return count + (found & HIGH).trailing_zeros() as usize / 8;
+        let found = specials(*eight);
+        if found != 0 {
+            return count + found.trailing_zeros() as usize / 8;
         }
         (rest, count) = (others, count + 8);
     }
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
     count + rest.iter().position(is_special).unwrap_or(rest.len())
+}
+
+fn is_special(byte: &u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..0x20)
+}
+
+/// A bit in the place of the first special byte, and perhaps others in later places: a borrow may set those.
+#[inline]
+fn specials(eight: [u8; 8]) -> u64 {
+    let word = u64::from_le_bytes(eight);
+    let (quote, backslash) = (word ^ (ONES * u64::from(b'"')), word ^ (ONES * u64::from(b'\\')));
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    (control | quote.wrapping_sub(ONES) & !quote | backslash.wrapping_sub(ONES) & !backslash) & HIGH
+}
+
+/// Whether there is no special byte at all.
+#[inline]
+fn is_plain(text: &[u8]) -> bool {
+    let Some((_, last)) = text.split_last_chunk() else { return !text.iter().any(is_special) };
+    let (eights, _) = text.as_chunks();
+    // What does not fill eight bytes at the end is looked at with some of those before it.
+    eights.iter().chain([last]).all(|eight| specials(*eight) == 0)
 }
 
 /// Whether a list or map has just begun, so that no comma is due.
@@ -225,6 +242,10 @@ impl<'a> read::Reader<'a> for Reader<'a> {
             Some(b'n') => self.word("null", Item::Null),
             _ => Err(self.malformed()),
         }
+    }
+
+    fn rest(&self) -> usize {
+        self.text.len().saturating_sub(self.at)
     }
 
     #[inline]
@@ -369,14 +390,123 @@ impl<'de> Visitor<'de> for Anything {
     }
 }
 
-#[cfg(feature = "std")]
-#[allow(clippy::expect_used, reason = "memory takes everything, and the messages have text keys")]
-pub(super) fn write(message: &impl Serialize, out: &mut Vec<u8>) {
-    serde_json::to_writer(out, message).expect("writing JSON to memory");
+/// How JSON is written.
+#[derive(Clone, Copy)]
+pub(super) struct Json;
+
+impl Notation for Json {
+    fn null(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"null");
+    }
+
+    fn bool(self, out: &mut Vec<u8>, value: bool) {
+        out.extend_from_slice(if value { b"true" } else { b"false" });
+    }
+
+    fn unsigned(self, out: &mut Vec<u8>, mut number: u64) {
+        // From behind: the last digit is known first. 2^64 has 20.
+        let mut digits = [b'0'; 20];
+        let mut first = digits.len();
+        for place in digits.iter_mut().rev() {
+            *place = b'0' + (number % 10) as u8;
+            number /= 10;
+            first -= 1;
+            if number == 0 {
+                break;
+            }
+        }
+        out.extend_from_slice(digits.get(first..).unwrap_or_default());
+    }
+
+    fn negative(self, out: &mut Vec<u8>, number: i64) {
+        out.push(b'-');
+        self.unsigned(out, number.unsigned_abs());
+    }
+
+    fn float(self, out: &mut Vec<u8>, number: f64) {
+        let text = serde_json::to_string(&number).unwrap_or_default();
+        out.extend_from_slice(text.as_bytes());
+    }
+
+    fn text(self, out: &mut Vec<u8>, text: &str) {
+        out.push(b'"');
+        if is_plain(text.as_bytes()) {
+            out.extend_from_slice(text.as_bytes());
+        } else {
+            escaped(text.as_bytes(), out);
+        }
+        out.push(b'"');
+    }
+
+    fn bytes(self, out: &mut Vec<u8>, bytes: &[u8]) {
+        self.begin(out, Kind::List, Some(bytes.len()));
+        for (place, byte) in bytes.iter().enumerate() {
+            self.before_item(out, place == 0);
+            self.unsigned(out, (*byte).into());
+        }
+        self.end(out, Kind::List, Some(bytes.len()));
+    }
+
+    #[inline]
+    fn begin(self, out: &mut Vec<u8>, kind: Kind, _: Option<usize>) {
+        out.push(match kind {
+            Kind::List => b'[',
+            Kind::Map => b'{',
+        });
+    }
+
+    #[inline]
+    fn before_item(self, out: &mut Vec<u8>, is_first: bool) {
+        if !is_first {
+            out.push(b',');
+        }
+    }
+
+    #[inline]
+    fn before_value(self, out: &mut Vec<u8>) {
+        out.push(b':');
+    }
+
+    #[inline]
+    fn end(self, out: &mut Vec<u8>, kind: Kind, _: Option<usize>) {
+        out.push(match kind {
+            Kind::List => b']',
+            Kind::Map => b'}',
+        });
+    }
 }
 
-#[cfg(not(feature = "std"))]
-#[allow(clippy::expect_used, reason = "memory takes everything, and the messages have text keys")]
-pub(super) fn write(message: &impl Serialize, out: &mut Vec<u8>) {
-    out.append(&mut serde_json::to_vec(message).expect("writing JSON to memory"));
+#[cold]
+fn escaped(mut text: &[u8], out: &mut Vec<u8>) {
+    loop {
+        let (plain, special) = text.split_at(plain(text));
+        out.extend_from_slice(plain);
+        let Some((special, others)) = special.split_first() else { return };
+        escape(*special, out);
+        text = others;
+    }
+}
+
+/// Writes a character that can't stand in a text as it is.
+fn escape(special: u8, out: &mut Vec<u8>) {
+    let short = match special {
+        b'"' | b'\\' => special,
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        0x08 => b'b',
+        0x0c => b'f',
+        _ => {
+            let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+            return out.extend_from_slice(&[
+                b'\\',
+                b'u',
+                b'0',
+                b'0',
+                digit(special >> 4),
+                digit(special & 15),
+            ]);
+        }
+    };
+    out.extend_from_slice(&[b'\\', short]);
 }

@@ -7,6 +7,7 @@ mod error;
 mod json;
 mod read;
 mod shape;
+mod write;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -17,6 +18,7 @@ use serde::Serialize;
 pub use error::{DecodeError, Fault, Path};
 pub(crate) use read::{Fill, Inside, Key, Name, Read, Reader};
 pub(crate) use shape::{Decoded, Parsed, Shape, optional, required};
+use write::Writer;
 
 /// How messages are written: JSON (RFC 8259) in text frames, or CBOR (RFC 8949) in binary ones.
 ///
@@ -55,10 +57,11 @@ impl Format {
 
     /// Writes a message after what is in the buffer already.
     pub(crate) fn write(self, message: &impl Serialize, out: &mut Vec<u8>) {
-        match self {
-            Format::Cbor => cbor::write(message, out),
-            Format::Json => json::write(message, out),
-        }
+        let written = match self {
+            Format::Cbor => message.serialize(Writer { out, notation: cbor::Cbor }),
+            Format::Json => message.serialize(Writer { out, notation: json::Json }),
+        };
+        debug_assert!(written.is_ok(), "messages consist of what can be written");
     }
 
     /// What was written in this format, as a frame.

@@ -233,6 +233,12 @@ impl<'a> Status<'a> {
         self.code == 200
     }
 
+    /// The digits, if there is nothing else.
+    pub(super) fn digits(&self) -> Option<[u8; 3]> {
+        let digit = |place| b'0' + (self.code / place % 10) as u8;
+        (self.code != 0 && self.rest.is_empty()).then(|| [digit(100), digit(10), digit(1)])
+    }
+
     /// The same, independent of the frame.
     pub fn into_owned(self) -> Status<'static> {
         Status { code: self.code, rest: owned(self.rest) }
@@ -363,7 +369,7 @@ where
     T: Shape<'de>,
     R: Reader<'de>,
 {
-    let mut items = Ok(Vec::new());
+    let mut items = Ok(list.room());
     while let Some(item) = list.next::<T>()? {
         merge(&mut items, item.unwrap_or_else(|| Err(Box::new(DecodeError::frame(Fault::Missing)))));
     }

@@ -21,8 +21,13 @@ impl ClientMessage<'_> {
     /// ```
     pub fn encode(&self, format: Format) -> Vec<u8> {
         let mut out = Vec::new();
-        format.write(self, &mut out);
+        self.encode_into(format, &mut out);
         out
+    }
+
+    /// Writes the same after what is in the buffer already. As long as that has room, nothing is allocated.
+    pub fn encode_into(&self, format: Format, out: &mut Vec<u8>) {
+        format.write(self, out);
     }
 }
 
@@ -30,8 +35,13 @@ impl ServerMessage<'_> {
     /// The message as the content of a frame of this format.
     pub fn encode(&self, format: Format) -> Vec<u8> {
         let mut out = Vec::new();
-        format.write(self, &mut out);
+        self.encode_into(format, &mut out);
         out
+    }
+
+    /// Writes the same after what is in the buffer already. As long as that has room, nothing is allocated.
+    pub fn encode_into(&self, format: Format, out: &mut Vec<u8>) {
+        format.write(self, out);
     }
 }
 
@@ -197,6 +207,9 @@ impl Serialize for Registration<'_> {
 
 impl Serialize for Status<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match self.digits() {
+            Some(digits) => serializer.serialize_str(core::str::from_utf8(&digits).unwrap_or_default()),
+            None => serializer.collect_str(self),
+        }
     }
 }
