@@ -85,6 +85,13 @@ impl Head {
     const PING: u8 = 2;
     const CLOSE: u8 = 3;
 
+    const fn of(format: Format) -> u8 {
+        match format {
+            Format::Json => Head::TEXT,
+            Format::Cbor => Head::BINARY,
+        }
+    }
+
     fn read(bytes: &[u8]) -> Option<(Head, &[u8])> {
         let (kind, rest) = bytes.split_first()?;
         let (request, rest) = rest.split_first_chunk()?;
@@ -109,23 +116,15 @@ impl Output {
 
     /// Writes a message as a frame at the end of the queue; `request` is its number if it is a request.
     pub(crate) fn push(&mut self, format: Format, request: u64, message: &impl Serialize) {
-        let kind = match format {
-            Format::Json => Head::TEXT,
-            Format::Cbor => Head::BINARY,
-        };
-        let start = self.begin(kind, request);
+        let start = self.begin(Head::of(format), request);
         format.write(message, &mut self.bytes);
         self.finish(start);
     }
 
-    /// Puts a frame that is written already at the end of the queue.
-    pub(crate) fn push_frame(&mut self, frame: Frame<'_>) {
-        let kind = match frame {
-            Frame::Text(_) => Head::TEXT,
-            Frame::Binary(_) => Head::BINARY,
-        };
-        let start = self.begin(kind, 0);
-        self.bytes.extend_from_slice(frame.as_bytes());
+    /// Puts what was written in this format at the end of the queue, as a frame.
+    pub(crate) fn push_written(&mut self, format: Format, written: &[u8]) {
+        let start = self.begin(Head::of(format), 0);
+        self.bytes.extend_from_slice(written);
         self.finish(start);
     }
 
@@ -240,7 +239,7 @@ mod tests {
         for round in 0..100_u64 {
             output.push(Format::Json, round, &round);
             output.push_ping();
-            output.push_frame(Frame::Binary(&[1, 2, 3]));
+            output.push_written(Format::Cbor, &[1, 2, 3]);
             // Two of three stay behind each time until the end, so that both ways of freeing memory are taken.
             if round % 2 == 0 {
                 assert!(output.poll().is_some());
@@ -262,7 +261,7 @@ mod tests {
     #[test]
     fn a_drained_queue_keeps_little_memory() {
         let mut output = Output::default();
-        output.push_frame(Frame::Binary(&[0; 100_000]));
+        output.push_written(Format::Cbor, &[0; 100_000]);
         while output.poll().is_some() {}
         assert!(output.bytes.capacity() <= KEPT);
     }

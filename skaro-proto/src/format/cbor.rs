@@ -132,7 +132,7 @@ impl<'a> read::Reader<'a> for Reader<'a> {
         Ok(Some(N::of(name.as_bytes()).map_or(Key::Other(name), Key::Listed)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn plain_name<N: Name>(&mut self, left: &mut Left) -> Option<Option<N>> {
         if !self.has_next(left).ok()? {
             return Some(None);

@@ -276,7 +276,7 @@ impl<'a> read::Reader<'a> for Reader<'a> {
         Ok(Some(N::of(name.as_bytes()).map_or(Key::Other(name), Key::Listed)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn plain_name<N: Name>(&mut self, left: &mut Left) -> Option<Option<N>> {
         if !self.has_name(left).ok()? {
             return Some(None);
@@ -293,7 +293,7 @@ impl<'a> read::Reader<'a> for Reader<'a> {
         self.takes_colon().then_some(Some(name))
     }
 
-    #[inline]
+    #[inline(always)]
     fn plain_text(&mut self) -> Option<&'a str> {
         self.after_space();
         let (start, end) = self.plain_bounds()?;

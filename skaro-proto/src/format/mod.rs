@@ -63,15 +63,6 @@ impl Format {
         };
         debug_assert!(written.is_ok(), "messages consist of what can be written");
     }
-
-    /// What was written in this format, as a frame.
-    pub(crate) fn frame(self, written: &[u8]) -> Frame<'_> {
-        match self {
-            Format::Cbor => Frame::Binary(written),
-            // What was written as JSON is UTF-8.
-            Format::Json => Frame::Text(core::str::from_utf8(written).unwrap_or_default()),
-        }
-    }
 }
 
 impl fmt::Display for Format {

@@ -31,6 +31,7 @@ pub(super) enum Field {
 }
 
 impl Name for Field {
+    #[inline]
     fn of(name: &[u8]) -> Option<Field> {
         Some(match name {
             b"type" => Field::Type,

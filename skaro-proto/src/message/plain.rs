@@ -1,5 +1,8 @@
 //! What almost all frames are, read the short way: every field is one that belongs there, of the usual type, without
 //! escapes. Of anything else these functions make nothing, and it is read as it has to be, from the beginning.
+//!
+//! What stands in their loops is always inlined, here and in the readers: left to itself the compiler calls some of it,
+//! which costs a seventh of all instructions per message.
 
 use super::client::{ClientMessage, Request};
 use super::field::Field;
@@ -74,7 +77,7 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    #[inline]
+    #[inline(always)]
     fn take<R: Reader<'a>>(&mut self, field: Field, map: &mut Inside<'_, R, R::Left>) -> Option<()> {
         match field {
             Field::From => self.from = Some(map.plain_map(sender)?),

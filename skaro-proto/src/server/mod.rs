@@ -240,7 +240,7 @@ impl Server {
                 format.write(&message, &mut self.scratch);
                 written = Some(format);
             }
-            connection.output.push_frame(format.frame(&self.scratch));
+            connection.output.push_written(format, &self.scratch);
             connection.mark_ready(id, &mut self.ready);
         }
         slow.into_iter().for_each(|id| self.cut_off(id));

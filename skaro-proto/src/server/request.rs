@@ -236,7 +236,7 @@ impl Server {
         if connection.output.len() > self.config.limits.output {
             return self.cut_off(id);
         }
-        connection.output.push_frame(connection.format.frame(&self.scratch));
+        connection.output.push_written(connection.format, &self.scratch);
         connection.mark_ready(id, &mut self.ready);
     }
 }
