@@ -136,10 +136,6 @@ impl<'a> Reader<'a> for Slow<'a> {
         self.0.otherwise(cbor::item)
     }
 
-    fn rest(&self) -> usize {
-        self.0.rest()
-    }
-
     fn has_next(&mut self, left: &mut cbor::Left) -> Read<bool> {
         self.0.has_next(left)
     }

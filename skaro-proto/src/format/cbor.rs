@@ -101,10 +101,6 @@ impl<'a> read::Reader<'a> for Reader<'a> {
         Ok(item)
     }
 
-    fn rest(&self) -> usize {
-        self.bytes.len().saturating_sub(self.at)
-    }
-
     #[inline]
     fn has_next(&mut self, left: &mut Left) -> Read<bool> {
         match left {

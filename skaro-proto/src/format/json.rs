@@ -244,10 +244,6 @@ impl<'a> read::Reader<'a> for Reader<'a> {
         }
     }
 
-    fn rest(&self) -> usize {
-        self.text.len().saturating_sub(self.at)
-    }
-
     #[inline]
     fn has_next(&mut self, left: &mut Left) -> Read<bool> {
         let is_first = core::mem::replace(&mut left.is_first, false);

@@ -34,9 +34,6 @@ pub(crate) trait Reader<'a>: Clone {
     /// The next item.
     fn item(&mut self) -> Read<Item<'a, Self::Left>>;
 
-    /// How many bytes are left of the frame.
-    fn rest(&self) -> usize;
-
     /// Whether another item follows in a list.
     fn has_next(&mut self, left: &mut Self::Left) -> Read<bool>;
 
@@ -117,12 +114,6 @@ impl<'r, 'a, R: Reader<'a>> Inside<'r, R, R::Left> {
     #[inline]
     pub(super) fn new(reader: &'r mut R, left: R::Left, outside: Nesting) -> Read<Self> {
         Ok(Inside { reader, left, nesting: outside.inner()? })
-    }
-
-    /// Room for the items of a list, so that it need not grow one by one: as many as there may be if each takes 64
-    /// bytes, which chat messages do, but no more than 1,000, or somebody could make us reserve much for nothing.
-    pub(crate) fn room<T>(&self) -> Vec<T> {
-        Vec::with_capacity((self.reader.rest() / 64).min(1000))
     }
 
     /// The next item of a list.

@@ -369,7 +369,7 @@ where
     T: Shape<'de>,
     R: Reader<'de>,
 {
-    let mut items = Ok(list.room());
+    let mut items = Ok(Vec::new());
     while let Some(item) = list.next::<T>()? {
         merge(&mut items, item.unwrap_or_else(|| Err(Box::new(DecodeError::frame(Fault::Missing)))));
     }
@@ -379,7 +379,18 @@ where
 /// Adds an item, unless something was wrong before; frees what was collected as soon as something is.
 fn merge<T>(items: &mut Decoded<Vec<T>>, item: Decoded<T>) {
     match (items.as_mut(), item) {
-        (Ok(items), Ok(item)) => items.push(item),
+        (Ok(items), Ok(item)) => {
+            if items.len() == items.capacity() {
+                // For 16, 128, 256, … items: a history of 100 messages takes two allocations. Room for all that might
+                // follow, in each of many lists that stay short, would be more than their frame is worth.
+                items.reserve_exact(match items.len() {
+                    0 => 16,
+                    16 => 112,
+                    length => length,
+                });
+            }
+            items.push(item);
+        }
         (Ok(_), Err(error)) => *items = Err(error),
         (Err(_), _) => (),
     }
