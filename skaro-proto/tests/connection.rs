@@ -555,6 +555,17 @@ fn a_sign_in_that_is_never_answered_drops_the_connection_and_tries_again() {
 
 // What becomes of commands.
 
+/// Found by fuzzing: the refused command made the machine's time go on.
+#[test]
+fn a_reconnection_that_is_refused_leaves_no_trace() {
+    let mut client = alone(Config::default());
+    client.close(Time::ZERO);
+    client.handle_disconnected(Time::ZERO, Disconnect::Requested);
+    let before = client.clone();
+    assert_eq!(client.reconnect(Time::from_secs(1)), Err(CommandError::Closed));
+    assert!(client == before);
+}
+
 #[test]
 fn what_was_under_way_is_lost_and_its_fate_told() {
     let mut client = alone(Config::default());

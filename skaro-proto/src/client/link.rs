@@ -212,9 +212,12 @@ impl Client {
     /// # Errors
     /// If the client was closed.
     pub fn reconnect(&mut self, now: Time) -> Result<(), CommandError> {
+        if matches!(self.link, Link::Closed) {
+            return Err(CommandError::Closed);
+        }
         self.advance(now);
         match self.link {
-            Link::Closed => return Err(CommandError::Closed),
+            Link::Closed => (),
             Link::Offline | Link::Waiting { .. } => {
                 self.persistent = true;
                 self.stopped = false;
