@@ -1,0 +1,206 @@
+//! The same message in JSON and in CBOR: read alike, refused alike, nothing lost on either way.
+
+use skaro_proto::{Fault, Fields, Format, Frame, NESTING, Value};
+
+use super::direction::frame;
+use super::{Choices, Direction, ToClient, ToServer, writing};
+
+pub fn run(bytes: &[u8]) {
+    let mut choices = Choices::new(bytes);
+    let fields = message(&mut choices);
+    let json = writing::json(&fields, &mut choices);
+    let cbor = writing::cbor(&fields, &mut choices);
+    compare::<ToClient>(&fields, [Frame::Text(&json), Frame::Binary(&cbor)]);
+    compare::<ToServer>(&fields, [Frame::Text(&json), Frame::Binary(&cbor)]);
+}
+
+#[allow(clippy::needless_late_init, reason = "the message that borrows from it is dropped before")]
+fn compare<D: Direction>(fields: &Fields<'_>, frames: [Frame<'_>; 2]) {
+    let written: [_; 2];
+    let [json, cbor] = frames.map(D::decode);
+    assert_eq!(json, cbor, "{fields:?}");
+    let is_too_deep = json.as_ref().is_err_and(|error| D::fault(error) == Fault::TooDeep);
+    assert_eq!(is_too_deep, depth(fields) > NESTING.into(), "{fields:?}");
+    let Ok(message) = json else { return };
+    let kept = unlisted(D::others(&message).iter());
+    assert_eq!(kept, unlisted(fields.iter()), "what nobody has listed is kept, in its order");
+    written = [Format::Json, Format::Cbor].map(|format| (format, D::encode(&message, format)));
+    for (format, bytes) in &written {
+        let read = D::decode(frame(*format, bytes)).expect("what was written is read");
+        assert_eq!(read, message, "written as {format}");
+    }
+}
+
+/// Types of messages, and the fields that each of them has.
+const MESSAGES: [(&str, &[&str]); 13] = [
+    ("check_connection", &["token"]),
+    ("show_message", &["from", "to", "body", "date"]),
+    ("info", &["info"]),
+    ("error", &["info"]),
+    ("request", &["for", "id", "status", "session_id", "user", "info"]),
+    ("request", &["for", "id", "status", "register_type", "data", "history", "date"]),
+    ("authorize", &["on_request", "login", "password"]),
+    ("register_type", &["on_request"]),
+    ("session_restore", &["on_request", "sid"]),
+    ("get_contacts", &["on_request"]),
+    ("get_history", &["on_request", "login"]),
+    ("send_message", &["on_request", "to", "body"]),
+    ("add_contact", &["on_request", "login", "for", "id"]),
+];
+
+fn is_listed(name: &str) -> bool {
+    name == "type" || MESSAGES.iter().any(|(_, fields)| fields.contains(&name))
+}
+
+/// The fields that no message of the protocol has.
+fn unlisted<'f, 'a: 'f>(
+    fields: impl Iterator<Item = (&'f str, &'f Value<'a>)>,
+) -> Vec<(&'f str, &'f Value<'a>)> {
+    fields.filter(|(name, _)| !is_listed(name)).collect()
+}
+
+/// Levels, the map itself being the first.
+fn depth(fields: &Fields<'_>) -> usize {
+    1 + fields.iter().map(|(_, value)| depth_of(value)).max().unwrap_or(0)
+}
+
+fn depth_of(value: &Value<'_>) -> usize {
+    match value {
+        Value::List(items) => 1 + items.iter().map(depth_of).max().unwrap_or(0),
+        Value::Map(fields) => depth(fields),
+        _ => 0,
+    }
+}
+
+/// A message with what belongs into it, more or less, and with more besides.
+fn message(choices: &mut Choices<'_>) -> Fields<'static> {
+    let (kind, names) = choices.pick(&MESSAGES);
+    let mut fields = Fields::new();
+    let kind_comes_last = choices.flag();
+    let push_kind = |fields: &mut Fields<'static>, now| {
+        if now {
+            fields.push("type", kind);
+        }
+    };
+    push_kind(&mut fields, !kind_comes_last);
+    for name in names {
+        let choice = choices.byte();
+        match choice % 16 {
+            0 => continue,
+            1 => fields.push(*name, anything(choices, 0)),
+            _ => fields.push(*name, fitting(name, choices)),
+        }
+        // What came first of the same name does not count.
+        if choice / 16 == 1 {
+            fields.push(*name, fitting(name, choices));
+        }
+    }
+    for _ in 0..choices.below(4) {
+        fields.push(some_name(choices), anything(choices, 0));
+    }
+    push_kind(&mut fields, kind_comes_last);
+    fields
+}
+
+fn some_name(choices: &mut Choices<'_>) -> String {
+    match choices.below(4) {
+        0 => choices.text(8),
+        1 => choices.pick(&MESSAGES).1[0].into(),
+        2 => choices.pick(&["type", "in_conference", "login", "online", "id", "status"]).into(),
+        _ => choices.pick(&["color", "é", "", "\u{1f600}", "a\"b", "a\\b", "\n"]).into(),
+    }
+}
+
+fn fitting(name: &str, choices: &mut Choices<'_>) -> Value<'static> {
+    match name {
+        "for" => text(choices.pick(&MESSAGES[6..]).0),
+        "id" | "on_request" => Value::Unsigned(choices.byte().into()),
+        "status" => match choices.below(6) {
+            0 => Value::Unsigned(choices.byte().into()),
+            1 => Value::Text(choices.text(9).into()),
+            2 => text("404 Not Found"),
+            _ => text("200"),
+        },
+        "user" => Value::Map(user(choices)),
+        "from" => {
+            let mut sender = user(choices);
+            if choices.flag() {
+                sender.push("in_conference", text("all"));
+            }
+            Value::Map(sender)
+        }
+        "data" if choices.flag() => Value::Map((0..choices.below(4)).map(|_| named_user(choices)).collect()),
+        "data" => Value::List((0..choices.below(4)).map(|_| Value::Map(user(choices))).collect()),
+        "history" => Value::List((0..choices.below(3)).map(|_| chat_message(choices)).collect()),
+        "date" => number(choices),
+        "register_type" => text(choices.pick(&["open", "invitation", "closed", "by post"])),
+        _ => Value::Text(choices.text(12).into()),
+    }
+}
+
+fn text(text: &'static str) -> Value<'static> {
+    Value::Text(text.into())
+}
+
+fn user(choices: &mut Choices<'_>) -> Fields<'static> {
+    let mut user = Fields::new();
+    user.push("login", text(choices.pick(&["alice", "bob", "", "\u{1f600}"])));
+    for _ in 0..choices.below(3) {
+        user.push(some_name(choices), anything(choices, 2));
+    }
+    user
+}
+
+fn named_user(choices: &mut Choices<'_>) -> (std::borrow::Cow<'static, str>, Value<'static>) {
+    (some_name(choices).into(), Value::Map(user(choices)))
+}
+
+fn chat_message(choices: &mut Choices<'_>) -> Value<'static> {
+    let mut message = Fields::new();
+    for name in ["from", "to", "body", "date"] {
+        message.push(name, fitting(name, choices));
+    }
+    if choices.flag() {
+        message.push(some_name(choices), anything(choices, 2));
+    }
+    Value::Map(message)
+}
+
+fn number(choices: &mut Choices<'_>) -> Value<'static> {
+    match choices.below(6) {
+        0 => Value::Unsigned(choices.byte().into()),
+        1 => Value::Unsigned(choices.number()),
+        2 => Value::Negative(-1 - (choices.number() >> 1) as i64),
+        3 => Value::Float(f64::from(choices.byte()) / 8.0),
+        4 => Value::Float(f64::from(choices.byte())),
+        _ => {
+            let number = f64::from_bits(choices.number());
+            Value::Float(if number.is_finite() { number } else { -0.0 })
+        }
+    }
+}
+
+/// A value that stands this many levels deep; goes beyond the limit at times.
+fn anything(choices: &mut Choices<'_>, depth: usize) -> Value<'static> {
+    match choices.below(9) {
+        0 => Value::Null,
+        1 => Value::Bool(choices.flag()),
+        2 | 3 => number(choices),
+        4 | 5 => Value::Text(choices.text(12).into()),
+        6 if depth < 20 => Value::List((0..choices.below(4)).map(|_| anything(choices, depth + 1)).collect()),
+        7 if depth < 20 => {
+            let field = |choices: &mut Choices<'_>| (some_name(choices).into(), anything(choices, depth + 1));
+            Value::Map((0..choices.below(4)).map(|_| field(choices)).collect())
+        }
+        _ => {
+            let mut value = Value::Unsigned(0);
+            for _ in 0..choices.below(20) {
+                value = match choices.flag() {
+                    false => Value::List(vec![value]),
+                    true => Value::Map([("in".into(), value)].into_iter().collect()),
+                };
+            }
+            value
+        }
+    }
+}

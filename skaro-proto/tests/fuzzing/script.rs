@@ -1,0 +1,149 @@
+//! The server that a client faces when it is fuzzed: it reads what the client sends, and answers as the bytes say.
+
+use skaro_proto::message::{
+    Answer, AnswerMessage, Challenge, ClientMessage, Contacts, Date, History, Message, Notice, Refusal,
+    Registration, Request, ServerMessage, SignedIn, Status, User,
+};
+use skaro_proto::{Fields, Format, Transmit};
+
+use super::Choices;
+use super::ledger::Ledger;
+
+#[derive(Default)]
+pub struct Script {
+    /// Requests that arrived and have not been answered, and some that have been, on this connection or before.
+    requests: Vec<Arrived>,
+    last_number: u64,
+    is_closing: bool,
+}
+
+struct Arrived {
+    number: u64,
+    kind: String,
+    format: Format,
+    is_open: bool,
+}
+
+/// What the server answers.
+pub struct AnswerFrame {
+    pub format: Format,
+    pub frame: Vec<u8>,
+    /// Whether it answers a request of this connection for the first time, and as one of its type.
+    pub is_right: bool,
+}
+
+impl Script {
+    pub fn new_connection(&mut self) {
+        self.requests.iter_mut().for_each(|request| request.is_open = false);
+        self.is_closing = false;
+    }
+
+    pub fn challenge(&self, token: &str, format: Format) -> Vec<u8> {
+        let challenge = Challenge { token: token.into(), extra: Fields::new() };
+        ServerMessage::CheckConnection(challenge).encode(format)
+    }
+
+    /// Something arrives from the client; how many bytes its content has.
+    pub fn sent(&mut self, transmit: Transmit<'_>, ledger: &mut Ledger) -> usize {
+        assert!(!self.is_closing, "{transmit:?} after the end");
+        let frame = match transmit {
+            Transmit::Frame(frame) => frame,
+            Transmit::Ping => return 0,
+            Transmit::Close(_) => {
+                self.is_closing = true;
+                return 0;
+            }
+            other => panic!("{other:?}"),
+        };
+        let message = ClientMessage::decode(frame).expect("a client writes what a server reads");
+        assert!(message.on_request > self.last_number, "the numbers grow");
+        self.last_number = message.on_request;
+        match &message.request {
+            Request::SendMessage { body, .. } => ledger.sent(body),
+            Request::GetHistory { login } => ledger.sent(login),
+            _ => (),
+        }
+        let (number, kind) = (message.on_request, message.request.kind().into());
+        self.requests.push(Arrived { number, kind, format: frame.format(), is_open: true });
+        if self.requests.len() > 32 {
+            // A request that is forgotten is never answered, which may happen.
+            self.requests.remove(0);
+        }
+        frame.as_bytes().len()
+    }
+
+    /// An answer to one of the last requests, the right one mostly.
+    pub fn answer(&mut self, choices: &mut Choices<'_>) -> Option<AnswerFrame> {
+        let count = self.requests.len();
+        let at = count.checked_sub(1)?.checked_sub(choices.below(count))?;
+        let request = &mut self.requests[at];
+        let choice = choices.byte();
+        let is_of_its_type = choice % 8 != 7;
+        let kind = if is_of_its_type { request.kind.clone() } else { "no_such_type".into() };
+        let outcome = match choice % 8 {
+            0..4 | 7 => Ok(success(&kind, choices)),
+            _ => {
+                let status = choices.pick(&[401, 429, 503, 200, 0]);
+                let status = (status != 200).then(|| Status::new(status));
+                Err(Refusal { status, info: "no".into() })
+            }
+        };
+        let fits = !matches!(
+            &outcome,
+            Ok(Answer::Authorized(it) | Answer::Restored(it)) if it.user.login.len() > 16
+        );
+        let is_right = request.is_open && is_of_its_type && fits;
+        request.is_open &= !is_right;
+        let message = AnswerMessage { kind: kind.into(), id: request.number, outcome, extra: Fields::new() };
+        let frame = ServerMessage::Answer(message).encode(request.format);
+        Some(AnswerFrame { format: request.format, frame, is_right })
+    }
+
+    pub fn say(&self, choices: &mut Choices<'_>) -> (Format, Vec<u8>) {
+        let format = if choices.flag() { Format::Cbor } else { Format::Json };
+        let notice = Notice { info: "hear".into(), extra: Fields::new() };
+        let message = match choices.below(6) {
+            0 => ServerMessage::Info(notice),
+            1 => ServerMessage::Error(notice),
+            2 => ServerMessage::Unknown {
+                kind: "news".into(),
+                message: [("type".into(), "news".into())].into_iter().collect(),
+            },
+            3 => return (format, self.challenge("another", format)),
+            _ => ServerMessage::ShowMessage(chat_message(choices)),
+        };
+        (format, message.encode(format))
+    }
+}
+
+fn success(kind: &str, choices: &mut Choices<'_>) -> Answer<'static> {
+    match kind {
+        "authorize" => Answer::Authorized(signed_in(choices)),
+        "session_restore" => Answer::Restored(signed_in(choices)),
+        "register_type" => Answer::RegisterType(Registration::Open),
+        "get_contacts" => Answer::Contacts(Contacts(vec![User::new("bob")])),
+        "get_history" => {
+            Answer::History(History::new((0..choices.below(4)).map(|_| chat_message(choices)).collect()))
+        }
+        "send_message" => Answer::MessageSent(date(choices)),
+        _ => Answer::Other(Fields::new()),
+    }
+}
+
+fn signed_in(choices: &mut Choices<'_>) -> SignedIn<'static> {
+    let login = choices.pick(&["alice", "alice", "bob", "somebody with a long name"]);
+    SignedIn { session_id: format!("s{}", choices.byte()).into(), user: User::new(login) }
+}
+
+fn chat_message(choices: &mut Choices<'_>) -> Message<'static> {
+    let from = choices.pick(&["alice", "bob"]);
+    Message { date: date(choices), ..Message::new(from, "alice", "hello") }
+}
+
+fn date(choices: &mut Choices<'_>) -> Option<Date<'static>> {
+    match choices.byte() {
+        0 => None,
+        1 => Some(Date::Text("today".into())),
+        number => Some(Date::Integer(number.into())),
+    }
+}
