@@ -17,6 +17,7 @@ pub mod decoders;
 mod direction;
 pub mod formats;
 mod ledger;
+pub mod network;
 mod script;
 pub mod server;
 mod visitors;
