@@ -137,6 +137,27 @@ fn dates_of_any_kind() {
     }
 }
 
+/// Found by fuzzing: the zeros were lost, so that a refusal became a success when it was written again.
+#[test]
+fn a_status_of_zeros_stays_a_refusal_when_it_is_written_again() {
+    for status in ["000200", "000", "000 OK"] {
+        let message = json!({"type": "request", "for": "x", "id": 1, "status": status, "info": "why"});
+        let message = read(&message).unwrap();
+        for format in [Format::Json, Format::Cbor] {
+            let written = message.encode(format);
+            let frame = match format {
+                Format::Json => Frame::Text(std::str::from_utf8(&written).unwrap()),
+                Format::Cbor => Frame::Binary(&written),
+            };
+            assert_eq!(ServerMessage::decode(frame).unwrap(), message);
+        }
+        let ServerMessage::Answer(answer) = message else { panic!() };
+        let Err(refusal) = answer.outcome else { panic!() };
+        let kept = refusal.status.unwrap();
+        assert_eq!((kept.code(), &*kept.to_string()), (0, status));
+    }
+}
+
 #[test]
 fn the_first_three_characters_of_a_status_decide() {
     for (status, code, shown) in [
