@@ -20,6 +20,7 @@ mod ledger;
 pub mod network;
 mod script;
 pub mod server;
+mod sessions;
 mod visitors;
 mod writing;
 

@@ -20,7 +20,7 @@ pub fn run(bytes: &[u8]) {
     let mut run = Run { server, now: Time::ZERO, visitors: Visitors::default() };
     while !choices.is_empty() {
         run.step(&mut choices);
-        run.visitors.fetch(&mut run.server);
+        run.visitors.fetch(&mut run.server, run.now);
         run.visitors.check(&run.server);
     }
     run.end();
@@ -121,6 +121,10 @@ impl Run {
 
     /// Signs in, with the right proof mostly.
     fn authorize(&mut self, visitor: usize, choices: &mut Choices<'_>) {
+        // Who does not read does not sign in either, or nobody would know whether it was let in.
+        if !self.visitors.is_reading(visitor) {
+            return;
+        }
         let (login, password) = choices.pick(&USERS);
         let token = self.visitors.token(visitor);
         let (login, proof) = match choices.below(8) {
@@ -132,7 +136,11 @@ impl Run {
     }
 
     fn restore(&mut self, visitor: usize, choices: &mut Choices<'_>) {
+        if !self.visitors.is_reading(visitor) {
+            return;
+        }
         let sid = self.visitors.some_session(choices).unwrap_or_else(|| "junk".into());
+        self.visitors.asks_for_session(visitor, &sid, &self.server);
         self.request(visitor, choices, Request::SessionRestore { sid: sid.into() });
     }
 
@@ -195,7 +203,7 @@ impl Run {
         for visitor in 0..self.visitors.count() {
             self.leave(visitor);
         }
-        self.visitors.fetch(&mut self.server);
+        self.visitors.fetch(&mut self.server, self.now);
         assert_eq!(self.server.connections(), 0);
         assert!(USERS.iter().all(|(login, _)| !self.server.is_online(login)));
         self.pass(self.server.config().session_lifetime + Duration::from_nanos(1));

@@ -4,17 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use skaro_proto::message::{Answer, AnswerMessage, ServerMessage};
 use skaro_proto::server::{ConnectionId, Server};
-use skaro_proto::{Format, Transmit};
+use skaro_proto::{Format, Time, Transmit};
 
 use super::Choices;
+use super::sessions::Sessions;
 
 pub const USERS: [(&str, &str); 3] = [("alice", "horse"), ("bob", "staple"), ("carol", "dor")];
 
 #[derive(Default)]
 pub struct Visitors {
     all: Vec<Visitor>,
-    /// Session ids that anybody was told.
-    sessions: Vec<String>,
+    sessions: Sessions,
+    /// Whether the session that was last asked for must be restored, if that can be told, until its answer came.
+    restoration: Option<bool>,
+    now: Time,
     bodies: u32,
     /// What was said in each dialog.
     dialogs: BTreeMap<[String; 2], Vec<String>>,
@@ -83,7 +86,7 @@ impl Visitors {
     }
 
     pub fn some_session(&self, choices: &mut Choices<'_>) -> Option<String> {
-        self.sessions.get(self.sessions.len().checked_sub(1 + choices.below(8))?).cloned()
+        self.sessions.last(choices.below(8))
     }
 
     pub fn new_body(&mut self, choices: &mut Choices<'_>) -> String {
@@ -107,10 +110,12 @@ impl Visitors {
     pub fn left(&mut self, visitor: usize) -> Option<ConnectionId> {
         let id = self.id(visitor)?;
         self.all[visitor].has_left = true;
+        self.sessions.ended(visitor, self.now);
         Some(id)
     }
 
     pub fn stop_reading(&mut self, visitor: usize) {
+        self.sessions.unseen(visitor);
         self.all.get_mut(visitor).into_iter().for_each(|visitor| visitor.is_reading = false);
     }
 
@@ -130,6 +135,13 @@ impl Visitors {
         let asking = &self.all[visitor];
         let is_heard = asking.is_reading && !asking.is_closing && !asking.has_left;
         self.asked = is_heard.then(|| Asked { visitor, number, kind: kind.into() });
+    }
+
+    pub fn asks_for_session(&mut self, visitor: usize, id: &str, server: &Server) {
+        let asking = self.all.get(visitor).filter(|asking| asking.is_reading && !asking.is_closing);
+        let is_free = asking.is_some_and(|asking| !asking.has_left && asking.user.is_none());
+        let restorable = || self.sessions.is_restorable(id, self.now, server.config().session_lifetime);
+        self.restoration = if is_free { restorable() } else { None };
     }
 
     pub fn asks_for_history(&mut self, visitor: usize, login: &str) {
@@ -165,7 +177,8 @@ impl Visitors {
     }
 
     /// Fetches what the server has for those who read, and looks whether it is what they should get.
-    pub fn fetch(&mut self, server: &mut Server) {
+    pub fn fetch(&mut self, server: &mut Server, now: Time) {
+        self.now = now;
         let mut looked = Looked::default();
         let mut ready = BTreeSet::new();
         while let Some(id) = server.poll_ready() {
@@ -182,6 +195,7 @@ impl Visitors {
                     "nobody was told that it is gone"
                 );
                 visitor.has_left = true;
+                self.sessions.ended(n, now);
             } else if visitor.is_reading {
                 self.read(n, server, &mut looked);
             }
@@ -200,6 +214,7 @@ impl Visitors {
                 Transmit::Ping => continue,
                 Transmit::Close(_) => {
                     self.all[n].is_closing = true;
+                    self.sessions.ended(n, self.now);
                     continue;
                 }
                 other => panic!("{other:?}"),
@@ -235,11 +250,20 @@ impl Visitors {
             assert_eq!((message.id, &*message.kind), (asked.number, &*asked.kind));
             looked.answers += 1;
         }
+        if message.kind == "session_restore" && looked.answers > 0 {
+            let is_restored = message.outcome.is_ok();
+            assert!(self.restoration.take().is_none_or(|expected| is_restored == expected), "{message:?}");
+        }
         match &message.outcome {
-            Ok(Answer::Authorized(signed_in) | Answer::Restored(signed_in)) => {
-                assert_eq!(self.all[n].user, None, "somebody was signed in already");
-                self.all[n].user = Some(signed_in.user.login.to_string());
-                self.sessions.push(signed_in.session_id.to_string());
+            Ok(Answer::Authorized(signed_in)) => {
+                let (id, user) = (&*signed_in.session_id, &*signed_in.user.login);
+                self.sessions.began(id, user, n);
+                self.signed_in(n, user);
+            }
+            Ok(Answer::Restored(signed_in)) => {
+                let (id, user) = (&*signed_in.session_id, &*signed_in.user.login);
+                self.sessions.restored(id, user, n);
+                self.signed_in(n, user);
             }
             Ok(Answer::MessageSent(_)) => self.sent.iter_mut().for_each(|sent| sent.was_taken = true),
             Ok(Answer::History(history)) => {
@@ -255,6 +279,11 @@ impl Visitors {
             }
             _ => (),
         }
+    }
+
+    fn signed_in(&mut self, n: usize, user: &str) {
+        assert_eq!(self.all[n].user, None, "somebody was signed in already");
+        self.all[n].user = Some(user.into());
     }
 
     /// Whether the last request was answered, and the last message shown, as they should have been.
