@@ -66,7 +66,8 @@ impl Run {
             14..19 => self.send(visitor, choices),
             19 => self.request(visitor, choices, Request::RegisterType),
             20 => {
-                let kind = choices.text(12).into();
+                // Never one of the listed types.
+                let kind = format!("my {}", choices.text(12)).into();
                 self.request(visitor, choices, Request::Other { kind, fields: Default::default() });
             }
             21 | 22 => self.raw(visitor, choices),
