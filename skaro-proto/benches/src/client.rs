@@ -6,7 +6,7 @@ use skaro_proto::client::{Client, Config, Event};
 use skaro_proto::message::{Answer, ClientMessage, Request, SignedIn, User};
 use skaro_proto::{Format, Time};
 
-use crate::samples::{self, BODY, Content, FORMATS, TYPE_FIRST, TYPE_LAST, TYPE_MIDDLE};
+use crate::samples::{self, BODY, Content, FORMATS, MORE, TYPE_FIRST, TYPE_LAST, TYPE_MIDDLE};
 use crate::{Case, MESSAGES, Work};
 
 pub const NOW: Time = Time::ZERO;
@@ -36,8 +36,13 @@ pub fn drain(client: &mut Client) {
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for format in FORMATS {
-        for (name, json) in [("first", TYPE_FIRST), ("in the middle", TYPE_MIDDLE), ("last", TYPE_LAST)] {
-            cases.push(Case::new(format!("{format}: message, type {name}"), move || Message {
+        for (name, json) in [
+            ("message, type first", TYPE_FIRST),
+            ("message, type in the middle", TYPE_MIDDLE),
+            ("message, type last", TYPE_LAST),
+            ("message, with a field that nobody has listed", MORE),
+        ] {
+            cases.push(Case::new(format!("{format}: {name}"), move || Message {
                 client: signed_in(format, Config::default()),
                 content: Content::translated(format, json),
             }));

@@ -215,6 +215,7 @@ impl cbor4ii::core::enc::Write for Appending<'_> {
 pub enum Ordered {
     Text(String),
     Integer(i64),
+    Bool(bool),
     Map(Vec<(String, Ordered)>),
 }
 
@@ -237,6 +238,10 @@ impl<'de> Visitor<'de> for OrderedVisitor {
         Ok(Ordered::Text(text.into()))
     }
 
+    fn visit_bool<E>(self, value: bool) -> Result<Ordered, E> {
+        Ok(Ordered::Bool(value))
+    }
+
     fn visit_u64<E>(self, number: u64) -> Result<Ordered, E> {
         Ok(Ordered::Integer(number as i64))
     }
@@ -255,6 +260,7 @@ impl Serialize for Ordered {
         match self {
             Ordered::Text(text) => serializer.serialize_str(text),
             Ordered::Integer(number) => serializer.serialize_i64(*number),
+            Ordered::Bool(value) => serializer.serialize_bool(*value),
             Ordered::Map(fields) => serializer.collect_map(fields.iter().map(|(name, value)| (name, value))),
         }
     }

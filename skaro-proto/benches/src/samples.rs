@@ -12,6 +12,9 @@ pub const TYPE_FIRST: &str = r#"{"type":"show_message","from":{"login":"alice"},
 pub const TYPE_MIDDLE: &str = r#"{"date":1753358400000,"from":{"login":"alice"},"type":"show_message","to":"bob","body":"Shall we meet at the bridge?"}"#;
 pub const TYPE_LAST: &str = r#"{"from":{"login":"alice"},"to":"bob","body":"Shall we meet at the bridge?","date":1753358400000,"type":"show_message"}"#;
 
+/// With a field that nobody has listed.
+pub const MORE: &str = r#"{"type":"show_message","from":{"login":"alice"},"to":"bob","body":"Shall we meet at the bridge?","date":1753358400000,"read":false}"#;
+
 /// A frame's content that is kept. What is text is known to be: whoever takes a WebSocket's message has checked that.
 #[derive(Clone, Debug)]
 pub enum Content {

@@ -315,9 +315,16 @@ impl<'de> Shape<'de> for Message<'de> {
     const EXPECTED: &'static str = "a map";
 
     fn map<R: Reader<'de>>(mut map: Inside<'_, R, R::Left>) -> Read<Decoded<Self>> {
-        if let Some(message) = map.attempt(plain::message) {
-            return Ok(Ok(message));
+        match map.attempt(plain::message) {
+            Some(message) => Ok(Ok(message)),
+            None => Message::read_long(map),
         }
+    }
+}
+
+impl<'de> Message<'de> {
+    /// Reads whatever fields are left in a map.
+    pub(super) fn read_long<R: Reader<'de>>(mut map: Inside<'_, R, R::Left>) -> Read<Decoded<Self>> {
         let (mut from, mut to, mut body, mut date, mut extra) = (None, None, None, None, Fields::new());
         while let Some(name) = map.next_name()? {
             match name {

@@ -67,10 +67,11 @@ pub(super) fn message<'a, R: Reader<'a>>(mut map: Inside<'_, R, R::Left>) -> Opt
     parts.message()
 }
 
-/// What a chat message consists of, without a conference.
+/// What a chat message consists of.
 #[derive(Default)]
 struct Parts<'a> {
-    from: Option<&'a str>,
+    /// Login and conference.
+    from: Option<(&'a str, Option<&'a str>)>,
     to: Option<&'a str>,
     body: Option<&'a str>,
     date: Option<u64>,
@@ -91,7 +92,9 @@ impl<'a> Parts<'a> {
 
     #[inline]
     fn message(self) -> Option<Message<'a>> {
-        let from = Sender { login: self.from?.into(), in_conference: None, extra: Fields::new() };
+        let (login, in_conference) = self.from?;
+        let in_conference = in_conference.map(Into::into);
+        let from = Sender { login: login.into(), in_conference, extra: Fields::new() };
         let (to, body) = (self.to?.into(), self.body?.into());
         Some(Message { from, to, body, date: Some(whole(self.date?)?), extra: Fields::new() })
     }
@@ -109,15 +112,16 @@ fn whole(date: u64) -> Option<Date<'static>> {
     i64::try_from(date).ok().map(Date::Integer)
 }
 
-fn sender<'a, R: Reader<'a>>(mut map: Inside<'_, R, R::Left>) -> Option<&'a str> {
-    let mut login = None;
+fn sender<'a, R: Reader<'a>>(mut map: Inside<'_, R, R::Left>) -> Option<(&'a str, Option<&'a str>)> {
+    let (mut login, mut in_conference) = (None, None);
     while let Some(name) = map.plain_name()? {
         match name {
             Field::Login => login = Some(map.plain_text()?),
+            Field::InConference => in_conference = Some(map.plain_text()?),
             _ => return None,
         }
     }
-    login
+    Some((login?, in_conference))
 }
 
 #[cfg(test)]
@@ -163,6 +167,7 @@ pub(super) mod tests {
         let sender = prop::collection::vec(
             prop_oneof![
                 8 => texts(&["alice", "b\u{e9}a"]).prop_map(|login| ("login".to_string(), login)),
+                2 => texts(&["rust"]).prop_map(|conference| ("in_conference".to_string(), conference)),
                 1 => ("(login|in_conference|type|x)", unusual()),
             ],
             0..3,

@@ -140,14 +140,22 @@ impl<'a> ServerMessage<'a> {
     pub fn decode(frame: Frame<'a>) -> Result<Self, DecodeError> {
         let mut reading = Reading::default();
         frame.read(&mut reading)?;
-        match reading.message {
-            Some(message) => Ok(message),
-            None => reading.slots.unwrap_or_default().message(frame).map_err(|error| *error),
+        if let Some(message) = reading.message {
+            return Ok(message);
         }
+        let mut slots = Slots::default();
+        let slots = match &mut reading.slots {
+            Some(slots) => slots,
+            None => {
+                frame.read(&mut slots)?;
+                &mut slots
+            }
+        };
+        slots.message(frame).map_err(|error| *error)
     }
 }
 
-/// What was read of a frame: a message, if it can be read the short way; else all fields.
+/// What was read of a frame: a message, if it can be told on the way; else all fields, or nothing of use.
 #[derive(Default)]
 struct Reading<'a> {
     message: Option<ServerMessage<'a>>,
@@ -157,7 +165,21 @@ struct Reading<'a> {
 impl<'de> Fill<'de> for Reading<'de> {
     fn fill<R: Reader<'de>>(&mut self, mut map: Inside<'_, R, R::Left>) -> Read<()> {
         self.message = map.attempt(plain::server_message);
-        if self.message.is_some() { Ok(()) } else { self.slots.insert(Slots::default()).fill(map) }
+        if self.message.is_some() {
+            return Ok(());
+        }
+        let slots = self.slots.insert(Slots::default());
+        let Some(first) = map.next_name()? else { return Ok(()) };
+        slots.take(first, &mut map)?;
+        if !matches!(&slots.kind, Some(Ok(kind)) if kind == "show_message") {
+            return slots.fill(map);
+        }
+        // A chat message with something unusual: read at once, if nothing is wrong with it. But if the type came once
+        // more, it may be another one.
+        self.slots = None;
+        let message = Message::read_long(map)?.ok().filter(|message| message.extra.get("type").is_none());
+        self.message = message.map(ServerMessage::ShowMessage);
+        Ok(())
     }
 }
 
