@@ -131,6 +131,10 @@ fn dates_of_any_kind() {
         (json!(5.5), Some(Date::Float(5.5))),
         (json!("today"), Some(Date::Text("today".into()))),
         (json!(null), None),
+        // Whole numbers that 64 bits with a sign do not hold are floating-point numbers, in both formats.
+        (json!(i64::MAX), Some(Date::Integer(i64::MAX))),
+        (json!(1_u64 << 63), Some(Date::Float(9_223_372_036_854_775_808.0))),
+        (json!(u64::MAX), Some(Date::Float(18_446_744_073_709_551_615.0))),
     ] {
         let sent = json!({"type": "request", "for": "send_message", "id": 1, "status": 200, "date": date});
         assert_eq!(answer(&sent), Answer::MessageSent(expected));

@@ -215,6 +215,20 @@ fn refusals_say_why() {
 }
 
 #[test]
+fn no_more_contacts_are_told_than_the_limit() {
+    for (limit, told) in [(1, 1), (2, 2), (3, 2)] {
+        let mut config = server::Config::default();
+        config.contacts = limit;
+        let mut net = Net::with(config, [Config::default()]);
+        net.connect_and_sign_in(0, "alice");
+        let id = net.peers[0].client.get_contacts(net.now).unwrap();
+        net.drive();
+        let Answer::Contacts(contacts) = net.peers[0].answer_to(id) else { panic!() };
+        assert_eq!(contacts.0.len(), told);
+    }
+}
+
+#[test]
 fn ids_may_come_again() {
     let mut net = Net::new(1);
     net.connect_and_sign_in(0, "alice");

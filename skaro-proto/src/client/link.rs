@@ -8,7 +8,7 @@ use crate::output::CloseCode;
 use crate::secret::Secret;
 use crate::time::Time;
 
-use super::sign_in::Credentials;
+use super::session::Credentials;
 
 /// The connection, or what there is in place of one.
 #[derive(Clone, PartialEq)]

@@ -46,6 +46,7 @@ mod in_flight;
 mod link;
 mod mailbox;
 mod seen;
+mod session;
 mod sign_in;
 mod ticket;
 
@@ -77,7 +78,7 @@ use command::within;
 use in_flight::InFlight;
 use link::{Link, SignIn, Stage};
 use seen::Seen;
-use sign_in::{Credentials, Session};
+use session::{Credentials, Session};
 
 /// A client of the skaro protocol, without I/O: bytes and the time go in, events and frames come out.
 ///

@@ -4,27 +4,12 @@ use compact_str::CompactString;
 use zeroize::Zeroizing;
 
 use super::link::{Link, SignIn, Stage};
+use super::session::{Credentials, Session};
 use super::{Client, CommandError, Disconnect, RequestId, Ticket};
 use crate::auth;
 use crate::message::{Refusal, Request, RequestKind, SignedIn, Status};
 use crate::secret::Secret;
 use crate::time::Time;
-
-/// What lets the user come back.
-#[derive(Clone, PartialEq)]
-pub(super) struct Session {
-    pub(super) id: Secret,
-    pub(super) login: CompactString,
-    /// When its connection broke.
-    pub(super) broken: Option<Time>,
-}
-
-/// What lets the user sign in anew; kept only if the application allowed it.
-#[derive(Clone, PartialEq)]
-pub(super) struct Credentials {
-    pub(super) login: CompactString,
-    pub(super) password: Secret,
-}
 
 impl Client {
     /// The token to prove a password with, if somebody may sign in now.

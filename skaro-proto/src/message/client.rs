@@ -130,7 +130,7 @@ pub enum RequestKind {
 
 impl RequestKind {
     /// The types that the protocol lists: each has a command of its own.
-    pub const LISTED: [RequestKind; 6] = [
+    pub const LISTED: &'static [RequestKind] = &[
         RequestKind::Authorize,
         RequestKind::RegisterType,
         RequestKind::SessionRestore,
@@ -168,6 +168,14 @@ pub struct Rejected<'a> {
     /// The request's number and type, if at least these were readable: then it can be refused by an answer.
     pub request: Option<(u64, Cow<'a, str>)>,
 }
+
+impl fmt::Display for Rejected<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl core::error::Error for Rejected<'_> {}
 
 impl<'a> ClientMessage<'a> {
     /// Reads a client's frame.

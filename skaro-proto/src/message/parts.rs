@@ -404,10 +404,10 @@ fn merge<T>(items: &mut Decoded<Vec<T>>, item: Decoded<T>) {
 }
 
 impl<'de> Shape<'de> for Date<'de> {
-    const EXPECTED: &'static str = "a whole number of 64 bits, a number, or text";
+    const EXPECTED: &'static str = "a number or text";
 
     fn integer(number: i128) -> Decoded<Self> {
-        i64::try_from(number).map(Date::Integer).or_else(|_| Self::wrong())
+        Ok(i64::try_from(number).map_or(Date::Float(number as f64), Date::Integer))
     }
 
     fn float(number: f64) -> Decoded<Self> {

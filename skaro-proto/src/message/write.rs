@@ -109,7 +109,13 @@ impl Serialize for AnswerMessage<'_> {
             Ok(Answer::Authorized(_) | Answer::Restored(_)) => 2,
             Ok(Answer::MessageSent(None)) => 0,
             Ok(Answer::Other(fields)) => fields.len(),
-            Ok(_) | Err(_) => 1,
+            Ok(
+                Answer::MessageSent(Some(_))
+                | Answer::RegisterType(_)
+                | Answer::Contacts(_)
+                | Answer::History(_),
+            ) => 1,
+            Err(_) => 1,
         };
         let entries = 3 + usize::from(status.is_some()) + own + self.extra.len();
         let mut map = serializer.serialize_map(Some(entries))?;

@@ -42,10 +42,11 @@ impl fmt::Display for ConnectionId {
 ///
 /// Its methods come in four families:
 ///
-/// * **ask**: [`connections`](Self::connections), [`has_connection`](Self::has_connection), [`is_online`](Self::is_online), [`sessions`](Self::sessions),
-///   [`is_shutting_down`](Self::is_shutting_down);
+/// * **ask**: [`config`](Self::config), [`connections`](Self::connections), [`has_connection`](Self::has_connection),
+///   [`is_online`](Self::is_online), [`sessions`](Self::sessions), [`is_shutting_down`](Self::is_shutting_down);
 /// * **handle_**: what the outside reports: [`handle_connected`](Self::handle_connected),
-///   [`handle_frame`](Self::handle_frame), [`handle_pong`](Self::handle_pong),
+///   [`handle_frame`](Self::handle_frame), [`handle_oversized`](Self::handle_oversized),
+///   [`handle_pong`](Self::handle_pong),
 ///   [`handle_disconnected`](Self::handle_disconnected), [`handle_timeout`](Self::handle_timeout);
 /// * **commands**: what whoever runs the server wants: [`add_user`](Self::add_user),
 ///   [`introduce`](Self::introduce), [`post`](Self::post), [`announce`](Self::announce),

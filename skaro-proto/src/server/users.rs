@@ -31,7 +31,7 @@ pub enum UserError {
     /// A login or password is over its limit.
     #[error("the {field} has {length} bytes, the limit is {limit}")]
     TooLong {
-        /// `login` or `password`.
+        /// `login`, `password`, or the `body` of a posted message.
         field: &'static str,
         /// Its length in bytes.
         length: usize,

@@ -225,8 +225,6 @@ fn a_sign_in_that_is_never_answered_drops_the_connection_and_tries_again() {
     assert!(seen.iter().any(|event| is_disconnected(event, &Disconnect::TimedOut(Awaited::SignIn))));
 }
 
-// What becomes of commands.
-
 /// Found by fuzzing: the refused command made the machine's time go on.
 #[test]
 fn a_reconnection_that_is_refused_leaves_no_trace() {

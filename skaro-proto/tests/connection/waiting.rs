@@ -205,8 +205,6 @@ fn limits_are_what_just_fits() {
     client.get_contacts(Time::ZERO).unwrap();
 }
 
-// Keep-alive.
-
 #[test]
 fn silence_is_answered_by_a_ping_and_then_by_giving_up() {
     let mut client = alone(Config::default());
@@ -268,5 +266,3 @@ fn silence_means_nothing_while_nobody_reads() {
     client.handle_resumed(Time::from_secs(1000));
     assert_eq!(client.poll_timeout(), Some(Time::from_secs(1030)));
 }
-
-// Reconnection and restoration.

@@ -169,7 +169,9 @@ impl Model {
             (Due::Contacts { user, certain, .. }, Ok(Answer::Contacts(contacts))) => {
                 let place = |login: &str| self.by_login.get(login).copied();
                 let told: BTreeSet<_> = contacts.0.iter().filter_map(|it| place(&it.login)).collect();
-                let all = told.is_superset(certain) || told.len() == self.config.contacts;
+                let limit = self.config.contacts;
+                ensure!(contacts.0.len() <= limit, "{} contacts, {limit} is the limit", contacts.0.len());
+                let all = told.is_superset(certain) || told.len() == limit;
                 let possible = |other: &User| certain.contains(other) || self.have_talked(*user, *other);
                 ensure!(all && told.iter().all(possible), "contacts {certain:?} were due: {}", wrong());
                 Ok(())

@@ -162,7 +162,7 @@ impl Kind {
         let signed_in = || (text(), self.user()).prop_map(|(session_id, user)| SignedIn { session_id, user });
         let messages = vec(self.message(&["from", "to", "body", "date"]), 0..4);
         let sign_in = || self.extra(&["type", "for", "id", "status", "session_id", "user"]);
-        let other = (unlisted(&RequestKind::LISTED.map(RequestKind::as_str)), self.extra(&OTHERS));
+        let other = (unlisted(&listed_requests()), self.extra(&OTHERS));
         let ok = |kind: &'static str| move |(answer, extra)| (Cow::Borrowed(kind), Ok(answer), extra);
         let outcome = prop_oneof![
             (signed_in().prop_map(Answer::Authorized), sign_in()).prop_map(ok("authorize")),
@@ -206,8 +206,7 @@ impl Kind {
 
     pub fn client_message(self) -> BoxedStrategy<ClientMessage<'static>> {
         let two = || (text(), text());
-        let other =
-            (unlisted(&RequestKind::LISTED.map(RequestKind::as_str)), self.extra(&["type", "on_request"]));
+        let other = (unlisted(&listed_requests()), self.extra(&["type", "on_request"]));
         let request = prop_oneof![
             (
                 two().prop_map(|(login, proof)| Request::Authorize { login, proof }),
@@ -242,12 +241,16 @@ fn number() -> impl Strategy<Value = u64> {
 }
 
 fn kind() -> impl Strategy<Value = Cow<'static, str>> {
-    let listed = RequestKind::LISTED.map(|kind| Cow::Borrowed(kind.as_str())).to_vec();
+    let listed = RequestKind::LISTED.iter().map(|kind| Cow::Borrowed(kind.as_str())).collect::<Vec<_>>();
     prop_oneof![2 => prop::sample::select(listed), 1 => text()]
 }
 
-fn unlisted<const N: usize>(kinds: &[&'static str; N]) -> impl Strategy<Value = Cow<'static, str>> + use<N> {
-    let kinds = *kinds;
+fn listed_requests() -> Vec<&'static str> {
+    RequestKind::LISTED.iter().map(|kind| kind.as_str()).collect()
+}
+
+fn unlisted(kinds: &[&'static str]) -> impl Strategy<Value = Cow<'static, str>> + use<> {
+    let kinds = kinds.to_vec();
     text().prop_filter("a type that is listed", move |kind| !kinds.contains(&&**kind))
 }
 
