@@ -62,7 +62,7 @@ fn numbers_are_those_of_the_default_configuration() {
     assert_eq!((ours.login, ours.password, ours.body), (theirs.login, theirs.password, theirs.body));
     for row in [
         format!(
-            "a frame received | {} bytes: the connection is dropped | {} bytes: `error`, 1009 |",
+            "a frame received | {} bytes: an error; over the adapters the connection is dropped | {} bytes: `error`, 1009 |",
             ours.frame, theirs.frame
         ),
         format!("nesting of a frame | {NESTING} levels | {NESTING} levels |"),

@@ -45,9 +45,14 @@ fn main() -> Result<()> {
             _ => (),
         }
         line.take_if(|_| !client.status().has_connection());
+        // Before sending, since the bot may answer an event with a command.
+        while let Some(event) = client.poll_event() {
+            bot.react(&mut client, now(), &event)?;
+        }
+        let sent = line.as_mut().map_or(Ok(()), |line| line.send_all(&mut client));
         let wait = client.poll_timeout().map(|deadline| deadline - now());
         let received = match &mut line {
-            Some(line) => line.send_all(&mut client).and_then(|()| line.receive(wait)),
+            Some(line) => sent.and_then(|()| line.receive(wait)),
             None => {
                 std::thread::sleep(wait.unwrap_or_default());
                 Ok(None)
@@ -57,9 +62,6 @@ fn main() -> Result<()> {
             Ok(Some((kind, payload))) => hear(&bot, &mut client, now(), kind, &payload)?,
             Ok(None) => (),
             Err(error) => client.handle_disconnected(now(), failed(error)),
-        }
-        while let Some(event) = client.poll_event() {
-            bot.react(&mut client, now(), &event)?;
         }
     }
 }
