@@ -1,6 +1,6 @@
 //! What must have become of each session that somebody was told about, as far as it can be told from outside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use skaro_proto::Time;
@@ -41,6 +41,11 @@ impl Sessions {
         let session = self.all.get_mut(id).expect("a session that began");
         assert_eq!(session.user, user, "somebody else's session");
         (session.holder, session.ended, session.is_uncertain) = (holder, None, false);
+    }
+
+    /// How many users have ever signed in.
+    pub fn users(&self) -> usize {
+        self.all.values().map(|session| &session.user).collect::<BTreeSet<_>>().len()
     }
 
     /// The connection of whoever has it ended.
