@@ -111,11 +111,6 @@ impl<W: Waiter> Mailbox<W> {
         Some(event)
     }
 
-    /// How many events wait for the application.
-    pub fn waiting_events(&self) -> usize {
-        self.events.len()
-    }
-
     /// Whether there is something for an application that waits for events: one, or that there will be no more.
     pub fn has_news(&self) -> bool {
         self.finished || !self.events.is_empty()
@@ -265,7 +260,7 @@ mod tests {
         while !mailbox.has_made_room() {
             assert!(mailbox.next_event().is_some());
         }
-        assert_eq!(mailbox.waiting_events(), 3);
+        assert_eq!(mailbox.events.len(), 3);
         let info = Frame::Text(r#"{"type":"info","info":"x"}"#);
         mailbox.drop_events();
         for _ in 0..9 {

@@ -48,6 +48,7 @@ mod mailbox;
 mod seen;
 mod session;
 mod sign_in;
+mod status;
 mod ticket;
 
 use alloc::collections::VecDeque;
@@ -66,6 +67,7 @@ pub(crate) use endpoint::without_secrets;
 pub use endpoint::{ConnectError, Endpoint, Options};
 pub use event::{Awaited, Delivery, Disconnect, Ended, Event, Failure, ProtocolError, RequestError};
 pub use mailbox::{Mailbox, Waiter};
+pub use status::Status;
 pub use ticket::{RequestId, Ticket};
 
 use crate::auth;
@@ -164,41 +166,6 @@ pub struct Client {
 struct OfflineMessage {
     ticket: Ticket,
     body: String,
-}
-
-/// What a client is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Status {
-    /// There is no connection, and none will be made unless the application or the adapter makes one.
-    Offline,
-    /// There is no connection; the next one will be made at this time.
-    Waiting {
-        /// When to dial.
-        until: Time,
-    },
-    /// The adapter is to connect, and to report how that went.
-    Dialing,
-    /// Connected; the server has not spoken yet.
-    Greeting,
-    /// Connected; nobody is signed in.
-    Connected,
-    /// Connected; the server has yet to say whether the user is signed in.
-    SigningIn,
-    /// Connected and signed in.
-    SignedIn,
-    /// The closing handshake is under way.
-    Closing,
-    /// Closed for good.
-    Closed,
-}
-
-impl Status {
-    /// Whether there is a connection. The adapter keeps its socket exactly as long as this is so: when it ceases to
-    /// be, the socket is to be dropped without a handshake, and nothing about it needs to be reported any more.
-    pub const fn has_connection(self) -> bool {
-        !matches!(self, Status::Offline | Status::Waiting { .. } | Status::Dialing | Status::Closed)
-    }
 }
 
 /// Ask.
