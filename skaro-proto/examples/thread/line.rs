@@ -3,7 +3,7 @@
 
 use std::error::Error;
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use embedded_websocket::{
@@ -11,7 +11,7 @@ use embedded_websocket::{
     WebSocketReceiveMessageType as Received, WebSocketSendMessageType as Kind,
 };
 use rand_core::OsRng;
-use skaro_proto::client::{Client, Endpoint, Options};
+use skaro_proto::client::{Client, ConnectError, Endpoint, Options};
 use skaro_proto::{Frame, Transmit};
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -26,14 +26,23 @@ pub(crate) struct Line {
 
 impl Line {
     pub(crate) fn dial(options: &Options) -> Result<Line> {
-        let Endpoint { host, port, .. } = Endpoint::parse(&options.url)?;
-        let stream = TcpStream::connect((host.as_str(), port))?;
+        let Endpoint { is_secure, host, port } = Endpoint::parse(&options.url)?;
+        if is_secure {
+            return Err(ConnectError::NoTls.into());
+        }
+        // The URL's parts as they stand in the opening handshake.
+        let mut parts = options.url.splitn(4, '/').skip(2);
+        let (authority, path) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let addresses = (host.as_str(), port).to_socket_addrs()?;
+        let connect = |address| TcpStream::connect_timeout(&address, options.dial_timeout()).ok();
+        let stream = addresses.into_iter().find_map(connect).ok_or("no address of the server answers")?;
+        stream.set_write_timeout(Some(options.dial_timeout()))?;
         let codec = WebSocketClient::new_client(OsRng);
         let mut line = Line { stream, codec, frame: Vec::new(), message: Vec::new() };
-        let (path, origin) = ("/skaro_client/", "");
+        let (path, origin) = (&*format!("/{path}"), "");
         let request =
-            WebSocketOptions { path, host: &host, origin, sub_protocols: None, additional_headers: None };
-        let mut buffer = [0; 1024];
+            WebSocketOptions { path, host: authority, origin, sub_protocols: None, additional_headers: None };
+        let mut buffer = vec![0; options.url.len() + 1024];
         let (length, key) = line.codec.client_connect(&request, &mut buffer).map_err(wrong)?;
         line.stream.write_all(&buffer[..length])?;
         while line.read(Some(options.dial_timeout()))? {
