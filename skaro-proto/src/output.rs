@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 
-use serde::Serialize;
 use zeroize::Zeroize;
 
 use crate::format::{Format, Frame};
@@ -79,7 +78,9 @@ struct Head {
 }
 
 impl Head {
-    const SIZE: usize = 1 + 8 + 8;
+    /// Two words: then the content of a queue's first entry, mostly the only one, begins at a whole word, and its UTF-8
+    /// is checked word by word from the start.
+    const SIZE: usize = 16;
     const TEXT: u8 = 0;
     const BINARY: u8 = 1;
     const PING: u8 = 2;
@@ -92,12 +93,17 @@ impl Head {
         }
     }
 
+    /// One number: 64 bits for the request, 8 for the kind, the others for the length.
+    fn bytes(&self) -> [u8; Head::SIZE] {
+        (u128::from(self.request) | u128::from(self.kind) << 64 | (self.length as u128) << 72).to_le_bytes()
+    }
+
+    #[inline]
     fn read(bytes: &[u8]) -> Option<(Head, &[u8])> {
-        let (kind, rest) = bytes.split_first()?;
-        let (request, rest) = rest.split_first_chunk()?;
-        let (length, rest) = rest.split_first_chunk()?;
-        let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
-        Some((Head { kind: *kind, request: u64::from_le_bytes(*request), length }, rest.get(..length)?))
+        let (head, rest) = bytes.split_first_chunk()?;
+        let head = u128::from_le_bytes(*head);
+        let length = usize::try_from(head >> 72).ok()?;
+        Some((Head { kind: (head >> 64) as u8, request: head as u64, length }, rest.get(..length)?))
     }
 }
 
@@ -114,58 +120,65 @@ impl Output {
         self.len() == 0
     }
 
-    /// Writes a message as a frame at the end of the queue; `request` is its number if it is a request.
-    pub(crate) fn push(&mut self, format: Format, request: u64, message: &impl Serialize) {
-        let start = self.begin(Head::of(format), request);
-        format.write(message, &mut self.bytes);
-        self.finish(start);
+    /// Puts a frame at the end of the queue, whose content is what `write` appends; `request` is its number if it is a
+    /// request.
+    #[inline]
+    pub(crate) fn push(&mut self, format: Format, request: u64, write: impl FnOnce(&mut Vec<u8>)) {
+        self.push_entry(Head::of(format), request, write);
     }
 
     /// Puts what was written in this format at the end of the queue, as a frame.
     pub(crate) fn push_written(&mut self, format: Format, written: &[u8]) {
-        let start = self.begin(Head::of(format), 0);
-        self.bytes.extend_from_slice(written);
-        self.finish(start);
+        self.push(format, 0, |out| out.extend_from_slice(written));
     }
 
     pub(crate) fn push_ping(&mut self) {
-        let start = self.begin(Head::PING, 0);
-        self.finish(start);
+        self.push_entry(Head::PING, 0, |_| ());
     }
 
     pub(crate) fn push_close(&mut self, code: CloseCode) {
-        let start = self.begin(Head::CLOSE, 0);
-        self.bytes.extend_from_slice(&code.code().to_le_bytes());
-        self.finish(start);
+        self.push_entry(Head::CLOSE, 0, |out| out.extend_from_slice(&code.code().to_le_bytes()));
     }
 
-    fn begin(&mut self, kind: u8, request: u64) -> usize {
+    /// Always inlined: what `write` holds on to would take the way through memory.
+    #[inline(always)]
+    fn push_entry(&mut self, kind: u8, request: u64, write: impl FnOnce(&mut Vec<u8>)) {
         self.reclaim();
-        self.bytes.push(kind);
-        self.bytes.extend_from_slice(&request.to_le_bytes());
-        self.bytes.extend_from_slice(&[0; 8]);
-        self.bytes.len()
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&[0; Head::SIZE]);
+        write(&mut self.bytes);
+        let entry = self.bytes.get_mut(start..).and_then(<[u8]>::split_first_chunk_mut);
+        if let Some((head, content)) = entry {
+            *head = Head { kind, request, length: content.len() }.bytes();
+        }
     }
 
-    fn finish(&mut self, start: usize) {
-        // Eight bytes wherever this runs: a `usize` has four on some machines.
-        let length = (self.bytes.len() - start) as u64;
-        if let Some(field) = self.bytes.get_mut(start - 8..start) {
-            field.copy_from_slice(&length.to_le_bytes());
+    #[inline(always)]
+    fn reclaim(&mut self) {
+        if self.next > 0 {
+            self.free();
         }
     }
 
     /// Frees what was sent: all at once when the queue is drained, else when it is the larger part.
-    fn reclaim(&mut self) {
+    fn free(&mut self) {
         if self.next == self.bytes.len() {
-            self.wipe();
             self.bytes.clear();
-            self.bytes.shrink_to(KEPT);
             self.next = 0;
+            if self.secret || self.bytes.capacity() > KEPT {
+                self.shrink();
+            }
         } else if self.next > self.bytes.len() / 2 {
             self.bytes.drain(..self.next);
             self.next = 0;
         }
+    }
+
+    /// Wipes what was secret, and gives memory back that a chat message does not need.
+    #[cold]
+    fn shrink(&mut self) {
+        self.wipe();
+        self.bytes.shrink_to(KEPT);
     }
 
     /// Whatever is in the queue now is secret: it is wiped when it was sent or is dropped.
@@ -197,6 +210,7 @@ impl Output {
     }
 
     /// Takes the next entry.
+    #[inline]
     pub(crate) fn poll(&mut self) -> Option<Transmit<'_>> {
         if self.is_empty() {
             self.reclaim();
@@ -237,7 +251,7 @@ mod tests {
     fn entries_leave_in_the_order_in_which_they_came() {
         let mut output = Output::default();
         for round in 0..100_u64 {
-            output.push(Format::Json, round, &round);
+            output.push(Format::Json, round, |out| out.extend_from_slice(round.to_string().as_bytes()));
             output.push_ping();
             output.push_written(Format::Cbor, &[1, 2, 3]);
             // Two of three stay behind each time until the end, so that both ways of freeing memory are taken.
@@ -271,8 +285,8 @@ mod tests {
         let mut output = Output::default();
         assert_eq!(output.first_request(), None);
         output.push_ping();
-        output.push(Format::Cbor, 7, &"request");
-        output.push(Format::Cbor, 8, &"request");
+        output.push(Format::Cbor, 7, |out| out.extend_from_slice(b"request"));
+        output.push(Format::Cbor, 8, |out| out.extend_from_slice(b"request"));
         assert_eq!(output.first_request(), Some(7));
         output.poll();
         output.poll();

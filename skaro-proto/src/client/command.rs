@@ -216,6 +216,10 @@ pub enum CommandError {
 
 /// Refuses a text that is over its limit.
 pub(super) fn within(field: &'static str, text: &str, limit: usize) -> Result<(), CommandError> {
-    let length = text.len();
-    if length > limit { Err(CommandError::TooLong { field, length, limit }) } else { Ok(()) }
+    if text.len() > limit { Err(too_long(field, text.len(), limit)) } else { Ok(()) }
+}
+
+#[cold]
+fn too_long(field: &'static str, length: usize, limit: usize) -> CommandError {
+    CommandError::TooLong { field, length, limit }
 }

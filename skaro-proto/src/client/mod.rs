@@ -53,6 +53,7 @@ mod ticket;
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use compact_str::CompactString;
@@ -71,14 +72,15 @@ pub use status::Status;
 pub use ticket::{RequestId, Ticket};
 
 use crate::auth;
-use crate::message::{ClientMessage, Request, RequestKind};
+use crate::format::Format;
+use crate::message::{ClientMessage, Request, RequestKind, send_message};
 use crate::output::{Output, Transmit};
 use crate::secret::Secret;
 use crate::time::Time;
 use crate::value::Fields;
 use command::within;
 use in_flight::InFlight;
-use link::{Link, SignIn, Stage};
+use link::{Connection, Link, SignIn, Stage};
 use seen::Seen;
 use session::{Credentials, Session};
 
@@ -219,7 +221,7 @@ impl Client {
 
     /// Whether a user is signed in, on this connection.
     pub const fn is_authorized(&self) -> bool {
-        matches!(self.status(), Status::SignedIn)
+        matches!(&self.link, Link::Up(Connection { stage: Stage::Open { sign_in: SignIn::Yes, .. }, .. }))
     }
 
     /// The login of the user who is signed in, or was when the connection broke.
@@ -322,23 +324,28 @@ impl Client {
     ) -> Result<RequestId, CommandError> {
         within("to", to, self.config.limits.login)?;
         within("body", body, self.config.limits.body)?;
-        let kind = RequestKind::SendMessage;
         let signed_in = self.signed_in();
         // What waits already goes first, or messages would overtake each other.
-        if self.may_wait() && (signed_in.is_err() || !self.offline.is_empty()) {
-            let limit = self.config.offline_messages;
-            if self.offline.len() >= limit {
-                return Err(CommandError::OfflineFull { limit });
-            }
-            let ticket = Ticket { marker, ..self.ticket(kind, to) };
-            let id = ticket.id;
-            self.offline.push_back(OfflineMessage { ticket, body: body.into() });
-            return Ok(id);
+        if (signed_in.is_err() || !self.offline.is_empty()) && self.may_wait() {
+            return self.wait_offline(to, body, marker);
         }
         signed_in?;
         self.room()?;
-        let ticket = Ticket { marker, ..self.ticket(kind, to) };
-        Ok(self.submit(now, ticket, Request::SendMessage { to: to.into(), body: body.into() }))
+        let ticket = Ticket { marker, ..self.ticket(RequestKind::SendMessage, to) };
+        Ok(self.put_under_way(now, ticket, |format, number, out| send_message(format, out, number, to, body)))
+    }
+
+    /// Keeps a message for when the user is signed in again.
+    #[cold]
+    fn wait_offline(&mut self, to: &str, body: &str, marker: Option<u64>) -> Result<RequestId, CommandError> {
+        let limit = self.config.offline_messages;
+        if self.offline.len() >= limit {
+            return Err(CommandError::OfflineFull { limit });
+        }
+        let ticket = Ticket { marker, ..self.ticket(RequestKind::SendMessage, to) };
+        let id = ticket.id;
+        self.offline.push_back(OfflineMessage { ticket, body: body.into() });
+        Ok(id)
     }
 
     /// Makes a request of a type that this library does not know; its answer is an
@@ -372,6 +379,7 @@ impl Client {
         Ok(self.submit(now, ticket, request))
     }
 
+    #[inline]
     fn ticket(&mut self, kind: RequestKind, login: &str) -> Ticket {
         self.last_id += 1;
         let id = RequestId(self.last_id);
@@ -380,13 +388,26 @@ impl Client {
 
     /// Writes the frame of a request whose ticket was made; from now on it is under way.
     fn submit(&mut self, now: Time, ticket: Ticket, request: Request<'_>) -> RequestId {
+        self.put_under_way(now, ticket, |format, number, out| {
+            ClientMessage::new(number, request).encode_into(format, out);
+        })
+    }
+
+    /// Always inlined: else the ticket is copied on its way into the queue.
+    #[inline(always)]
+    fn put_under_way(
+        &mut self,
+        now: Time,
+        ticket: Ticket,
+        write: impl FnOnce(Format, u64, &mut Vec<u8>),
+    ) -> RequestId {
         self.advance(now);
         self.last_number += 1;
-        let id = ticket.id;
-        self.in_flight.push(self.last_number, self.now + self.config.request_timeout, ticket);
+        let (id, number) = (ticket.id, self.last_number);
+        self.in_flight.push(number, self.now + self.config.request_timeout, ticket);
         if let Link::Up(connection) = &self.link {
-            let message = ClientMessage::new(self.last_number, request);
-            self.output.push(connection.format(), self.last_number, &message);
+            let format = connection.format();
+            self.output.push(format, number, |out| write(format, number, out));
         }
         id
     }
@@ -394,13 +415,18 @@ impl Client {
     /// Whether another request can be taken.
     fn room(&self) -> Result<(), CommandError> {
         let limits = &self.config.limits;
+        let is_room = self.in_flight.len() < limits.in_flight && self.output.len() <= limits.output;
+        if is_room { Ok(()) } else { Err(self.why_no_room()) }
+    }
+
+    #[cold]
+    fn why_no_room(&self) -> CommandError {
+        let limits = &self.config.limits;
         if self.in_flight.len() >= limits.in_flight {
-            return Err(CommandError::TooManyRequests { limit: limits.in_flight });
+            CommandError::TooManyRequests { limit: limits.in_flight }
+        } else {
+            CommandError::OutputFull { limit: limits.output }
         }
-        if self.output.len() > limits.output {
-            return Err(CommandError::OutputFull { limit: limits.output });
-        }
-        Ok(())
     }
 
     fn connected(&self) -> Result<(), CommandError> {
@@ -412,8 +438,12 @@ impl Client {
     }
 
     fn signed_in(&self) -> Result<(), CommandError> {
-        self.connected()?;
-        if self.is_authorized() { Ok(()) } else { Err(CommandError::NotSignedIn) }
+        if self.is_authorized() { Ok(()) } else { Err(self.why_not_signed_in()) }
+    }
+
+    #[cold]
+    fn why_not_signed_in(&self) -> CommandError {
+        self.connected().err().unwrap_or(CommandError::NotSignedIn)
     }
 
     /// Whether messages may wait: as long as the machine works on signing the user in again.
@@ -429,7 +459,9 @@ impl Client {
     /// Fetch only as much as the connection takes: what stays here counts against the limits, and what never left
     /// is known not to have been sent when the connection breaks.
     pub fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
-        self.send_offline();
+        if !self.offline.is_empty() {
+            self.send_offline();
+        }
         self.output.poll()
     }
 
@@ -449,6 +481,7 @@ impl Client {
     }
 
     /// Sends what waited for the connection, as far as there is room.
+    #[cold]
     fn send_offline(&mut self) {
         while self.is_authorized() && self.room().is_ok() {
             let Some(OfflineMessage { ticket, body }) = self.offline.pop_front() else { return };

@@ -293,7 +293,7 @@ impl Notation for Cbor {
         out.extend_from_slice(&number.to_be_bytes());
     }
 
-    #[inline]
+    #[inline(always)]
     fn text(self, out: &mut Vec<u8>, text: &str) {
         head(out, TEXT, text.len() as u64);
         out.extend_from_slice(text.as_bytes());

@@ -5,6 +5,7 @@ mod agreement;
 mod cbor;
 mod error;
 mod json;
+mod pieces;
 mod read;
 mod shape;
 mod write;
@@ -16,6 +17,7 @@ use core::fmt;
 use serde::Serialize;
 
 pub use error::{DecodeError, Fault, Path};
+pub(crate) use pieces::Pieces;
 pub(crate) use read::{Fill, Inside, Key, Name, Read, Reader};
 pub(crate) use shape::{Decoded, Parsed, Shape, optional, required};
 use write::Writer;

@@ -8,9 +8,11 @@ mod client;
 mod field;
 mod parts;
 mod plain;
+mod plain_write;
 mod server;
 mod write;
 
 pub use client::{ClientMessage, Rejected, Request, RequestKind};
 pub use parts::{Contacts, Date, Message, Registration, Sender, Status, User};
+pub(crate) use plain_write::send_message;
 pub use server::{Answer, AnswerMessage, Challenge, History, Notice, Refusal, ServerMessage, SignedIn};

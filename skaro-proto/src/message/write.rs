@@ -27,7 +27,9 @@ impl ClientMessage<'_> {
 
     /// Writes the same after what is in the buffer already. As long as that has room, nothing is allocated.
     pub fn encode_into(&self, format: Format, out: &mut Vec<u8>) {
-        format.write(self, out);
+        if self.write_plain(format, out).is_none() {
+            format.write(self, out);
+        }
     }
 }
 
@@ -41,7 +43,9 @@ impl ServerMessage<'_> {
 
     /// Writes the same after what is in the buffer already. As long as that has room, nothing is allocated.
     pub fn encode_into(&self, format: Format, out: &mut Vec<u8>) {
-        format.write(self, out);
+        if self.write_plain(format, out).is_none() {
+            format.write(self, out);
+        }
     }
 }
 

@@ -192,7 +192,8 @@ impl Server {
         if connection.output.len() > self.config.limits.output {
             return self.cut_off(id);
         }
-        connection.output.push(connection.format, 0, message);
+        let format = connection.format;
+        connection.output.push(format, 0, |out| message.encode_into(format, out));
         connection.mark_ready(id, &mut self.ready);
     }
 

@@ -238,7 +238,7 @@ impl Server {
             let format = connection.format;
             if written != Some(format) {
                 self.scratch.clear();
-                format.write(&message, &mut self.scratch);
+                message.encode_into(format, &mut self.scratch);
                 written = Some(format);
             }
             connection.output.push_written(format, &self.scratch);

@@ -226,7 +226,7 @@ impl Server {
             let message =
                 AnswerMessage { kind: "get_history".into(), id: number, outcome, extra: Fields::new() };
             self.scratch.clear();
-            connection.format.write(&ServerMessage::Answer(message), &mut self.scratch);
+            ServerMessage::Answer(message).encode_into(connection.format, &mut self.scratch);
             // Escapes make the size hard to foretell: write, look, and take fewer if it is too much.
             if self.scratch.len() <= self.config.answer || count == 0 {
                 break;

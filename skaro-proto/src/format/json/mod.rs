@@ -14,7 +14,7 @@ use serde_json::error::Category;
 use super::error::Fault;
 use super::read::{self, Fill, Item, Key, Name, Read};
 
-pub(super) use write::Json;
+pub(super) use write::{Json, unquoted};
 
 pub(super) fn read<'a>(text: &'a str, into: &mut impl Fill<'a>) -> Read<bool> {
     let mut reader = Reader { text, at: 0 };

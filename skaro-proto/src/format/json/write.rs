@@ -45,11 +45,7 @@ impl Notation for Json {
 
     fn text(self, out: &mut Vec<u8>, text: &str) {
         out.push(b'"');
-        if is_plain(text.as_bytes()) {
-            out.extend_from_slice(text.as_bytes());
-        } else {
-            escaped(text.as_bytes(), out);
-        }
+        unquoted(out, text);
         out.push(b'"');
     }
 
@@ -88,6 +84,16 @@ impl Notation for Json {
             Kind::List => b']',
             Kind::Map => b'}',
         });
+    }
+}
+
+/// What stands between the quotes of a text.
+#[inline]
+pub(in crate::format) fn unquoted(out: &mut Vec<u8>, text: &str) {
+    if is_plain(text.as_bytes()) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        escaped(text.as_bytes(), out);
     }
 }
 
