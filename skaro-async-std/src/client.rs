@@ -1,6 +1,7 @@
 //! What the application holds: a handle that commands, a stream that tells.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -17,7 +18,7 @@ use skaro_proto::message::{Contacts, Date, History, Registration, SignedIn};
 use skaro_proto::tungstenite::Access;
 
 use crate::dial::Target;
-use crate::driver;
+use crate::driver::{self, Driver};
 
 /// A client: commands go in, answers come back. Clones share the connection; when the last one is dropped, the
 /// connection is closed properly.
@@ -58,9 +59,10 @@ struct Handle {
 }
 
 /// What handles, events and the driver share.
-#[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<State>,
+    /// The connection. None before it is made, and when the client is closed. Never locked by whoever has locked the state.
+    driver: Mutex<Option<Driver>>,
     start: Instant,
     pub(crate) target: Target,
 }
@@ -68,9 +70,10 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 struct State {
     mailbox: Mailbox<Waiting>,
-    /// Who wants to know of a new event, and who of anything to do.
+    /// Who wants to know of a new event.
     reader: Option<Waker>,
-    driver: Option<Waker>,
+    /// The task that is to be woken when there is something to do.
+    task: Option<Waker>,
 }
 
 /// The task that waits for the end of a command.
@@ -91,12 +94,21 @@ impl Access for Shared {
     }
 
     fn with<T>(&self, call: impl FnOnce(&mut Mailbox<Waiting>) -> T) -> T {
-        let mut state = self.lock();
-        let result = call(&mut state.mailbox);
-        if state.mailbox.has_news() {
-            state.reader.take().into_iter().for_each(Waker::wake);
+        self.lock().call(call)
+    }
+}
+
+impl State {
+    fn call<T>(&mut self, call: impl FnOnce(&mut Mailbox<Waiting>) -> T) -> T {
+        let result = call(&mut self.mailbox);
+        if self.mailbox.has_news() {
+            self.reader.take().into_iter().for_each(Waker::wake);
         }
         result
+    }
+
+    fn wake_task(&self) {
+        self.task.iter().for_each(Waker::wake_by_ref);
     }
 }
 
@@ -106,17 +118,83 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whom to wake when there is something to do.
-    pub(crate) fn set_driver(&self, waker: &Waker) {
-        self.lock().driver = Some(waker.clone());
+    fn lock_driver(&self) -> MutexGuard<'_, Option<Driver>> {
+        self.driver.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does something after which the driver has to look what there is to do.
+    pub(crate) fn open(&self, driver: Driver) {
+        *self.lock_driver() = Some(driver);
+    }
+
+    pub(crate) fn close_driver(&self) {
+        *self.lock_driver() = None;
+    }
+
+    /// Does what there is to do, as the task whose waker the context has.
+    pub(crate) fn poll_driver(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut holder = self.lock_driver();
+        self.lock().task = Some(cx.waker().clone());
+        holder.as_mut().map_or(Poll::Ready(()), |driver| driver.poll(self, cx))
+    }
+
+    /// Does what there is to do in place of the task, which is still the one that is woken later: for whoever is about to
+    /// wait for what comes of it, since waking the task takes longer.
+    fn help(self: &Arc<Self>) {
+        let Ok(mut holder) = self.driver.try_lock() else { return self.lock().wake_task() };
+        let task = self.lock().task.clone();
+        let (Some(driver), Some(task)) = (&mut *holder, task) else { return };
+        if driver.poll(self, &mut Context::from_waker(&task)).is_ready() {
+            // It has to see the end itself.
+            task.wake();
+        }
+    }
+
+    /// The next event, or that there will be none; otherwise the task will be woken.
+    fn next_event(&self, cx: &Context<'_>) -> Option<Option<Event<'static>>> {
+        let mut state = self.lock();
+        let event = state.mailbox.next_event();
+        if event.is_none() && !state.mailbox.is_finished() {
+            state.reader = Some(cx.waker().clone());
+            return None;
+        }
+        if state.mailbox.has_made_room() {
+            state.wake_task();
+        }
+        Some(event)
+    }
+
+    /// Gives a command for whose end somebody waits.
+    fn request(
+        self: &Arc<Self>,
+        command: impl Command,
+        waiting: Waiting,
+    ) -> Result<(), machine::CommandError> {
+        let now = self.now();
+        let mut state = self.lock();
+        state.call(|mailbox| mailbox.request(now, command, waiting))?;
+        // What several wait for leaves together.
+        if state.mailbox.waiting() > 1 {
+            state.wake_task();
+            return Ok(());
+        }
+        drop(state);
+        self.help();
+        Ok(())
+    }
+
+    /// Does something after which the task has to look what there is to do.
     fn command<T>(&self, command: impl FnOnce(&mut Mailbox<Waiting>, Time) -> T) -> T {
         let now = self.now();
-        let result = self.with(|mailbox| command(mailbox, now));
-        self.lock().driver.take().into_iter().for_each(Waker::wake);
+        let mut state = self.lock();
+        let result = state.call(|mailbox| command(mailbox, now));
+        state.wake_task();
         result
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.lock().mailbox.fmt(f)
     }
 }
 
@@ -150,8 +228,8 @@ impl Client {
         let seed = getrandom::u64().unwrap_or_default();
         let machine = machine::Client::new(target.options.config.clone(), seed);
         let mailbox = Mailbox::new(machine, target.options.events);
-        let state = Mutex::new(State { mailbox, reader: None, driver: None });
-        let shared = Arc::new(Shared { state, start: Instant::now(), target });
+        let state = Mutex::new(State { mailbox, reader: None, task: None });
+        let shared = Arc::new(Shared { state, driver: Mutex::new(None), start: Instant::now(), target });
         let ended = driver::start(shared.clone()).await?;
         Ok((Client(Arc::new(Handle { shared: shared.clone(), ended })), Events(shared)))
     }
@@ -162,7 +240,7 @@ impl Client {
     /// If it can't be taken, is refused, times out, or is lost with its connection.
     pub async fn request<C: Command>(&self, command: C) -> Result<C::Answer, RequestError> {
         let (sender, receiver) = bounded(1);
-        self.0.shared.command(|mailbox, now| mailbox.request(now, command, Waiting(sender)))?;
+        self.0.shared.request(command, Waiting(sender))?;
         let ended = receiver.recv().await.map_err(|_| machine::CommandError::Closed)?;
         ended.into_answer::<C>()
     }
@@ -268,18 +346,14 @@ impl Stream for Events {
     type Item = Event<'static>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut state = self.0.lock();
-        if let Some(event) = state.mailbox.next_event() {
-            if state.mailbox.has_made_room() {
-                state.driver.take().into_iter().for_each(Waker::wake);
-            }
-            return Poll::Ready(Some(event));
-        }
-        if state.mailbox.is_finished() {
-            return Poll::Ready(None);
-        }
-        state.reader = Some(cx.waker().clone());
-        Poll::Pending
+        let shared = &self.0;
+        shared
+            .next_event(cx)
+            .or_else(|| {
+                shared.help();
+                shared.next_event(cx)
+            })
+            .map_or(Poll::Pending, Poll::Ready)
     }
 }
 

@@ -22,14 +22,11 @@ const AT_ONCE: usize = 64;
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// A future that ends when the client is closed.
-struct Driver {
-    shared: Arc<Shared>,
+/// The connection, or its place as long as there is none, and what is waited for.
+pub(crate) struct Driver {
     wire: Wire<WebSocketStream<Stream>>,
     dialing: Option<Boxed<Result<WebSocketStream<Stream>, ConnectError>>>,
     timer: Option<(Time, Boxed<()>)>,
-    /// Dropped with the rest.
-    _sender: Sender<Infallible>,
 }
 
 /// Makes the first connection, waits until the server has spoken, and leaves the rest to a task of its own.
@@ -37,28 +34,49 @@ struct Driver {
 pub(crate) async fn start(shared: Arc<Shared>) -> Result<Receiver<Infallible>, ConnectError> {
     let (_sender, ended) = bounded(1);
     let wire = Wire::connected(&*shared, shared.target.dial().await?);
-    let mut driver = Driver { shared, wire, dialing: None, timer: None, _sender };
+    shared.open(Driver { wire, dialing: None, timer: None });
+    let mut task = Task { shared, _sender };
     poll_fn(|cx| {
-        _ = Pin::new(&mut driver).poll(cx);
-        let status = driver.shared.with(|mailbox| mailbox.client.status());
+        _ = Pin::new(&mut task).poll(cx);
+        let status = task.shared.with(|mailbox| mailbox.client.status());
         if status == Status::Greeting { Poll::Pending } else { Poll::Ready(()) }
     })
     .await;
-    if let Some(reason) = driver.shared.with(|mailbox| mailbox.why_offline()) {
+    if let Some(reason) = task.shared.with(|mailbox| mailbox.why_offline()) {
         return Err(ConnectError::Ended(reason));
     }
-    task::spawn(driver);
+    task::spawn(task);
     Ok(ended)
 }
 
-impl Future for Driver {
+/// The task that is woken when there is something to do; it ends when the client is closed.
+struct Task {
+    shared: Arc<Shared>,
+    /// Dropped with the rest.
+    _sender: Sender<Infallible>,
+}
+
+impl Future for Task {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let shared = self.shared.clone();
-        shared.set_driver(cx.waker());
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.shared.poll_driver(cx)
+    }
+}
+
+/// Whatever ends the task, nobody waits for it in vain, and the connection is closed.
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.shared.close_driver();
+        self.shared.with(|mailbox| mailbox.finish());
+    }
+}
+
+impl Driver {
+    /// Does what can be done at once; ready when the client is closed.
+    pub(crate) fn poll(&mut self, shared: &Arc<Shared>, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..AT_ONCE {
-            if self.wire.poll(&*shared, cx).is_ready() {
+            if self.wire.poll(&**shared, cx).is_ready() {
                 continue;
             }
             let (status, deadline) =
@@ -66,24 +84,25 @@ impl Future for Driver {
             match status {
                 Status::Closed => return Poll::Ready(()),
                 Status::Dialing => {
-                    if let Poll::Ready(result) = self.poll_dialing(cx) {
+                    if let Poll::Ready(result) = self.poll_dialing(shared, cx) {
                         self.dialing = None;
-                        self.wire.dialed(&*shared, result);
+                        self.wire.dialed(&**shared, result);
                         continue;
                     }
                 }
                 _ => self.dialing = None,
             }
-            ready!(self.poll_timer(deadline, cx));
+            ready!(self.poll_timer(shared, deadline, cx));
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
-}
 
-impl Driver {
-    fn poll_dialing(&mut self, cx: &mut Context<'_>) -> Poll<Result<WebSocketStream<Stream>, ConnectError>> {
-        let shared = &self.shared;
+    fn poll_dialing(
+        &mut self,
+        shared: &Arc<Shared>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<WebSocketStream<Stream>, ConnectError>> {
         let dial = || -> Boxed<_> {
             let shared = shared.clone();
             Box::pin(async move { shared.target.dial().await })
@@ -92,20 +111,13 @@ impl Driver {
     }
 
     /// A timer that is armed stays, if it goes off early enough: that is cheaper than arming one for each request.
-    fn poll_timer(&mut self, deadline: Option<Time>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_timer(&mut self, shared: &Shared, deadline: Option<Time>, cx: &mut Context<'_>) -> Poll<()> {
         self.timer.take_if(|(at, _)| deadline.is_none_or(|deadline| deadline < *at));
         let Some(deadline) = deadline else { return Poll::Pending };
-        let after = deadline - self.shared.now();
+        let after = deadline - shared.now();
         let (_, timer) = self.timer.get_or_insert_with(|| (deadline, Box::pin(task::sleep(after))));
         ready!(timer.as_mut().poll(cx));
         self.timer = None;
         Poll::Ready(())
-    }
-}
-
-/// Whatever ends the driver, nobody waits for it in vain.
-impl Drop for Driver {
-    fn drop(&mut self) {
-        self.shared.with(|mailbox| mailbox.finish());
     }
 }

@@ -1,21 +1,21 @@
 //! What the application holds: a handle that commands, events that tell.
 
-use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use mio::Waker;
-use skaro_proto::Time;
 use skaro_proto::client::{
-    self as machine, Authorize, Command, ConnectError, Ended, Event, GetContacts, GetHistory, Mailbox,
-    Options, RegisterType, RequestError, SendMessage, SessionRestore, Waiter,
+    self as machine, Authorize, Command, ConnectError, Ended, Event, GetContacts, GetHistory, Options,
+    RegisterType, RequestError, SendMessage, SessionRestore, Waiter,
 };
 use skaro_proto::message::{Contacts, Date, History, Registration, SignedIn};
 use skaro_proto::tungstenite::Access;
 
 use crate::dial::Target;
 use crate::driver::Driver;
+use crate::shared::Shared;
 
 /// A client: commands go in, answers come back. Clones share the connection and can be sent to other threads; when
 /// the last one is dropped, the connection is closed properly, which may take
@@ -70,69 +70,16 @@ struct Handle {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What handles, events and the driver share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    mailbox: Mutex<Mailbox<Waiting>>,
-    /// Whether there is something for those who wait for events.
-    changed: Condvar,
-    waker: Waker,
-    start: Instant,
-    pub(crate) target: Target,
-}
-
 /// The thread that waits for the end of a command.
 #[derive(Debug)]
-pub(crate) struct Waiting(Sender<Ended<'static>>);
+pub(crate) struct Waiting(SyncSender<Ended<'static>>);
 
 impl Waiter for Waiting {
     fn end(self, ended: Ended<'static>) -> Result<(), Ended<'static>> {
-        self.0.send(ended).map_err(|unwanted| unwanted.0)
-    }
-}
-
-impl Access for Shared {
-    type Waiter = Waiting;
-
-    fn now(&self) -> Time {
-        Time::since_epoch(self.start.elapsed())
-    }
-
-    fn with<T>(&self, call: impl FnOnce(&mut Mailbox<Waiting>) -> T) -> T {
-        let mut mailbox = self.lock();
-        let result = call(&mut mailbox);
-        if mailbox.has_news() {
-            self.changed.notify_all();
-        }
-        result
-    }
-}
-
-impl Shared {
-    pub(crate) fn new(target: Target, waker: Waker) -> Shared {
-        // Only spreads the clients of a server over time: nothing depends on its quality.
-        let seed = getrandom::u64().unwrap_or_default();
-        let machine = machine::Client::new(target.options.config.clone(), seed);
-        let mailbox = Mutex::new(Mailbox::new(machine, target.options.events));
-        Shared { mailbox, changed: Condvar::new(), waker, start: Instant::now(), target }
-    }
-
-    /// Nothing in here is left half-done by a panic, so a poisoned lock is as good as any.
-    fn lock(&self) -> MutexGuard<'_, Mailbox<Waiting>> {
-        self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Makes the driver look what there is to do.
-    fn wake_driver(&self) {
-        // Fails only if the system has no memory left; then the driver looks again at its next deadline.
-        _ = self.waker.wake();
-    }
-
-    fn command<T>(&self, command: impl FnOnce(&mut Mailbox<Waiting>, Time) -> T) -> T {
-        let now = self.now();
-        let result = self.with(|mailbox| command(mailbox, now));
-        self.wake_driver();
-        result
+        // There is room for the one end that a command has.
+        self.0.try_send(ended).map_err(|error| match error {
+            TrySendError::Full(ended) | TrySendError::Disconnected(ended) => ended,
+        })
     }
 }
 
@@ -162,10 +109,9 @@ impl Client {
     }
 
     fn start(target: Target) -> Result<(Client, Events), ConnectError> {
-        let mut driver = Driver::new(target)?;
-        let wire = driver.connect()?;
-        let shared = driver.shared.clone();
-        let thread = thread::Builder::new().name("skaro".into()).spawn(move || driver.run(wire));
+        let shared = Driver::connect(target)?;
+        let own = shared.clone();
+        let thread = thread::Builder::new().name("skaro".into()).spawn(move || own.run());
         let thread = Some(thread.map_err(|error| shared.target.endpoint.unreachable(error))?);
         Ok((Client(Arc::new(Handle { shared: shared.clone(), thread })), Events(shared)))
     }
@@ -175,9 +121,14 @@ impl Client {
     /// # Errors
     /// If it can't be taken, is refused, times out, or is lost with its connection.
     pub fn request<C: Command>(&self, command: C) -> Result<C::Answer, RequestError> {
-        let (sender, receiver) = channel();
-        self.0.shared.command(|mailbox, now| mailbox.request(now, command, Waiting(sender)))?;
-        let ended = receiver.recv().map_err(|_| machine::CommandError::Closed)?;
+        let (sender, receiver) = sync_channel(1);
+        let shared = &self.0.shared;
+        let mut waits = shared.begin(|mailbox, now| mailbox.request(now, command, Waiting(sender)))?;
+        waits.nudge();
+        let ended = match waits.drive(None, || receiver.try_recv().ok()) {
+            Some(ended) => ended,
+            None => receiver.recv().map_err(|_| machine::CommandError::Closed)?,
+        };
         ended.into_answer::<C>()
     }
 
@@ -262,8 +213,7 @@ impl Client {
     /// [a few seconds](machine::Config::close_timeout) at most. What is under way may still be answered meanwhile.
     pub fn close(&self) {
         self.0.close();
-        let shared = &self.0.shared;
-        drop(shared.changed.wait_while(shared.lock(), |mailbox| !mailbox.is_finished()));
+        self.0.shared.await_end();
     }
 }
 
@@ -287,27 +237,20 @@ impl Events {
     /// # Errors
     /// If there is none in that time, or never again.
     pub fn next_event(&self, timeout: Duration) -> Result<Event<'static>, NoEvent> {
-        self.wait(Some(timeout))
+        // A time-out that is longer than the clock counts is none.
+        let until = Instant::now().checked_add(timeout);
+        self.wait(until).ok_or_else(|| {
+            if self.0.with(|mailbox| mailbox.is_finished()) { NoEvent::Closed } else { NoEvent::TimedOut }
+        })
     }
 
-    fn wait(&self, timeout: Option<Duration>) -> Result<Event<'static>, NoEvent> {
+    fn wait(&self, until: Option<Instant>) -> Option<Event<'static>> {
         let shared = &self.0;
-        let nothing = |mailbox: &mut Mailbox<Waiting>| !mailbox.has_news();
-        let waited = match timeout {
-            None => shared.changed.wait_while(shared.lock(), nothing).map_err(PoisonError::into_inner),
-            Some(timeout) => {
-                let waited = shared.changed.wait_timeout_while(shared.lock(), timeout, nothing);
-                waited.map(|(mailbox, _)| mailbox).map_err(|poisoned| poisoned.into_inner().0)
-            }
-        };
-        let mut mailbox = waited.unwrap_or_else(|mailbox| mailbox);
-        let Some(event) = mailbox.next_event() else {
-            return Err(if mailbox.is_finished() { NoEvent::Closed } else { NoEvent::TimedOut });
-        };
-        if mailbox.has_made_room() {
-            shared.wake_driver();
-        }
-        Ok(event)
+        shared.next_event().or_else(|| {
+            let mut waits =
+                shared.begin(|_, _| Ok::<_, Infallible>(())).unwrap_or_else(|never| match never {});
+            waits.drive(until, || shared.next_event()).or_else(|| shared.await_event(until))
+        })
     }
 }
 
@@ -315,7 +258,7 @@ impl Iterator for Events {
     type Item = Event<'static>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.wait(None).ok()
+        self.wait(None)
     }
 }
 

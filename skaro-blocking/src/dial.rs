@@ -12,6 +12,7 @@ use tungstenite::stream::MaybeTlsStream;
 use tungstenite::{Error, HandshakeError};
 
 use crate::driver::Driver;
+use crate::shared::Shared;
 use crate::tls;
 
 /// A connection, plain or by TLS.
@@ -33,12 +34,11 @@ impl Target {
 
 impl Driver {
     /// Connects once, in the time that the configuration allows, or until nobody wants it any more.
-    pub(crate) fn dial(&mut self) -> Result<Socket, ConnectError> {
-        let shared = self.shared.clone();
+    pub(crate) fn dial(&mut self, shared: &Shared) -> Result<Socket, ConnectError> {
         let Target { options, endpoint, tls } = &shared.target;
         let until = Instant::now() + options.dial_timeout();
         let request = request(options)?;
-        let stream = self.connect_tcp(endpoint, until)?;
+        let stream = self.connect_tcp(shared, until)?;
         let stream = match endpoint.is_secure {
             false => MaybeTlsStream::Plain(stream),
             true => tls::connect(tls.as_ref(), endpoint, stream)?,
@@ -56,7 +56,7 @@ impl Driver {
                 }
                 Err(HandshakeError::Failure(error)) => return Err(error.into()),
                 Err(HandshakeError::Interrupted(unfinished)) => {
-                    self.wait_while_dialing(until)?;
+                    self.wait_while_dialing(shared, until)?;
                     handshake = unfinished.handshake();
                 }
             }
@@ -64,7 +64,8 @@ impl Driver {
     }
 
     /// Tries each address of the host in turn, each for an equal share of the time that is left.
-    fn connect_tcp(&mut self, endpoint: &Endpoint, until: Instant) -> Result<TcpStream, ConnectError> {
+    fn connect_tcp(&mut self, shared: &Shared, until: Instant) -> Result<TcpStream, ConnectError> {
+        let endpoint = &shared.target.endpoint;
         let unreachable = |error: io::Error| endpoint.unreachable(error);
         let addresses = (endpoint.host.as_str(), endpoint.port).to_socket_addrs().map_err(unreachable)?;
         let mut result = Err(unreachable(io::ErrorKind::NotFound.into()));
@@ -72,7 +73,7 @@ impl Driver {
         for address in addresses {
             let share = until.saturating_duration_since(Instant::now()) / untried.max(1);
             untried = untried.saturating_sub(1);
-            result = match self.connect_address(address, Instant::now() + share) {
+            result = match self.connect_address(shared, address, Instant::now() + share) {
                 Ok(Some(stream)) => return Ok(stream),
                 Ok(None) => Err(ConnectError::TimedOut),
                 Err(error) => Err(unreachable(error)),
@@ -82,10 +83,15 @@ impl Driver {
     }
 
     /// Connects to an address; `None` if it takes too long.
-    fn connect_address(&mut self, address: SocketAddr, until: Instant) -> io::Result<Option<TcpStream>> {
+    fn connect_address(
+        &mut self,
+        shared: &Shared,
+        address: SocketAddr,
+        until: Instant,
+    ) -> io::Result<Option<TcpStream>> {
         let mut stream = TcpStream::connect(address)?;
         self.poll.registry().register(&mut stream, Token(1), Interest::READABLE | Interest::WRITABLE)?;
-        while self.wait_while_dialing(until).is_ok() {
+        while self.wait_while_dialing(shared, until).is_ok() {
             if let Some(error) = stream.take_error()? {
                 return Err(error);
             }

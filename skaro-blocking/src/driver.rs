@@ -1,4 +1,4 @@
-//! The loop around the machine: one thread that owns the socket.
+//! The loop around the machine in two halves, of which whoever has the turn makes a loop.
 //!
 //! The socket itself does not block: only so can one thread wait for frames, for the time, and for other threads
 //! that want something sent, all at once and without turning around in circles.
@@ -12,17 +12,20 @@ use mio::{Events, Poll, Token, Waker};
 use skaro_proto::client::{ConnectError, Status};
 use skaro_proto::tungstenite::{Access, Wire};
 
-use crate::client::Shared;
 use crate::dial::{Socket, Target};
+use crate::shared::{Next, Shared, Turn};
 
+/// The connection, or its place as long as there is none.
+#[derive(Debug)]
 pub(crate) struct Driver {
-    pub(crate) shared: Arc<Shared>,
     pub(crate) poll: Poll,
     events: Events,
+    wire: Wire<Socket>,
 }
 
 impl Driver {
-    pub(crate) fn new(target: Target) -> Result<Driver, ConnectError> {
+    /// Makes the first connection, and waits until the server has spoken.
+    pub(crate) fn connect(target: Target) -> Result<Arc<Shared>, ConnectError> {
         let prepare = || {
             let poll = Poll::new()?;
             let waker = Waker::new(poll.registry(), Token(0))?;
@@ -30,69 +33,62 @@ impl Driver {
         };
         let (poll, waker) = prepare().map_err(|error| target.endpoint.unreachable(error))?;
         let shared = Arc::new(Shared::new(target, waker));
-        Ok(Driver { shared, poll, events: Events::with_capacity(8) })
-    }
-
-    /// Makes the first connection, and waits until the server has spoken.
-    pub(crate) fn connect(&mut self) -> Result<Wire<Socket>, ConnectError> {
-        let socket = self.dial()?;
-        let mut wire = Wire::connected(&*self.shared, socket);
-        while self.status() == Status::Greeting {
-            self.step(&mut wire);
+        let mut driver = Driver { poll, events: Events::with_capacity(8), wire: Wire::default() };
+        let socket = driver.dial(&shared)?;
+        driver.wire = Wire::connected(&*shared, socket);
+        while shared.status() == Status::Greeting {
+            _ = driver.advance(&shared) || driver.rest(&shared, Turn::Own, None);
         }
-        match self.shared.with(|mailbox| mailbox.why_offline()) {
+        match shared.with(|mailbox| mailbox.why_offline()) {
             Some(reason) => Err(ConnectError::Ended(reason)),
-            None => Ok(wire),
+            None => {
+                shared.open(driver);
+                Ok(shared)
+            }
         }
     }
 
-    /// Looks after the connection, and those that follow it, until the client is closed.
-    pub(crate) fn run(mut self, mut wire: Wire<Socket>) {
-        while self.status() != Status::Closed {
-            self.step(&mut wire);
-        }
-    }
-
-    fn status(&self) -> Status {
-        self.shared.with(|mailbox| mailbox.client.status())
-    }
-
-    /// Does something that can be done at once, or waits until something happens.
-    fn step(&mut self, wire: &mut Wire<Socket>) {
+    /// Does something that can be done at once; false if there is nothing for now.
+    pub(crate) fn advance(&mut self, shared: &Shared) -> bool {
         // mio tells what to wake for.
         let mut cx = Context::from_waker(std::task::Waker::noop());
-        if wire.poll(&*self.shared, &mut cx).is_ready() {
-            return;
+        self.wire.poll(shared, &mut cx).is_ready()
+    }
+
+    /// Dials, or waits until something happens, but not beyond that moment. Tells whether it is still the turn of that
+    /// one.
+    pub(crate) fn rest(&mut self, shared: &Shared, turn: Turn, until: Option<Instant>) -> bool {
+        match shared.next(turn) {
+            Next::Leave => return false,
+            Next::Dial => {
+                let result = self.dial(shared);
+                self.wire.dialed(shared, result);
+            }
+            Next::Sleep(deadline) => {
+                let left = deadline.map(|deadline| deadline - shared.now());
+                let wanted = until.map(|until| until.saturating_duration_since(Instant::now()));
+                self.sleep(shared, turn, left.into_iter().chain(wanted).min());
+            }
         }
-        let (status, deadline) =
-            self.shared.with(|mailbox| (mailbox.client.status(), mailbox.client.poll_timeout()));
-        if status == Status::Dialing {
-            let result = self.dial();
-            return wire.dialed(&*self.shared, result);
-        }
-        self.wait(deadline.map(|deadline| deadline - self.shared.now()));
+        true
     }
 
     /// Waits for the socket, another thread, or a deadline.
-    fn wait(&mut self, left: Option<Duration>) {
-        // A signal may interrupt it; whoever calls looks what there is to do and comes back.
-        _ = self.poll.poll(&mut self.events, left);
+    fn sleep(&mut self, shared: &Shared, turn: Turn, left: Option<Duration>) {
+        if shared.fall_asleep(turn) {
+            // A signal may interrupt it; whoever calls looks what there is to do and comes back.
+            _ = self.poll.poll(&mut self.events, left);
+            shared.wake_up();
+        }
     }
 
     /// Waits while a connection is being made: fails when time is up, or when it is wanted no more.
-    pub(crate) fn wait_while_dialing(&mut self, until: Instant) -> Result<(), ConnectError> {
+    pub(crate) fn wait_while_dialing(&mut self, shared: &Shared, until: Instant) -> Result<(), ConnectError> {
         let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() || !matches!(self.status(), Status::Dialing | Status::Offline) {
+        if left.is_zero() || !matches!(shared.status(), Status::Dialing | Status::Offline) {
             return Err(ConnectError::TimedOut);
         }
-        self.wait(Some(left));
+        self.sleep(shared, Turn::Own, Some(left));
         Ok(())
-    }
-}
-
-/// Whatever ends the driver, nobody waits for it in vain.
-impl Drop for Driver {
-    fn drop(&mut self) {
-        self.shared.with(|mailbox| mailbox.finish());
     }
 }

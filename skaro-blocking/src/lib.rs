@@ -1,7 +1,8 @@
 //! Client of the [skaro](skaro_proto) instant-messaging protocol for programs without an async runtime.
 //!
 //! Everything that can be decided without I/O is decided in [`skaro_proto`]; this crate connects, reads, writes and
-//! waits. One thread per client does that, and ends with it; any number of threads may send and wait meanwhile.
+//! waits. Whoever waits for an answer or an event does that meanwhile, else one thread per client, which ends with it; any
+//! number of threads may send and wait at once.
 //!
 //! ```
 //! use skaro_blocking::{Client, proto::client::Event};
@@ -32,6 +33,7 @@
 mod client;
 mod dial;
 mod driver;
+mod shared;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
 

@@ -104,6 +104,11 @@ impl<W: Waiter> Mailbox<W> {
         }
     }
 
+    /// How many commands have not ended for whose end somebody waits.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// The next event for the application.
     pub fn next_event(&mut self) -> Option<Event<'static>> {
         let (event, length) = self.events.pop_front()?;

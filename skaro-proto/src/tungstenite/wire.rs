@@ -8,6 +8,9 @@ use super::{Messages, Received, Socket};
 use crate::client::{ConnectError, Mailbox, Status, Waiter};
 use crate::time::Time;
 
+/// Messages that are heard before the machine is told the time again, and what has come up meanwhile is sent.
+const AT_ONCE: u32 = 32;
+
 /// Where an adapter keeps its client, and its clock. Others give commands meanwhile, so there is a lock around it.
 pub trait Access {
     /// Who waits for the ends of commands.
@@ -28,6 +31,13 @@ pub trait Access {
 /// machine's deadline, whichever comes first; until the status is [`Closed`](Status::Closed).
 #[derive(Debug)]
 pub struct Wire<S>(Option<Socket<S>>);
+
+/// The place of a connection that is still to come.
+impl<S> Default for Wire<S> {
+    fn default() -> Self {
+        Wire(None)
+    }
+}
 
 impl<S: Messages> Wire<S> {
     /// The first connection of a client: its WebSocket's opening handshake is done.
@@ -50,9 +60,9 @@ impl<S: Messages> Wire<S> {
         });
     }
 
-    /// Tells the machine the time, sends what there is to send, and hears one message, if there is one to hear.
-    /// Pending if there is nothing more to do for now; the context's waker is called when that changes, if the
-    /// socket calls wakers.
+    /// Tells the machine the time, sends what there is to send, and hears what there is to hear: one message, or a few
+    /// if all that comes of them are events. Pending if there was nothing to hear; the context's waker is called when
+    /// that changes, if the socket calls wakers.
     pub fn poll(&mut self, access: &impl Access, cx: &mut Context<'_>) -> Poll<()> {
         let now = access.now();
         let (has_changed, reads) = access.with(|mailbox| {
@@ -69,8 +79,14 @@ impl<S: Messages> Wire<S> {
         }
         let Some(socket) = self.0.as_mut().filter(|_| reads) else { return Poll::Pending };
         // Outside of the lock: a server that sends without end must not keep commands waiting.
-        let message = ready!(socket.poll_receive(cx));
-        let now = access.now();
+        let mut message = ready!(socket.poll_receive(cx));
+        for _ in 1..AT_ONCE {
+            if !access.with(|mailbox| hear(now, mailbox, &message)) {
+                return Poll::Ready(());
+            }
+            let Poll::Ready(next) = socket.poll_receive(cx) else { return Poll::Ready(()) };
+            message = next;
+        }
         access.with(|mailbox| hear(now, mailbox, &message));
         Poll::Ready(())
     }
@@ -92,7 +108,10 @@ impl<S: Messages> Wire<S> {
     }
 }
 
-fn hear<W: Waiter>(now: Time, mailbox: &mut Mailbox<W>, message: &tungstenite::Result<Message>) {
+/// Tells whether more may be heard at once: not if somebody got what they waited for, which may be all that there was
+/// to hear; nor if what can be sent has changed, or nothing more is to be read.
+fn hear<W: Waiter>(now: Time, mailbox: &mut Mailbox<W>, message: &tungstenite::Result<Message>) -> bool {
+    let before = (mailbox.client.status(), mailbox.waiting());
     match message.as_ref().map(Received::from) {
         Ok(Received::Frame(frame)) => mailbox.handle_frame(now, frame),
         Ok(Received::SignOfLife) => mailbox.client.handle_pong(now),
@@ -100,4 +119,5 @@ fn hear<W: Waiter>(now: Time, mailbox: &mut Mailbox<W>, message: &tungstenite::R
         Err(error) => mailbox.client.handle_disconnected(now, error.into()),
     }
     mailbox.collect();
+    before == (mailbox.client.status(), mailbox.waiting()) && mailbox.wants_frames(now)
 }
