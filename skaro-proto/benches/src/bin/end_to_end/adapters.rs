@@ -1,0 +1,95 @@
+//! Clients over skaro's adapters.
+
+use futures_util::StreamExt;
+use skaro_bench::samples::BODY;
+use skaro_proto::client::{Event, SendMessage};
+
+use crate::peer::FLOOD;
+use crate::{Client, TOGETHER};
+
+const MESSAGE: SendMessage<'_> = SendMessage { to: "bob", body: BODY, marker: None };
+
+pub struct Blocking {
+    client: skaro_blocking::Client,
+    events: skaro_blocking::Events,
+}
+
+impl Blocking {
+    pub fn connect(port: u16) -> Self {
+        let (client, mut events) = skaro_blocking::Client::connect(format!("ws://127.0.0.1:{port}/")).unwrap();
+        assert!(matches!(events.next(), Some(Event::Connected { .. })));
+        client.authorize("bob", "battery staple").unwrap();
+        Blocking { client, events }
+    }
+}
+
+impl Client for Blocking {
+    fn round_trips(&mut self, count: u32) {
+        for _ in 0..count {
+            self.client.send_message("bob", BODY).unwrap();
+        }
+    }
+
+    fn pipelined(&mut self, count: u32) {
+        for _ in 0..count / TOGETHER {
+            (0..TOGETHER).for_each(|_| _ = self.client.submit(MESSAGE).unwrap());
+            (0..TOGETHER).for_each(|_| check_ended(self.events.next()));
+        }
+    }
+
+    fn pushed(&mut self, count: u32) {
+        self.client.send_message(FLOOD, &count.to_string()).unwrap();
+        (0..count).for_each(|_| check_message(self.events.next()));
+    }
+}
+
+pub struct AsyncStd {
+    client: skaro_async_std::Client,
+    events: skaro_async_std::Events,
+}
+
+impl AsyncStd {
+    pub async fn connect(port: u16) -> Self {
+        let url = format!("ws://127.0.0.1:{port}/");
+        let (client, mut events) = skaro_async_std::Client::connect(url).await.unwrap();
+        assert!(matches!(events.next().await, Some(Event::Connected { .. })));
+        client.authorize("bob", "battery staple").await.unwrap();
+        AsyncStd { client, events }
+    }
+
+    pub async fn round_trips(&mut self, count: u32) {
+        for _ in 0..count {
+            self.client.send_message("bob", BODY).await.unwrap();
+        }
+    }
+
+    pub async fn pipelined(&mut self, count: u32) {
+        for _ in 0..count / TOGETHER {
+            (0..TOGETHER).for_each(|_| _ = self.client.submit(MESSAGE).unwrap());
+            for _ in 0..TOGETHER {
+                check_ended(self.events.next().await);
+            }
+        }
+    }
+
+    pub async fn pushed(&mut self, count: u32) {
+        self.client.send_message(FLOOD, &count.to_string()).await.unwrap();
+        for _ in 0..count {
+            check_message(self.events.next().await);
+        }
+    }
+}
+
+fn check_ended(event: Option<Event<'static>>) {
+    match event {
+        Some(Event::Ended(ended)) => drop(ended.outcome.unwrap()),
+        other => panic!("instead of the end of a command: {other:?}"),
+    }
+}
+
+fn check_message(event: Option<Event<'static>>) {
+    match event {
+        Some(Event::Message { message, .. }) => assert_eq!(message.body, BODY),
+        other => panic!("instead of a message: {other:?}"),
+    }
+}

@@ -1,0 +1,149 @@
+//! Clients without skaro: the libraries below the adapters, by hand. They write and read the same frames through structs
+//! that know what comes, and do nothing else.
+
+use std::net::TcpStream;
+
+use async_tungstenite::WebSocketStream;
+use futures_util::{SinkExt, StreamExt};
+use skaro_bench::known::{Buffer, SendMessage, Sent, ShowMessage};
+use skaro_bench::samples::BODY;
+use skaro_proto::Format;
+use skaro_proto::tungstenite::config;
+use tungstenite::{Message, WebSocket};
+
+use crate::peer::FLOOD;
+use crate::{Client, TOGETHER};
+
+/// Writes requests.
+#[derive(Default)]
+struct Writer {
+    buffer: Buffer,
+    /// The number of the last one.
+    number: u64,
+}
+
+impl Writer {
+    fn send_message(&mut self, to: &str, body: &str) -> Message {
+        self.number += 1;
+        let message = SendMessage { kind: "send_message", to, body, on_request: self.number };
+        self.buffer.write(Format::Cbor, &message);
+        Message::binary(self.buffer.bytes().to_vec())
+    }
+}
+
+fn check_answer(number: u64, message: Message) {
+    let data = message.into_data();
+    let sent: Sent<'_> = minicbor_serde::from_slice(&data).unwrap();
+    assert_eq!((sent.id, sent.status), (number, "200"));
+}
+
+fn check_shown(message: Message) {
+    let data = message.into_data();
+    let shown: ShowMessage<'_> = minicbor_serde::from_slice(&data).unwrap();
+    assert_eq!(shown.body, BODY);
+}
+
+pub struct Blocking {
+    socket: WebSocket<TcpStream>,
+    writer: Writer,
+}
+
+impl Blocking {
+    pub fn connect(port: u16) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        let url = format!("ws://127.0.0.1:{port}/");
+        let (mut socket, _) =
+            tungstenite::client::client_with_config(url, stream, Some(config(1 << 20))).unwrap();
+        // The challenge, which the peer forgets at once.
+        socket.read().unwrap();
+        Blocking { socket, writer: Writer::default() }
+    }
+
+    fn write(&mut self, to: &str, body: &str) -> u64 {
+        self.socket.write(self.writer.send_message(to, body)).unwrap();
+        self.writer.number
+    }
+}
+
+impl Client for Blocking {
+    fn round_trips(&mut self, count: u32) {
+        for _ in 0..count {
+            let number = self.write("bob", BODY);
+            self.socket.flush().unwrap();
+            check_answer(number, self.socket.read().unwrap());
+        }
+    }
+
+    fn pipelined(&mut self, count: u32) {
+        for _ in 0..count / TOGETHER {
+            let first = self.writer.number + 1;
+            (0..TOGETHER).for_each(|_| _ = self.write("bob", BODY));
+            self.socket.flush().unwrap();
+            (first..=self.writer.number).for_each(|number| check_answer(number, self.socket.read().unwrap()));
+        }
+    }
+
+    fn pushed(&mut self, count: u32) {
+        let number = self.write(FLOOD, &count.to_string());
+        self.socket.flush().unwrap();
+        check_answer(number, self.socket.read().unwrap());
+        (0..count).for_each(|_| check_shown(self.socket.read().unwrap()));
+    }
+}
+
+pub struct AsyncStd {
+    socket: WebSocketStream<async_std::net::TcpStream>,
+    writer: Writer,
+}
+
+impl AsyncStd {
+    pub async fn connect(port: u16) -> Self {
+        let stream = async_std::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let url = format!("ws://127.0.0.1:{port}/");
+        let (mut socket, _) =
+            async_tungstenite::client_async_with_config(url, stream, Some(config(1 << 20))).await.unwrap();
+        socket.next().await.unwrap().unwrap();
+        AsyncStd { socket, writer: Writer::default() }
+    }
+
+    async fn write(&mut self, to: &str, body: &str) -> u64 {
+        self.socket.feed(self.writer.send_message(to, body)).await.unwrap();
+        self.writer.number
+    }
+
+    async fn read(&mut self) -> Message {
+        self.socket.next().await.unwrap().unwrap()
+    }
+
+    pub async fn round_trips(&mut self, count: u32) {
+        for _ in 0..count {
+            let number = self.write("bob", BODY).await;
+            self.socket.flush().await.unwrap();
+            check_answer(number, self.read().await);
+        }
+    }
+
+    pub async fn pipelined(&mut self, count: u32) {
+        for _ in 0..count / TOGETHER {
+            let first = self.writer.number + 1;
+            for _ in 0..TOGETHER {
+                self.write("bob", BODY).await;
+            }
+            self.socket.flush().await.unwrap();
+            for number in first..=self.writer.number {
+                check_answer(number, self.read().await);
+            }
+        }
+    }
+
+    pub async fn pushed(&mut self, count: u32) {
+        let number = self.write(FLOOD, &count.to_string()).await;
+        self.socket.flush().await.unwrap();
+        check_answer(number, self.read().await);
+        for _ in 0..count {
+            check_shown(self.read().await);
+        }
+    }
+}

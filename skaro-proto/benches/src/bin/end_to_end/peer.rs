@@ -1,0 +1,99 @@
+//! What all clients talk to: a server that does as little as it can, so that what is measured is the clients.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+use skaro_bench::samples::{BODY, DATE};
+use skaro_proto::message::{
+    Answer, AnswerMessage, Challenge, ClientMessage, Date, Message, Request, ServerMessage, SignedIn, User,
+};
+use skaro_proto::tungstenite::config;
+use skaro_proto::{Fields, Format, Frame};
+use tungstenite::WebSocket;
+
+/// A message to this login brings as many messages as its body says.
+pub const FLOOD: &str = "flood";
+
+/// Serves until the process is ended; prints its port first.
+pub fn serve() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    println!("{}", listener.local_addr().unwrap().port());
+    for stream in listener.incoming() {
+        // Whoever leaves ends the thread by an error.
+        thread::spawn(|| talk(stream.unwrap()));
+    }
+}
+
+fn talk(stream: TcpStream) -> tungstenite::Result<()> {
+    stream.set_nodelay(true)?;
+    let stream = Together { stream, waiting: Vec::new() };
+    // It collects by itself.
+    let config = config(1 << 20).write_buffer_size(0);
+    let mut socket = tungstenite::accept_with_config(stream, Some(config)).unwrap();
+    let token = Challenge { token: "3a0cf1b2c7d94e53".into(), extra: Fields::new() };
+    write(&mut socket, &ServerMessage::CheckConnection(token))?;
+    loop {
+        let message = socket.read()?;
+        if message.is_binary() {
+            let request = ClientMessage::decode(Frame::Binary(&message.into_data())).map(answer_to).unwrap();
+            let (answer, pushed) = request;
+            write(&mut socket, &answer)?;
+            for number in 0..pushed {
+                let date = Some(Date::Integer(DATE + number));
+                let message = Message { date, ..Message::new("alice", "bob", BODY) };
+                write(&mut socket, &ServerMessage::ShowMessage(message))?;
+            }
+        }
+    }
+}
+
+/// The answer, and how many messages are to follow it.
+fn answer_to(message: ClientMessage<'_>) -> (ServerMessage<'static>, i64) {
+    let (answer, pushed) = match &message.request {
+        Request::Authorize { login, .. } => {
+            let user = User::new(login.to_string());
+            let session_id = "s-1".into();
+            (Answer::Authorized(SignedIn { session_id, user }), 0)
+        }
+        Request::SendMessage { to, body } if to == FLOOD => {
+            (Answer::MessageSent(Some(Date::Integer(DATE))), body.parse().unwrap())
+        }
+        _ => (Answer::MessageSent(Some(Date::Integer(DATE))), 0),
+    };
+    let (kind, id) = (message.request.kind().to_string().into(), message.on_request);
+    (ServerMessage::Answer(AnswerMessage { kind, id, outcome: Ok(answer), extra: Fields::new() }), pushed)
+}
+
+fn write(socket: &mut WebSocket<Together>, message: &ServerMessage<'_>) -> tungstenite::Result<()> {
+    socket.write(tungstenite::Message::binary(message.encode(Format::Cbor)))
+}
+
+/// Sends what there is when nothing more was heard: all answers to what came together leave together.
+struct Together {
+    stream: TcpStream,
+    waiting: Vec<u8>,
+}
+
+impl Read for Together {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.write_all(&self.waiting)?;
+        self.waiting.clear();
+        self.stream.read(buffer)
+    }
+}
+
+impl Write for Together {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.waiting.extend_from_slice(bytes);
+        if self.waiting.len() > 1 << 16 {
+            self.stream.write_all(&self.waiting)?;
+            self.waiting.clear();
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
