@@ -122,6 +122,10 @@ impl<'a> Fields<'a> {
 
     /// The same fields, independent of the frame that they were borrowed from.
     pub fn into_owned(self) -> Fields<'static> {
+        // As almost always; collecting nothing costs something, too.
+        if self.0.is_empty() {
+            return Fields::new();
+        }
         let owned = |(name, value): (Cow<'a, str>, Value<'a>)| (name.into_owned().into(), value.into_owned());
         Fields(self.0.into_iter().map(owned).collect())
     }

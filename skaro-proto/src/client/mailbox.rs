@@ -38,9 +38,9 @@ pub struct Mailbox<W> {
     /// one of its `handle_` methods or commands call [`Mailbox::collect`].
     pub client: Client,
     waiting: BTreeMap<RequestId, W>,
-    /// Each with the length of the frame that it came in.
-    events: VecDeque<(Event<'static>, usize)>,
-    /// The sum of these lengths.
+    events: VecDeque<Event<'static>>,
+    /// The length of the frame that each of them came in, and the sum of these lengths.
+    lengths: VecDeque<usize>,
     bytes: usize,
     limit: usize,
     /// Whether nobody reads events.
@@ -52,8 +52,17 @@ pub struct Mailbox<W> {
 impl<W: Waiter> Mailbox<W> {
     /// A mailbox that asks for a pause when so many events wait.
     pub fn new(client: Client, limit: usize) -> Self {
-        let (waiting, events) = (BTreeMap::new(), VecDeque::new());
-        Mailbox { client, waiting, events, bytes: 0, limit, deaf: false, paused: false, finished: false }
+        Mailbox {
+            client,
+            waiting: BTreeMap::new(),
+            events: VecDeque::new(),
+            lengths: VecDeque::new(),
+            bytes: 0,
+            limit,
+            deaf: false,
+            paused: false,
+            finished: false,
+        }
     }
 
     /// Gives a command for whose end somebody waits.
@@ -88,18 +97,25 @@ impl<W: Waiter> Mailbox<W> {
     }
 
     fn emit(&mut self, event: Event<'static>, length: usize) {
-        let event = match event {
-            Event::Ended(ended) => match self.waiting.remove(&ended.ticket.id()) {
-                Some(waiter) => match waiter.end(ended) {
-                    Ok(()) => return,
-                    Err(unwanted) => Event::Ended(unwanted),
-                },
-                None => Event::Ended(ended),
-            },
-            event => event,
+        // An event is large, and moved no more often than need be.
+        let waiter = match &event {
+            Event::Ended(ended) => self.waiting.remove(&ended.ticket.id()),
+            _ => None,
         };
+        match (waiter, event) {
+            (Some(waiter), Event::Ended(ended)) => {
+                if let Err(unwanted) = waiter.end(ended) {
+                    self.keep(Event::Ended(unwanted), length);
+                }
+            }
+            (_, event) => self.keep(event, length),
+        }
+    }
+
+    fn keep(&mut self, event: Event<'static>, length: usize) {
         if !self.deaf {
-            self.events.push_back((event, length));
+            self.events.push_back(event);
+            self.lengths.push_back(length);
             self.bytes += length;
         }
     }
@@ -111,9 +127,8 @@ impl<W: Waiter> Mailbox<W> {
 
     /// The next event for the application.
     pub fn next_event(&mut self) -> Option<Event<'static>> {
-        let (event, length) = self.events.pop_front()?;
-        self.bytes -= length;
-        Some(event)
+        self.bytes -= self.lengths.pop_front().unwrap_or(0);
+        self.events.pop_front()
     }
 
     /// Whether there is something for an application that waits for events: one, or that there will be no more.
@@ -148,12 +163,13 @@ impl<W: Waiter> Mailbox<W> {
     pub fn drop_events(&mut self) {
         self.deaf = true;
         self.events.clear();
+        self.lengths.clear();
         self.bytes = 0;
     }
 
     /// Why there is no connection, if the first one ended before the server spoke.
     pub fn why_offline(&self) -> Option<Disconnect> {
-        let reason = |(event, _): &(Event<'_>, usize)| match event {
+        let reason = |event: &Event<'_>| match event {
             Event::Disconnected(reason) => Some(reason.clone()),
             _ => None,
         };

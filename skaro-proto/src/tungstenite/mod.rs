@@ -92,7 +92,7 @@ impl From<Error> for ConnectError {
 pub fn config(largest_frame: usize) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(4 << 10)
-        .write_buffer_size(4 << 10)
+        .write_buffer_size(16 << 10)
         .max_message_size(Some(largest_frame))
         .max_frame_size(Some(largest_frame))
 }

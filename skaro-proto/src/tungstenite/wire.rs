@@ -78,16 +78,18 @@ impl<S: Messages> Wire<S> {
             return Poll::Ready(());
         }
         let Some(socket) = self.0.as_mut().filter(|_| reads) else { return Poll::Pending };
-        // Outside of the lock: a server that sends without end must not keep commands waiting.
-        let mut message = ready!(socket.poll_receive(cx));
-        for _ in 1..AT_ONCE {
-            if !access.with(|mailbox| hear(now, mailbox, &message)) {
-                return Poll::Ready(());
+        // Outside of the lock, and few at once: a server that sends without end must not keep commands waiting.
+        let first = ready!(socket.poll_receive(cx));
+        access.with(|mailbox| {
+            let mut goes_on = hear(now, mailbox, &first);
+            for _ in 1..AT_ONCE {
+                if !goes_on {
+                    break;
+                }
+                let Poll::Ready(message) = socket.poll_receive(cx) else { break };
+                goes_on = hear(now, mailbox, &message);
             }
-            let Poll::Ready(next) = socket.poll_receive(cx) else { return Poll::Ready(()) };
-            message = next;
-        }
-        access.with(|mailbox| hear(now, mailbox, &message));
+        });
         Poll::Ready(())
     }
 
@@ -109,15 +111,19 @@ impl<S: Messages> Wire<S> {
 }
 
 /// Tells whether more may be heard at once: not if somebody got what they waited for, which may be all that there was
-/// to hear; nor if what can be sent has changed, or nothing more is to be read.
+/// to hear; nor if what can be sent may have changed, or nothing more is to be read.
 fn hear<W: Waiter>(now: Time, mailbox: &mut Mailbox<W>, message: &tungstenite::Result<Message>) -> bool {
-    let before = (mailbox.client.status(), mailbox.waiting());
     match message.as_ref().map(Received::from) {
-        Ok(Received::Frame(frame)) => mailbox.handle_frame(now, frame),
+        Ok(Received::Frame(frame)) => {
+            let before = (mailbox.client.status(), mailbox.waiting());
+            mailbox.handle_frame(now, frame);
+            let is_quiet = before == (mailbox.client.status(), mailbox.waiting());
+            return is_quiet && mailbox.wants_frames(now);
+        }
         Ok(Received::SignOfLife) => mailbox.client.handle_pong(now),
         Ok(Received::Closing(reason)) => mailbox.client.handle_disconnected(now, reason),
         Err(error) => mailbox.client.handle_disconnected(now, error.into()),
     }
     mailbox.collect();
-    before == (mailbox.client.status(), mailbox.waiting()) && mailbox.wants_frames(now)
+    false
 }
