@@ -246,11 +246,12 @@ impl Events {
 
     fn wait(&self, until: Option<Instant>) -> Option<Event<'static>> {
         let shared = &self.0;
-        shared.next_event().or_else(|| {
-            let mut waits =
-                shared.begin(|_, _| Ok::<_, Infallible>(())).unwrap_or_else(|never| match never {});
-            waits.drive(until, || shared.next_event()).or_else(|| shared.await_event(until))
-        })
+        let event = shared.next_event();
+        if event.is_some() {
+            return event;
+        }
+        let mut waits = shared.begin(|_, _| Ok::<_, Infallible>(())).unwrap_or_else(|never| match never {});
+        waits.drive(until, || shared.next_event()).or_else(|| shared.await_event(until))
     }
 }
 

@@ -4,19 +4,20 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Instant;
 
+use mio::Interest;
 use mio::net::TcpStream;
-use mio::{Interest, Token};
 use skaro_proto::client::{ConnectError, Endpoint, Options};
 use skaro_proto::tungstenite::{NonBlocking, config, request};
 use tungstenite::stream::MaybeTlsStream;
 use tungstenite::{Error, HandshakeError};
 
-use crate::driver::Driver;
+use crate::driver::{CONNECTION, Driver};
 use crate::shared::Shared;
+use crate::stream::{Readiness, Stream};
 use crate::tls;
 
 /// A connection, plain or by TLS.
-pub(crate) type Socket = NonBlocking<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = NonBlocking<MaybeTlsStream<Stream>>;
 
 /// Where and how to connect.
 #[derive(Debug)]
@@ -38,7 +39,8 @@ impl Driver {
         let Target { options, endpoint, tls } = &shared.target;
         let until = Instant::now() + options.dial_timeout();
         let request = request(options)?;
-        let stream = self.connect_tcp(shared, until)?;
+        let socket = self.connect_tcp(shared, until)?;
+        let stream = Stream { socket, readiness: self.readiness.clone() };
         let stream = match endpoint.is_secure {
             false => MaybeTlsStream::Plain(stream),
             true => tls::connect(tls.as_ref(), endpoint, stream)?,
@@ -89,8 +91,9 @@ impl Driver {
         address: SocketAddr,
         until: Instant,
     ) -> io::Result<Option<TcpStream>> {
+        self.readiness = Readiness::default();
         let mut stream = TcpStream::connect(address)?;
-        self.poll.registry().register(&mut stream, Token(1), Interest::READABLE | Interest::WRITABLE)?;
+        self.poll.registry().register(&mut stream, CONNECTION, Interest::READABLE | Interest::WRITABLE)?;
         while self.wait_while_dialing(shared, until).is_ok() {
             if let Some(error) = stream.take_error()? {
                 return Err(error);

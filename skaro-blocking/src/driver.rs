@@ -14,12 +14,18 @@ use skaro_proto::tungstenite::{Access, Wire};
 
 use crate::dial::{Socket, Target};
 use crate::shared::{Next, Shared, Turn};
+use crate::stream::Readiness;
+
+const WAKER: Token = Token(0);
+pub(crate) const CONNECTION: Token = Token(1);
 
 /// The connection, or its place as long as there is none.
 #[derive(Debug)]
 pub(crate) struct Driver {
     pub(crate) poll: Poll,
     events: Events,
+    /// Of the connection that is there or is being made.
+    pub(crate) readiness: Readiness,
     wire: Wire<Socket>,
 }
 
@@ -28,12 +34,13 @@ impl Driver {
     pub(crate) fn connect(target: Target) -> Result<Arc<Shared>, ConnectError> {
         let prepare = || {
             let poll = Poll::new()?;
-            let waker = Waker::new(poll.registry(), Token(0))?;
+            let waker = Waker::new(poll.registry(), WAKER)?;
             io::Result::Ok((poll, waker))
         };
         let (poll, waker) = prepare().map_err(|error| target.endpoint.unreachable(error))?;
         let shared = Arc::new(Shared::new(target, waker));
-        let mut driver = Driver { poll, events: Events::with_capacity(8), wire: Wire::default() };
+        let (events, readiness, wire) = (Events::with_capacity(8), Readiness::default(), Wire::default());
+        let mut driver = Driver { poll, events, readiness, wire };
         let socket = driver.dial(&shared)?;
         driver.wire = Wire::connected(&*shared, socket);
         while shared.status() == Status::Greeting {
@@ -78,6 +85,8 @@ impl Driver {
         if shared.fall_asleep(turn) {
             // A signal may interrupt it; whoever calls looks what there is to do and comes back.
             _ = self.poll.poll(&mut self.events, left);
+            let of_the_connection = self.events.iter().filter(|event| event.token() == CONNECTION);
+            of_the_connection.for_each(|event| self.readiness.note(event));
             shared.wake_up();
         }
     }

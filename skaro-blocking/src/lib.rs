@@ -34,6 +34,7 @@ mod client;
 mod dial;
 mod driver;
 mod shared;
+mod stream;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
 

@@ -3,17 +3,18 @@
 use std::convert::Infallible;
 use std::io;
 
-use mio::net::TcpStream;
 use skaro_proto::client::{ConnectError, Endpoint};
 use tungstenite::stream::MaybeTlsStream;
+
+use crate::stream::Stream;
 
 pub(crate) type ClientConfig = Infallible;
 
 pub(crate) fn connect(
     _: Option<&ClientConfig>,
     _: &Endpoint,
-    _: TcpStream,
-) -> Result<MaybeTlsStream<TcpStream>, ConnectError> {
+    _: Stream,
+) -> Result<MaybeTlsStream<Stream>, ConnectError> {
     Err(ConnectError::NoTls)
 }
 

@@ -18,7 +18,7 @@ use crate::driver::Driver;
 
 /// How long the client's own thread lets the connection be after a guest's turn: the next guest may come at once, and
 /// taking turns is what is to be spared. What was given meanwhile and nobody waits for is sent by then.
-const LINGER: Duration = Duration::from_millis(1);
+const LINGER: Duration = Duration::from_millis(5);
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -30,7 +30,8 @@ pub(crate) struct Shared {
     /// The client's own thread: whether its turn may have come.
     turned: Condvar,
     waker: Waker,
-    start: Instant,
+    /// Coarse: time-outs take seconds, and this clock tells milliseconds for a tenth of the cost.
+    start: coarsetime::Instant,
     pub(crate) target: Target,
 }
 
@@ -74,7 +75,7 @@ impl Access for Shared {
     type Waiter = Waiting;
 
     fn now(&self) -> Time {
-        Time::since_epoch(self.start.elapsed())
+        Time::since_epoch(self.start.elapsed().into())
     }
 
     fn with<T>(&self, call: impl FnOnce(&mut Mailbox<Waiting>) -> T) -> T {
@@ -104,7 +105,7 @@ impl Shared {
             changed: Condvar::new(),
             turned: Condvar::new(),
             waker,
-            start: Instant::now(),
+            start: coarsetime::Instant::now(),
             target,
         }
     }
@@ -222,11 +223,11 @@ impl Shared {
     }
 
     fn take_event(&self, state: &mut State) -> Option<Event<'static>> {
-        let event = state.mailbox.next_event()?;
-        if state.mailbox.has_made_room() {
+        let event = state.mailbox.next_event();
+        if event.is_some() && state.mailbox.has_made_room() {
             self.nudge(state);
         }
-        Some(event)
+        event
     }
 
     fn end_visit(&self, state: &mut State) {

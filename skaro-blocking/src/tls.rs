@@ -3,10 +3,11 @@
 use std::io;
 use std::sync::Arc;
 
-use mio::net::TcpStream;
 use rustls::{ClientConnection, RootCertStore, StreamOwned, crypto::ring};
 use skaro_proto::client::{ConnectError, Endpoint};
 use tungstenite::stream::MaybeTlsStream;
+
+use crate::stream::Stream;
 
 pub(crate) type ClientConfig = Arc<rustls::ClientConfig>;
 
@@ -15,8 +16,8 @@ pub(crate) type ClientConfig = Arc<rustls::ClientConfig>;
 pub(crate) fn connect(
     config: Option<&ClientConfig>,
     endpoint: &Endpoint,
-    stream: TcpStream,
-) -> Result<MaybeTlsStream<TcpStream>, ConnectError> {
+    stream: Stream,
+) -> Result<MaybeTlsStream<Stream>, ConnectError> {
     let config =
         config.cloned().map_or_else(trust_the_system, Ok).map_err(|error| endpoint.untrusted(error))?;
     let name = endpoint.host.clone().try_into().map_err(|error| endpoint.untrusted(error))?;
