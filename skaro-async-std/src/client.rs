@@ -5,7 +5,6 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
 
 use async_std::channel::{Receiver, Sender, TrySendError, bounded};
 use futures_util::Stream;
@@ -63,7 +62,8 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     /// The connection. None before it is made, and when the client is closed. Never locked by whoever has locked the state.
     driver: Mutex<Option<Driver>>,
-    start: Instant,
+    /// Coarse: time-outs take seconds, and this clock tells milliseconds for a tenth of the cost.
+    start: coarsetime::Instant,
     pub(crate) target: Target,
 }
 
@@ -90,7 +90,7 @@ impl Access for Shared {
     type Waiter = Waiting;
 
     fn now(&self) -> Time {
-        Time::since_epoch(self.start.elapsed())
+        Time::since_epoch(self.start.elapsed().into())
     }
 
     fn with<T>(&self, call: impl FnOnce(&mut Mailbox<Waiting>) -> T) -> T {
@@ -149,18 +149,18 @@ impl Shared {
         }
     }
 
-    /// The next event, or that there will be none; otherwise the task will be woken.
-    fn next_event(&self, cx: &Context<'_>) -> Option<Option<Event<'static>>> {
+    /// The next event, or that there will be none.
+    fn poll_event(&self, cx: &Context<'_>) -> Poll<Option<Event<'static>>> {
         let mut state = self.lock();
         let event = state.mailbox.next_event();
         if event.is_none() && !state.mailbox.is_finished() {
             state.reader = Some(cx.waker().clone());
-            return None;
+            return Poll::Pending;
         }
         if state.mailbox.has_made_room() {
             state.wake_task();
         }
-        Some(event)
+        Poll::Ready(event)
     }
 
     /// Gives a command for whose end somebody waits.
@@ -229,7 +229,8 @@ impl Client {
         let machine = machine::Client::new(target.options.config.clone(), seed);
         let mailbox = Mailbox::new(machine, target.options.events);
         let state = Mutex::new(State { mailbox, reader: None, task: None });
-        let shared = Arc::new(Shared { state, driver: Mutex::new(None), start: Instant::now(), target });
+        let shared =
+            Arc::new(Shared { state, driver: Mutex::new(None), start: coarsetime::Instant::now(), target });
         let ended = driver::start(shared.clone()).await?;
         Ok((Client(Arc::new(Handle { shared: shared.clone(), ended })), Events(shared)))
     }
@@ -346,14 +347,12 @@ impl Stream for Events {
     type Item = Event<'static>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let shared = &self.0;
-        shared
-            .next_event(cx)
-            .or_else(|| {
-                shared.help();
-                shared.next_event(cx)
-            })
-            .map_or(Poll::Pending, Poll::Ready)
+        let event = self.0.poll_event(cx);
+        if event.is_ready() {
+            return event;
+        }
+        self.0.help();
+        self.0.poll_event(cx)
     }
 }
 

@@ -58,8 +58,9 @@ fn measure(wanted: &str) {
     ];
     for (names, mut ours, mut bare) in pairs.into_iter().filter(|(names, ..)| names.contains(wanted)) {
         for (work, run, count) in WORK {
-            let mut turns: Vec<(f64, f64)> =
-                (0..=TURNS).map(|_| (rate(count, || run(&mut *ours, count)), rate(count, || run(&mut *bare, count)))).collect();
+            let mut turns: Vec<(f64, f64)> = (0..=TURNS)
+                .map(|_| (rate(count, || run(&mut *ours, count)), rate(count, || run(&mut *bare, count))))
+                .collect();
             // The first one warms up.
             turns.remove(0);
             let ours = median(turns.iter().map(|turn| turn.0));
