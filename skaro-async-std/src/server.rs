@@ -261,21 +261,27 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 
 /// Looks after one connection from its beginning to its end.
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
-    let opened = timeout(HANDSHAKE, open(stream, &shared)).await;
-    shared.handshakes.fetch_sub(1, Ordering::Relaxed);
-    let Ok(Ok((socket, format))) = opened else { return };
-    let Ok(id) = shared.call(|machine, now| machine.handle_connected(now, format)) else { return };
-    let mut connection = Connection { socket, id, shared };
+    // In a box, which is gone afterwards: the task itself would keep its place, almost 3 KB each.
+    let Some(mut connection) = Box::pin(begin(stream, shared)).await else { return };
     // A client that sends without end must not keep the thread from the others.
     while !poll_fn(|cx| connection.poll_some(cx)).await {
         task::yield_now().await;
     }
-    let Connection { shared, .. } = connection;
+    let Connection { id, shared, .. } = connection;
     let mut state = shared.lock();
     state.tasks.remove(&id);
     let now = shared.now();
     state.machine.handle_disconnected(now, id);
     state.wake();
+}
+
+/// Opens a connection and tells the machine; none if that fails, takes too long, or the machine does not want it.
+async fn begin(stream: TcpStream, shared: Arc<Shared>) -> Option<Connection> {
+    let opened = timeout(HANDSHAKE, open(stream, &shared)).await;
+    shared.handshakes.fetch_sub(1, Ordering::Relaxed);
+    let (socket, format) = opened.ok()?.ok()?;
+    let id = shared.call(|machine, now| machine.handle_connected(now, format)).ok()?;
+    Some(Connection { socket, id, shared })
 }
 
 /// The opening handshake, in which the client may ask for a format.
