@@ -313,8 +313,17 @@ struct Connection {
 }
 
 impl Connection {
-    /// Serves so many messages at most, or until there are no more for now; tells whether the connection has ended.
+    /// Serves some messages, and lets all answers leave together; tells whether the connection has ended.
     fn poll_some(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let ended = self.poll_messages(cx);
+        match self.socket.poll_flush(cx) {
+            Poll::Ready(Err(_)) => Poll::Ready(true),
+            Poll::Ready(Ok(())) | Poll::Pending => ended,
+        }
+    }
+
+    /// Serves so many messages at most, or until there are no more for now; tells whether the connection has ended.
+    fn poll_messages(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         for _ in 0..AT_ONCE {
             if !ready!(self.poll(cx)) {
                 return Poll::Ready(true);
@@ -323,7 +332,7 @@ impl Connection {
         Poll::Ready(false)
     }
 
-    /// Sends, then receives one message; tells whether to go on.
+    /// Writes what there is to send, then receives one message; tells whether to go on.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let (id, shared) = (self.id, &self.shared);
         let mut state = shared.lock();
@@ -331,7 +340,7 @@ impl Connection {
         if !state.machine.has_connection(id) {
             return Poll::Ready(false);
         }
-        match self.socket.poll_send(cx, || state.machine.poll_transmit(id).map(Message::from)) {
+        match self.socket.poll_write(cx, || state.machine.poll_transmit(id).map(Message::from)) {
             Poll::Ready(Ok(())) | Poll::Pending => (),
             Poll::Ready(Err(_)) => return Poll::Ready(false),
         }

@@ -72,6 +72,26 @@ fn frames_without_sense_are_answered_one_by_one() {
     block_on(are_undisturbed(&friends));
 }
 
+/// One write brings the requests, one read fetches all answers: over loopback, what is written at once arrives at once.
+/// Answers that leave one by one may by chance be there together, but not each time.
+#[test]
+fn answers_to_what_came_together_leave_together() {
+    let server = server(|config| config.format = proto::Format::Json);
+    let mut socket = stranger(&server);
+    socket.read().unwrap();
+    let mut bytes = vec![0; 1 << 16];
+    for _ in 0..20 {
+        for number in 1..=10 {
+            let request = format!(r#"{{"type":"register_type","on_request":{number}}}"#);
+            socket.write(Message::text(request)).unwrap();
+        }
+        socket.flush().unwrap();
+        let length = socket.get_mut().read(&mut bytes).unwrap();
+        let answers = String::from_utf8_lossy(&bytes[..length]).matches("status").count();
+        assert_eq!(answers, 10);
+    }
+}
+
 #[test]
 fn requests_before_authorization_are_refused() {
     let server = server(|config| config.format = proto::Format::Json);

@@ -202,6 +202,26 @@ fn what_is_ready_together_leaves_together() {
     assert_eq!(world.events().len(), 10);
 }
 
+/// As a server does it: what is written leaves when it is flushed, all at once, and nothing is flushed in vain.
+#[test]
+fn what_is_written_bit_by_bit_leaves_together() {
+    let pipe = Pipe::default();
+    let mut remote = WebSocket::from_raw_socket(pipe.other_end(), Role::Client, None);
+    let end = WebSocket::from_raw_socket(pipe.clone(), Role::Server, None);
+    let mut socket = Socket::new(NonBlocking::new(end));
+    for n in 0..10 {
+        let mut message = Some(Message::text(n.to_string()));
+        assert!(matches!(socket.poll_write(&mut context(), || message.take()), Poll::Ready(Ok(()))));
+    }
+    assert_eq!(pipe.state.writes.get(), 0);
+    for _ in 0..2 {
+        assert!(matches!(socket.poll_flush(&mut context()), Poll::Ready(Ok(()))));
+        assert_eq!(pipe.state.writes.get(), 1);
+    }
+    let received = std::iter::from_fn(|| remote.read().ok()).map(|message| message.to_string());
+    assert!(received.eq((0..10).map(|n| n.to_string())));
+}
+
 #[test]
 fn what_does_not_go_through_waits_in_the_machine() {
     let (world, mut wire, mut remote, pipe) = connected();

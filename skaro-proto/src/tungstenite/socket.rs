@@ -35,14 +35,35 @@ impl<S: Messages> Socket<S> {
     pub fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
+        next: impl FnMut() -> Option<Message>,
+    ) -> Poll<Result<()>> {
+        ready!(self.poll_write(cx, next))?;
+        self.poll_flush(cx)
+    }
+
+    /// As [`poll_send`](Self::poll_send), but what is small waits for [`poll_flush`](Self::poll_flush): there may soon
+    /// be more that leaves together with it.
+    ///
+    /// # Errors
+    /// If the connection is broken.
+    pub fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
         mut next: impl FnMut() -> Option<Message>,
     ) -> Poll<Result<()>> {
         loop {
             ready!(Pin::new(&mut self.messages).poll_ready(cx))?;
-            let Some(message) = next() else { break };
+            let Some(message) = next() else { return Poll::Ready(Ok(())) };
             Pin::new(&mut self.messages).start_send(message)?;
             self.unflushed = true;
         }
+    }
+
+    /// Lets everything leave that was written, as far as the other end takes it.
+    ///
+    /// # Errors
+    /// If the connection is broken.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if self.unflushed {
             ready!(Pin::new(&mut self.messages).poll_flush(cx))?;
             self.unflushed = false;
