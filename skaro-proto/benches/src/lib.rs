@@ -75,6 +75,7 @@ pub fn cases(set: &str) -> Vec<Case> {
     match set {
         "micro" => hot_paths(),
         "in-flight" => in_flight::cases(),
+        "in-flight, timed" => in_flight::timed_cases(),
         #[cfg(feature = "peers")]
         "peers" => peers::cases(),
         _ => panic!("no such set of cases: {set}"),
