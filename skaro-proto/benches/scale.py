@@ -16,20 +16,22 @@ SECONDS = 20
 
 START = 30  # seconds that the server may take to listen, or to end
 WAIT = 240  # seconds that one run may take
+FILES = resource.RLIMIT_NOFILE
 SPARE = 100  # files that a process has open besides its connections
 
 
 def prepare() -> None:
     """Lets this process's children have as many files open as there are connections."""
     needed = CONNECTIONS + SPARE
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < needed:
-        sys.exit(
-            f"{CONNECTIONS:,} connections need {needed:,} open files in a process, the limit is {hard:,}. Only root can "
-            f"raise it: `ulimit -Hn {needed}` in root's shell, or `nofile` in /etc/security/limits.conf"
-        )
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    soft, hard = (limit if limit != resource.RLIM_INFINITY else sys.maxsize for limit in resource.getrlimit(FILES))
+    if soft < needed:
+        try:
+            resource.setrlimit(FILES, (needed, max(needed, hard)))
+        except (ValueError, OSError):
+            sys.exit(
+                f"{CONNECTIONS:,} connections need {needed:,} open files in a process, the limit is {hard:,}. Only root "
+                f"can raise it: `ulimit -Hn {needed}` in root's shell, or `nofile` in /etc/security/limits.conf"
+            )
     first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
     if last - first < CONNECTIONS + SPARE:
         sys.exit(f"too few ports for {CONNECTIONS:,} connections: sysctl net.ipv4.ip_local_port_range='32768 60999'")
