@@ -111,14 +111,14 @@ impl<S: Messages> Wire<S> {
 }
 
 /// Tells whether more may be heard at once: not if somebody got what they waited for, which may be all that there was
-/// to hear; nor if what can be sent may have changed, or nothing more is to be read.
+/// to hear; nor while signing in, when there may be something to send; nor if nothing more is to be read.
 fn hear<W: Waiter>(now: Time, mailbox: &mut Mailbox<W>, message: &tungstenite::Result<Message>) -> bool {
     match message.as_ref().map(Received::from) {
         Ok(Received::Frame(frame)) => {
-            let before = (mailbox.client.status(), mailbox.waiting());
+            let waiting = mailbox.waiting();
             mailbox.handle_frame(now, frame);
-            let is_quiet = before == (mailbox.client.status(), mailbox.waiting());
-            return is_quiet && mailbox.wants_frames(now);
+            let is_usual = mailbox.waiting() == waiting && mailbox.client.is_authorized();
+            return is_usual && mailbox.wants_frames(now);
         }
         Ok(Received::SignOfLife) => mailbox.client.handle_pong(now),
         Ok(Received::Closing(reason)) => mailbox.client.handle_disconnected(now, reason),

@@ -13,7 +13,7 @@ use std::time::Instant;
 use async_std::task;
 
 /// Turns of each client.
-const TURNS: usize = 31;
+const TURNS: usize = 15;
 /// Requests that are sent together before their answers are read.
 const TOGETHER: u32 = 100;
 
