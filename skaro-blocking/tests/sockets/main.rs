@@ -12,6 +12,7 @@ mod adapters;
 mod proxy;
 mod scenarios;
 mod tls;
+mod turns;
 mod world;
 
 use adapters::{Adapter, AsyncStd, Blocking};

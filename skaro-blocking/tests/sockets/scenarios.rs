@@ -15,6 +15,7 @@ use skaro_blocking::proto::client::{
 use skaro_blocking::proto::message::{Answer, Registration};
 
 use crate::adapters::Adapter;
+use crate::turns;
 use crate::world::{PATIENCE, World, options, sign_in, until, wait_for};
 
 type Scenario = fn(&World);
@@ -36,6 +37,8 @@ fn all<A: Adapter>() -> Vec<(&'static str, Scenario)> {
         ("200 pipelined messages", pipelined::<A>),
         ("8 threads send, one receives", eight_senders::<A>),
         ("a sender does not wait for messages", a_sender_does_not_wait::<A>),
+        ("everybody takes turns", turns::everybody_takes_turns::<A>),
+        ("what is submitted leaves", turns::what_is_submitted_leaves::<A>),
         ("a cut is healed, and what was missed is told", a_cut_is_healed::<A>),
         ("what was under way is lost", lost::<A>),
         ("messages wait for the connection", offline_messages::<A>),
