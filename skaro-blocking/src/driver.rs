@@ -82,13 +82,14 @@ impl Driver {
 
     /// Waits for the socket, another thread, or a deadline.
     fn sleep(&mut self, shared: &Shared, turn: Turn, left: Option<Duration>) {
-        if shared.fall_asleep(turn) {
-            // A signal may interrupt it; whoever calls looks what there is to do and comes back.
-            _ = self.poll.poll(&mut self.events, left);
-            let of_the_connection = self.events.iter().filter(|event| event.token() == CONNECTION);
-            of_the_connection.for_each(|event| self.readiness.note(event));
-            shared.wake_up();
-        }
+        // If there is something to look at, then without waiting: somebody who never ceases to give commands must not
+        // keep what arrives from being noticed.
+        let left = if shared.fall_asleep(turn) { left } else { Some(Duration::ZERO) };
+        // A signal may interrupt it; whoever calls looks what there is to do and comes back.
+        _ = self.poll.poll(&mut self.events, left);
+        let of_the_connection = self.events.iter().filter(|event| event.token() == CONNECTION);
+        of_the_connection.for_each(|event| self.readiness.note(event));
+        shared.wake_up();
     }
 
     /// Waits while a connection is being made: fails when time is up, or when it is wanted no more.

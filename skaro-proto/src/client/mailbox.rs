@@ -75,6 +75,10 @@ impl<W: Waiter> Mailbox<W> {
         command: impl Command,
         waiter: W,
     ) -> Result<RequestId, CommandError> {
+        // Nobody would take care of it any more.
+        if self.finished {
+            return Err(CommandError::Closed);
+        }
         let id = command.give(&mut self.client, now)?;
         self.waiting.insert(id, waiter);
         Ok(id)
@@ -318,6 +322,15 @@ mod tests {
             ),
             "{events:?}"
         );
+    }
+
+    #[test]
+    fn nobody_waits_for_an_adapter_that_has_ended() {
+        let mut mailbox = connected(4);
+        mailbox.finish();
+        let waits = Waits(true, Rc::default());
+        assert_eq!(mailbox.request(Time::ZERO, RegisterType, waits), Err(CommandError::Closed));
+        assert_eq!((mailbox.waiting(), mailbox.client.pending()), (0, 0));
     }
 
     #[test]
