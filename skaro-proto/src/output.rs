@@ -281,6 +281,38 @@ mod tests {
     }
 
     #[test]
+    fn what_was_sent_is_moved_over_when_it_is_the_larger_part() {
+        let mut output = Output::default();
+        let push = |output: &mut Output| output.push_written(Format::Cbor, &[0; 84]);
+        (0..10).for_each(|_| push(&mut output));
+        // A long queue is not moved for each frame that leaves.
+        for (leave, next) in [(2, 200), (3, 500), (1, 600)] {
+            (0..leave).for_each(|_| assert!(output.poll().is_some()));
+            push(&mut output);
+            assert_eq!(output.next, next);
+        }
+        output.poll();
+        push(&mut output);
+        assert_eq!((output.next, output.len()), (0, 700));
+    }
+
+    /// That wiping leaves zeros can't be seen without unsafe code; when it happens can.
+    #[test]
+    fn secrets_leave_no_copies_and_are_wiped_once_they_are_sent() {
+        let mut output = Output::default();
+        output.push_written(Format::Cbor, &[0; 500]);
+        output.reserve_for_secret();
+        let room = output.bytes.capacity();
+        output.push_written(Format::Cbor, &[7; 900]);
+        output.mark_secret();
+        assert_eq!(output.bytes.capacity(), room, "the secret was copied to another place");
+        while output.poll().is_some() {
+            assert!(output.secret);
+        }
+        assert!(!output.secret);
+    }
+
+    #[test]
     fn the_first_request_is_found_behind_other_entries() {
         let mut output = Output::default();
         assert_eq!(output.first_request(), None);

@@ -14,7 +14,7 @@ use skaro_proto::client::{
 };
 use skaro_proto::message::{ClientMessage, Date, Request};
 use skaro_proto::server::{self, Server, UserError};
-use skaro_proto::{Format, Frame, Time, Value, auth};
+use skaro_proto::{Format, Frame, Secret, Time, Value, auth};
 
 #[test]
 fn ends_of_connections_say_why() {
@@ -97,7 +97,20 @@ fn secrets_stay_out_of_what_is_shown() {
     let options = format!("{options:?} {:?}", Options::new("me:my-password@host"));
     assert!(options.contains("cookie") && options.contains("host"), "{options}");
     let verifier = format!("{:?}", auth::Verifier::new("my password"));
-    assert!(!format!("{shown:?}{options}{verifier}").contains("my"), "{shown:?} {options} {verifier}");
+    let secret = format!("{:?}", Secret::from("my session"));
+    assert_eq!([&*verifier, &secret], ["Verifier(…)", "Secret(…)"], "and one sees that something is there");
+    assert!(!format!("{shown:?}{options}").contains("my"), "{shown:?} {options}");
+    let client = format!("{:?}", Client::new(Config::default(), 1));
+    assert!(client.contains("status: Offline") && client.contains("pending: 0"), "{client}");
+}
+
+#[test]
+fn connecting_takes_as_long_as_it_may_and_a_day_at_most() {
+    let mut options = Options::new("ws://localhost");
+    for (wanted, may) in [(20, 20), (86_400, 86_400), (86_401, 86_400), (u64::MAX, 86_400)] {
+        options.config.dial_timeout = Duration::from_secs(wanted);
+        assert_eq!(options.dial_timeout(), Duration::from_secs(may));
+    }
 }
 
 /// Errors of frames name the field, from the outside in.
@@ -128,6 +141,7 @@ fn users_who_can_t_be_added_or_written_to_are_told_why() {
     let long = "x".repeat(limits.password + 1);
     assert_eq!(server.add_user(&long[..65], ""), too_long("login", 65, limits.login));
     assert_eq!(server.add_user("bob", &long), too_long("password", long.len(), limits.password));
+    server.add_user(&long[..limits.login], &long[1..]).unwrap();
     assert_eq!(server.introduce("alice", "bob"), Err(UserError::Unknown("bob".into())));
     let long = "x".repeat(limits.body + 1);
     let refused = server.post(Time::ZERO, "alice", "alice", &long).unwrap_err();

@@ -177,6 +177,10 @@ mod tests {
             answer(&mut requests, number);
         }
         assert!(requests.waiting.len() < 100);
+        // Many at once, too.
+        let mut many = with(1..=1000);
+        (2..=1000).for_each(|number| assert_eq!(answer(&mut many, number), Some(number)));
+        assert!(many.waiting.len() < 100, "{}", many.waiting.len());
         assert_eq!(requests.lost().map(|(number, _)| number).collect::<Vec<_>>(), [1]);
     }
 

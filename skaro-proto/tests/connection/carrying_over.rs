@@ -28,6 +28,25 @@ fn messages_wait_for_the_connection_if_they_may_and_leave_in_order() {
 }
 
 #[test]
+fn a_message_does_not_overtake_those_that_still_wait() {
+    let mut client = alone(config(|config| config.offline_messages = 9));
+    client.handle_disconnected(Time::from_secs(1), Disconnect::Failed("cut".into()));
+    let Status::Waiting { until } = client.status() else { panic!() };
+    client.send_message(until, "bob", "first", None).unwrap();
+    client.handle_timeout(until);
+    client.handle_connected(until);
+    told(&mut client, until, r#"{"type":"check_connection","token":"t"}"#);
+    let restored = r#"{"type":"request","for":"session_restore","id":2,"status":"200","session_id":"s","user":{"login":"alice"}}"#;
+    told(&mut client, until, restored);
+    // Signed in again, and the adapter has not asked yet what to send.
+    client.send_message(until, "bob", "second", None).unwrap();
+    let text = |sent: Sent| if let Sent::Text(text) = sent { text } else { panic!("{sent:?}") };
+    let left: Vec<_> = sent(&mut client).into_iter().map(text).filter(|text| text.contains("bob")).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert!(left[0].contains("first") && left[1].contains("second"), "{left:?}");
+}
+
+#[test]
 fn messages_that_wait_end_as_not_sent_when_there_is_no_way_back() {
     for close in [true, false] {
         let mut net = Net::with(server::Config::default(), [config(|config| config.offline_messages = 9)]);
