@@ -243,10 +243,6 @@ fn bytes_in_chunks(decoder: &mut Decoder<'_>) -> Result<Vec<u8>, Error> {
 #[derive(Clone, Copy)]
 pub(super) struct Cbor;
 
-/// The first byte of a list or map whose length is not told, and what ends it.
-const UNTOLD: u8 = 31;
-const END: u8 = 0xff;
-
 #[inline]
 fn head(out: &mut Vec<u8>, major: u8, argument: u64) {
     let major = major << 5;
@@ -305,15 +301,12 @@ impl Notation for Cbor {
     }
 
     #[inline]
-    fn begin(self, out: &mut Vec<u8>, kind: Kind, length: Option<usize>) {
+    fn begin(self, out: &mut Vec<u8>, kind: Kind, length: usize) {
         let major = match kind {
             Kind::List => LIST,
             Kind::Map => MAP,
         };
-        match length {
-            Some(length) => head(out, major, length as u64),
-            None => out.push(major << 5 | UNTOLD),
-        }
+        head(out, major, length as u64);
     }
 
     #[inline]
@@ -323,9 +316,5 @@ impl Notation for Cbor {
     fn before_value(self, _: &mut Vec<u8>) {}
 
     #[inline]
-    fn end(self, out: &mut Vec<u8>, _: Kind, length: Option<usize>) {
-        if length.is_none() {
-            out.push(END);
-        }
-    }
+    fn end(self, _: &mut Vec<u8>, _: Kind) {}
 }

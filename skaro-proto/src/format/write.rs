@@ -14,11 +14,10 @@ pub(super) trait Notation: Copy {
     fn float(self, out: &mut Vec<u8>, number: f64);
     fn text(self, out: &mut Vec<u8>, text: &str);
     fn bytes(self, out: &mut Vec<u8>, bytes: &[u8]);
-    /// The length is `None` if it is not known beforehand.
-    fn begin(self, out: &mut Vec<u8>, kind: Kind, length: Option<usize>);
+    fn begin(self, out: &mut Vec<u8>, kind: Kind, length: usize);
     fn before_item(self, out: &mut Vec<u8>, is_first: bool);
     fn before_value(self, out: &mut Vec<u8>);
-    fn end(self, out: &mut Vec<u8>, kind: Kind, length: Option<usize>);
+    fn end(self, out: &mut Vec<u8>, kind: Kind);
 }
 
 #[derive(Clone, Copy)]
@@ -38,7 +37,6 @@ pub(super) struct Inside<'o, N> {
     out: &'o mut Vec<u8>,
     notation: N,
     kind: Kind,
-    length: Option<usize>,
     is_first: bool,
 }
 
@@ -62,10 +60,11 @@ impl Error for Unsupported {
 
 impl<'o, N: Notation> Writer<'o, N> {
     #[inline]
-    fn begin(self, kind: Kind, length: Option<usize>) -> Inside<'o, N> {
+    fn begin(self, kind: Kind, length: Option<usize>) -> Result<Inside<'o, N>, Unsupported> {
         let Writer { out, notation } = self;
-        notation.begin(out, kind, length);
-        Inside { out, notation, kind, length, is_first: true }
+        // All lengths are known beforehand.
+        notation.begin(out, kind, length.ok_or(Unsupported)?);
+        Ok(Inside { out, notation, kind, is_first: true })
     }
 }
 
@@ -91,7 +90,7 @@ impl<N: Notation> SerializeSeq for Inside<'_, N> {
     }
 
     fn end(self) -> Result<(), Unsupported> {
-        self.notation.end(self.out, self.kind, self.length);
+        self.notation.end(self.out, self.kind);
         Ok(())
     }
 }
@@ -168,47 +167,47 @@ impl<'o, N: Notation> Serializer for Writer<'o, N> {
     }
 
     fn serialize_seq(self, length: Option<usize>) -> Result<Inside<'o, N>, Unsupported> {
-        Ok(self.begin(Kind::List, length))
+        self.begin(Kind::List, length)
     }
 
     #[inline]
     fn serialize_map(self, length: Option<usize>) -> Result<Inside<'o, N>, Unsupported> {
-        Ok(self.begin(Kind::Map, length))
-    }
-
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Unsupported> {
-        value.serialize(self)
-    }
-
-    fn serialize_u8(self, number: u8) -> Result<(), Unsupported> {
-        self.serialize_u64(number.into())
-    }
-
-    fn serialize_u16(self, number: u16) -> Result<(), Unsupported> {
-        self.serialize_u64(number.into())
-    }
-
-    fn serialize_u32(self, number: u32) -> Result<(), Unsupported> {
-        self.serialize_u64(number.into())
-    }
-
-    fn serialize_i8(self, number: i8) -> Result<(), Unsupported> {
-        self.serialize_i64(number.into())
-    }
-
-    fn serialize_i16(self, number: i16) -> Result<(), Unsupported> {
-        self.serialize_i64(number.into())
-    }
-
-    fn serialize_i32(self, number: i32) -> Result<(), Unsupported> {
-        self.serialize_i64(number.into())
-    }
-
-    fn serialize_f32(self, number: f32) -> Result<(), Unsupported> {
-        self.serialize_f64(number.into())
+        self.begin(Kind::Map, length)
     }
 
     // What follows no message has.
+
+    fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<(), Unsupported> {
+        Err(Unsupported)
+    }
+
+    fn serialize_u8(self, _: u8) -> Result<(), Unsupported> {
+        Err(Unsupported)
+    }
+
+    fn serialize_u16(self, _: u16) -> Result<(), Unsupported> {
+        Err(Unsupported)
+    }
+
+    fn serialize_u32(self, _: u32) -> Result<(), Unsupported> {
+        Err(Unsupported)
+    }
+
+    fn serialize_i8(self, _: i8) -> Result<(), Unsupported> {
+        Err(Unsupported)
+    }
+
+    fn serialize_i16(self, _: i16) -> Result<(), Unsupported> {
+        Err(Unsupported)
+    }
+
+    fn serialize_i32(self, _: i32) -> Result<(), Unsupported> {
+        Err(Unsupported)
+    }
+
+    fn serialize_f32(self, _: f32) -> Result<(), Unsupported> {
+        Err(Unsupported)
+    }
 
     fn serialize_char(self, _: char) -> Result<(), Unsupported> {
         Err(Unsupported)
@@ -278,5 +277,51 @@ impl<'o, N: Notation> Serializer for Writer<'o, N> {
         _: usize,
     ) -> Result<Self::SerializeStructVariant, Unsupported> {
         Err(Unsupported)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::json::Json;
+    use super::*;
+
+    /// What serde knows and no message has.
+    enum Odd {
+        UnitStruct,
+        UnitVariant,
+        NewtypeStruct,
+        NewtypeVariant,
+        ListOfUnknownLength,
+        MapOfUnknownLength,
+    }
+
+    impl Serialize for Odd {
+        fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+            match self {
+                Odd::UnitStruct => to.serialize_unit_struct("x"),
+                Odd::UnitVariant => to.serialize_unit_variant("x", 0, "y"),
+                Odd::NewtypeStruct => to.serialize_newtype_struct("x", "y"),
+                Odd::NewtypeVariant => to.serialize_newtype_variant("x", 0, "y", "z"),
+                Odd::ListOfUnknownLength => to.serialize_seq(None)?.end(),
+                Odd::MapOfUnknownLength => to.serialize_map(None)?.end(),
+            }
+        }
+    }
+
+    fn is_refused(value: impl Serialize) -> bool {
+        let mut out = Vec::new();
+        value.serialize(Writer { out: &mut out, notation: Json }).is_err() && out.is_empty()
+    }
+
+    /// Rather than written in some way that nobody has thought about.
+    #[test]
+    fn what_no_message_has_is_refused() {
+        assert!(is_refused(1_u8) && is_refused(1_u16) && is_refused(1_u32));
+        assert!(is_refused(1_i8) && is_refused(1_i16) && is_refused(1_i32) && is_refused(0.5_f32));
+        assert!(is_refused(Some(1_u64)) && is_refused('x') && is_refused(()) && is_refused((1_u64, 2_u64)));
+        assert!(is_refused(Odd::UnitStruct) && is_refused(Odd::UnitVariant));
+        assert!(is_refused(Odd::NewtypeStruct) && is_refused(Odd::NewtypeVariant));
+        assert!(is_refused(Odd::ListOfUnknownLength) && is_refused(Odd::MapOfUnknownLength));
+        assert!(!is_refused(1_u64) && !is_refused("x") && !is_refused(None::<u64>));
     }
 }

@@ -50,16 +50,16 @@ impl Notation for Json {
     }
 
     fn bytes(self, out: &mut Vec<u8>, bytes: &[u8]) {
-        self.begin(out, Kind::List, Some(bytes.len()));
+        self.begin(out, Kind::List, bytes.len());
         for (place, byte) in bytes.iter().enumerate() {
             self.before_item(out, place == 0);
             self.unsigned(out, (*byte).into());
         }
-        self.end(out, Kind::List, Some(bytes.len()));
+        self.end(out, Kind::List);
     }
 
     #[inline]
-    fn begin(self, out: &mut Vec<u8>, kind: Kind, _: Option<usize>) {
+    fn begin(self, out: &mut Vec<u8>, kind: Kind, _: usize) {
         out.push(match kind {
             Kind::List => b'[',
             Kind::Map => b'{',
@@ -79,7 +79,7 @@ impl Notation for Json {
     }
 
     #[inline]
-    fn end(self, out: &mut Vec<u8>, kind: Kind, _: Option<usize>) {
+    fn end(self, out: &mut Vec<u8>, kind: Kind) {
         out.push(match kind {
             Kind::List => b']',
             Kind::Map => b'}',
