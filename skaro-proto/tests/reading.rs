@@ -171,6 +171,8 @@ fn the_first_three_characters_of_a_status_decide() {
         (json!(200), 200, "200"),
         (json!("404 not found"), 404, "404 not found"),
         (json!(404), 404, "404"),
+        (json!(999), 999, "999"),
+        (json!(1000), 100, "1000"),
         (json!("20"), 0, "20"),
         (json!("ok"), 0, "ok"),
         (json!("²00"), 0, "²00"),
@@ -408,6 +410,11 @@ fn frames_that_are_no_messages() {
         ("[]", not_a_map),
         ("null", not_a_map),
         ("5", not_a_map),
+        (r#"{"type":"info";"info":"x"}"#, malformed("JSON", 14)),
+        (r#"{"type":"info"]"info":"x"}"#, malformed("JSON", 14)),
+        (r#"{,"type":"info","info":"x"}"#, malformed("JSON", 1)),
+        (r#"{"type":"info","info":"x",}"#, malformed("JSON", 26)),
+        (r#"{"type";"info","info":"x"}"#, malformed("JSON", 7)),
         (r#"{"type":"info","info":"x"} {}"#, Fault::Trailing),
         (&"[".repeat(1_000_000), Fault::TooDeep),
         (&r#"{"x":"#.repeat(1_000_000), Fault::TooDeep),
@@ -435,7 +442,10 @@ fn frames_that_are_no_messages() {
     ] {
         assert_eq!(fault(Frame::Binary(bytes)), expected, "{:02x?}", &bytes[..bytes.len().min(12)]);
     }
-    assert!(matches!(fault(Frame::Binary(b"\xa1\x61\xff\x01")), Fault::Malformed { .. }));
+    // Text that is not UTF-8; where a name should be, the end of what has none, or a head that there is not.
+    for bytes in [b"\xa1\x61\xff\x01", b"\xa1\xff\x01\x01", b"\xa1\x1c\x01\x01"] {
+        assert!(matches!(fault(Frame::Binary(bytes)), Fault::Malformed { .. }), "{bytes:02x?}");
+    }
 }
 
 #[test]

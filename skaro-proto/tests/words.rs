@@ -120,6 +120,9 @@ fn errors_show_the_way_to_the_field() {
     let error = skaro_proto::message::ServerMessage::decode(Frame::Text(frame)).unwrap_err();
     assert_eq!(error.to_string(), "the field \"history.from.login\" is missing");
     assert_eq!(format!("{:?}", error.field), "Path(history.from.login)");
+    let rejected =
+        ClientMessage::decode(Frame::Text(r#"{"type":"get_history","on_request":1}"#)).unwrap_err();
+    assert_eq!(rejected.to_string(), "the field \"login\" is missing");
 }
 
 #[test]

@@ -252,6 +252,37 @@ mod tests {
     }
 
     #[test]
+    fn whoever_waits_is_counted_and_let_go_at_the_end() {
+        let mut mailbox = connected(10);
+        assert!(!mailbox.has_news() && !mailbox.is_finished());
+        let got = Rc::new(RefCell::new(Vec::new()));
+        for waiting in 1..=2 {
+            mailbox.request(Time::ZERO, RegisterType, Waits(true, got.clone())).unwrap();
+            assert_eq!(mailbox.waiting(), waiting);
+        }
+        mailbox.handle_frame(Time::ZERO, Frame::Text(r#"{"type":"info","info":"x"}"#));
+        assert!(mailbox.has_news() && !mailbox.is_finished());
+        mailbox.finish();
+        // What is left is the test's own.
+        assert_eq!((mailbox.waiting(), Rc::strong_count(&got)), (0, 1));
+        assert!(mailbox.next_event().is_some());
+        assert!(mailbox.has_news() && mailbox.is_finished(), "that nothing will come any more is news");
+        assert_eq!(mailbox.next_event(), None);
+    }
+
+    #[test]
+    fn why_there_is_no_connection_is_known_as_long_as_there_is_none() {
+        let mut mailbox = Mailbox::<Waits>::new(Client::new(Config::default(), 1), 10);
+        assert_eq!(mailbox.why_offline(), None);
+        mailbox.client.handle_connected(Time::ZERO);
+        mailbox.client.handle_disconnected(Time::ZERO, Disconnect::Failed("full".into()));
+        mailbox.collect();
+        assert_eq!(mailbox.why_offline(), Some(Disconnect::Failed("full".into())));
+        mailbox.client.reconnect(Time::ZERO).unwrap();
+        assert_eq!(mailbox.why_offline(), None);
+    }
+
+    #[test]
     fn a_full_mailbox_pauses_until_it_is_half_empty() {
         let mut mailbox = connected(4);
         let info = Frame::Text(r#"{"type":"info","info":"x"}"#);
@@ -287,11 +318,14 @@ mod tests {
         }
         assert_eq!(mailbox.events.len(), 3);
         let info = Frame::Text(r#"{"type":"info","info":"x"}"#);
+        assert!(alloc::format!("{mailbox:?}").contains("waiting_events: 3"), "{mailbox:?}");
         mailbox.drop_events();
+        assert_eq!(mailbox.next_event(), None);
         for _ in 0..9 {
             mailbox.handle_frame(Time::ZERO, info);
         }
         assert!(mailbox.wants_frames(Time::ZERO));
+        assert_eq!(mailbox.next_event(), None);
     }
 
     #[test]

@@ -181,6 +181,18 @@ mod tests {
         assert_eq!(seen.history("bob", &history(&[7, 8, 9])), [2]);
     }
 
+    /// A server may show only the beginning.
+    #[test]
+    fn a_history_that_ends_early_makes_nothing_new_again() {
+        let mut seen = Seen::default();
+        for live in [1, 5] {
+            seen.live("bob", Some(&Date::Integer(live)));
+            seen.connection_ended();
+        }
+        assert_eq!(seen.history("bob", &history(&[1, 2, 3])), [1, 2]);
+        assert_eq!(seen.history("bob", &history(&[1, 2, 3, 4, 5, 6])), [3, 5]);
+    }
+
     #[test]
     fn somebody_new_wrote_while_away() {
         let mut seen = Seen::default();
@@ -195,14 +207,16 @@ mod tests {
         let mut seen = Seen::default();
         seen.live(&"x".repeat(NAME + 1), Some(&Date::Integer(1)));
         assert_eq!(seen.dialogs().count(), 0);
-        for n in 0..=DIALOGS {
+        seen.live(&"x".repeat(NAME), Some(&Date::Integer(1)));
+        assert_eq!(seen.dialogs().count(), 1);
+        for n in 1..=DIALOGS {
             seen.live(&alloc::format!("user {n}"), Some(&Date::Integer(1)));
         }
         assert_eq!(seen.dialogs().count(), DIALOGS);
         let last = alloc::format!("user {DIALOGS}");
         assert_eq!(seen.history(&last, &history(&[1, 2])), NONE);
         seen.connection_ended();
-        assert_eq!(seen.history("user 0", &history(&[1, 2])), [1]);
+        assert_eq!(seen.history("user 1", &history(&[1, 2])), [1]);
     }
 
     #[test]

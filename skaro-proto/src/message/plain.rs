@@ -133,8 +133,10 @@ pub(super) mod tests {
 
     use proptest::prelude::*;
 
-    use crate::format::Format;
-    use crate::value::{Fields, Value};
+    use super::*;
+    use crate::format::{Fill, Format, Frame, Read};
+    use crate::message::Message;
+    use crate::value::Value;
 
     fn texts(texts: &'static [&'static str]) -> impl Strategy<Value = Value<'static>> {
         prop::sample::select(texts).prop_map(Value::from)
@@ -210,5 +212,87 @@ pub(super) mod tests {
         Format::Json.write(fields, &mut json);
         Format::Cbor.write(fields, &mut cbor);
         (String::from_utf8(json).unwrap(), cbor)
+    }
+
+    /// What the short ways make of a frame.
+    #[derive(Default)]
+    struct Short<'a> {
+        server: Option<ServerMessage<'a>>,
+        client: Option<ClientMessage<'a>>,
+        message: Option<Message<'a>>,
+    }
+
+    impl<'a> Short<'a> {
+        fn read(frame: Frame<'a>) -> Short<'a> {
+            let mut short = Short::default();
+            frame.read(&mut short).unwrap();
+            short
+        }
+    }
+
+    impl<'a> Fill<'a> for Short<'a> {
+        fn fill<R: Reader<'a>>(&mut self, mut map: Inside<'_, R, R::Left>) -> Read<()> {
+            self.server = map.attempt(server_message);
+            if self.server.is_none() {
+                self.client = map.attempt(client_message);
+            }
+            if self.server.is_none() && self.client.is_none() {
+                self.message = map.attempt(message);
+            }
+            Ok(())
+        }
+    }
+
+    fn frames<'a>(json: &'a String, cbor: &'a Vec<u8>) -> [Frame<'a>; 2] {
+        [json.into(), cbor.into()]
+    }
+
+    /// Whatever their lengths and numbers are, up to what has 18 digits, with or without spaces.
+    #[test]
+    fn the_usual_is_read_the_short_way() {
+        let lengths = [0, 1, 7, 8, 23, 24, 255, 256, 65_535, 65_536];
+        let numbers =
+            [9, 10, 23, 24, 255, 256, 65_535, 65_536, (1 << 32) - 1, 1 << 32, 999_999_999_999_999_999];
+        for (length, number) in lengths.into_iter().flat_map(|length| numbers.map(|number| (length, number)))
+        {
+            let body = "x".repeat(length);
+            let written = |encode: &dyn Fn(Format) -> Vec<u8>| {
+                let json = String::from_utf8(encode(Format::Json)).unwrap();
+                let spaced = json.replace("\":", "\" : ").replace(",\"", "\t, \"").replace('}', "\r}\n");
+                [(json, encode(Format::Cbor)), (spaced, encode(Format::Cbor))]
+            };
+            let mut shown = Message::new("alice", "bob", &*body);
+            shown.date = Some(Date::Integer(number));
+            let id = number as u64;
+            let outcome = Ok(Answer::MessageSent(shown.date.clone()));
+            let answer = AnswerMessage { kind: "send_message".into(), id, outcome, extra: Fields::new() };
+            for message in [ServerMessage::ShowMessage(shown.clone()), ServerMessage::Answer(answer)] {
+                for (json, cbor) in written(&|format| message.encode(format)) {
+                    for frame in frames(&json, &cbor) {
+                        assert_eq!(Short::read(frame).server.as_ref(), Some(&message), "{frame:?}");
+                    }
+                }
+            }
+            let request = Request::SendMessage { to: "bob".into(), body: body.as_str().into() };
+            let request = ClientMessage::new(id, request);
+            for (json, cbor) in written(&|format| request.encode(format)) {
+                for frame in frames(&json, &cbor) {
+                    assert_eq!(Short::read(frame).client.as_ref(), Some(&request), "{frame:?}");
+                }
+            }
+            // In a history, in a conference.
+            shown.from.in_conference = Some("rust".into());
+            let from = [("login", "alice".into()), ("in_conference", "rust".into())];
+            let fields = [
+                ("from", Value::Map(map(from.map(|(name, value)| (name.to_string(), value)).into()))),
+                ("to", "bob".into()),
+                ("body", Value::Text(body.clone().into())),
+                ("date", id.into()),
+            ];
+            let (json, cbor) = both(&map(fields.map(|(name, value)| (name.to_string(), value)).into()));
+            for frame in frames(&json, &cbor) {
+                assert_eq!(Short::read(frame).message.as_ref(), Some(&shown), "{frame:?}");
+            }
+        }
     }
 }

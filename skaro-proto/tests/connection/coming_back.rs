@@ -73,6 +73,20 @@ fn a_restarted_server_knows_no_session_and_the_user_is_authorized_anew() {
 }
 
 #[test]
+fn credentials_outlive_a_restoration() {
+    let mut net = Net::with(server::Config::default(), [config(|config| config.keep_credentials = true)]);
+    net.connect_and_sign_in(0, "alice");
+    net.cut(0);
+    net.pass(secs(1));
+    net.reachable = false;
+    net.cut(0);
+    net.pass(secs(400));
+    net.reachable = true;
+    net.pass(secs(31));
+    assert_eq!(net.peers[0].automatic(), ["session_restore ok", "authorize ok"]);
+}
+
+#[test]
 fn a_wrong_password_ends_the_coming_back_until_somebody_is_let_in() {
     for corrected in [false, true] {
         let mut net = Net::with(server::Config::default(), [config(|config| config.keep_credentials = true)]);
@@ -190,6 +204,13 @@ fn the_application_can_stop_it_and_ask_for_it() {
     net.peers[0].client.stop_reconnecting(net.now);
     net.cut(0);
     assert_eq!(net.peers[0].client.status(), Status::Offline);
+    // Asked for while there is a connection, it is for when that breaks.
+    net.peers[0].client.reconnect(net.now).unwrap();
+    net.drive();
+    net.peers[0].client.stop_reconnecting(net.now);
+    net.peers[0].client.reconnect(net.now).unwrap();
+    net.cut(0);
+    assert!(matches!(net.peers[0].client.status(), Status::Waiting { .. }));
 }
 
 #[test]
