@@ -128,12 +128,12 @@ impl Server {
         let (now, within) = (self.now, self.config.keep_alive);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         match connection.state {
-            State::Closing { until } if until <= now => return self.abort(id),
+            // It has no other deadline.
+            State::Closing { .. } => return self.abort(id),
             State::Open { until, .. } if until <= now => {
                 self.notify_error(id, "nobody signed in for too long".into());
                 self.begin_close(id, CloseCode::Policy);
             }
-            State::Closing { .. } => (),
             State::Open { .. } | State::SignedIn { .. } => match connection.keep_alive.check(now, within) {
                 Silence::Bearable => (),
                 Silence::Ping => {
