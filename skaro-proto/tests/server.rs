@@ -559,3 +559,19 @@ fn nothing_is_left_behind_when_everybody_has_gone() {
     assert_eq!((net.server.connections(), net.server.sessions()), (0, 0));
     assert_eq!(net.server.poll_timeout(), None);
 }
+
+#[test]
+fn a_message_may_be_as_long_as_the_limit_says() {
+    let mut config = server::Config::default();
+    config.limits.body = 10;
+    let mut net = Net::with(config, [Config::default()]);
+    net.connect_and_sign_in(0, "alice");
+    let [fits, not] = [10, 11].map(|length| {
+        let id = net.peers[0].client.send_message(net.now, "bob", &"x".repeat(length), None).unwrap();
+        net.drive();
+        id
+    });
+    assert!(matches!(net.peers[0].answer_to(fits), Answer::MessageSent(Some(_))));
+    let (code, info) = refusal(&net.peers[0].failure_of(not));
+    assert_eq!((code, &*info), (413, "the field \"body\" has 11 bytes, the limit is 10"));
+}

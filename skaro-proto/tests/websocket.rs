@@ -11,12 +11,14 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use futures_sink::Sink;
 use skaro_proto::client::{
-    Client, Config, ConnectError, Ended, Event, Mailbox, RegisterType, Status, Waiter,
+    Client, Config, ConnectError, Delivery, Ended, Event, Failure, Mailbox, RegisterType, Status, Waiter,
 };
 use skaro_proto::tungstenite::{Access, NonBlocking, Socket, Wire};
 use skaro_proto::{Format, Time, server};
@@ -238,6 +240,31 @@ fn what_does_not_go_through_waits_in_the_machine() {
     assert_eq!(world.events().len(), 3);
 }
 
+/// Only the first one is with the WebSocket when the connection breaks: of the others it is known that they never left.
+#[test]
+fn what_waited_in_the_machine_is_known_not_to_have_been_sent() {
+    let (world, mut wire, _, pipe) = connected();
+    pipe.state.is_full.set(true);
+    for _ in 0..3 {
+        world.with(|mailbox| mailbox.client.register_type(Time::ZERO)).unwrap();
+        drive(&world, &mut wire);
+    }
+    pipe.state.is_broken.set(true);
+    drive(&world, &mut wire);
+    let lost = |event| if let Event::Ended(ended) = event { ended.outcome.err() } else { None };
+    let fates: Vec<_> = world.events().into_iter().filter_map(lost).collect();
+    assert_eq!(fates, [Delivery::Unknown, Delivery::NotSent, Delivery::NotSent].map(Failure::Lost));
+}
+
+#[test]
+fn a_socket_that_is_closed_says_so_to_the_other_end() {
+    let pipe = Pipe::default();
+    let mut remote = WebSocket::from_raw_socket(pipe.other_end(), Role::Server, None);
+    let closed = Pin::new(&mut over(&pipe)).poll_close(&mut context());
+    assert!(matches!(closed, Poll::Ready(Ok(()))), "{closed:?}");
+    assert!(matches!(remote.read(), Ok(Message::Close(None))));
+}
+
 #[test]
 fn a_broken_connection_is_followed_by_another() {
     for breaks_while_writing in [false, true] {
@@ -309,4 +336,22 @@ fn time_goes_on_while_there_is_always_something_to_hear() {
     assert_eq!(wire.poll(&world, &mut context()), Poll::Ready(()));
     let events = world.events();
     assert!(matches!(&events[..], [Event::Ended(ended)] if ended.ticket.id() == id), "{events:?}");
+}
+
+#[test]
+fn a_few_messages_are_heard_at_once_but_nobody_waits_for_those_behind_an_answer() {
+    let (world, mut wire, mut remote, _) = connected();
+    let info = || Message::text(r#"{"type":"info","info":"x"}"#);
+    (0..5).for_each(|_| remote.socket.send(info()).unwrap());
+    assert_eq!(wire.poll(&world, &mut context()), Poll::Ready(()));
+    assert_eq!(world.events().len(), 5);
+
+    world.with(|mailbox| mailbox.request(Time::ZERO, RegisterType, Nobody)).unwrap();
+    drive(&world, &mut wire);
+    remote.turn();
+    remote.socket.send(info()).unwrap();
+    assert_eq!(wire.poll(&world, &mut context()), Poll::Ready(()));
+    assert!(matches!(world.events()[..], [Event::Ended(_)]));
+    assert_eq!(wire.poll(&world, &mut context()), Poll::Ready(()));
+    assert!(matches!(world.events()[..], [Event::Info(_)]));
 }
