@@ -57,3 +57,13 @@ fn server() {
 fn network() {
     run("network", fuzzing::network::run);
 }
+
+/// It is part of every checkout.
+#[test]
+fn all_of_it_is_less_than_a_mebibyte() {
+    let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+    let inputs = |corpus: io::Result<fs::DirEntry>| fs::read_dir(corpus.unwrap().path()).unwrap();
+    let all = fs::read_dir(corpora).unwrap().flat_map(inputs);
+    let bytes: u64 = all.map(|input| input.unwrap().metadata().unwrap().len()).sum();
+    assert!((1..1 << 20).contains(&bytes), "{bytes} bytes");
+}
