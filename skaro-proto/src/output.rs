@@ -317,11 +317,11 @@ mod tests {
         let mut output = Output::default();
         assert_eq!(output.first_request(), None);
         output.push_ping();
+        output.push_written(Format::Cbor, &[1, 2, 3]);
         output.push(Format::Cbor, 7, |out| out.extend_from_slice(b"request"));
         output.push(Format::Cbor, 8, |out| out.extend_from_slice(b"request"));
         assert_eq!(output.first_request(), Some(7));
-        output.poll();
-        output.poll();
+        (0..3).for_each(|_| assert!(output.poll().is_some()));
         assert_eq!(output.first_request(), Some(8));
         output.push_close(CloseCode::Policy);
         output.poll();

@@ -272,9 +272,11 @@ fn messages_of_unknown_type_reach_the_application_whole() {
 
 #[test]
 fn of_two_fields_of_the_same_name_the_last_counts_in_both_formats() {
-    let json = r#"{"type":"info","info":"first","info":"last","x":1,"x":2}"#;
-    let mut cbor = vec![0xa5];
-    for (key, value) in [("type", "info"), ("info", "first"), ("info", "last"), ("x", "1"), ("x", "2")] {
+    // Nobody has listed "x" at all, and "to" not for this message.
+    let json = r#"{"type":"info","info":"first","info":"last","x":1,"x":2,"to":1,"to":2}"#;
+    let mut cbor = vec![0xa7];
+    let others = [("x", "1"), ("x", "2"), ("to", "1"), ("to", "2")];
+    for (key, value) in [("type", "info"), ("info", "first"), ("info", "last")].into_iter().chain(others) {
         for text in [key, value] {
             cbor.push(0x60 + text.len() as u8);
             cbor.extend(text.bytes());
@@ -283,8 +285,11 @@ fn of_two_fields_of_the_same_name_the_last_counts_in_both_formats() {
     for (frame, two) in [(Frame::Text(json), Value::Unsigned(2)), (Frame::Binary(&cbor), "2".into())] {
         let ServerMessage::Info(notice) = ServerMessage::decode(frame).unwrap() else { panic!() };
         assert_eq!(notice.info, "last");
-        assert_eq!(notice.extra.get("x"), Some(&two));
+        assert_eq!([notice.extra.get("x"), notice.extra.get("to")], [Some(&two); 2]);
     }
+    let json = r#"{"type":"info","info":"x","to":1,"to":2}"#;
+    let ServerMessage::Info(notice) = ServerMessage::decode(Frame::Text(json)).unwrap() else { panic!() };
+    assert_eq!(notice.extra.get("to"), Some(&Value::Unsigned(2)), "and is kept without others, too");
 }
 
 #[test]
