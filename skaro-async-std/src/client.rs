@@ -19,6 +19,26 @@ use skaro_proto::tungstenite::Access;
 use crate::dial::Target;
 use crate::driver::{self, Driver};
 
+// Where the coarse clock is a clock that never goes backwards.
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "macos",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    windows
+))]
+use coarsetime::Instant as Clock;
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "macos",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    windows
+)))]
+use std::time::Instant as Clock;
+
 /// A client: commands go in, answers come back. Clones share the connection; when the last one is dropped, the
 /// connection is closed properly.
 ///
@@ -63,7 +83,7 @@ pub(crate) struct Shared {
     /// The connection. None before it is made, and when the client is closed. Never locked by whoever has locked the state.
     driver: Mutex<Option<Driver>>,
     /// Coarse: time-outs take seconds, and this clock tells milliseconds for a tenth of the cost.
-    start: coarsetime::Instant,
+    start: Clock,
     pub(crate) target: Target,
 }
 
@@ -229,8 +249,7 @@ impl Client {
         let machine = machine::Client::new(target.options.config.clone(), seed);
         let mailbox = Mailbox::new(machine, target.options.events);
         let state = Mutex::new(State { mailbox, reader: None, task: None });
-        let shared =
-            Arc::new(Shared { state, driver: Mutex::new(None), start: coarsetime::Instant::now(), target });
+        let shared = Arc::new(Shared { state, driver: Mutex::new(None), start: Clock::now(), target });
         let ended = driver::start(shared.clone()).await?;
         Ok((Client(Arc::new(Handle { shared: shared.clone(), ended })), Events(shared)))
     }
@@ -304,7 +323,8 @@ impl Client {
         self.0.shared.command(|mailbox, now| command.give(&mut mailbox.client, now))
     }
 
-    /// Looks at the machine: its status, its user, its dialogs.
+    /// Looks at the machine: its status, its user, its dialogs. Everybody else waits meanwhile: be brief, and do not call
+    /// this client from within.
     pub fn with<T>(&self, look: impl FnOnce(&machine::Client) -> T) -> T {
         self.0.shared.with(|mailbox| look(&mailbox.client))
     }

@@ -10,10 +10,11 @@ use futures_util::future::Either;
 use skaro_proto::client::{ConnectError, Endpoint, Options};
 use skaro_proto::tungstenite::{config, request};
 
+use crate::tcp::Tcp;
 use crate::tls;
 
 /// A connection, plain or by TLS.
-pub(crate) type Stream = Either<TcpStream, Box<tls::Stream>>;
+pub(crate) type Stream = Either<Tcp, Box<tls::Stream>>;
 
 /// Where and how to connect.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ impl Target {
 
     async fn connect(&self) -> Result<WebSocketStream<Stream>, ConnectError> {
         let request = request(&self.options)?;
-        let stream = self.connect_tcp().await?;
+        let stream = Tcp::from(self.connect_tcp().await?);
         let stream = match self.endpoint.is_secure {
             false => Either::Left(stream),
             true => Either::Right(Box::new(tls::connect(self.tls.as_ref(), &self.endpoint, stream).await?)),

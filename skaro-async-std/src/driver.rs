@@ -5,6 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use async_std::channel::{Receiver, Sender, bounded};
 use async_std::task;
@@ -114,7 +115,8 @@ impl Driver {
     fn poll_timer(&mut self, shared: &Shared, deadline: Option<Time>, cx: &mut Context<'_>) -> Poll<()> {
         self.timer.take_if(|(at, _)| deadline.is_none_or(|deadline| deadline < *at));
         let Some(deadline) = deadline else { return Poll::Pending };
-        let after = deadline - shared.now();
+        // The clock is coarse, and asking it again and again leads to nothing.
+        let after = (deadline - shared.now()).max(Duration::from_millis(1));
         let (_, timer) = self.timer.get_or_insert_with(|| (deadline, Box::pin(task::sleep(after))));
         ready!(timer.as_mut().poll(cx));
         self.timer = None;

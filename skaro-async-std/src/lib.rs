@@ -35,6 +35,7 @@ mod client;
 mod dial;
 mod driver;
 mod server;
+mod tcp;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
 

@@ -2,21 +2,18 @@
 
 use std::convert::Infallible;
 
-use async_std::net::TcpStream;
 use skaro_proto::client::{ConnectError, Endpoint};
 
-pub(crate) type Stream = TcpStream;
+use crate::tcp::Tcp;
+
+pub(crate) type Stream = Tcp;
 pub(crate) type ClientConfig = Infallible;
 pub(crate) type Acceptor = Infallible;
 
-pub(crate) async fn connect(
-    _: Option<&ClientConfig>,
-    _: &Endpoint,
-    _: TcpStream,
-) -> Result<Stream, ConnectError> {
+pub(crate) async fn connect(_: Option<&ClientConfig>, _: &Endpoint, _: Tcp) -> Result<Stream, ConnectError> {
     Err(ConnectError::NoTls)
 }
 
-pub(crate) async fn accept(acceptor: &Acceptor, _: TcpStream) -> std::io::Result<Stream> {
+pub(crate) async fn accept(acceptor: &Acceptor, _: Tcp) -> std::io::Result<Stream> {
     match *acceptor {}
 }

@@ -21,6 +21,7 @@ use skaro_proto::tungstenite::{Received, Socket, choose_format, config};
 use skaro_proto::{Format, Time};
 
 use crate::dial::Stream;
+use crate::tcp::Tcp;
 use crate::tls;
 
 /// Opening handshakes at the same time: somebody who connects and says nothing must not cost much.
@@ -290,6 +291,7 @@ async fn open(
     shared: &Shared,
 ) -> Result<(Socket<WebSocketStream<Stream>>, Option<Format>), Error> {
     stream.set_nodelay(true)?;
+    let stream = Tcp::from(stream);
     let stream = match &shared.tls {
         None => Either::Left(stream),
         Some(acceptor) => Either::Right(Box::new(tls::accept(acceptor, stream).await?)),

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use async_std::net::TcpStream;
 use futures_rustls::rustls::{self, RootCertStore, crypto::ring};
 use futures_rustls::{TlsAcceptor, TlsConnector};
 use skaro_proto::client::{ConnectError, Endpoint};
 
-pub(crate) type Stream = futures_rustls::TlsStream<TcpStream>;
+use crate::tcp::Tcp;
+
+pub(crate) type Stream = futures_rustls::TlsStream<Tcp>;
 pub(crate) type ClientConfig = Arc<rustls::ClientConfig>;
 pub(crate) type Acceptor = TlsAcceptor;
 
@@ -15,7 +16,7 @@ pub(crate) type Acceptor = TlsAcceptor;
 pub(crate) async fn connect(
     config: Option<&ClientConfig>,
     endpoint: &Endpoint,
-    stream: TcpStream,
+    stream: Tcp,
 ) -> Result<Stream, ConnectError> {
     let config =
         config.cloned().map_or_else(trust_the_system, Ok).map_err(|error| endpoint.untrusted(error))?;
@@ -25,7 +26,7 @@ pub(crate) async fn connect(
 }
 
 /// The server's side of the handshake.
-pub(crate) async fn accept(acceptor: &Acceptor, stream: TcpStream) -> std::io::Result<Stream> {
+pub(crate) async fn accept(acceptor: &Acceptor, stream: Tcp) -> std::io::Result<Stream> {
     Ok(acceptor.accept(stream).await?.into())
 }
 

@@ -4,6 +4,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_std::task::block_on;
@@ -129,6 +130,35 @@ fn frames_over_the_limit_end_the_connection() {
     _ = socket.send(Message::Text("x".repeat(limit * 5).into()));
     while socket.read().is_ok() {}
     block_on(are_undisturbed(&friends));
+}
+
+/// Pieces of a message that never ends, none of which has any length: there is no message to hear, ever. More strangers
+/// do that than there are threads, and nobody has to wait for them.
+#[test]
+fn pieces_without_end_hold_nobody_up() {
+    let server = server(|_| ());
+    let friends = block_on(friends(&server));
+    let strangers = std::thread::available_parallelism().unwrap().get() + 1;
+    let until = Instant::now() + PATIENCE;
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        for _ in 0..strangers {
+            threads.spawn(|| {
+                let mut stream = stranger(&server).into_inner();
+                // Masked, as clients' frames are: each of six bytes.
+                stream.write_all(&[0x01, 0x80, 0, 0, 0, 0]).unwrap();
+                let pieces = [0, 0x80, 0, 0, 0, 0].repeat(10_000);
+                while !is_over.load(Ordering::Relaxed) && Instant::now() < until {
+                    stream.write_all(&pieces).unwrap();
+                }
+            });
+        }
+        for _ in 0..20 {
+            block_on(are_undisturbed(&friends));
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    assert!(Instant::now() < until, "the friends had to wait until the strangers were done");
 }
 
 #[test]

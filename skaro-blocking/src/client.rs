@@ -191,7 +191,8 @@ impl Client {
         self.0.shared.command(|mailbox, now| command.give(&mut mailbox.client, now))
     }
 
-    /// Looks at the machine: its status, its user, its dialogs.
+    /// Looks at the machine: its status, its user, its dialogs. Everybody else waits meanwhile: be brief, and do not call
+    /// this client from within.
     pub fn with<T>(&self, look: impl FnOnce(&machine::Client) -> T) -> T {
         self.0.shared.with(|mailbox| look(&mailbox.client))
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use mio::Interest;
 use mio::net::TcpStream;
-use skaro_proto::client::{ConnectError, Endpoint, Options};
+use skaro_proto::client::{ConnectError, Endpoint, Options, Status};
 use skaro_proto::tungstenite::{NonBlocking, config, request};
 use tungstenite::stream::MaybeTlsStream;
 use tungstenite::{Error, HandshakeError};
@@ -33,14 +33,21 @@ impl Target {
     }
 }
 
+/// For how long an attempt to connect is wanted: so long, and only while this is what the client is doing.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) status: Status,
+    pub(crate) until: Instant,
+}
+
 impl Driver {
     /// Connects once, in the time that the configuration allows, or until nobody wants it any more.
     pub(crate) fn dial(&mut self, shared: &Shared) -> Result<Socket, ConnectError> {
         let Target { options, endpoint, tls } = &shared.target;
-        let until = Instant::now() + options.dial_timeout();
+        let wanted = Wanted { status: shared.status(), until: Instant::now() + options.dial_timeout() };
         let request = request(options)?;
-        let socket = self.connect_tcp(shared, until)?;
-        let stream = Stream { socket, readiness: self.readiness.clone() };
+        let socket = self.connect_tcp(shared, &wanted)?;
+        let stream = Stream::new(socket, self.readiness.clone());
         let stream = match endpoint.is_secure {
             false => MaybeTlsStream::Plain(stream),
             true => tls::connect(tls.as_ref(), endpoint, stream)?,
@@ -58,7 +65,7 @@ impl Driver {
                 }
                 Err(HandshakeError::Failure(error)) => return Err(error.into()),
                 Err(HandshakeError::Interrupted(unfinished)) => {
-                    self.wait_while_dialing(shared, until)?;
+                    self.wait_while_dialing(shared, &wanted)?;
                     handshake = unfinished.handshake();
                 }
             }
@@ -66,16 +73,23 @@ impl Driver {
     }
 
     /// Tries each address of the host in turn, each for an equal share of the time that is left.
-    fn connect_tcp(&mut self, shared: &Shared, until: Instant) -> Result<TcpStream, ConnectError> {
+    fn connect_tcp(&mut self, shared: &Shared, wanted: &Wanted) -> Result<TcpStream, ConnectError> {
         let endpoint = &shared.target.endpoint;
         let unreachable = |error: io::Error| endpoint.unreachable(error);
         let addresses = (endpoint.host.as_str(), endpoint.port).to_socket_addrs().map_err(unreachable)?;
         let mut result = Err(unreachable(io::ErrorKind::NotFound.into()));
         let mut untried = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
         for address in addresses {
-            let share = until.saturating_duration_since(Instant::now()) / untried.max(1);
+            if shared.status() != wanted.status {
+                return Err(ConnectError::TimedOut);
+            }
+            let share = wanted.until.saturating_duration_since(Instant::now()) / untried.max(1);
             untried = untried.saturating_sub(1);
-            result = match self.connect_address(shared, address, Instant::now() + share) {
+            result = match self.connect_address(
+                shared,
+                address,
+                &Wanted { until: Instant::now() + share, ..*wanted },
+            ) {
                 Ok(Some(stream)) => return Ok(stream),
                 Ok(None) => Err(ConnectError::TimedOut),
                 Err(error) => Err(unreachable(error)),
@@ -89,12 +103,12 @@ impl Driver {
         &mut self,
         shared: &Shared,
         address: SocketAddr,
-        until: Instant,
+        wanted: &Wanted,
     ) -> io::Result<Option<TcpStream>> {
         self.readiness = Readiness::default();
         let mut stream = TcpStream::connect(address)?;
         self.poll.registry().register(&mut stream, CONNECTION, Interest::READABLE | Interest::WRITABLE)?;
-        while self.wait_while_dialing(shared, until).is_ok() {
+        while self.wait_while_dialing(shared, wanted).is_ok() {
             if let Some(error) = stream.take_error()? {
                 return Err(error);
             }

@@ -12,9 +12,12 @@ use mio::{Events, Poll, Token, Waker};
 use skaro_proto::client::{ConnectError, Status};
 use skaro_proto::tungstenite::{Access, Wire};
 
-use crate::dial::{Socket, Target};
+use crate::dial::{Socket, Target, Wanted};
 use crate::shared::{Next, Shared, Turn};
 use crate::stream::Readiness;
+
+/// No deadline is waited for more briefly: the clock is coarse, and asking it again and again leads to nothing.
+const TICK: Duration = Duration::from_millis(1);
 
 const WAKER: Token = Token(0);
 pub(crate) const CONNECTION: Token = Token(1);
@@ -72,7 +75,7 @@ impl Driver {
                 self.wire.dialed(shared, result);
             }
             Next::Sleep(deadline) => {
-                let left = deadline.map(|deadline| deadline - shared.now());
+                let left = deadline.map(|deadline| (deadline - shared.now()).max(TICK));
                 let wanted = until.map(|until| until.saturating_duration_since(Instant::now()));
                 self.sleep(shared, turn, left.into_iter().chain(wanted).min());
             }
@@ -84,7 +87,8 @@ impl Driver {
     fn sleep(&mut self, shared: &Shared, turn: Turn, left: Option<Duration>) {
         // If there is something to look at, then without waiting: somebody who never ceases to give commands must not
         // keep what arrives from being noticed.
-        let left = if shared.fall_asleep(turn) { left } else { Some(Duration::ZERO) };
+        let is_busy = !shared.fall_asleep(turn) | self.readiness.take_pause();
+        let left = if is_busy { Some(Duration::ZERO) } else { left };
         // A signal may interrupt it; whoever calls looks what there is to do and comes back.
         _ = self.poll.poll(&mut self.events, left);
         let of_the_connection = self.events.iter().filter(|event| event.token() == CONNECTION);
@@ -93,9 +97,13 @@ impl Driver {
     }
 
     /// Waits while a connection is being made: fails when time is up, or when it is wanted no more.
-    pub(crate) fn wait_while_dialing(&mut self, shared: &Shared, until: Instant) -> Result<(), ConnectError> {
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() || !matches!(shared.status(), Status::Dialing | Status::Offline) {
+    pub(crate) fn wait_while_dialing(
+        &mut self,
+        shared: &Shared,
+        wanted: &Wanted,
+    ) -> Result<(), ConnectError> {
+        let left = wanted.until.saturating_duration_since(Instant::now());
+        if left.is_zero() || shared.status() != wanted.status {
             return Err(ConnectError::TimedOut);
         }
         self.sleep(shared, Turn::Own, Some(left));

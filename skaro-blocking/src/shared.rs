@@ -16,6 +16,26 @@ use crate::client::Waiting;
 use crate::dial::Target;
 use crate::driver::Driver;
 
+// Where the coarse clock is a clock that never goes backwards.
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "macos",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    windows
+))]
+use coarsetime::Instant as Clock;
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "macos",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    windows
+)))]
+use std::time::Instant as Clock;
+
 /// How long the client's own thread lets the connection be after a guest's turn: the next guest may come at once, and
 /// taking turns is what is to be spared. What was given meanwhile and nobody waits for is sent by then.
 const LINGER: Duration = Duration::from_millis(5);
@@ -31,7 +51,7 @@ pub(crate) struct Shared {
     turned: Condvar,
     waker: Waker,
     /// Coarse: time-outs take seconds, and this clock tells milliseconds for a tenth of the cost.
-    start: coarsetime::Instant,
+    start: Clock,
     pub(crate) target: Target,
 }
 
@@ -105,7 +125,7 @@ impl Shared {
             changed: Condvar::new(),
             turned: Condvar::new(),
             waker,
-            start: coarsetime::Instant::now(),
+            start: Clock::now(),
             target,
         }
     }
