@@ -342,6 +342,18 @@ fn time_goes_on_while_there_is_always_something_to_hear() {
 fn a_few_messages_are_heard_at_once_but_nobody_waits_for_those_behind_an_answer() {
     let (world, mut wire, mut remote, _) = connected();
     let info = || Message::text(r#"{"type":"info","info":"x"}"#);
+    // One by one, as long as nobody is signed in.
+    (0..2).for_each(|_| remote.socket.send(info()).unwrap());
+    for _ in 0..2 {
+        assert_eq!(wire.poll(&world, &mut context()), Poll::Ready(()));
+        assert_eq!(world.events().len(), 1);
+    }
+    world.with(|mailbox| mailbox.client.authorize(Time::ZERO, "alice", "correct horse")).unwrap();
+    drive(&world, &mut wire);
+    remote.turn();
+    drive(&world, &mut wire);
+    assert!(matches!(world.events()[..], [Event::Ended(_)]));
+
     (0..5).for_each(|_| remote.socket.send(info()).unwrap());
     assert_eq!(wire.poll(&world, &mut context()), Poll::Ready(()));
     assert_eq!(world.events().len(), 5);
