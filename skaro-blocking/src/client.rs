@@ -183,7 +183,7 @@ impl Client {
     }
 
     /// Gives a command without waiting: its end comes as an event, [`Event::Ended`], which bears the number that
-    /// this returns.
+    /// this returns. It leaves within some milliseconds, and at once if a thread waits for something meanwhile.
     ///
     /// # Errors
     /// If the command can't be taken.

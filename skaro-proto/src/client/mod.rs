@@ -54,8 +54,6 @@ mod ticket;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
-
 use compact_str::CompactString;
 use zeroize::Zeroizing;
 
@@ -489,14 +487,5 @@ impl Client {
             let request = Request::SendMessage { to: to.as_str().into(), body: body.into() };
             self.submit(self.now, ticket, request);
         }
-    }
-}
-
-/// What the client is doing, without anything secret.
-impl fmt::Debug for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("Client");
-        shown.field("now", &self.now).field("status", &self.status()).field("user", &self.user());
-        shown.field("pending", &self.pending()).finish_non_exhaustive()
     }
 }

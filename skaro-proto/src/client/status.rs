@@ -1,5 +1,8 @@
 //! What a client is doing, as adapters and applications see it.
 
+use core::fmt;
+
+use super::Client;
 use crate::time::Time;
 
 /// What a client is doing.
@@ -34,5 +37,14 @@ impl Status {
     /// be, the socket is to be dropped without a handshake, and nothing about it needs to be reported any more.
     pub const fn has_connection(self) -> bool {
         !matches!(self, Status::Offline | Status::Waiting { .. } | Status::Dialing | Status::Closed)
+    }
+}
+
+/// What the client is doing, without anything secret.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Client");
+        shown.field("now", &self.now).field("status", &self.status()).field("user", &self.user());
+        shown.field("pending", &self.pending()).finish_non_exhaustive()
     }
 }
