@@ -19,24 +19,10 @@ use skaro_proto::tungstenite::Access;
 use crate::dial::Target;
 use crate::driver::{self, Driver};
 
-// Where the coarse clock is a clock that never goes backwards.
-#[cfg(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "macos",
-    target_os = "freebsd",
-    target_os = "dragonfly",
-    windows
-))]
+// Where the coarse clock is known never to go backwards.
+#[cfg(any(target_os = "linux", target_os = "macos", windows))]
 use coarsetime::Instant as Clock;
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "macos",
-    target_os = "freebsd",
-    target_os = "dragonfly",
-    windows
-)))]
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 use std::time::Instant as Clock;
 
 /// A client: commands go in, answers come back. Clones share the connection; when the last one is dropped, the

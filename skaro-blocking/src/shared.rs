@@ -16,24 +16,10 @@ use crate::client::Waiting;
 use crate::dial::Target;
 use crate::driver::Driver;
 
-// Where the coarse clock is a clock that never goes backwards.
-#[cfg(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "macos",
-    target_os = "freebsd",
-    target_os = "dragonfly",
-    windows
-))]
+// Where the coarse clock is known never to go backwards.
+#[cfg(any(target_os = "linux", target_os = "macos", windows))]
 use coarsetime::Instant as Clock;
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "macos",
-    target_os = "freebsd",
-    target_os = "dragonfly",
-    windows
-)))]
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 use std::time::Instant as Clock;
 
 /// How long the client's own thread lets the connection be after a guest's turn: the next guest may come at once, and
