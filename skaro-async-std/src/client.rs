@@ -68,7 +68,7 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     /// The connection. None before it is made, and when the client is closed. Never locked by whoever has locked the state.
     driver: Mutex<Option<Driver>>,
-    /// Coarse: time-outs take seconds, and this clock tells milliseconds for a tenth of the cost.
+    /// Coarse: time-outs take seconds, and this clock tells milliseconds for a fifth of the cost.
     start: Clock,
     pub(crate) target: Target,
 }

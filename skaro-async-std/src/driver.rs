@@ -1,4 +1,4 @@
-//! The loop around the machine: one task that owns the socket.
+//! The loop around the machine: for the task that is woken, and for whoever does its work in its place.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};

@@ -6,10 +6,7 @@ use std::task::{Context, Poll};
 
 use async_std::net::TcpStream;
 use futures_util::{AsyncRead, AsyncWrite};
-
-/// Bytes that are read without a break, if there are always more. A peer can send WebSocket frames without end that
-/// make no message, and a library that waits for one would read them without end.
-const AT_ONCE: usize = 256 << 10;
+use skaro_proto::tungstenite::READ_AT_ONCE;
 
 #[derive(Debug)]
 pub(crate) struct Tcp {
@@ -30,7 +27,7 @@ impl AsyncRead for Tcp {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        if self.read >= AT_ONCE {
+        if self.read >= READ_AT_ONCE {
             self.read = 0;
             cx.waker().wake_by_ref();
             return Poll::Pending;

@@ -36,7 +36,7 @@ pub(crate) struct Shared {
     /// The client's own thread: whether its turn may have come.
     turned: Condvar,
     waker: Waker,
-    /// Coarse: time-outs take seconds, and this clock tells milliseconds for a tenth of the cost.
+    /// Coarse: time-outs take seconds, and this clock tells milliseconds for a fifth of the cost.
     start: Clock,
     pub(crate) target: Target,
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use mio::event::Event;
 use mio::net::TcpStream;
+use skaro_proto::tungstenite::READ_AT_ONCE;
 
 /// Where reading less than there is room for shows that nothing is left, and whatever comes later is told: so it is
 /// with epoll (see epoll(7)) and kqueue.
@@ -14,10 +15,6 @@ const IS_TOLD: bool = cfg!(all(
     any(target_os = "linux", target_os = "android", target_os = "macos", target_os = "freebsd"),
     not(mio_unsupported_force_poll_poll)
 ));
-
-/// Bytes that are read without a break, if there are always more. A server can send WebSocket frames without end that
-/// make no message, and a library that waits for one would read them without end.
-const AT_ONCE: usize = 256 << 10;
 
 const EMPTY: u8 = 0;
 const READABLE: u8 = 1;
@@ -87,7 +84,7 @@ impl Stream {
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read_before = std::mem::take(&mut self.read);
-        if read_before >= AT_ONCE {
+        if read_before >= READ_AT_ONCE {
             self.readiness.note_pause();
             return Err(io::ErrorKind::WouldBlock.into());
         }

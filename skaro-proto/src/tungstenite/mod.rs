@@ -87,6 +87,11 @@ impl From<Error> for ConnectError {
     }
 }
 
+/// Bytes that an adapter reads from a connection without a break, if there are always more: then it lets others have
+/// their turn. A peer can send WebSocket frames without end that make no message (empty pieces of one that never ends,
+/// RFC 6455, section 5.4), and tungstenite, which waits for one, would read them without end.
+pub const READ_AT_ONCE: usize = 256 << 10;
+
 /// Buffers for chat. tungstenite's default read buffer of 128 KiB is cleared for every read and kept for every
 /// connection, which costs many times the rest.
 pub fn config(largest_frame: usize) -> WebSocketConfig {
