@@ -1,10 +1,11 @@
 //! What the application holds: a handle that commands, a stream that tells.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use async_std::channel::{Receiver, Sender, TrySendError, bounded};
 use futures_util::Stream;
@@ -53,8 +54,11 @@ pub struct Client(Arc<Handle>);
 
 /// What happens: messages, notices, connections that come and go. Must be read (or dropped): when too many events
 /// wait, nothing is read from the connection any more.
-#[derive(Debug)]
-pub struct Events(Arc<Shared>);
+pub struct Events {
+    shared: Arc<Shared>,
+    /// Taken from the mailbox together, and not handed on yet.
+    taken: VecDeque<Event<'static>>,
+}
 
 #[derive(Debug)]
 struct Handle {
@@ -80,6 +84,8 @@ struct State {
     reader: Option<Waker>,
     /// The task that is to be woken when there is something to do.
     task: Option<Waker>,
+    /// Whether it has been woken, and has not looked yet.
+    woken: bool,
 }
 
 /// The task that waits for the end of a command.
@@ -113,8 +119,16 @@ impl State {
         result
     }
 
-    fn wake_task(&self) {
-        self.task.iter().for_each(Waker::wake_by_ref);
+    /// The task looks what there is to do.
+    fn look(&mut self, cx: &Context<'_>) {
+        self.woken = false;
+        self.task = Some(cx.waker().clone());
+    }
+
+    fn wake_task(&mut self) {
+        if !std::mem::replace(&mut self.woken, true) {
+            self.task.iter().for_each(Waker::wake_by_ref);
+        }
     }
 }
 
@@ -139,7 +153,7 @@ impl Shared {
     /// Does what there is to do, as the task whose waker the context has.
     pub(crate) fn poll_driver(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut holder = self.lock_driver();
-        self.lock().task = Some(cx.waker().clone());
+        self.lock().look(cx);
         holder.as_mut().map_or(Poll::Ready(()), |driver| driver.poll(self, cx))
     }
 
@@ -155,18 +169,18 @@ impl Shared {
         }
     }
 
-    /// The next event, or that there will be none.
-    fn poll_event(&self, cx: &Context<'_>) -> Poll<Option<Event<'static>>> {
+    /// Takes the events that wait, if there are any; ready too if there will be none any more.
+    fn poll_events(&self, taken: &mut VecDeque<Event<'static>>, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        let event = state.mailbox.next_event();
-        if event.is_none() && !state.mailbox.is_finished() {
+        if !state.mailbox.has_news() {
             state.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
+        state.mailbox.take_events(taken);
         if state.mailbox.has_made_room() {
             state.wake_task();
         }
-        Poll::Ready(event)
+        Poll::Ready(())
     }
 
     /// Gives a command for whose end somebody waits.
@@ -234,10 +248,13 @@ impl Client {
         let seed = getrandom::u64().unwrap_or_default();
         let machine = machine::Client::new(target.options.config.clone(), seed);
         let mailbox = Mailbox::new(machine, target.options.events);
-        let state = Mutex::new(State { mailbox, reader: None, task: None });
+        let state = Mutex::new(State { mailbox, reader: None, task: None, woken: false });
         let shared = Arc::new(Shared { state, driver: Mutex::new(None), start: Clock::now(), target });
         let ended = driver::start(shared.clone()).await?;
-        Ok((Client(Arc::new(Handle { shared: shared.clone(), ended })), Events(shared)))
+        Ok((
+            Client(Arc::new(Handle { shared: shared.clone(), ended })),
+            Events { shared, taken: VecDeque::new() },
+        ))
     }
 
     /// Gives any command, and waits for its end. All the methods below are this one.
@@ -352,18 +369,25 @@ impl Drop for Handle {
 impl Stream for Events {
     type Item = Event<'static>;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let event = self.0.poll_event(cx);
-        if event.is_ready() {
-            return event;
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Events { shared, taken } = &mut *self;
+        if taken.is_empty() && shared.poll_events(taken, cx).is_pending() {
+            shared.help();
+            ready!(shared.poll_events(taken, cx));
         }
-        self.0.help();
-        self.0.poll_event(cx)
+        Poll::Ready(taken.pop_front())
+    }
+}
+
+/// What is read is nobody else's business.
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("shared", &self.shared).finish_non_exhaustive()
     }
 }
 
 impl Drop for Events {
     fn drop(&mut self) {
-        self.0.command(|mailbox, _| mailbox.drop_events());
+        self.shared.command(|mailbox, _| mailbox.drop_events());
     }
 }

@@ -1,14 +1,15 @@
 //! What the application holds: a handle that commands, events that tell.
 
-use std::convert::Infallible;
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::fmt;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use skaro_proto::client::{
-    self as machine, Authorize, Command, ConnectError, Ended, Event, GetContacts, GetHistory, Options,
-    RegisterType, RequestError, SendMessage, SessionRestore, Waiter,
+    self as machine, Authorize, Command, ConnectError, Ended, Event, GetContacts, GetHistory, Mailbox,
+    Options, RegisterType, RequestError, SendMessage, SessionRestore, Waiter,
 };
 use skaro_proto::message::{Contacts, Date, History, Registration, SignedIn};
 use skaro_proto::tungstenite::Access;
@@ -50,8 +51,11 @@ pub struct Client(Arc<Handle>);
 /// wait, nothing is read from the connection any more.
 ///
 /// As an iterator it waits for each event, and ends when the client is closed.
-#[derive(Debug)]
-pub struct Events(Arc<Shared>);
+pub struct Events {
+    shared: Arc<Shared>,
+    /// Taken from the mailbox together by the iterator, and not handed on yet.
+    taken: Mutex<VecDeque<Event<'static>>>,
+}
 
 /// Why [`Events::next_event`] has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -113,7 +117,10 @@ impl Client {
         let own = shared.clone();
         let thread = thread::Builder::new().name("skaro".into()).spawn(move || own.run());
         let thread = Some(thread.map_err(|error| shared.target.endpoint.unreachable(error))?);
-        Ok((Client(Arc::new(Handle { shared: shared.clone(), thread })), Events(shared)))
+        Ok((
+            Client(Arc::new(Handle { shared: shared.clone(), thread })),
+            Events { shared, taken: Mutex::default() },
+        ))
     }
 
     /// Gives any command, and waits for its end. All the methods below are this one.
@@ -238,21 +245,16 @@ impl Events {
     /// # Errors
     /// If there is none in that time, or never again.
     pub fn next_event(&self, timeout: Duration) -> Result<Event<'static>, NoEvent> {
+        if let Some(event) = self.taken.lock().unwrap_or_else(PoisonError::into_inner).pop_front() {
+            return Ok(event);
+        }
         // A time-out that is longer than the clock counts is none.
         let until = Instant::now().checked_add(timeout);
-        self.wait(until).ok_or_else(|| {
-            if self.0.with(|mailbox| mailbox.is_finished()) { NoEvent::Closed } else { NoEvent::TimedOut }
+        let event = self.shared.wait_for(until, Mailbox::next_event);
+        event.ok_or_else(|| match self.shared.with(|mailbox| mailbox.is_finished()) {
+            true => NoEvent::Closed,
+            false => NoEvent::TimedOut,
         })
-    }
-
-    fn wait(&self, until: Option<Instant>) -> Option<Event<'static>> {
-        let shared = &self.0;
-        let event = shared.next_event();
-        if event.is_some() {
-            return event;
-        }
-        let mut waits = shared.begin(|_, _| Ok::<_, Infallible>(())).unwrap_or_else(|never| match never {});
-        waits.drive(until, || shared.next_event()).or_else(|| shared.await_event(until))
     }
 }
 
@@ -260,12 +262,25 @@ impl Iterator for Events {
     type Item = Event<'static>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.wait(None)
+        // Whoever has the events to itself may take several at once: nobody else waits for them.
+        let taken = self.taken.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if taken.is_empty() {
+            let take = |mailbox: &mut Mailbox<_>| mailbox.has_news().then(|| mailbox.take_events(taken));
+            self.shared.wait_for(None, take)?;
+        }
+        taken.pop_front()
+    }
+}
+
+/// What is read is nobody else's business.
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("shared", &self.shared).finish_non_exhaustive()
     }
 }
 
 impl Drop for Events {
     fn drop(&mut self) {
-        self.0.command(|mailbox, _| mailbox.drop_events());
+        self.shared.command(|mailbox, _| mailbox.drop_events());
     }
 }

@@ -4,12 +4,13 @@
 //! change of threads, which would cost more than all the rest together. Such a thread is called a guest here. When
 //! several threads wait, or none, it is the turn of the client's own thread, which also does all the dialing.
 
+use std::convert::Infallible;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use mio::Waker;
 use skaro_proto::Time;
-use skaro_proto::client::{self as machine, Event, Mailbox, Status};
+use skaro_proto::client::{self as machine, Mailbox, Status};
 use skaro_proto::tungstenite::Access;
 
 use crate::client::Waiting;
@@ -217,23 +218,33 @@ impl Shared {
         Ok(Waits { shared: self, has_turn })
     }
 
-    /// The next event, if there is one.
-    pub(crate) fn next_event(&self) -> Option<Event<'static>> {
-        self.take_event(&mut self.lock())
+    /// Takes something from the mailbox, for which to wait until then.
+    pub(crate) fn wait_for<T>(
+        &self,
+        until: Option<Instant>,
+        mut take: impl FnMut(&mut Mailbox<Waiting>) -> Option<T>,
+    ) -> Option<T> {
+        let taken = self.take(&mut self.lock(), &mut take);
+        if taken.is_some() {
+            return taken;
+        }
+        let mut waits = self.begin(|_, _| Ok::<_, Infallible>(())).unwrap_or_else(|never| match never {});
+        waits.drive(until, || self.take(&mut self.lock(), &mut take)).or_else(|| {
+            let mut state = self.listen(self.lock(), until, |mailbox| !mailbox.has_news());
+            self.take(&mut state, &mut take)
+        })
     }
 
-    /// The next event, for which to wait until then.
-    pub(crate) fn await_event(&self, until: Option<Instant>) -> Option<Event<'static>> {
-        let mut state = self.listen(self.lock(), until, |mailbox| !mailbox.has_news());
-        self.take_event(&mut state)
-    }
-
-    fn take_event(&self, state: &mut State) -> Option<Event<'static>> {
-        let event = state.mailbox.next_event();
-        if event.is_some() && state.mailbox.has_made_room() {
+    fn take<T>(
+        &self,
+        state: &mut State,
+        take: &mut impl FnMut(&mut Mailbox<Waiting>) -> Option<T>,
+    ) -> Option<T> {
+        let taken = take(&mut state.mailbox);
+        if taken.is_some() && state.mailbox.has_made_room() {
             self.nudge(state);
         }
-        event
+        taken
     }
 
     fn end_visit(&self, state: &mut State) {

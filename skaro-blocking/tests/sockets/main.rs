@@ -60,3 +60,9 @@ fn certificates_are_checked() {
 fn an_ipv6_address_is_a_good_name() {
     each(|tests| (tests.ipv6)());
 }
+
+#[test]
+fn events_come_in_order_and_their_texts_are_not_shown() {
+    turns::both_ways_of_reading_share_one_order();
+    turns::events_that_were_taken_are_not_shown();
+}

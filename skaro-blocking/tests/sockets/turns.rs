@@ -3,10 +3,13 @@
 use std::thread;
 use std::time::Duration;
 
+use async_std::task::block_on;
+use futures_util::StreamExt;
+use skaro_blocking::proto::Format;
 use skaro_blocking::proto::client::{Event, SendMessage};
 
-use crate::adapters::Adapter;
-use crate::world::{World, wait_for};
+use crate::adapters::{Adapter, Blocking};
+use crate::world::{PATIENCE, USERS, World, until, wait_for};
 
 const EACH: usize = 60;
 
@@ -74,4 +77,46 @@ pub(crate) fn what_is_submitted_leaves<A: Adapter>(world: &World) {
             matches!(event, Event::Message { message, .. } if message.body == *body).then_some(())
         });
     }
+}
+
+/// The blocking adapter's iterator takes several events at once.
+pub(crate) fn both_ways_of_reading_share_one_order() {
+    let world = World::new(Format::Json);
+    let (client, mut events) = skaro_blocking::Client::connect(world.options()).unwrap();
+    client.authorize(USERS[0].0, USERS[0].1).unwrap();
+    assert!(matches!(events.next(), Some(Event::Connected { .. })));
+    for round in 0..20 {
+        let message = SendMessage { to: "bob", body: "hello", marker: None };
+        let given: Vec<_> = (0..10).map(|_| client.submit(message).unwrap()).collect();
+        // Some ends come together, some one by one.
+        pause(round);
+        for (n, id) in given.into_iter().enumerate() {
+            let by_iterator = (n + round) % 3 == 0;
+            let event = if by_iterator { events.next() } else { events.next_event(PATIENCE).ok() };
+            assert!(matches!(&event, Some(Event::Ended(ended)) if ended.ticket.id() == id), "{event:?}");
+        }
+    }
+    client.close();
+    assert!(matches!(events.next(), Some(Event::Disconnected(_))));
+    assert_eq!((events.next(), events.next_event(PATIENCE)), (None, Err(skaro_blocking::NoEvent::Closed)));
+}
+
+pub(crate) fn events_that_were_taken_are_not_shown() {
+    const BODY: &str = "nobody's business";
+    let world = World::new(Format::Json);
+    let bob: Blocking = world.client("bob", |_| ());
+    let send = || bob.request(SendMessage { to: "alice", body: BODY, marker: None }).unwrap();
+    // What arrived is taken together with the first event.
+    let (client, mut events) = skaro_blocking::Client::connect(world.options()).unwrap();
+    client.authorize(USERS[0].0, USERS[0].1).unwrap();
+    send();
+    until("the message arrives", || client.with(|machine| machine.dialogs().next().is_some()));
+    assert!(matches!(events.next(), Some(Event::Connected { .. })));
+    assert!(!format!("{events:?}").contains(BODY), "{events:?}");
+    let (client, mut events) = block_on(skaro_async_std::Client::connect(world.options())).unwrap();
+    block_on(client.authorize(USERS[0].0, USERS[0].1)).unwrap();
+    send();
+    until("the message arrives", || client.with(|machine| machine.dialogs().next().is_some()));
+    assert!(matches!(block_on(events.next()), Some(Event::Connected { .. })));
+    assert!(!format!("{events:?}").contains(BODY), "{events:?}");
 }

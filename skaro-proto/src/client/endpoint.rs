@@ -31,7 +31,8 @@ pub struct Options {
     pub format: Option<Format>,
     /// Headers for the opening handshake, as names and values.
     pub headers: Vec<(String, String)>,
-    /// Events that wait for the application at most; beyond that nothing is read. Default 1024.
+    /// Events that wait for the application at most; beyond that nothing is read. Default 1024. What waits may be
+    /// handed over together, and does not count any more then, though it is read one by one.
     pub events: usize,
 }
 

@@ -25,23 +25,26 @@ impl Client {
         if !matches!(self.link, Link::Up(_)) {
             return Err(ProtocolError::NoConnection);
         }
-        let message = ServerMessage::decode(frame)?;
+        // What it is becomes an event where it lies: messages and events are large, and each move of them shows.
+        let message = ServerMessage::decode(frame);
         let mut place = None;
         match &message {
-            ServerMessage::CheckConnection(challenge) => self.check_challenge(challenge)?,
-            ServerMessage::Answer(answer) => place = Some(self.check_answer(answer)?),
+            Ok(ServerMessage::CheckConnection(challenge)) => self.check_challenge(challenge)?,
+            Ok(ServerMessage::Answer(answer)) => place = Some(self.check_answer(answer)?),
             _ => (),
         }
-        // From here on nothing fails.
-        self.handle_pong(now);
-        Ok(match message {
-            ServerMessage::CheckConnection(challenge) => self.challenged(challenge, frame.format()),
-            ServerMessage::Answer(answer) => self.answered(answer, place),
-            ServerMessage::ShowMessage(message) => self.message_arrived(message),
-            ServerMessage::Info(notice) => Event::Info(notice),
-            ServerMessage::Error(notice) => Event::Error(notice),
-            ServerMessage::Unknown { kind, message } => Event::Unknown { kind, message },
-        })
+        if message.is_ok() {
+            self.handle_pong(now);
+        }
+        match message {
+            Ok(ServerMessage::CheckConnection(challenge)) => Ok(self.challenged(challenge, frame.format())),
+            Ok(ServerMessage::Answer(answer)) => self.answered(answer, place),
+            Ok(ServerMessage::ShowMessage(message)) => Ok(self.message_arrived(message)),
+            Ok(ServerMessage::Info(notice)) => Ok(Event::Info(notice)),
+            Ok(ServerMessage::Error(notice)) => Ok(Event::Error(notice)),
+            Ok(ServerMessage::Unknown { kind, message }) => Ok(Event::Unknown { kind, message }),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn check_challenge(&self, challenge: &Challenge<'_>) -> Result<(), ProtocolError> {
@@ -91,10 +94,14 @@ impl Client {
         if length > limit { Err(ProtocolError::TooLong { field, length, limit }) } else { Ok(()) }
     }
 
-    fn answered<'f>(&mut self, mut answer: AnswerMessage<'f>, place: Option<Place>) -> Event<'f> {
+    fn answered<'f>(
+        &mut self,
+        mut answer: AnswerMessage<'f>,
+        place: Option<Place>,
+    ) -> Result<Event<'f>, ProtocolError> {
         let late = matches!(place, Some(Place::Late(_)));
         let Some(ticket) = place.and_then(|place| self.in_flight.answered(place)) else {
-            return Event::ProtocolError(ProtocolError::UnexpectedAnswer { id: answer.id });
+            return Err(ProtocolError::UnexpectedAnswer { id: answer.id });
         };
         match &mut answer.outcome {
             // Even a late one: the server takes the user for signed in, so it would refuse another try.
@@ -118,7 +125,7 @@ impl Client {
         }
         let outcome = answer.outcome.map_err(Failure::Refused);
         let ended = Ended { ticket, outcome, extra: answer.extra };
-        if late { Event::Late(ended) } else { Event::Ended(ended) }
+        Ok(if late { Event::Late(ended) } else { Event::Ended(ended) })
     }
 
     fn message_arrived<'f>(&mut self, message: Message<'f>) -> Event<'f> {

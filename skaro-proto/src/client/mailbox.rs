@@ -88,7 +88,10 @@ impl<W: Waiter> Mailbox<W> {
     pub fn handle_frame(&mut self, now: Time, frame: Frame<'_>) {
         // What happened before is older; what the frame causes is younger.
         self.collect();
-        let event = self.client.handle_frame(now, frame).unwrap_or_else(Event::ProtocolError).into_owned();
+        let event = match self.client.handle_frame(now, frame) {
+            Ok(event) => event.into_owned(),
+            Err(error) => Event::ProtocolError(error),
+        };
         self.emit(event, frame.as_bytes().len());
         self.collect();
     }
@@ -103,16 +106,14 @@ impl<W: Waiter> Mailbox<W> {
     fn emit(&mut self, event: Event<'static>, length: usize) {
         // An event is large, and moved no more often than need be.
         let waiter = match &event {
-            Event::Ended(ended) => self.waiting.remove(&ended.ticket.id()),
+            Event::Ended(ended) if !self.waiting.is_empty() => self.waiting.remove(&ended.ticket.id()),
             _ => None,
         };
-        match (waiter, event) {
-            (Some(waiter), Event::Ended(ended)) => {
-                if let Err(unwanted) = waiter.end(ended) {
-                    self.keep(Event::Ended(unwanted), length);
-                }
-            }
-            (_, event) => self.keep(event, length),
+        let Some(waiter) = waiter else { return self.keep(event, length) };
+        if let Event::Ended(ended) = event
+            && let Err(unwanted) = waiter.end(ended)
+        {
+            self.keep(Event::Ended(unwanted), length);
         }
     }
 
@@ -133,6 +134,19 @@ impl<W: Waiter> Mailbox<W> {
     pub fn next_event(&mut self) -> Option<Event<'static>> {
         self.bytes -= self.lengths.pop_front().unwrap_or(0);
         self.events.pop_front()
+    }
+
+    /// Moves all events that wait behind those that were taken before: whoever reads many need not lock the mailbox for
+    /// each. They do not count any more, so take none before you have read the last ones.
+    pub fn take_events(&mut self, taken: &mut VecDeque<Event<'static>>) {
+        if taken.is_empty() {
+            // None is moved then: they are large.
+            core::mem::swap(&mut self.events, taken);
+        } else {
+            taken.append(&mut self.events);
+        }
+        self.lengths.clear();
+        self.bytes = 0;
     }
 
     /// Whether there is something for an application that waits for events: one, or that there will be no more.
@@ -302,6 +316,31 @@ mod tests {
         assert!(!mailbox.wants_frames(Time::ZERO));
         mailbox.client.close(Time::ZERO);
         assert!(mailbox.wants_frames(Time::ZERO));
+    }
+
+    #[test]
+    fn events_that_are_taken_together_count_no_more() {
+        let mut mailbox = connected(2);
+        let info = |text: &str| alloc::format!(r#"{{"type":"info","info":"{text}"}}"#);
+        let hear = |mailbox: &mut Mailbox<Waits>, texts: [&str; 2]| {
+            for text in texts {
+                mailbox.handle_frame(Time::ZERO, Frame::Text(&info(text)));
+            }
+            assert!(!mailbox.wants_frames(Time::ZERO));
+        };
+        let mut taken = VecDeque::new();
+        hear(&mut mailbox, ["1", "2"]);
+        mailbox.take_events(&mut taken);
+        assert!(mailbox.has_made_room() && mailbox.wants_frames(Time::ZERO) && !mailbox.has_news());
+        hear(&mut mailbox, ["3", "4"]);
+        mailbox.take_events(&mut taken);
+        hear(&mut mailbox, ["5", "6"]);
+        taken.extend(core::iter::from_fn(|| mailbox.next_event()));
+        let texts: Vec<_> = taken.iter().map(|event| alloc::format!("{event:?}")).collect();
+        for (text, number) in texts.iter().zip(1..) {
+            assert!(text.contains(&alloc::format!("\"{number}\"")), "{text} instead of {number}");
+        }
+        assert_eq!((texts.len(), mailbox.bytes), (6, 0));
     }
 
     #[test]
