@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -76,14 +75,11 @@ struct Handle {
 
 /// The thread that waits for the end of a command.
 #[derive(Debug)]
-pub(crate) struct Waiting(SyncSender<Ended<'static>>);
+pub(crate) struct Waiting(oneshot::Sender<Ended<'static>>);
 
 impl Waiter for Waiting {
     fn end(self, ended: Ended<'static>) -> Result<(), Ended<'static>> {
-        // There is room for the one end that a command has.
-        self.0.try_send(ended).map_err(|error| match error {
-            TrySendError::Full(ended) | TrySendError::Disconnected(ended) => ended,
-        })
+        self.0.send(ended).map_err(oneshot::SendError::into_inner)
     }
 }
 
@@ -128,7 +124,7 @@ impl Client {
     /// # Errors
     /// If it can't be taken, is refused, times out, or is lost with its connection.
     pub fn request<C: Command>(&self, command: C) -> Result<C::Answer, RequestError> {
-        let (sender, receiver) = sync_channel(1);
+        let (sender, receiver) = oneshot::channel();
         let shared = &self.0.shared;
         let mut waits = shared.begin(|mailbox, now| mailbox.request(now, command, Waiting(sender)))?;
         waits.nudge();
