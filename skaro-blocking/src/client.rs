@@ -191,7 +191,7 @@ impl Client {
     /// # Errors
     /// If the command can't be taken.
     pub fn submit(&self, command: impl Command) -> Result<machine::RequestId, machine::CommandError> {
-        self.0.shared.command(|mailbox, now| command.give(&mut mailbox.client, now))
+        self.0.shared.command(|mailbox, now| mailbox.submit(now, command))
     }
 
     /// Looks at the machine: its status, its user, its dialogs. Everybody else waits meanwhile: be brief, and do not call

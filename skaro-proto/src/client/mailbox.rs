@@ -75,13 +75,21 @@ impl<W: Waiter> Mailbox<W> {
         command: impl Command,
         waiter: W,
     ) -> Result<RequestId, CommandError> {
+        let id = self.submit(now, command)?;
+        self.waiting.insert(id, waiter);
+        Ok(id)
+    }
+
+    /// Gives a command whose end becomes an event.
+    ///
+    /// # Errors
+    /// If the command can't be taken.
+    pub fn submit(&mut self, now: Time, command: impl Command) -> Result<RequestId, CommandError> {
         // Nobody would take care of it any more.
         if self.finished {
             return Err(CommandError::Closed);
         }
-        let id = command.give(&mut self.client, now)?;
-        self.waiting.insert(id, waiter);
-        Ok(id)
+        command.give(&mut self.client, now)
     }
 
     /// The server has sent a frame. What it means, nonsense included, becomes an event.
@@ -403,6 +411,7 @@ mod tests {
         mailbox.finish();
         let waits = Waits(true, Rc::default());
         assert_eq!(mailbox.request(Time::ZERO, RegisterType, waits), Err(CommandError::Closed));
+        assert_eq!(mailbox.submit(Time::ZERO, RegisterType), Err(CommandError::Closed));
         assert_eq!((mailbox.waiting(), mailbox.client.pending()), (0, 0));
     }
 
