@@ -4,27 +4,22 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use async_std::channel::{Receiver, Sender, TrySendError, bounded};
+use async_std::channel::Receiver;
 use futures_util::Stream;
-use skaro_proto::Time;
 use skaro_proto::client::{
-    self as machine, Authorize, Command, ConnectError, Ended, Event, GetContacts, GetHistory, Mailbox,
-    Options, RegisterType, RequestError, SendMessage, SessionRestore, Waiter,
+    self as machine, Authorize, Command, ConnectError, Event, GetContacts, GetHistory, Options, RegisterType,
+    RequestError, SendMessage, SessionRestore,
 };
 use skaro_proto::message::{Contacts, Date, History, Registration, SignedIn};
 use skaro_proto::tungstenite::Access;
 
 use crate::dial::Target;
-use crate::driver::{self, Driver};
-
-// Where the coarse clock is known never to go backwards.
-#[cfg(any(target_os = "linux", target_os = "macos", windows))]
-use coarsetime::Instant as Clock;
-#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
-use std::time::Instant as Clock;
+use crate::driver;
+use crate::shared::Shared;
+use crate::wakes::Guest;
 
 /// A client: commands go in, answers come back. Clones share the connection; when the last one is dropped, the
 /// connection is closed properly.
@@ -67,157 +62,6 @@ struct Handle {
     ended: Receiver<Infallible>,
 }
 
-/// What handles, events and the driver share.
-pub(crate) struct Shared {
-    state: Mutex<State>,
-    /// The connection. None before it is made, and when the client is closed. Never locked by whoever has locked the state.
-    driver: Mutex<Option<Driver>>,
-    /// Coarse: time-outs take seconds, and this clock tells milliseconds for a fifth of the cost.
-    start: Clock,
-    pub(crate) target: Target,
-}
-
-#[derive(Debug)]
-struct State {
-    mailbox: Mailbox<Waiting>,
-    /// Who wants to know of a new event.
-    reader: Option<Waker>,
-    /// The task that is to be woken when there is something to do.
-    task: Option<Waker>,
-    /// Whether it has been woken, and has not looked yet.
-    woken: bool,
-}
-
-/// The task that waits for the end of a command.
-#[derive(Debug)]
-pub(crate) struct Waiting(Sender<Ended<'static>>);
-
-impl Waiter for Waiting {
-    fn end(self, ended: Ended<'static>) -> Result<(), Ended<'static>> {
-        self.0.try_send(ended).map_err(TrySendError::into_inner)
-    }
-}
-
-impl Access for Shared {
-    type Waiter = Waiting;
-
-    fn now(&self) -> Time {
-        Time::since_epoch(self.start.elapsed().into())
-    }
-
-    fn with<T>(&self, call: impl FnOnce(&mut Mailbox<Waiting>) -> T) -> T {
-        self.lock().call(call)
-    }
-}
-
-impl State {
-    fn call<T>(&mut self, call: impl FnOnce(&mut Mailbox<Waiting>) -> T) -> T {
-        let result = call(&mut self.mailbox);
-        if self.mailbox.has_news() {
-            self.reader.take().into_iter().for_each(Waker::wake);
-        }
-        result
-    }
-
-    /// The task looks what there is to do.
-    fn look(&mut self, cx: &Context<'_>) {
-        self.woken = false;
-        self.task = Some(cx.waker().clone());
-    }
-
-    fn wake_task(&mut self) {
-        if !std::mem::replace(&mut self.woken, true) {
-            self.task.iter().for_each(Waker::wake_by_ref);
-        }
-    }
-}
-
-impl Shared {
-    /// Nothing in here is left half-done by a panic, so a poisoned lock is as good as any.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock_driver(&self) -> MutexGuard<'_, Option<Driver>> {
-        self.driver.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn open(&self, driver: Driver) {
-        *self.lock_driver() = Some(driver);
-    }
-
-    pub(crate) fn close_driver(&self) {
-        *self.lock_driver() = None;
-    }
-
-    /// Does what there is to do, as the task whose waker the context has.
-    pub(crate) fn poll_driver(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut holder = self.lock_driver();
-        self.lock().look(cx);
-        holder.as_mut().map_or(Poll::Ready(()), |driver| driver.poll(self, cx))
-    }
-
-    /// Does what there is to do in place of the task, which is still the one that is woken later: for whoever is about to
-    /// wait for what comes of it, since waking the task takes longer.
-    fn help(self: &Arc<Self>) {
-        let Ok(mut holder) = self.driver.try_lock() else { return self.lock().wake_task() };
-        let task = self.lock().task.clone();
-        let (Some(driver), Some(task)) = (&mut *holder, task) else { return };
-        if driver.poll(self, &mut Context::from_waker(&task)).is_ready() {
-            // It has to see the end itself.
-            task.wake();
-        }
-    }
-
-    /// Takes the events that wait, if there are any; ready too if there will be none any more.
-    fn poll_events(&self, taken: &mut VecDeque<Event<'static>>, cx: &Context<'_>) -> Poll<()> {
-        let mut state = self.lock();
-        if !state.mailbox.has_news() {
-            state.reader = Some(cx.waker().clone());
-            return Poll::Pending;
-        }
-        state.mailbox.take_events(taken);
-        if state.mailbox.has_made_room() {
-            state.wake_task();
-        }
-        Poll::Ready(())
-    }
-
-    /// Gives a command for whose end somebody waits.
-    fn request(
-        self: &Arc<Self>,
-        command: impl Command,
-        waiting: Waiting,
-    ) -> Result<(), machine::CommandError> {
-        let now = self.now();
-        let mut state = self.lock();
-        state.call(|mailbox| mailbox.request(now, command, waiting))?;
-        // What several wait for leaves together.
-        if state.mailbox.waiting() > 1 {
-            state.wake_task();
-            return Ok(());
-        }
-        drop(state);
-        self.help();
-        Ok(())
-    }
-
-    /// Does something after which the task has to look what there is to do.
-    fn command<T>(&self, command: impl FnOnce(&mut Mailbox<Waiting>, Time) -> T) -> T {
-        let now = self.now();
-        let mut state = self.lock();
-        let result = state.call(|mailbox| command(mailbox, now));
-        state.wake_task();
-        result
-    }
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.lock().mailbox.fmt(f)
-    }
-}
-
 impl Client {
     /// Connects to a server, and waits until it has spoken. From then on the connection looks after itself, as
     /// [`Config`](machine::Config) says; if it is lost, the events tell, and tell when it is back.
@@ -244,12 +88,7 @@ impl Client {
     }
 
     async fn start(target: Target) -> Result<(Client, Events), ConnectError> {
-        // Only spreads the clients of a server over time: nothing depends on its quality.
-        let seed = getrandom::u64().unwrap_or_default();
-        let machine = machine::Client::new(target.options.config.clone(), seed);
-        let mailbox = Mailbox::new(machine, target.options.events);
-        let state = Mutex::new(State { mailbox, reader: None, task: None, woken: false });
-        let shared = Arc::new(Shared { state, driver: Mutex::new(None), start: Clock::now(), target });
+        let shared = Arc::new(Shared::new(target));
         let ended = driver::start(shared.clone()).await?;
         Ok((
             Client(Arc::new(Handle { shared: shared.clone(), ended })),
@@ -262,9 +101,7 @@ impl Client {
     /// # Errors
     /// If it can't be taken, is refused, times out, or is lost with its connection.
     pub async fn request<C: Command>(&self, command: C) -> Result<C::Answer, RequestError> {
-        let (sender, receiver) = bounded(1);
-        self.0.shared.request(command, Waiting(sender))?;
-        let ended = receiver.recv().await.map_err(|_| machine::CommandError::Closed)?;
+        let ended = self.0.shared.request(command)?.await?;
         ended.into_answer::<C>()
     }
 
@@ -371,8 +208,7 @@ impl Stream for Events {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Events { shared, taken } = &mut *self;
-        if taken.is_empty() && shared.poll_events(taken, cx).is_pending() {
-            shared.help();
+        if taken.is_empty() {
             ready!(shared.poll_events(taken, cx));
         }
         Poll::Ready(taken.pop_front())
@@ -388,6 +224,7 @@ impl fmt::Debug for Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
+        self.shared.wakes.leave(Guest::Events);
         self.shared.command(|mailbox, _| mailbox.drop_events());
     }
 }

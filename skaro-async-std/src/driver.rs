@@ -14,12 +14,16 @@ use skaro_proto::Time;
 use skaro_proto::client::{ConnectError, Status};
 use skaro_proto::tungstenite::{Access, Wire};
 
-use crate::client::Shared;
 use crate::dial::Stream;
+use crate::shared::Shared;
 
 /// What may happen to one client before others have their turn: a server that sends without end must not keep the
 /// thread from them.
 const AT_ONCE: usize = 64;
+
+/// How long a guest may let the connection lie that it was woken for: no longer than a change of threads on a machine with
+/// much to do.
+const WATCH: Duration = Duration::from_millis(10);
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -36,7 +40,7 @@ pub(crate) async fn start(shared: Arc<Shared>) -> Result<Receiver<Infallible>, C
     let (_sender, ended) = bounded(1);
     let wire = Wire::connected(&*shared, shared.target.dial().await?);
     shared.open(Driver { wire, dialing: None, timer: None });
-    let mut task = Task { shared, _sender };
+    let mut task = Task { shared, watch: None, _sender };
     poll_fn(|cx| {
         _ = Pin::new(&mut task).poll(cx);
         let status = task.shared.with(|mailbox| mailbox.client.status());
@@ -50,9 +54,11 @@ pub(crate) async fn start(shared: Arc<Shared>) -> Result<Receiver<Infallible>, C
     Ok(ended)
 }
 
-/// The task that is woken when there is something to do; it ends when the client is closed.
+/// The task that looks after the connection when nobody else does; it ends when the client is closed.
 struct Task {
     shared: Arc<Shared>,
+    /// Runs while it watches guests.
+    watch: Option<Boxed<()>>,
     /// Dropped with the rest.
     _sender: Sender<Infallible>,
 }
@@ -60,8 +66,20 @@ struct Task {
 impl Future for Task {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.shared.poll_driver(cx)
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Task { shared, watch, .. } = &mut *self;
+        if shared.wakes.look(cx.waker()) && shared.drive().is_ready() {
+            return Poll::Ready(());
+        }
+        // If another watch is to begin, this task is woken.
+        if shared.wakes.is_watching() {
+            ready!(watch.get_or_insert_with(|| Box::pin(task::sleep(WATCH))).as_mut().poll(cx));
+            *watch = None;
+            if shared.wakes.end_watch() && shared.drive().is_ready() {
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
     }
 }
 

@@ -35,9 +35,11 @@ mod client;
 mod dial;
 mod driver;
 mod server;
+mod shared;
 mod tcp;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
+mod wakes;
 
 pub use client::{Client, Events};
 #[cfg(feature = "tls")]
