@@ -24,8 +24,10 @@ trait Client {
     fn pushed(&mut self, count: u32);
 }
 
+type Run = fn(&mut dyn Client, u32);
+
 /// Each kind of work, and how much of it makes a turn: some tens of milliseconds.
-const WORK: [(&str, fn(&mut dyn Client, u32), u32); 3] = [
+const WORK: [(&str, Run, u32); 3] = [
     ("round trips", |client, count| client.round_trips(count), 1_000),
     ("pipelined messages", |client, count| client.pipelined(count), 10_000),
     ("pushed messages", |client, count| client.pushed(count), 20_000),
