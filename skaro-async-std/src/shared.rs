@@ -59,16 +59,11 @@ impl Access for Shared {
     }
 
     fn with<T>(&self, call: impl FnOnce(&mut Mailbox<Waiting>) -> T) -> T {
-        self.lock().call(call)
-    }
-}
-
-impl State {
-    fn call<T>(&mut self, call: impl FnOnce(&mut Mailbox<Waiting>) -> T) -> T {
-        let result = call(&mut self.mailbox);
-        if self.mailbox.has_news() {
-            self.reader.take().into_iter().for_each(Waker::wake);
-        }
+        let mut state = self.lock();
+        let result = call(&mut state.mailbox);
+        let reader = if state.mailbox.has_news() { state.reader.take() } else { None };
+        drop(state);
+        reader.into_iter().for_each(Waker::wake);
         result
     }
 }
@@ -144,10 +139,10 @@ impl Shared {
     pub(crate) fn request(self: &Arc<Self>, command: impl Command) -> Result<End<'_>, CommandError> {
         let now = self.now();
         let (sender, receiver) = oneshot::channel();
-        let mut state = self.lock();
-        let id = state.call(|mailbox| mailbox.request(now, command, Waiting(sender)))?;
-        let is_alone = state.mailbox.waiting() == 1;
-        drop(state);
+        let (id, is_alone) = self.with(|mailbox| {
+            let id = mailbox.request(now, command, Waiting(sender))?;
+            Ok((id, mailbox.waiting() == 1))
+        })?;
         // What several wait for leaves together.
         if is_alone {
             self.wakes.owe()
