@@ -29,6 +29,9 @@ use crate::wakes::Guest;
 /// is not enough, [`submit`](Self::submit) gives one at once. The end of a command whose future was dropped becomes
 /// an event.
 ///
+/// A future that waits, for an answer or for [`Events`], looks after the connection meanwhile: that spares a change of
+/// tasks. If it is woken and not polled, the client's own task does so after ten milliseconds.
+///
 /// ```no_run
 /// use skaro_async_std::{Client, Options, proto::Format};
 ///

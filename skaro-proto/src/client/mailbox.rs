@@ -114,7 +114,7 @@ impl<W: Waiter> Mailbox<W> {
     fn emit(&mut self, event: Event<'static>, length: usize) {
         // An event is large, and moved no more often than need be.
         let waiter = match &event {
-            Event::Ended(ended) if !self.waiting.is_empty() => self.waiting.remove(&ended.ticket.id()),
+            Event::Ended(ended) => self.waiting.remove(&ended.ticket.id()),
             _ => None,
         };
         let Some(waiter) = waiter else { return self.keep(event, length) };
