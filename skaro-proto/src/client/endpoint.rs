@@ -31,8 +31,8 @@ pub struct Options {
     pub format: Option<Format>,
     /// Headers for the opening handshake, as names and values.
     pub headers: Vec<(String, String)>,
-    /// Events that wait for the application at most; beyond that nothing is read. Default 1024. What waits may be
-    /// handed over together, and does not count any more then, though it is read one by one.
+    /// Events that wait for the application at most; beyond that nothing is read, nor beyond 4 MiB of frames. Default
+    /// 1024. An adapter may take all that wait in order to give them out one by one: meanwhile as many may wait again.
     pub events: usize,
 }
 

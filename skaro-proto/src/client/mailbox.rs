@@ -150,7 +150,8 @@ impl<W: Waiter> Mailbox<W> {
     }
 
     /// Moves all events that wait behind those that were taken before: whoever reads many need not lock the mailbox for
-    /// each. They do not count any more, so take none before you have read the last ones.
+    /// each. For the mailbox's limits they do not count any more. If none are taken before the last ones have been read,
+    /// there are twice as many as the limits allow at most.
     pub fn take_events(&mut self, taken: &mut VecDeque<Event<'static>>) {
         if taken.is_empty() {
             // None is moved then: they are large.
