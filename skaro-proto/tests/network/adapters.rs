@@ -5,7 +5,7 @@ use skaro_proto::message::{ClientMessage, ServerMessage};
 use skaro_proto::server::ConnectionId;
 use skaro_proto::{Frame, Transmit};
 
-use super::model::{Checked, ensure, number_in};
+use super::oracle::{Checked, ensure, number_in};
 use super::report::Count;
 use super::wire::{Content, frame};
 use super::world::{Network, Next, Party, Way};

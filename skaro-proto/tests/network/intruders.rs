@@ -6,7 +6,7 @@ use skaro_proto::message::{ClientMessage, Request};
 use skaro_proto::server::ConnectionId;
 use skaro_proto::{Fields, Format, auth};
 
-use super::model::{Checked, password};
+use super::oracle::{Checked, password};
 use super::report::Count;
 use super::wire::frame;
 use super::world::{Network, Party};

@@ -12,7 +12,7 @@
 //! | `steps` | what happens: applications, faults, the operator |
 //! | `peer` | an application, and the ledger of its commands |
 //! | `intruders` | adversaries |
-//! | `model`, `hears`, `says`, `sessions` | the oracle: what the server has to say |
+//! | `oracle` | what the server has to say, and when it may be silent |
 //! | `report` | what was exercised |
 //!
 //! # What is checked
@@ -35,13 +35,10 @@
 
 mod adapters;
 mod choices;
-mod hears;
 mod intruders;
-mod model;
+mod oracle;
 mod peer;
 mod report;
-mod says;
-mod sessions;
 mod steps;
 mod wire;
 mod world;

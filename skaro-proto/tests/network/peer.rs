@@ -11,7 +11,7 @@ use skaro_proto::message::{Answer, Date, History};
 use skaro_proto::{Format, Frame, Time};
 
 use super::choices::Choices;
-use super::model::{Checked, Number, Taken, User, ensure, number_in, password};
+use super::oracle::{Checked, Number, Taken, User, ensure, number_in, password};
 use super::report::Count;
 use super::world::Network;
 

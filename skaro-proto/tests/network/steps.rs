@@ -6,7 +6,7 @@ use skaro_proto::client::{Client, Status};
 use skaro_proto::message::Registration;
 use skaro_proto::{Fields, Frame, Time};
 
-use super::model::{Checked, ensure, password};
+use super::oracle::{Checked, ensure, password};
 use super::peer::Peer;
 use super::report::Count;
 use super::wire::Told;

@@ -9,7 +9,7 @@ use skaro_proto::client::Disconnect;
 use skaro_proto::server::{Config, ConnectionId, Server};
 
 use super::choices::Choices;
-use super::model::{Checked, Model, ensure, password};
+use super::oracle::{Checked, Model, ensure, password};
 use super::peer::Peer;
 use super::report::{Count, Plan, Report};
 use super::wire::{Content, Put, Told, Wire};

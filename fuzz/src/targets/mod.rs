@@ -1,0 +1,20 @@
+//! The bodies of the fuzz targets in `fuzz/`: functions over bytes that panic when a promise is broken.
+//!
+//! They use nothing but the public interface, so that the module `corpora` of `skaro-proto/tests/it` runs them with a stable
+//! compiler over all that fuzzing has collected.
+
+mod choices;
+pub mod client;
+pub mod decoders;
+mod direction;
+pub mod formats;
+mod ledger;
+pub mod network;
+mod script;
+pub mod server;
+mod sessions;
+mod visitors;
+mod writing;
+
+use choices::Choices;
+use direction::{Direction, ToClient, ToServer};

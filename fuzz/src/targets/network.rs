@@ -1,0 +1,14 @@
+//! A small simulated network in which everything is decided by the bytes: the simulation's promises hold.
+
+#[path = "../../../skaro-proto/tests/network/mod.rs"]
+mod simulation;
+
+use simulation::{Choices, Plan};
+
+pub fn run(bytes: &[u8]) {
+    let Some((first, rest)) = bytes.split_first() else { return };
+    let plan = Plan { clients: 1 + usize::from(first % 4), steps: 300, trace: false };
+    if let Err(failure) = simulation::run(Choices::from_bytes(rest), &plan) {
+        panic!("{failure}");
+    }
+}

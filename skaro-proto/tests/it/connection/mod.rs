@@ -1,0 +1,55 @@
+//! Nothing is lost, nothing hangs: time-outs, keep-alive, reconnection and restoration, on a virtual clock.
+
+mod carrying_over;
+mod coming_back;
+mod waiting;
+
+use crate::support::{Net, Sent, password, secs};
+use skaro_proto::client::{
+    Awaited, Client, CommandError, Config, Delivery, Disconnect, Event, Failure, Status,
+};
+use skaro_proto::message::Answer;
+use skaro_proto::{Format, Frame, Time, server};
+
+const MS: std::time::Duration = std::time::Duration::from_millis(1);
+
+/// A client that is signed in, without a server: what it sends is lost.
+fn alone(config: Config) -> Client {
+    let mut client = Client::new(config, 1);
+    client.handle_connected(Time::ZERO);
+    told(&mut client, Time::ZERO, r#"{"type":"check_connection","token":"t"}"#);
+    client.authorize(Time::ZERO, "alice", "correct horse").unwrap();
+    told(
+        &mut client,
+        Time::ZERO,
+        r#"{"type":"request","for":"authorize","id":1,"status":"200","session_id":"s","user":{"login":"alice"}}"#,
+    );
+    while client.poll_transmit().is_some() {}
+    client
+}
+
+fn told(client: &mut Client, now: Time, frame: &str) -> Event<'static> {
+    client.handle_frame(now, Frame::Text(frame)).unwrap().into_owned()
+}
+
+fn events(client: &mut Client) -> Vec<Event<'static>> {
+    std::iter::from_fn(|| client.poll_event()).collect()
+}
+
+fn sent(client: &mut Client) -> Vec<Sent> {
+    let mut all = Vec::new();
+    while let Some(transmit) = client.poll_transmit() {
+        all.push(Sent::of(transmit));
+    }
+    all
+}
+
+fn config(change: impl FnOnce(&mut Config)) -> Config {
+    let mut config = Config::default();
+    change(&mut config);
+    config
+}
+
+fn is_disconnected(event: &Event<'_>, why: &Disconnect) -> bool {
+    matches!(event, Event::Disconnected(reason) if reason == why)
+}

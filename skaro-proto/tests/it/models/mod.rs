@@ -1,0 +1,4 @@
+//! The machines, each beside a small model of it.
+
+mod client;
+mod server;

@@ -1,0 +1,137 @@
+//! What each message says on the wire: the protocol's tables once more, so that nothing is tested against itself.
+
+use std::collections::BTreeSet;
+
+use skaro_proto::message::{
+    Answer, AnswerMessage, ClientMessage, Date, Message, Request, ServerMessage, SignedIn, User,
+};
+use skaro_proto::{Fields, Value};
+
+use super::tree::{Entry, Plain, Tree, integer, listed, optional, plain, text, unlisted};
+
+fn record(own: impl IntoIterator<Item = Entry>, extra: &Fields<'_>) -> Tree {
+    Tree::Record(own.into_iter().chain(unlisted(extra)).collect())
+}
+
+pub fn of_client(message: &ClientMessage<'_>) -> Tree {
+    let number = listed("on_request", integer(message.on_request));
+    let kind = |kind: &str| listed("type", text(kind));
+    let field = |name, value: &str| listed(name, text(value));
+    let own = match &message.request {
+        Request::Authorize { login, proof } => {
+            vec![field("login", login), field("password", proof), kind("authorize")]
+        }
+        Request::RegisterType => vec![kind("register_type")],
+        Request::SessionRestore { sid } => vec![kind("session_restore"), field("sid", sid)],
+        Request::GetContacts => vec![kind("get_contacts")],
+        Request::GetHistory { login } => vec![kind("get_history"), field("login", login)],
+        Request::SendMessage { to, body } => {
+            vec![kind("send_message"), field("to", to), field("body", body)]
+        }
+        Request::Other { kind: other, fields } => [kind(other)].into_iter().chain(unlisted(fields)).collect(),
+        other => panic!("{other:?}"),
+    };
+    record(own.into_iter().chain([number]), &message.extra)
+}
+
+pub fn of_server(message: &ServerMessage<'_>) -> Tree {
+    let kind = |kind: &str| listed("type", text(kind));
+    match message {
+        ServerMessage::CheckConnection(it) => {
+            record([kind("check_connection"), listed("token", text(&it.token))], &it.extra)
+        }
+        ServerMessage::Info(it) => record([kind("info"), listed("info", text(&it.info))], &it.extra),
+        ServerMessage::Error(it) => record([kind("error"), listed("info", text(&it.info))], &it.extra),
+        ServerMessage::ShowMessage(it) => {
+            record([kind("show_message")].into_iter().chain(fields_of(it)), &it.extra)
+        }
+        ServerMessage::Unknown { message, .. } => record([], message),
+        ServerMessage::Answer(answer) => of_answer(answer),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn of_answer(answer: &AnswerMessage<'_>) -> Tree {
+    let mut own = vec![
+        listed("type", text("request")),
+        listed("for", text(&answer.kind)),
+        listed("id", integer(answer.id)),
+    ];
+    let status = match &answer.outcome {
+        // Only the first three characters count, and a number will do.
+        Ok(_) => {
+            let ways = [text("200"), integer(200), text("200 OK"), text("2000")];
+            Some(Tree::OneOf(ways.to_vec()))
+        }
+        Err(refusal) => refusal.status.as_ref().map(|status| {
+            let written = text(&status.to_string());
+            match status.to_string().parse::<u16>() {
+                Ok(code) if code > 0 && code == status.code() => Tree::OneOf(vec![written, integer(code)]),
+                _ => written,
+            }
+        }),
+    };
+    own.push(listed("status", optional(status)));
+    match &answer.outcome {
+        Ok(Answer::Authorized(it) | Answer::Restored(it)) => own.extend(of_signed_in(it)),
+        Ok(Answer::RegisterType(it)) => own.push(listed("register_type", text(it.as_str()))),
+        Ok(Answer::Contacts(it)) => own.push(listed("data", of_contacts(&it.0))),
+        Ok(Answer::History(it)) => {
+            let messages = it.messages.iter().map(|message| record(fields_of(message), &message.extra));
+            own.push(listed("history", Tree::List(messages.collect())));
+        }
+        Ok(Answer::MessageSent(it)) => own.push(listed("date", optional(it.as_ref().map(of_date)))),
+        Ok(Answer::Other(fields)) => own.extend(unlisted(fields)),
+        Ok(other) => panic!("{other:?}"),
+        Err(refusal) => {
+            let mut ways = vec![text(&refusal.info)];
+            if refusal.info.is_empty() {
+                ways.extend([Tree::Absent, Tree::Plain(Plain::Null)]);
+            }
+            own.push(listed("info", Tree::OneOf(ways)));
+        }
+    }
+    record(own, &answer.extra)
+}
+
+fn of_signed_in(it: &SignedIn<'_>) -> [Entry; 2] {
+    [listed("session_id", text(&it.session_id)), listed("user", of_user(&it.user))]
+}
+
+fn of_user(user: &User<'_>) -> Tree {
+    record([listed("login", text(&user.login))], &user.extra)
+}
+
+/// A list of users, or a map from login to user, in which the users need not repeat their logins.
+fn of_contacts(users: &[User<'_>]) -> Tree {
+    let list = Tree::List(users.iter().map(of_user).collect());
+    let logins: BTreeSet<_> = users.iter().map(|user| &user.login).collect();
+    if logins.len() < users.len() {
+        return list;
+    }
+    let entry = |user: &User<'_>| {
+        let login = Tree::OneOf(vec![Tree::Absent, text(&user.login), integer(7)]);
+        let value = record([listed("login", login)], &user.extra);
+        Entry { name: user.login.to_string(), value, listed: false }
+    };
+    Tree::OneOf(vec![list, Tree::Record(users.iter().map(entry).collect())])
+}
+
+fn fields_of(message: &Message<'_>) -> [Entry; 4] {
+    let conference = message.from.in_conference.as_ref().map(|conference| text(conference));
+    let from = [listed("login", text(&message.from.login)), listed("in_conference", optional(conference))];
+    [
+        listed("from", record(from, &message.from.extra)),
+        listed("to", text(&message.to)),
+        listed("body", text(&message.body)),
+        listed("date", optional(message.date.as_ref().map(of_date))),
+    ]
+}
+
+fn of_date(date: &Date<'_>) -> Tree {
+    match date {
+        Date::Integer(number) => integer(*number),
+        Date::Float(number) => Tree::Plain(Plain::Float(*number)),
+        Date::Text(it) => Tree::Plain(plain(&Value::Text(it.clone()))),
+    }
+}

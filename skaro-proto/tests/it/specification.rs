@@ -1,0 +1,110 @@
+//! PROTOCOL.md tells no lies: its examples are messages, its numbers are those of the default configuration.
+
+use skaro_proto::message::{ClientMessage, Request, ServerMessage};
+use skaro_proto::{Format, Frame, NESTING, SESSION_LIFETIME, auth, client, server};
+
+const SPECIFICATION: &str = include_str!("../../PROTOCOL.md");
+
+/// The lines that begin with this.
+fn examples(sender: &str) -> Vec<&'static str> {
+    let examples: Vec<_> = SPECIFICATION.lines().filter_map(|line| line.strip_prefix(sender)).collect();
+    assert!(!examples.is_empty(), "{sender}");
+    examples
+}
+
+#[test]
+fn examples_are_written_as_they_stand_there() {
+    for example in examples("C: ") {
+        let message = ClientMessage::decode(Frame::Text(example)).expect(example);
+        assert_eq!(message.encode(Format::Json), example.as_bytes(), "{example}");
+    }
+    for example in examples("S: ") {
+        let message = ServerMessage::decode(Frame::Text(example)).expect(example);
+        assert_eq!(message.encode(Format::Json), example.as_bytes(), "{example}");
+    }
+}
+
+/// The bytes of the worked example, in which the middle of the proof is left out.
+#[test]
+fn the_worked_example_is_right() {
+    let proof = auth::proof("correct horse", "3a0cf1b2c7d94e53");
+    assert!(SPECIFICATION.contains(&format!("| `{proof}` |")));
+    let request = Request::Authorize { login: "alice".into(), proof: proof.as_str().into() };
+    let bytes = ClientMessage::new(1, request).encode(Format::Cbor);
+    assert!(SPECIFICATION.contains(&format!("As CBOR, {} bytes", bytes.len())));
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let dump =
+        SPECIFICATION.lines().skip_while(|line| !line.starts_with("a4 ")).take_while(|line| *line != "```");
+    let digits: String = dump
+        .filter_map(|line| line.trim_start().split("  ").next())
+        .flat_map(str::split_whitespace)
+        .collect();
+    let shortened = format!("{}…{}", &hex(proof.as_bytes())[..8], &hex(proof.as_bytes())[248..]);
+    assert!(digits.contains(&shortened), "{digits}");
+    assert_eq!(digits.replace(&shortened, &hex(proof.as_bytes())), hex(&bytes));
+}
+
+#[test]
+fn numbers_are_those_of_the_default_configuration() {
+    let (client, server) = (client::Config::default(), server::Config::default());
+    let (ours, theirs) = (&client.limits, &server.limits);
+    let backoff = client.reconnect.as_ref().unwrap();
+    let (client_silence, server_silence) = (client.keep_alive.unwrap() / 2, server.keep_alive / 2);
+    assert_eq!((client.session_lifetime, server.session_lifetime), (SESSION_LIFETIME, SESSION_LIFETIME));
+    assert_eq!((ours.login, ours.password, ours.body), (theirs.login, theirs.password, theirs.body));
+    for row in [
+        format!(
+            "a frame received | {} bytes: an error; over the adapters the connection is dropped | {} bytes: `error`, 1009 |",
+            ours.frame, theirs.frame
+        ),
+        format!("nesting of a frame | {NESTING} levels | {NESTING} levels |"),
+        format!("login | {} bytes, sent or received in `user` | {} bytes when", ours.login, theirs.login),
+        format!("password | {} bytes | {} bytes when", ours.password, theirs.password),
+        format!("body of a message sent | {} bytes | {} bytes: 413 |", ours.body, theirs.body),
+        format!("token, session id | {} bytes, sent or received | 32 bytes,", ours.secret),
+        format!("unanswered requests | {} |", ours.in_flight),
+        format!("bytes that wait to be sent | {}: no more commands | {}: the", ours.output, theirs.output),
+        format!("refused attempts to sign in | | {} |", server.sign_in_attempts),
+        format!("frames without sense | | {} |", server.faults),
+        format!("connections | | {} |", server.connections),
+        format!("connections of one user, by `authorize` | | {}: 429 |", server.connections_per_user),
+        format!("sessions of one user | | {} |", server.sessions_per_user),
+        format!("contacts listed | | {} |", server.contacts),
+        format!(
+            "messages kept of a dialog | | {}, and {} bytes of bodies |",
+            server.history, server.history_bytes
+        ),
+        format!(
+            "messages in a history's answer | | {}, and {} bytes |",
+            server.history_answer, server.answer
+        ),
+        format!("connecting, with the opening handshake | {} s |", client.dial_timeout.as_secs()),
+        format!("`check_connection` | {} s, then", client.greeting_timeout.as_secs()),
+        format!("somebody signs in | | {} s, then", server.sign_in_timeout.as_secs()),
+        format!("the answer to a request | {} s, then", client.request_timeout.as_secs()),
+        format!(
+            "silence until a ping is sent | {} s | {} s |",
+            client_silence.as_secs(),
+            server_silence.as_secs()
+        ),
+        format!("dropped | {} s | {} s |", client_silence.as_secs(), server_silence.as_secs()),
+        format!(
+            "the closing handshake | {} s | {} s |",
+            client.close_timeout.as_secs(),
+            server.close_timeout.as_secs()
+        ),
+        format!(
+            "connection | {} s | {} s |",
+            client.session_lifetime.as_secs(),
+            server.session_lifetime.as_secs()
+        ),
+        format!(
+            "up to {} s doubled with each failure, at most {} s |",
+            backoff.base.as_secs(),
+            backoff.cap.as_secs()
+        ),
+        format!("once a connection has lasted {} s.", backoff.stable_after.as_secs()),
+    ] {
+        assert!(SPECIFICATION.contains(&row), "PROTOCOL.md lacks: {row}");
+    }
+}
