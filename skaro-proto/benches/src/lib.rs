@@ -1,7 +1,7 @@
 //! What is measured: cases, each some work of the core or something to compare it with.
 //!
 //! The same cases are counted in instructions (`bin/micro.rs`, under callgrind), in allocations
-//! (`bin/allocations.rs`) and in time (`wall.rs`).
+//! (`bin/allocations.rs`) and in time (`bin/time.rs`).
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a measurement that fails is to stop")]
 
 pub mod client;
