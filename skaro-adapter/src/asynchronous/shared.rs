@@ -1,0 +1,140 @@
+//! What handles, events and the client's task share: the driver under its lock, and who is woken.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use futures_channel::oneshot;
+use futures_util::task::AtomicWaker;
+use skaro_proto::Time;
+use skaro_proto::client::{Client as Machine, Command, CommandError, Ended, Event};
+
+use crate::clock::Clock;
+use crate::driver::Driver;
+use crate::mailbox::Waiter;
+use crate::options::Options;
+
+/// The driver of one client, for everybody who has to do with it.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    /// The client's task: whoever gives it something to do wakes it.
+    task: AtomicWaker,
+    clock: Clock,
+}
+
+struct State {
+    driver: Driver<Answer>,
+    /// Whoever waits for events.
+    reader: Option<Waker>,
+}
+
+/// The sending half of a future that waits for the end of a command.
+#[derive(Debug)]
+pub(super) struct Answer(oneshot::Sender<Ended<'static>>);
+
+impl Waiter for Answer {
+    fn end(self, ended: Ended<'static>) -> Result<(), Ended<'static>> {
+        self.0.send(ended)
+    }
+}
+
+impl Shared {
+    pub(super) fn new(options: &Options, seed: u64) -> Shared {
+        let machine = Machine::new(options.config.clone(), seed);
+        let state = State { driver: Driver::new(machine, options.event_capacity), reader: None };
+        Shared { state: Mutex::new(state), task: AtomicWaker::new(), clock: Clock::start() }
+    }
+
+    pub(super) fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls the driver, and then wakes whoever waits for events if there are any.
+    pub(super) fn with<T>(&self, call: impl FnOnce(&mut Driver<Answer>) -> T) -> T {
+        let mut state = self.lock();
+        let result = call(&mut state.driver);
+        let reader = if state.driver.has_news() { state.reader.take() } else { None };
+        // Wakers are other people's code: not under the lock.
+        drop(state);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        result
+    }
+
+    /// Calls the driver for the application, and lets the task see to what there is to do then.
+    pub(super) fn command<T>(&self, call: impl FnOnce(&mut Driver<Answer>, Time) -> T) -> T {
+        let now = self.now();
+        let result = self.with(|driver| call(driver, now));
+        self.task.wake();
+        result
+    }
+
+    /// Gives a command, whose end the returned future waits for.
+    pub(super) fn request(self: &Arc<Self>, command: impl Command) -> Result<End, CommandError> {
+        let (sender, receiver) = oneshot::channel();
+        self.command(|driver, now| driver.request(now, command, Answer(sender)))?;
+        Ok(End { shared: self.clone(), receiver })
+    }
+
+    /// Registers the task that [`command`](Self::command) wakes.
+    pub(super) fn register_task(&self, cx: &Context<'_>) {
+        self.task.register(cx.waker());
+    }
+
+    /// Moves all events that wait behind those that were taken before; ready too if there will be none any more.
+    pub(super) fn poll_events(&self, taken: &mut VecDeque<Event<'static>>, cx: &Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if !state.driver.has_news() {
+            let before = state.reader.replace(cx.waker().clone());
+            drop(state);
+            // Not under the lock: dropping a waker may drop a task, and what that one has.
+            drop(before);
+            return Poll::Pending;
+        }
+        state.driver.take_events(taken);
+        let has_room_again = state.driver.has_room_again();
+        drop(state);
+        if has_room_again {
+            self.task.wake();
+        }
+        Poll::Ready(())
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.lock().driver.fmt(f)
+    }
+}
+
+/// The end of a command, for which a future waits.
+pub(super) struct End {
+    shared: Arc<Shared>,
+    receiver: oneshot::Receiver<Ended<'static>>,
+}
+
+impl Future for End {
+    type Output = Result<Ended<'static>, CommandError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.receiver).poll(cx).map_err(|_| CommandError::Closed)
+    }
+}
+
+/// An end that arrived just before its future was dropped becomes an event.
+impl Drop for End {
+    fn drop(&mut self) {
+        self.receiver.close();
+        if let Ok(Some(ended)) = self.receiver.try_recv() {
+            self.shared.with(|driver| driver.return_end(ended));
+        }
+    }
+}
