@@ -196,6 +196,7 @@ impl<W: Waiter> Driver<W> {
         let waits_for_room =
             self.mailbox.is_overfull() && matches!(self.mailbox.client().status(), Status::Waiting { .. });
         if waits_for_room {
+            self.mailbox.update_pause(now);
             return Next::Idle { until: None };
         }
         self.mailbox.handle(|client| client.handle_timeout(now));

@@ -237,6 +237,8 @@ fn the_machine_is_told_of_pauses_once_each() {
     assert!(mailbox.client.poll_timeout().is_some());
 }
 
+type Arrive<'a> = &'a dyn Fn(&mut Mailbox<Waits>);
+
 /// Cases 2 and 12: in every state there is a limit, counted by what is kept.
 #[test]
 fn floods_end_with_a_reason_in_every_state() {
@@ -249,7 +251,7 @@ fn floods_end_with_a_reason_in_every_state() {
         mailbox.handle(|client| client.handle_connected(Time::ZERO));
         mailbox.handle_frame(Time::ZERO, GREETING);
     };
-    let states: [(Status, &dyn Fn(&mut Mailbox<Waits>)); 4] = [
+    let states: [(Status, Arrive<'_>); 4] = [
         (Status::Greeting, &greeting),
         (Status::Connected, &|mailbox| {
             up(mailbox);
