@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use skaro_proto::Time;
@@ -101,7 +100,7 @@ impl Dialer {
         let mut failures = std::mem::take(&mut self.failures);
         let Some((_, first)) = failures.first() else {
             let none = io::Error::new(io::ErrorKind::NotFound, "the name has no addresses");
-            return ConnectError::Resolve { host: self.host.clone(), source: Arc::new(none) };
+            return ConnectError::resolve(&self.host, none);
         };
         let kind = first.kind();
         let source = match failures.pop() {
@@ -111,7 +110,7 @@ impl Dialer {
                 io::Error::new(kind, all.collect::<Vec<_>>().join("; "))
             }
         };
-        ConnectError::Network { host: self.host.clone(), source: Arc::new(source) }
+        ConnectError::network(&self.host, source)
     }
 }
 

@@ -87,6 +87,18 @@ pub enum ConnectError {
     Ended(Disconnect),
 }
 
+impl ConnectError {
+    /// Creates the error of a host's name that was not found.
+    pub fn resolve(host: impl Into<String>, error: io::Error) -> Self {
+        ConnectError::Resolve { host: host.into(), source: Arc::new(error) }
+    }
+
+    /// Creates the error of a network that does not let us through to this host and port.
+    pub fn network(host: impl Into<String>, error: io::Error) -> Self {
+        ConnectError::Network { host: host.into(), source: Arc::new(error) }
+    }
+}
+
 fn spaced(reason: &str) -> String {
     if reason.is_empty() { String::new() } else { format!(" ({reason})") }
 }
@@ -103,8 +115,7 @@ mod tests {
 
     #[test]
     fn causes_are_kept() {
-        let source = Arc::new(io::Error::from(io::ErrorKind::ConnectionRefused));
-        let error = ConnectError::Network { host: "localhost:1".into(), source };
+        let error = ConnectError::network("localhost:1", io::ErrorKind::ConnectionRefused.into());
         let cause = error.source().and_then(|cause| cause.downcast_ref::<Arc<io::Error>>());
         assert_eq!(cause.map(|cause| cause.kind()), Some(io::ErrorKind::ConnectionRefused));
         assert_eq!(Disconnect::from(error.clone()), Disconnect::Failed(error.to_string()));

@@ -7,6 +7,7 @@ use skaro_proto::Format;
 use skaro_proto::client::Config;
 
 use crate::proxy::Proxy;
+use crate::url::Url;
 
 /// Where and how to connect.
 ///
@@ -61,6 +62,17 @@ impl Options {
     }
 }
 
+/// For adapters.
+impl Options {
+    /// Returns host and port to resolve and dial: the proxy's, if there is one, or else those of the URL.
+    pub fn dials<'a>(&'a self, url: &'a Url) -> (&'a str, u16) {
+        match &self.proxy {
+            Some(proxy) => (proxy.host(), proxy.port()),
+            None => (url.host(), url.port()),
+        }
+    }
+}
+
 impl From<&str> for Options {
     fn from(url: &str) -> Self {
         Options::new(url)
@@ -98,6 +110,15 @@ fn without_secrets(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_proxy_is_dialed_in_place_of_the_server() {
+        let url = Url::parse("ws://h").unwrap();
+        let mut options = Options::from("ws://h".to_owned());
+        assert_eq!(options.dials(&url), ("h", 80));
+        options.proxy = Some(Proxy::parse("socks5://proxy").unwrap());
+        assert_eq!(options.dials(&url), ("proxy", 1080));
+    }
 
     #[test]
     fn debug_output_has_no_secrets() {

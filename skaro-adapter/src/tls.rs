@@ -66,7 +66,7 @@ pub fn failed(url: &Url, error: io::Error) -> ConnectError {
         // What comes is not TLS at all: an answer in HTTP, for example.
         Ok(rustls::Error::InvalidMessage(_)) => ConnectError::NotTls { host: url.host_and_port() },
         Ok(error) => ConnectError::Tls { host: url.host().to_owned(), source: Arc::new(error) },
-        Err(error) => ConnectError::Network { host: url.host_and_port(), source: Arc::new(error) },
+        Err(error) => ConnectError::network(url.host_and_port(), error),
     }
 }
 

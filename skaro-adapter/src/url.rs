@@ -11,7 +11,7 @@ use crate::error::ConnectError;
 ///
 /// let url = Url::parse("WSS://[::1]?room=1")?;
 /// assert_eq!((url.is_secure(), url.host(), url.port()), (true, "::1", 443));
-/// assert_eq!((url.target(), url.host_header()), ("/?room=1", "[::1]"));
+/// assert_eq!((url.target(), &*url.host_header()), ("/?room=1", "[::1]"));
 /// # Ok::<(), skaro_adapter::ConnectError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

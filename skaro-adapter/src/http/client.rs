@@ -1,5 +1,7 @@
 //! A client's side.
 
+use std::io;
+
 use httparse::{EMPTY_HEADER, Response, Status};
 use skaro_proto::Format;
 use tungstenite::handshake::client::generate_key;
@@ -91,6 +93,12 @@ impl ClientHandshake {
             let rest = self.head.get(length..).unwrap_or_default();
             return Ok(Some([rest, beyond].concat()));
         }
+    }
+
+    /// Returns the error of a connection that ended in the middle of the handshake: closed without a word, or broken.
+    pub fn handle_end(self, error: Option<io::Error>) -> ConnectError {
+        let closed = || io::Error::new(io::ErrorKind::UnexpectedEof, "closed during the opening handshake");
+        ConnectError::network(self.host, error.unwrap_or_else(closed))
     }
 
     /// RFC 6455, section 4.1.
@@ -231,6 +239,14 @@ mod tests {
             let rest = sample().receive(response.as_bytes());
             assert_eq!(rest.unwrap(), Some(Vec::new()), "{response}");
         }
+    }
+
+    #[test]
+    fn a_connection_that_ends_in_the_handshake_is_a_matter_of_the_network() {
+        let text = |error| sample().handle_end(error).to_string();
+        assert_eq!(text(None), "can't connect to h:80: closed during the opening handshake");
+        let reset = || io::Error::from(io::ErrorKind::ConnectionReset);
+        assert_eq!(text(Some(reset())), format!("can't connect to h:80: {}", reset()));
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) struct Incoming {
 /// A piece of a frame: its header, if that has just become complete, and as much of the payload as there is.
 pub(super) struct Part<'a> {
     pub(super) pipe: Pipe<'a>,
-    /// Whether it belongs to a Close frame.
+    /// Whether it begins a Close frame.
     pub(super) is_close: bool,
 }
 
@@ -56,7 +56,7 @@ impl Incoming {
         let available = usize::try_from(missing).unwrap_or(usize::MAX).min(input.len());
         let (payload, rest) = input.split_at(available);
         *input = rest;
-        let is_close = self.opcode() == 8;
+        let is_close = header.end > 0 && self.opcode() == 8;
         let missing = missing - available as u64;
         self.missing = Some(missing);
         if missing == 0 {

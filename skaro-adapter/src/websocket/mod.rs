@@ -3,6 +3,8 @@
 //! tungstenite decodes, over a pipe in memory that never holds more than the current frame. So between two messages
 //! its state can be thrown away, and what one WebSocket costs has a bound: the largest message that is allowed, and
 //! what the owner has not written yet.
+//!
+//! At the log level "trace" tungstenite logs what arrives, session ids included: do not enable that level for it.
 
 mod incoming;
 mod output;
@@ -162,6 +164,9 @@ impl WebSocket {
 
     /// Sets how many bytes a message may have that arrives from now on.
     pub fn set_max_message_bytes(&mut self, limit: usize) {
+        if limit == self.max_message_bytes {
+            return;
+        }
         self.max_message_bytes = limit;
         if let Some(decoder) = &mut self.decoder {
             decoder.set_config(|config| {

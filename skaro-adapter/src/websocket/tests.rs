@@ -273,3 +273,40 @@ fn a_megabyte_that_was_sent_is_given_back() {
     });
     assert!(used.bytes_current < 100, "{used:?}");
 }
+
+/// Bytes at random, half of them frames: nothing panics, and cutting them elsewhere changes nothing.
+#[test]
+fn whatever_arrives_is_the_same_in_one_piece_and_in_many() {
+    let mut state = 1_u64;
+    let mut random = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let opcodes = [0x81, 0x82, 0x01, 0x00, 0x80, 0x89, 0x8a, 0x88, 0xff, 0x03];
+    let mut errors = 0;
+    for _ in 0..2000 {
+        let mut input = Vec::new();
+        for _ in 0..random(8) {
+            let payload: Vec<_> = (0..random(200)).map(|n| b'a' + (n % 26) as u8).collect();
+            // Mostly those that are allowed.
+            let opcode =
+                opcodes[usize::try_from(random(20) % 10).unwrap() % if random(4) == 0 { 10 } else { 7 }];
+            input.extend(masked(opcode, &payload));
+            if random(10) == 0 {
+                input.push(random(256) as u8);
+            }
+        }
+        let (mut one, mut other) = (server(), server());
+        let whole = receive(&mut one, &input);
+        let mut pieces = Vec::new();
+        let mut rest = &input[..];
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(rest.len().min(1 + random(40) as usize));
+            pieces.extend(receive(&mut other, piece));
+            rest = after;
+        }
+        assert_eq!((whole, one.phase(), taken(&mut one)), (pieces, other.phase(), taken(&mut other)));
+        errors += usize::from(one.phase() == Phase::Failed);
+    }
+    assert!((200..1800).contains(&errors), "{errors}");
+}
