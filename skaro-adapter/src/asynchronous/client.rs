@@ -14,7 +14,7 @@ use futures_util::{FutureExt, future};
 use skaro_proto::Secret;
 use skaro_proto::client::{
     self as machine, Authorize, Command, CommandError, Event, GetContacts, GetHistory, RegisterType, RequestError,
-    RequestId, SendMessage, SessionRestore, State,
+    RequestId, SendMessage, SessionRestore, Status,
 };
 use skaro_proto::message::{Contacts, Date, History, Registration, SignedIn};
 
@@ -137,12 +137,12 @@ impl<R> Client<R> {
     /// # Errors
     /// If the command can't be taken.
     pub fn submit(&self, command: impl Command) -> Result<RequestId, CommandError> {
-        self.handle.shared.command(|driver, now| driver.submit(now, command))
+        self.handle.shared.command(|mailbox, now| mailbox.submit(now, command))
     }
 
     /// Returns what the client is doing.
-    pub fn state(&self) -> State {
-        self.with(machine::Client::state)
+    pub fn status(&self) -> Status {
+        self.with(machine::Client::status)
     }
 
     /// Returns the login of the user who is signed in, or was when the connection broke.
@@ -159,7 +159,7 @@ impl<R> Client<R> {
     ///
     /// Everybody else waits meanwhile: be brief, and do not call this client from within, which would never return.
     pub fn with<T>(&self, look: impl FnOnce(&machine::Client) -> T) -> T {
-        self.handle.shared.with(|driver| look(driver.client()))
+        self.handle.shared.with(|driver| look(driver.mailbox().client()))
     }
 
     /// Connects now, instead of waiting for the time that [`Event::Reconnecting`] told.
@@ -167,12 +167,12 @@ impl<R> Client<R> {
     /// # Errors
     /// If the client is closed.
     pub fn reconnect(&self) -> Result<(), CommandError> {
-        self.handle.shared.command(|driver, now| driver.reconnect(now))
+        self.handle.shared.command(|mailbox, now| mailbox.reconnect(now))
     }
 
     /// Does not connect again when the connection breaks, or broke.
     pub fn stop_reconnecting(&self) {
-        self.handle.shared.command(|driver, now| driver.stop_reconnecting(now));
+        self.handle.shared.command(|mailbox, now| mailbox.stop_reconnecting(now));
     }
 
     /// Closes the connection for good, and waits for the closing handshake, for
@@ -186,7 +186,7 @@ impl<R> Client<R> {
 
 impl Handle {
     fn close(&self) {
-        self.shared.command(|driver, now| driver.close(now));
+        self.shared.command(|mailbox, now| mailbox.close(now));
     }
 }
 
@@ -239,6 +239,6 @@ impl fmt::Debug for Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        self.shared.command(|driver, _| driver.drop_events());
+        self.shared.command(|mailbox, _| mailbox.drop_events());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -11,8 +11,8 @@ use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 
+use super::link::Stream;
 use super::runtime::Runtime;
-use super::stream::Stream;
 use crate::clock::Clock;
 use crate::dial::{Dialer, Step};
 use crate::error::ConnectError;
@@ -51,9 +51,9 @@ async fn connect<R: Runtime>(options: &Options) -> Result<Opened<R>, ConnectErro
         Some(proxy) => connect_by_proxy::<R>(proxy, &url).await?,
     };
     let mut stream = secure(stream, &url, options).await?;
-    write(&mut stream, &request).await.map_err(|error| broken(&url, error))?;
+    write(stream.as_write(), &request).await.map_err(|error| broken(&url, error))?;
     loop {
-        let input = read(&mut stream).await.map_err(|error| broken(&url, error))?;
+        let input = read(stream.as_read()).await.map_err(|error| broken(&url, error))?;
         if let Some(rest) = handshake.receive(&input)? {
             return Ok(Opened { stream, rest });
         }
@@ -64,9 +64,9 @@ async fn connect_by_proxy<R: Runtime>(proxy: &Proxy, url: &Url) -> Result<R::Str
     let mut stream = connect_tcp::<R>(proxy.host(), proxy.port()).await?;
     let (mut handshake, mut output) = ProxyHandshake::new(proxy, url)?;
     loop {
-        write(&mut stream, &output).await.map_err(|error| broken(url, error))?;
+        write(Pin::new(&mut stream), &output).await.map_err(|error| broken(url, error))?;
         output.clear();
-        let input = read(&mut stream).await.map_err(|error| broken(url, error))?;
+        let input = read(Pin::new(&mut stream)).await.map_err(|error| broken(url, error))?;
         if handshake.receive(&input, &mut output)? {
             return Ok(stream);
         }
@@ -75,7 +75,7 @@ async fn connect_by_proxy<R: Runtime>(proxy: &Proxy, url: &Url) -> Result<R::Str
 
 /// Puts TLS around the connection if the URL asks for it.
 #[cfg(feature = "tls")]
-async fn secure<S: AsyncRead + AsyncWrite + Unpin>(
+async fn secure<S: AsyncRead + AsyncWrite + Send + Unpin>(
     stream: S,
     url: &Url,
     options: &Options,
@@ -103,13 +103,13 @@ fn broken(url: &Url, error: io::Error) -> ConnectError {
     ConnectError::Network { host: url.host_and_port(), source: Arc::new(error) }
 }
 
-async fn write(stream: &mut (impl AsyncWrite + Unpin), output: &[u8]) -> io::Result<()> {
+async fn write(mut stream: Pin<&mut (dyn AsyncWrite + Send + '_)>, output: &[u8]) -> io::Result<()> {
     stream.write_all(output).await?;
     stream.flush().await
 }
 
 /// Reads what has come, at least a byte.
-async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+async fn read(mut stream: Pin<&mut (dyn AsyncRead + Send + '_)>) -> io::Result<Vec<u8>> {
     let mut input = vec![0; INPUT];
     let length = stream.read(&mut input).await?;
     if length == 0 {

@@ -14,7 +14,7 @@ use skaro_proto::client::{Client as Machine, Command, CommandError, Ended, Event
 
 use crate::clock::Clock;
 use crate::driver::Driver;
-use crate::mailbox::Waiter;
+use crate::mailbox::{Mailbox, Waiter};
 use crate::options::Options;
 
 /// The driver of one client, for everybody who has to do with it.
@@ -22,7 +22,7 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// The client's task: whoever gives it something to do wakes it.
     task: AtomicWaker,
-    clock: Clock,
+    pub(super) clock: Clock,
 }
 
 struct State {
@@ -60,7 +60,7 @@ impl Shared {
     pub(super) fn with<T>(&self, call: impl FnOnce(&mut Driver<Answer>) -> T) -> T {
         let mut state = self.lock();
         let result = call(&mut state.driver);
-        let reader = if state.driver.has_news() { state.reader.take() } else { None };
+        let reader = if state.driver.mailbox().has_news() { state.reader.take() } else { None };
         // Wakers are other people's code: not under the lock.
         drop(state);
         if let Some(reader) = reader {
@@ -69,10 +69,10 @@ impl Shared {
         result
     }
 
-    /// Calls the driver for the application, and lets the task see to what there is to do then.
-    pub(super) fn command<T>(&self, call: impl FnOnce(&mut Driver<Answer>, Time) -> T) -> T {
+    /// Calls the mailbox for the application, and lets the task see to what there is to do then.
+    pub(super) fn command<T>(&self, call: impl FnOnce(&mut Mailbox<Answer>, Time) -> T) -> T {
         let now = self.now();
-        let result = self.with(|driver| call(driver, now));
+        let result = self.with(|driver| call(driver.mailbox_mut(), now));
         self.task.wake();
         result
     }
@@ -80,7 +80,7 @@ impl Shared {
     /// Gives a command, whose end the returned future waits for.
     pub(super) fn request(self: &Arc<Self>, command: impl Command) -> Result<End, CommandError> {
         let (sender, receiver) = oneshot::channel();
-        self.command(|driver, now| driver.request(now, command, Answer(sender)))?;
+        self.command(|mailbox, now| mailbox.request(now, command, Answer(sender)))?;
         Ok(End { shared: self.clone(), receiver })
     }
 
@@ -92,15 +92,15 @@ impl Shared {
     /// Moves all events that wait behind those that were taken before; ready too if there will be none any more.
     pub(super) fn poll_events(&self, taken: &mut VecDeque<Event<'static>>, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        if !state.driver.has_news() {
+        if !state.driver.mailbox().has_news() {
             let before = state.reader.replace(cx.waker().clone());
             drop(state);
             // Not under the lock: dropping a waker may drop a task, and what that one has.
             drop(before);
             return Poll::Pending;
         }
-        state.driver.take_events(taken);
-        let has_room_again = state.driver.has_room_again();
+        state.driver.mailbox_mut().take_events(taken);
+        let has_room_again = state.driver.mailbox().has_room_again();
         drop(state);
         if has_room_again {
             self.task.wake();
@@ -111,7 +111,7 @@ impl Shared {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.lock().driver.fmt(f)
+        self.lock().driver.mailbox().fmt(f)
     }
 }
 
@@ -134,7 +134,7 @@ impl Drop for End {
     fn drop(&mut self) {
         self.receiver.close();
         if let Ok(Some(ended)) = self.receiver.try_recv() {
-            self.shared.with(|driver| driver.return_end(ended));
+            self.shared.with(|driver| driver.mailbox_mut().return_end(ended));
         }
     }
 }

@@ -6,17 +6,15 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use futures_channel::oneshot;
-use futures_io::{AsyncRead, AsyncWrite};
 use skaro_proto::Time;
-use skaro_proto::client::State;
+use skaro_proto::client::Status;
 
 use super::dial::{Opened, dial};
+use super::link::{Link, Timer, Written};
 use super::runtime::Runtime;
 use super::shared::Shared;
-use super::stream::Stream;
 use crate::driver::Next;
 use crate::error::ConnectError;
 use crate::options::Options;
@@ -42,20 +40,20 @@ pub(super) async fn start<R: Runtime>(
     let mut task = Task::<R> {
         shared: shared.clone(),
         options: Arc::new(options),
-        connection: None,
+        link: None,
         dialing: None,
-        timer: None,
+        timer: Timer::new(),
         input: vec![0; INPUT].into(),
         _sender,
     };
     task.dialed(Ok(opened));
     poll_fn(|cx| {
         _ = Pin::new(&mut task).poll(cx);
-        let state = task.shared.with(|driver| driver.client().state());
-        if state == State::Greeting { Poll::Pending } else { Poll::Ready(()) }
+        let status = task.shared.with(|driver| driver.mailbox().client().status());
+        if status == Status::Greeting { Poll::Pending } else { Poll::Ready(()) }
     })
     .await;
-    if let Some(reason) = shared.with(|driver| driver.why_offline()) {
+    if let Some(reason) = shared.with(|driver| driver.mailbox().why_offline()) {
         return Err(ConnectError::Ended(reason));
     }
     R::spawn(task);
@@ -65,21 +63,12 @@ pub(super) async fn start<R: Runtime>(
 struct Task<R: Runtime> {
     shared: Arc<Shared>,
     options: Arc<Options>,
-    connection: Option<Connection<R>>,
+    link: Option<Link<R::Stream>>,
     dialing: Option<Boxed<Result<Opened<R>, ConnectError>>>,
-    timer: Option<(Time, Boxed<()>)>,
+    timer: Timer<R>,
     input: Box<[u8]>,
     /// Dropped with the rest.
     _sender: oneshot::Sender<Infallible>,
-}
-
-/// A connection, and what is on its way to it.
-struct Connection<R: Runtime> {
-    stream: Stream<R::Stream>,
-    output: Vec<u8>,
-    written: usize,
-    /// Whether something was written that has not been flushed (TLS keeps some).
-    unflushed: bool,
 }
 
 impl<R: Runtime> Unpin for Task<R> {}
@@ -112,42 +101,47 @@ impl<R: Runtime> Task<R> {
     /// Does what can be done at once: ready if there may be more to do, with whether the client is closed.
     fn step(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let now = self.shared.now();
-        let mut output = self.connection.as_mut().and_then(Connection::take_empty);
         let (next, reads, has_connection) = self.shared.with(|driver| {
             let next = driver.drive(now);
-            if let Some(output) = &mut output {
-                driver.take_output(output);
+            if let Some(link) = &mut self.link {
+                link.fill(|output| driver.take_output(output));
             }
             (next, driver.wants_bytes(), driver.has_connection())
         });
-        if let (Some(connection), Some(output)) = (&mut self.connection, output) {
-            connection.output = output;
-        }
-        if !has_connection {
-            // What waited to be written, a Close frame say, may still leave.
-            self.connection.take().map(|mut connection| connection.poll_write(cx));
+        if !has_connection && let Some(mut link) = self.link.take() {
+            // What waited to be written, a Close frame say, may still leave. Nobody waits for that.
+            _ = link.poll_write(cx);
         }
         let until = match next {
             Next::Closed => return Poll::Ready(true),
-            Next::Dial => return self.poll_dialing(cx).map(|result| {
-                self.dialing = None;
-                self.dialed(result);
-                false
-            }),
-            Next::Idle { until } => until,
-        };
-        self.dialing = None;
-        if let Some(connection) = &mut self.connection {
-            if let Poll::Ready(Err(error)) = connection.poll_write(cx) {
-                self.shared.with(|driver| driver.handle_end(now, Some(error)));
-                return Poll::Ready(false);
+            Next::Dial { until } => {
+                if let Poll::Ready(result) = self.poll_dialing(cx) {
+                    self.dialing = None;
+                    self.dialed(result);
+                    return Poll::Ready(false);
+                }
+                until
             }
-            if reads && let Poll::Ready(read) = connection.poll_read(cx, &mut self.input) {
+            Next::Idle { until } => {
+                self.dialing = None;
+                until
+            }
+        };
+        if let Some(link) = &mut self.link {
+            match link.poll_write(cx) {
+                Poll::Ready(Ok(Written::Full)) => return Poll::Ready(false),
+                Poll::Ready(Ok(Written::All)) | Poll::Pending => (),
+                Poll::Ready(Err(error)) => {
+                    self.shared.with(|driver| driver.handle_end(now, Some(error)));
+                    return Poll::Ready(false);
+                }
+            }
+            if reads && let Poll::Ready(read) = link.poll_read(cx, &mut self.input) {
                 self.heard(now, read);
                 return Poll::Ready(false);
             }
         }
-        self.poll_timer(until, cx).map(|()| false)
+        self.timer.poll(until, &self.shared.clock, cx).map(|()| false)
     }
 
     fn heard(&self, now: Time, read: io::Result<usize>) {
@@ -173,55 +167,15 @@ impl<R: Runtime> Task<R> {
             Ok(opened) => opened,
             Err(error) => return self.shared.with(|driver| driver.dial_failed(now, error)),
         };
-        self.connection = Some(Connection { stream, output: Vec::new(), written: 0, unflushed: false });
-        self.shared.with(|driver| {
-            driver.connected(now);
-            driver.handle_bytes(now, &rest);
-        });
-    }
-
-    /// A timer that is armed stays, if it goes off early enough: that is cheaper than arming one for each request.
-    fn poll_timer(&mut self, deadline: Option<Time>, cx: &mut Context<'_>) -> Poll<()> {
-        self.timer.take_if(|(at, _)| deadline.is_none_or(|deadline| deadline < *at));
-        let Some(deadline) = deadline else { return Poll::Pending };
-        // The clock is coarse, and asking it again and again leads to nothing.
-        let after = (deadline - self.shared.now()).max(Duration::from_millis(1));
-        let (_, timer) = self.timer.get_or_insert_with(|| (deadline, Box::pin(R::sleep(after))));
-        ready!(timer.as_mut().poll(cx));
-        self.timer = None;
-        Poll::Ready(())
-    }
-}
-
-impl<R: Runtime> Connection<R> {
-    /// The buffer for more output, if what it held has left.
-    fn take_empty(&mut self) -> Option<Vec<u8>> {
-        if self.written < self.output.len() {
-            return None;
-        }
-        self.written = 0;
-        self.output.clear();
-        Some(std::mem::take(&mut self.output))
-    }
-
-    /// Writes what waits, as far as the other end takes it.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(rest) = self.output.get(self.written..).filter(|rest| !rest.is_empty()) {
-            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, rest))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        let is_wanted = self.shared.with(|driver| {
+            let is_wanted = driver.connected(now);
+            if is_wanted {
+                driver.handle_bytes(now, &rest);
             }
-            self.written += written;
-            self.unflushed = true;
+            is_wanted
+        });
+        if is_wanted {
+            self.link = Some(Link::new(stream));
         }
-        if self.unflushed {
-            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-            self.unflushed = false;
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_read(&mut self, cx: &mut Context<'_>, input: &mut [u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_read(cx, input)
     }
 }

@@ -190,6 +190,13 @@ impl<W: Waiter> Driver<W> {
         }
     }
 
+    /// Ends the client at once, without a closing handshake: for an adapter that can't go on.
+    pub fn abandon(&mut self, now: Time) {
+        self.mailbox.close(now);
+        self.handle_end(now, None);
+        self.mailbox.finish();
+    }
+
     /// Tells the machine the time, fetches what it has to send, and returns what to do next.
     pub fn drive(&mut self, now: Time) -> Next {
         // A new connection would only bring more.

@@ -1,0 +1,17 @@
+//! The async engine: clients and servers over any [`Runtime`].
+//!
+//! A client has a task of its own, which drives its connection: reads, writes, dials and sleeps, and wakes whoever waits
+//! for an answer or an event. A server has a task for each connection, one that accepts, and one for the time.
+
+mod client;
+mod dial;
+mod link;
+mod peer;
+mod runtime;
+mod server;
+mod shared;
+mod task;
+
+pub use client::{Client, Events};
+pub use runtime::Runtime;
+pub use server::Server;
