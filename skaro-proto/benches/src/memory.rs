@@ -16,7 +16,7 @@ pub const CONNECTIONS: [usize; 6] = [1, 10, 100, 1_000, 10_000, 100_000];
 pub fn print<A: std::alloc::GlobalAlloc>(allocator: &'static StatsAlloc<A>) {
     for count in CONNECTIONS {
         let connected = kept(allocator, count, |server, _| {
-            let id = server.handle_connected(NOW, Some(Format::Json)).unwrap();
+            let id = server.connect(NOW, Some(Format::Json)).unwrap();
             while server.poll_transmit(id).is_some() {}
             while server.poll_ready().is_some() {}
         });

@@ -26,7 +26,7 @@ fn next(server: &mut Server, id: ConnectionId) -> Content {
 
 /// A connection on which a user has signed in.
 pub fn sign_in(server: &mut Server, format: Format, login: &str, password: &str) -> ConnectionId {
-    let id = server.handle_connected(NOW, Some(format)).unwrap();
+    let id = server.connect(NOW, Some(format)).unwrap();
     let challenge = next(server, id);
     let Ok(ServerMessage::CheckConnection(challenge)) = ServerMessage::decode(challenge.frame()) else {
         panic!("no challenge")

@@ -81,7 +81,7 @@ impl Subject {
         let now = Time::from_secs(1);
         let mut server = Server::new(config.clone(), [7; 32]);
         server.add_user("alice", "correct horse").unwrap();
-        let id = server.handle_connected(now, Some(Format::Json)).unwrap();
+        let id = server.connect(now, Some(Format::Json)).unwrap();
         let (done, text) = (Vec::new(), String::new());
         let mut subject = Subject {
             config,
@@ -99,7 +99,7 @@ impl Subject {
         subject.drain();
         subject.earlier = subject.session.take().unwrap();
         subject.server.handle_disconnected(now, id);
-        subject.id = subject.server.handle_connected(now, Some(Format::Json)).unwrap();
+        subject.id = subject.server.connect(now, Some(Format::Json)).unwrap();
         subject.drain();
         subject
     }
@@ -112,7 +112,7 @@ impl Subject {
             "authorize" => self.authorize("correct horse"),
             "session_restore" => self.send(&restore(&self.earlier)),
             "session restored elsewhere" => {
-                let other = self.server.handle_connected(now, Some(Format::Json)).ok()?;
+                let other = self.server.connect(now, Some(Format::Json)).ok()?;
                 let sid = self.session.clone()?;
                 _ = self.server.handle_frame(now, other, Frame::Text(&restore(&sid)));
                 self.server.handle_disconnected(now, other);
