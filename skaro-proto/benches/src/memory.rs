@@ -36,7 +36,7 @@ fn kept<A: std::alloc::GlobalAlloc>(
     connect: impl Fn(&mut Server, &str),
 ) -> usize {
     let mut config = server::Config::default();
-    config.connections = count;
+    (config.connections, config.strangers) = (count, None);
     let mut server = Server::new(config, [7; 32]);
     let logins: Vec<String> = (0..count).map(|n| format!("user{n}")).collect();
     for login in &logins {

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use skaro_proto::message::{ClientMessage, Request, ServerMessage};
-use skaro_proto::server::{Config, ConnectionId, Server};
+use skaro_proto::server::{Config, ConnectionId, Rate, Server};
 use skaro_proto::{Format, Frame, Time, Transmit, auth};
 
 use crate::known::{Buffer, SendMessage};
@@ -53,6 +53,9 @@ impl Routing {
         let mut config = Config::default();
         // Full after a few runs: what is measured is the lasting state, in which old messages make room.
         config.history = 100;
+        // Counted, but never too fast: time stands still here.
+        let rate = Some(Rate::new(1_000_000_000, u32::MAX));
+        (config.messages, config.frames) = (rate, rate);
         let mut server = Server::new(config, [7; 32]);
         for login in ["alice", "bob"] {
             server.add_user(login, "correct horse").unwrap();
