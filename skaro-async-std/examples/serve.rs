@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 #[cfg(feature = "tls")]
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_std::channel::{self, Receiver};
 use async_std::task;
@@ -127,7 +126,6 @@ fn machine(args: &Args) -> Result<server::Server, Box<dyn Error>> {
     let mut config = server::Config::default();
     // Nobody can add a contact in this protocol, so everybody knows everybody.
     config.open_directory = true;
-    config.unix_epoch = unix_time();
     config.registration = match args.registration {
         Registering::Open => Registration::Open,
         Registering::Invitation => Registration::Invitation,
@@ -148,12 +146,6 @@ fn machine(args: &Args) -> Result<server::Server, Box<dyn Error>> {
 fn user(text: &str) -> Result<(String, String), &'static str> {
     let (login, password) = text.split_once(':').ok_or("a user is given as LOGIN:PASSWORD")?;
     Ok((login.into(), password.into()))
-}
-
-/// Milliseconds since 1970, or 0 on a machine whose clock is before that.
-fn unix_time() -> i64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Yields when somebody wants the server to end: Ctrl-C, SIGTERM, a terminal that closes.

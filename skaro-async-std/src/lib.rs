@@ -23,8 +23,8 @@
 //! alice.send_message("bob", "hello").await?;
 //!
 //! while let Some(event) = bobs_events.next().await {
-//!     if let Event::Message { dialog, message } = event {
-//!         assert_eq!((&*dialog, &*message.body), ("alice", "hello"));
+//!     if let Event::Message(incoming) = event {
+//!         assert_eq!((incoming.dialog(), &*incoming.message.body), ("alice", "hello"));
 //!         break;
 //!     }
 //! }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use async_std::future::timeout;
 use async_std::net::{TcpListener, TcpStream, ToSocketAddrs};
@@ -39,10 +39,7 @@ const AT_ONCE: usize = 64;
 /// use skaro_async_std::{Server, proto::server, random_seed};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// let mut config = server::Config::default();
-/// let unix_time = std::time::SystemTime::UNIX_EPOCH.elapsed()?;
-/// config.unix_epoch = unix_time.as_millis().try_into()?;
-/// let mut machine = server::Server::new(config, random_seed()?);
+/// let mut machine = server::Server::new(server::Config::default(), random_seed()?);
 /// machine.add_user("alice", "correct horse")?;
 /// let server = Server::bind("127.0.0.1:8000", machine).await?;
 /// println!("{}", server.url());
@@ -97,6 +94,8 @@ impl Shared {
     fn call<T>(&self, call: impl FnOnce(&mut machine::Server, Time) -> T) -> T {
         let mut state = self.lock();
         let now = self.now();
+        let unix = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_millis();
+        state.machine.set_time_of_day(now, i64::try_from(unix).unwrap_or(i64::MAX));
         let result = call(&mut state.machine, now);
         state.wake();
         result
@@ -124,9 +123,6 @@ impl State {
 
 impl Server {
     /// Listens on an address (port 0 lets the system choose one), and serves the machine there, on any path.
-    ///
-    /// The machine's times are counted from now on: [`unix_epoch`](machine::Config::unix_epoch) should be the
-    /// present Unix time, for messages to be dated right.
     ///
     /// # Errors
     /// If the system does not let us listen there.
@@ -281,7 +277,7 @@ async fn begin(stream: TcpStream, shared: Arc<Shared>) -> Option<Connection> {
     let opened = timeout(HANDSHAKE, open(stream, &shared)).await;
     shared.handshakes.fetch_sub(1, Ordering::Relaxed);
     let (socket, format) = opened.ok()?.ok()?;
-    let id = shared.call(|machine, now| machine.handle_connected(now, format)).ok()?;
+    let id = shared.call(|machine, now| machine.connect(now, format)).ok()?;
     Some(Connection { socket, id, shared })
 }
 

@@ -22,8 +22,8 @@
 //! alice.send_message("bob", "hello")?;
 //!
 //! for event in bobs_events {
-//!     if let Event::Message { dialog, message } = event {
-//!         assert_eq!((&*dialog, &*message.body), ("alice", "hello"));
+//!     if let Event::Message(incoming) = event {
+//!         assert_eq!((incoming.dialog(), &*incoming.message.body), ("alice", "hello"));
 //!         break;
 //!     }
 //! }

@@ -35,7 +35,7 @@
 //!
 //! let now = Time::ZERO; // a real adapter asks its clock
 //! client.handle_connected(now);
-//! let connection = server.handle_connected(now, None)?;
+//! let connection = server.connect(now, None)?;
 //!
 //! while !client.is_authorized() {
 //!     // What one machine wants to send is a frame for the other one to handle.

@@ -26,10 +26,16 @@ pub enum CloseCode {
     Normal,
     /// 1001: the server shuts down.
     Away,
+    /// 1002: the peer broke the rules of WebSocket (RFC 6455, section 5); for adapters.
+    Protocol,
+    /// 1007: a text message that is not UTF-8 (RFC 6455, section 8.1); for adapters.
+    InvalidData,
     /// 1008: the peer broke a rule: too slow, too many faults, not signed in for too long.
     Policy,
     /// 1009: a frame over the limit.
     TooBig,
+    /// 1013: the server takes no more connections at present; for adapters. (Registered with IANA after RFC 6455.)
+    TryAgainLater,
     /// 4001 (of the range for private use, section 7.4.2): the session was restored on another connection. A client
     /// that restored it again would take it away from there, and so on without end.
     Replaced,
@@ -41,8 +47,11 @@ impl CloseCode {
         match self {
             CloseCode::Normal => 1000,
             CloseCode::Away => 1001,
+            CloseCode::Protocol => 1002,
+            CloseCode::InvalidData => 1007,
             CloseCode::Policy => 1008,
             CloseCode::TooBig => 1009,
+            CloseCode::TryAgainLater => 1013,
             CloseCode::Replaced => 4001,
         }
     }
@@ -50,8 +59,11 @@ impl CloseCode {
     const fn of(code: u16) -> Self {
         match code {
             1001 => CloseCode::Away,
+            1002 => CloseCode::Protocol,
+            1007 => CloseCode::InvalidData,
             1008 => CloseCode::Policy,
             1009 => CloseCode::TooBig,
+            1013 => CloseCode::TryAgainLater,
             4001 => CloseCode::Replaced,
             _ => CloseCode::Normal,
         }
@@ -110,6 +122,10 @@ impl Head {
 /// What a drained queue keeps of its memory, in bytes: enough for chat messages, little enough for many connections.
 const KEPT: usize = 512;
 
+/// From this length on, in bytes, a queue grows by no more than an eighth beyond what is needed, and gives memory back
+/// while it is drained. Below it memory doubles, which moves less.
+const LARGE: usize = 64 << 10;
+
 impl Output {
     /// Bytes that wait, heads included.
     pub(crate) fn len(&self) -> usize {
@@ -129,7 +145,27 @@ impl Output {
 
     /// Puts what was written in this format at the end of the queue, as a frame.
     pub(crate) fn push_written(&mut self, format: Format, written: &[u8]) {
+        self.reserve(written.len());
         self.push(format, 0, |out| out.extend_from_slice(written));
+    }
+
+    /// Makes room for a frame of this length.
+    pub(crate) fn reserve(&mut self, length: usize) {
+        self.reclaim();
+        let needed = self.bytes.len() + Head::SIZE + length;
+        if needed > LARGE && needed > self.bytes.capacity() {
+            self.bytes.reserve_exact(needed + needed / 8 - self.bytes.len());
+        }
+    }
+
+    /// Whether so much waits that a frame whose length is unknown is better written elsewhere first.
+    pub(crate) fn is_large(&self) -> bool {
+        self.bytes.len() > LARGE
+    }
+
+    /// Bytes of memory that the queue has.
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
     }
 
     pub(crate) fn push_ping(&mut self) {
@@ -181,6 +217,25 @@ impl Output {
         self.bytes.shrink_to(KEPT);
     }
 
+    /// Gives memory back: all but a little if the queue is drained, else of a long queue what was sent once it is the
+    /// larger part. Called before entries are taken, and by whoever counts memory.
+    pub(crate) fn settle(&mut self) {
+        if self.is_empty() {
+            self.reclaim();
+        } else if self.next > LARGE {
+            self.settle_large();
+        }
+    }
+
+    #[cold]
+    fn settle_large(&mut self) {
+        self.free();
+        // What was secret is wiped when the queue is drained; a copy elsewhere would not be.
+        if !self.secret && self.bytes.capacity() / 2 > self.bytes.len() + LARGE {
+            self.bytes.shrink_to_fit();
+        }
+    }
+
     /// Whatever is in the queue now is secret: it is wiped when it was sent or is dropped.
     pub(crate) fn mark_secret(&mut self) {
         self.secret = true;
@@ -212,8 +267,8 @@ impl Output {
     /// Takes the next entry.
     #[inline]
     pub(crate) fn poll(&mut self) -> Option<Transmit<'_>> {
+        self.settle();
         if self.is_empty() {
-            self.reclaim();
             return None;
         }
         let (head, content) = Head::read(self.bytes.get(self.next..)?)?;
@@ -278,6 +333,24 @@ mod tests {
         output.push_written(Format::Cbor, &[0; 100_000]);
         while output.poll().is_some() {}
         assert!(output.bytes.capacity() <= KEPT);
+    }
+
+    #[test]
+    fn a_long_queue_grows_little_beyond_its_need_and_shrinks_while_it_is_drained() {
+        let mut output = Output::default();
+        for _ in 0..1000 {
+            output.push_written(Format::Cbor, &[0; 2000]);
+            assert!(output.capacity() < output.len() + output.len() / 8 + 2 * LARGE);
+        }
+        while output.poll().is_some() {
+            assert!(
+                output.capacity() <= 4 * output.len() + 4 * LARGE,
+                "{} for {}",
+                output.capacity(),
+                output.len()
+            );
+        }
+        assert!(output.capacity() <= KEPT);
     }
 
     #[test]

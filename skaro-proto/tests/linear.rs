@@ -83,10 +83,17 @@ fn client_takes(frames: &Frames, length: usize) -> [u64; 3] {
     })
 }
 
+/// Frames may be as large before somebody has signed in as afterwards, and come as fast as they like.
+fn server_config() -> server::Config {
+    let mut config = server::Config::default();
+    (config.stranger_frame, config.frames) = (config.limits.frame, None);
+    config
+}
+
 fn server_takes(frames: &Frames, length: usize) -> [u64; 3] {
     let bytes = frames.with_length(length);
-    let mut server = Server::new(server::Config::default(), [7; 32]);
-    let id = server.handle_connected(NOW, Some(Format::Json)).unwrap();
+    let mut server = Server::new(server_config(), [7; 32]);
+    let id = server.connect(NOW, Some(Format::Json)).unwrap();
     while server.poll_transmit(id).is_some() {}
     measured(|| {
         let result = server.handle_frame(NOW, id, frames.frame(&bytes));
@@ -380,8 +387,8 @@ fn take_deep(messages: &[Vec<u8>; 4], format: Format, sense: bool) {
                 .err()
                 .map(|error| error.to_string())
         } else {
-            let mut server = Server::new(server::Config::default(), [7; 32]);
-            let id = server.handle_connected(NOW, None).unwrap();
+            let mut server = Server::new(server_config(), [7; 32]);
+            let id = server.connect(NOW, None).unwrap();
             server.handle_frame(NOW, id, frame).err().map(|error| error.to_string())
         };
         let expected = (!sense).then(|| format!("the frame is nested deeper than {NESTING} levels"));

@@ -128,7 +128,7 @@ impl Remote {
     fn new(pipe: Pipe) -> Remote {
         let mut machine = server::Server::new(server::Config::default(), [1; 32]);
         machine.add_user("alice", "correct horse").unwrap();
-        let id = machine.handle_connected(Time::ZERO, Some(Format::Json)).unwrap();
+        let id = machine.connect(Time::ZERO, Some(Format::Json)).unwrap();
         Remote { socket: WebSocket::from_raw_socket(pipe, Role::Server, None), machine, id }
     }
 

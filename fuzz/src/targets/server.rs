@@ -105,7 +105,7 @@ impl Run {
     fn connect(&mut self, choices: &mut Choices<'_>) {
         let format = choices.pick(&[Format::Json, Format::Cbor]);
         let count = self.server.connections();
-        match self.server.handle_connected(self.now, Some(format)) {
+        match self.server.connect(self.now, Some(format)) {
             Ok(id) => self.visitors.came(id, format),
             Err(_) => {
                 assert!(count == self.server.config().connections || self.server.is_shutting_down());

@@ -1,13 +1,12 @@
 //! A server in this process, with a few users, what they said before, and one who answers.
 
 use std::error::Error;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_std::task;
 use futures_util::StreamExt;
 use skaro_async_std::{Client, Events, Options, Server};
 use skaro_proto::Time;
-use skaro_proto::client::Event;
+use skaro_proto::client::{Event, Incoming};
 use skaro_proto::server::{self, UserError};
 
 use crate::ui::companion::Companion;
@@ -36,10 +35,7 @@ pub(crate) struct Demo {
 impl Demo {
     /// Starts the server, and the one who answers.
     pub(crate) async fn start() -> Result<Self, Box<dyn Error>> {
-        let mut config = server::Config::default();
-        let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        config.unix_epoch = i64::try_from(elapsed.as_millis())?;
-        let machine = server::Server::new(config, skaro_async_std::random_seed()?);
+        let machine = server::Server::new(server::Config::default(), skaro_async_std::random_seed()?);
         let server = Server::bind("127.0.0.1:0", machine).await?;
         server.with(furnish)?;
         let mut options = Options::new(server.url());
@@ -81,7 +77,7 @@ fn furnish(machine: &mut server::Server, now: Time) -> Result<(), UserError> {
 async fn answer(friend: Client, mut events: Events) {
     let mut count = 0;
     while let Some(event) = events.next().await {
-        let Event::Message { message, .. } = event else { continue };
+        let Event::Message(Incoming { message, .. }) = event else { continue };
         if message.from.login == FRIEND {
             continue;
         }

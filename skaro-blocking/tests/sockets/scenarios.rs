@@ -64,7 +64,7 @@ fn send<A: Adapter>(client: &A, to: &str, body: &str) -> Result<(), RequestError
 
 fn next_message<A: Adapter>(client: &A) -> (String, String) {
     wait_for(client, "a message", |event| match event {
-        Event::Message { dialog, message } => Some((dialog.to_string(), message.body.to_string())),
+        Event::Message(incoming) => Some((incoming.dialog().to_string(), incoming.message.body.to_string())),
         _ => None,
     })
 }

@@ -51,8 +51,7 @@ pub(crate) fn everybody_takes_turns<A: Adapter>(world: &World) {
         // Bob looks in now and then, too.
         let mut messages = 0;
         for n in 0.. {
-            if let Ok(Event::Message { .. }) = bob.next_event(Duration::from_millis(PAUSES[n % PAUSES.len()]))
-            {
+            if let Ok(Event::Message(_)) = bob.next_event(Duration::from_millis(PAUSES[n % PAUSES.len()])) {
                 messages += 1;
             }
             if messages == 4 * EACH {
@@ -74,7 +73,7 @@ pub(crate) fn what_is_submitted_leaves<A: Adapter>(world: &World) {
         let body = n.to_string();
         alice.submit(SendMessage { to: "bob", body: &body, marker: None }).unwrap();
         wait_for(&bob, "what was submitted", |event| {
-            matches!(event, Event::Message { message, .. } if message.body == *body).then_some(())
+            matches!(event, Event::Message(incoming) if incoming.message.body == *body).then_some(())
         });
     }
 }

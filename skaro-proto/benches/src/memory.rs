@@ -16,7 +16,7 @@ pub const CONNECTIONS: [usize; 6] = [1, 10, 100, 1_000, 10_000, 100_000];
 pub fn print<A: std::alloc::GlobalAlloc>(allocator: &'static StatsAlloc<A>) {
     for count in CONNECTIONS {
         let connected = kept(allocator, count, |server, _| {
-            let id = server.handle_connected(NOW, Some(Format::Json)).unwrap();
+            let id = server.connect(NOW, Some(Format::Json)).unwrap();
             while server.poll_transmit(id).is_some() {}
             while server.poll_ready().is_some() {}
         });
@@ -36,7 +36,7 @@ fn kept<A: std::alloc::GlobalAlloc>(
     connect: impl Fn(&mut Server, &str),
 ) -> usize {
     let mut config = server::Config::default();
-    config.connections = count;
+    (config.connections, config.strangers) = (count, None);
     let mut server = Server::new(config, [7; 32]);
     let logins: Vec<String> = (0..count).map(|n| format!("user{n}")).collect();
     for login in &logins {

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use skaro_proto::message::{ClientMessage, Request, ServerMessage};
-use skaro_proto::server::{Config, ConnectionId, Server};
+use skaro_proto::server::{Config, ConnectionId, Rate, Server};
 use skaro_proto::{Format, Frame, Time, Transmit, auth};
 
 use crate::known::{Buffer, SendMessage};
@@ -26,7 +26,7 @@ fn next(server: &mut Server, id: ConnectionId) -> Content {
 
 /// A connection on which a user has signed in.
 pub fn sign_in(server: &mut Server, format: Format, login: &str, password: &str) -> ConnectionId {
-    let id = server.handle_connected(NOW, Some(format)).unwrap();
+    let id = server.connect(NOW, Some(format)).unwrap();
     let challenge = next(server, id);
     let Ok(ServerMessage::CheckConnection(challenge)) = ServerMessage::decode(challenge.frame()) else {
         panic!("no challenge")
@@ -53,6 +53,9 @@ impl Routing {
         let mut config = Config::default();
         // Full after a few runs: what is measured is the lasting state, in which old messages make room.
         config.history = 100;
+        // Counted, but never too fast: time stands still here.
+        let rate = Some(Rate::new(1_000_000_000, u32::MAX));
+        (config.messages, config.frames) = (rate, rate);
         let mut server = Server::new(config, [7; 32]);
         for login in ["alice", "bob"] {
             server.add_user(login, "correct horse").unwrap();

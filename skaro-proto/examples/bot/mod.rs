@@ -36,11 +36,12 @@ impl Bot {
                 Ok(_) => println!("{}: done", ended.ticket.kind()),
                 Err(failure) => println!("{}: {failure}", ended.ticket.kind()),
             },
-            Event::Message { message, .. } if message.from.login == self.login => (),
-            Event::Message { message, .. } if message.body == "stop" => client.close(now),
-            Event::Message { dialog, message } => {
+            Event::Message(incoming) if incoming.is_own() => (),
+            Event::Message(incoming) if incoming.message.body == "stop" => client.close(now),
+            Event::Message(incoming) => {
+                let message = &incoming.message;
                 println!("{}: {}", message.from.login, message.body);
-                client.send_message(now, dialog, &format!("you said: {}", message.body), None)?;
+                client.send_message(now, incoming.dialog(), &format!("you said: {}", message.body), None)?;
             }
             Event::GaveUp => client.close(now),
             other => println!("{other:?}"),

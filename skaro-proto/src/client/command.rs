@@ -173,7 +173,7 @@ pub enum CommandError {
     #[error("there is no connection: wait until it is connected")]
     NotConnected,
     /// The client was closed for good.
-    #[error("the client is closed")]
+    #[error("the client is closed: make another one")]
     Closed,
     /// The command needs a signed-in user. Authorize, or restore a session, and wait for the answer.
     #[error("nobody is signed in: authorize first")]
@@ -182,7 +182,7 @@ pub enum CommandError {
     #[error("somebody is signed in already, or about to be: close the connection first")]
     AlreadySignedIn,
     /// A text is longer than the limit allows.
-    #[error("the {field} has {length} bytes, the limit is {limit}")]
+    #[error("the {field} has {length} bytes, the limit is {limit}: shorten it")]
     TooLong {
         /// `login`, `password`, `sid`, `to` or `body`.
         field: &'static str,
@@ -210,7 +210,7 @@ pub enum CommandError {
         limit: usize,
     },
     /// A type of request that the protocol has must be asked for by its own command.
-    #[error("\"{0}\" has a command of its own")]
+    #[error("\"{0}\" has a command of its own: use that")]
     ReservedType(&'static str),
 }
 

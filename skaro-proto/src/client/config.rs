@@ -12,7 +12,7 @@ use crate::limits::Limits;
 ///
 /// let mut config = Config::default();
 /// config.request_timeout = Duration::from_secs(5);
-/// config.keep_credentials = true;
+/// config.keep_credentials = false;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -32,8 +32,10 @@ pub struct Config {
     pub keep_alive: Option<Duration>,
     /// Whether and how to connect again after a connection broke; `None` for never.
     pub reconnect: Option<Backoff>,
-    /// Whether login and password are kept in memory (and wiped at the end), to sign in again when a session can't
-    /// be restored any more. Default `false`.
+    /// Whether login and password are kept in memory, to sign in again when a session can't be restored any more: after a
+    /// break of more than five minutes, or when the server was restarted. They are wiped when the client is closed or
+    /// dropped, or when the server refuses them. Without them such an end is an
+    /// [`Event::SignedOut`](super::Event::SignedOut). Default `true`.
     pub keep_credentials: bool,
     /// How many messages may wait for a reconnection; they are sent, in order, once the user is signed in again.
     /// Default 0: a message without a connection is refused at once.
@@ -52,7 +54,7 @@ impl Default for Config {
             close_timeout: Duration::from_secs(5),
             keep_alive: Some(Duration::from_secs(60)),
             reconnect: Some(Backoff::default()),
-            keep_credentials: false,
+            keep_credentials: true,
             offline_messages: 0,
             session_lifetime: crate::SESSION_LIFETIME,
         }

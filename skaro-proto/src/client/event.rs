@@ -7,9 +7,10 @@ use core::fmt;
 use thiserror::Error;
 
 use super::command::{Command, CommandError};
+use super::incoming::Incoming;
 use super::ticket::Ticket;
 use crate::format::DecodeError;
-use crate::message::{Answer, Message, Notice, Refusal};
+use crate::message::{Answer, Notice, Refusal};
 use crate::time::Time;
 use crate::value::Fields;
 
@@ -37,13 +38,8 @@ pub enum Event<'a> {
     },
     /// A command has ended. Every command that was taken ends exactly once.
     Ended(Ended<'a>),
-    /// Somebody sent a message.
-    Message {
-        /// The dialog to which it belongs: the other user's login, or the conference.
-        dialog: Cow<'a, str>,
-        /// The message.
-        message: Message<'a>,
-    },
+    /// Somebody sent a message; or the user did, on another connection.
+    Message(Incoming<'a>),
     /// The server has something to tell.
     Info(Notice<'a>),
     /// The server reports an error.
@@ -60,6 +56,13 @@ pub enum Event<'a> {
     /// A frame made no sense. [`Client::handle_frame`](super::Client::handle_frame) returns this as an error;
     /// adapters hand it on as an event.
     ProtocolError(ProtocolError),
+    /// The user is signed in no more, and the machine will not sign the user in again by itself: nothing is sent or
+    /// received until the application does something. Comes once for each time that a user was signed in, except when
+    /// the application [closes](super::Client::close) the client. A break that the machine mends is none.
+    SignedOut {
+        /// Why, and what to do.
+        reason: SignedOutReason,
+    },
     /// The connection is gone. What was under way on it ends, one [`Event::Ended`] each.
     Disconnected(Disconnect),
     /// The machine will connect again.
@@ -84,9 +87,7 @@ impl Event<'_> {
         match self {
             Event::Connected { extra } => Event::Connected { extra: extra.into_owned() },
             Event::Ended(ended) => Event::Ended(ended.into_owned()),
-            Event::Message { dialog, message } => {
-                Event::Message { dialog: Cow::Owned(dialog.into_owned()), message: message.into_owned() }
-            }
+            Event::Message(incoming) => Event::Message(incoming.into_owned()),
             Event::Info(notice) => Event::Info(notice.into_owned()),
             Event::Error(notice) => Event::Error(notice.into_owned()),
             Event::Unknown { kind, message } => {
@@ -94,6 +95,7 @@ impl Event<'_> {
             }
             Event::Late(ended) => Event::Late(ended.into_owned()),
             Event::ProtocolError(error) => Event::ProtocolError(error),
+            Event::SignedOut { reason } => Event::SignedOut { reason },
             Event::Disconnected(reason) => Event::Disconnected(reason),
             Event::Reconnecting { at, after, attempt, reason } => {
                 Event::Reconnecting { at, after, attempt, reason }
@@ -140,6 +142,25 @@ impl Ended<'static> {
     }
 }
 
+/// Why a user is signed in no more.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum SignedOutReason {
+    /// The server refused to sign the user in again.
+    #[error("the server refused to sign the user in again ({}): authorize with the right password", .0.info)]
+    Refused(Refusal<'static>),
+    /// The session was over when the connection was back, and the credentials were not
+    /// [kept](super::Config::keep_credentials).
+    #[error("the session is over, and the password was not kept: authorize again")]
+    SessionOver,
+    /// The session was restored on another connection.
+    #[error("the session goes on on another connection: authorize again to have one here, too")]
+    Replaced,
+    /// The machine does not connect again by itself: the attempts are used up, it was told to stop, or it never does.
+    #[error("the client does not connect again by itself: reconnect, or authorize on another connection")]
+    GaveUp,
+}
+
 /// Why a command that somebody waits for yields no answer: what adapters return.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
@@ -151,7 +172,7 @@ pub enum RequestError {
     #[error(transparent)]
     Failure(#[from] Failure<'static>),
     /// The answer is not one that this command understands.
-    #[error("the answer is not one to this command")]
+    #[error("the answer is not one to this command: the server may be of another version")]
     WrongCommand,
 }
 
@@ -163,7 +184,7 @@ pub enum Failure<'a> {
     #[error("the server refused it: {}", .0.info)]
     Refused(Refusal<'a>),
     /// No answer came in time. The server may have carried it out, or may yet.
-    #[error("no answer came in time; the server may have carried it out")]
+    #[error("no answer came in time; the server may have carried it out: look before you repeat it")]
     TimedOut,
     /// The connection ended before the answer came.
     #[error("the connection ended before the answer came; {0}")]
@@ -193,8 +214,8 @@ pub enum Delivery {
 impl fmt::Display for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Delivery::NotSent => "it was not sent",
-            Delivery::Unknown => "it is unknown whether the server took it",
+            Delivery::NotSent => "it was not sent, so it may be repeated",
+            Delivery::Unknown => "it is unknown whether the server took it, so look before you repeat it",
         })
     }
 }
@@ -207,13 +228,15 @@ pub enum ProtocolError {
     #[error(transparent)]
     Frame(#[from] DecodeError),
     /// An answer to a request that is not under way: never made, or answered before.
-    #[error("the server answered request {id}, which is not under way")]
+    #[error("the server answered request {id}, which is not under way: the answer is ignored")]
     UnexpectedAnswer {
         /// The request's number.
         id: u64,
     },
     /// An answer says that it is for a request of another type than the one with its number.
-    #[error("the server answered request {id} as if it were of another type than {expected}")]
+    #[error(
+        "the server answered request {id} as if it were of another type than {expected}: the answer is ignored"
+    )]
     WrongAnswer {
         /// The request's number.
         id: u64,
@@ -221,13 +244,17 @@ pub enum ProtocolError {
         expected: &'static str,
     },
     /// A challenge although the user is signed in, or about to be.
-    #[error("the server sent a challenge although the user is signed in")]
+    #[error("the server sent a challenge although the user is signed in: the challenge is ignored")]
     UnexpectedChallenge,
     /// A frame although there is no connection: the adapter reports too late what belongs to an earlier one.
-    #[error("a frame arrived although there is no connection")]
+    #[error(
+        "a frame arrived although there is no connection: report frames before the end of their connection"
+    )]
     NoConnection,
     /// A text that the machine keeps is longer than the limit allows.
-    #[error("the server's {field} has {length} bytes, the limit is {limit}")]
+    #[error(
+        "the server's {field} has {length} bytes, the limit is {limit}: raise the limit if you trust the server"
+    )]
     TooLong {
         /// `token`, `session_id` or `login`.
         field: &'static str,
@@ -257,13 +284,23 @@ pub enum Disconnect {
     #[error("{0}")]
     Failed(String),
     /// Something did not happen in time.
-    #[error("{0} did not come in time")]
+    #[error("timed out waiting for {0}")]
     TimedOut(Awaited),
     /// The session was restored on another connection. The machine does not connect again by itself.
-    #[error("the session goes on elsewhere")]
+    #[error("the session goes on elsewhere: authorize again to have one here, too")]
     Replaced,
+    /// The application did not read its events, and what waited exceeded the limit; for adapters.
+    #[error(
+        "the application does not read its events: {bytes} bytes wait (limit {limit}); read events, or drop them"
+    )]
+    Overrun {
+        /// Bytes that wait.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// The server refused, for now, to sign the user in again.
-    #[error("the server can't sign the user in at present")]
+    #[error("the server can't sign the user in at present: wait, or try again later")]
     Unavailable,
 }
 

@@ -1,6 +1,7 @@
 //! What a frame from the server means.
 
 use super::in_flight::Place;
+use super::incoming::Incoming;
 use super::link::{Link, SignIn, Stage};
 use super::{Client, Ended, Event, Failure, ProtocolError};
 use crate::format::{DecodeError, Fault, Format, Frame};
@@ -129,8 +130,8 @@ impl Client {
     }
 
     fn message_arrived<'f>(&mut self, message: Message<'f>) -> Event<'f> {
-        let dialog = message.dialog(self.user());
-        self.seen.live(&dialog, message.date.as_ref());
-        Event::Message { dialog, message }
+        let incoming = Incoming::new(message, self.user());
+        self.seen.live(incoming.dialog(), incoming.message.date.as_ref());
+        Event::Message(incoming)
     }
 }

@@ -1,6 +1,8 @@
 //! Connections come and go: what the outside reports, what silence means, when to try again.
 
-use super::{Awaited, Client, CommandError, Delivery, Disconnect, Ended, Event, Failure, Status};
+use super::{
+    Awaited, Client, CommandError, Delivery, Disconnect, Ended, Event, Failure, SignedOutReason, Status,
+};
 use crate::format::Format;
 use crate::keep_alive::{KeepAlive, Silence};
 use crate::message::RequestKind;
@@ -205,6 +207,7 @@ impl Client {
             }
         }
         self.credentials = None;
+        self.established = false;
     }
 
     /// Connects now instead of waiting on; also after the machine gave up, or was told to stop.
@@ -287,6 +290,9 @@ impl Client {
             self.link = Link::Closed;
             return;
         }
+        if reason == Disconnect::Replaced {
+            self.signed_out(SignedOutReason::Replaced);
+        }
         self.plan_reconnection(reason);
     }
 
@@ -323,6 +329,7 @@ impl Client {
     fn stay_offline(&mut self) {
         self.link = Link::Offline;
         self.end_offline();
+        self.signed_out(SignedOutReason::GaveUp);
         if self.config.reconnect.is_some() {
             self.events.push_back(Event::GaveUp);
         }

@@ -26,6 +26,7 @@
 //! | [`Unknown`](Event::Unknown) | a message of a type that nobody listed |
 //! | [`ProtocolError`](Event::ProtocolError) | a frame made no sense, and changed nothing |
 //! | [`Disconnected`](Event::Disconnected) | the connection is gone |
+//! | [`SignedOut`](Event::SignedOut) | the user is signed in no more, and won't be unless the application does something |
 //! | [`Reconnecting`](Event::Reconnecting) | there will be another one, and when |
 //! | [`GaveUp`](Event::GaveUp) | there won't, unless the application wants it |
 //!
@@ -42,7 +43,9 @@ mod config;
 mod endpoint;
 mod event;
 mod frame;
+mod heap;
 mod in_flight;
+mod incoming;
 mod link;
 mod mailbox;
 mod seen;
@@ -64,7 +67,10 @@ pub use config::{Backoff, Config};
 #[cfg(feature = "tungstenite")]
 pub(crate) use endpoint::without_secrets;
 pub use endpoint::{ConnectError, Endpoint, Options};
-pub use event::{Awaited, Delivery, Disconnect, Ended, Event, Failure, ProtocolError, RequestError};
+pub use event::{
+    Awaited, Delivery, Disconnect, Ended, Event, Failure, ProtocolError, RequestError, SignedOutReason,
+};
+pub use incoming::Incoming;
 pub use mailbox::{Mailbox, Waiter};
 pub use status::Status;
 pub use ticket::{RequestId, Ticket};
@@ -152,6 +158,8 @@ pub struct Client {
     credentials: Option<Credentials>,
     /// Whether to connect again when the connection breaks: not before the first connection, not after giving up.
     persistent: bool,
+    /// Whether a user was signed in, and neither that this is over was told nor the client closed since.
+    established: bool,
     /// Whether it was given up because the server refused to sign the user in again.
     refused: bool,
     /// Whether the application wants no more connections after this one.
@@ -187,6 +195,7 @@ impl Client {
             last_user: None,
             credentials: None,
             persistent: false,
+            established: false,
             refused: false,
             stopped: false,
             attempt: 0,

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::link::{Link, SignIn, Stage};
 use super::session::{Credentials, Session};
-use super::{Client, CommandError, Disconnect, RequestId, Ticket};
+use super::{Client, CommandError, Disconnect, Event, RequestId, SignedOutReason, Ticket};
 use crate::auth;
 use crate::message::{Refusal, Request, RequestKind, SignedIn, Status};
 use crate::secret::Secret;
@@ -76,6 +76,7 @@ impl Client {
             _ => self.credentials = self.credentials.take().filter(|kept| kept.login == login),
         }
         self.persistent |= core::mem::take(&mut self.refused);
+        self.established = true;
         // The session of the user before may be gone by now; what was seen, and what waits, is not.
         let before = self.last_user.replace(CompactString::new(login));
         if before.is_some_and(|before| before != login) {
@@ -129,12 +130,23 @@ impl Client {
             self.submit(self.now, ticket, Request::SessionRestore { sid: sid.expose().into() });
             return self.pend();
         }
-        self.authorize_anew();
+        if !self.authorize_anew() {
+            self.signed_out(SignedOutReason::SessionOver);
+        }
     }
 
-    fn authorize_anew(&mut self) {
+    /// Tells the application that the user is signed in no more, if that was so and was not told.
+    pub(super) fn signed_out(&mut self, reason: SignedOutReason) {
+        if core::mem::take(&mut self.established) {
+            self.events.push_back(Event::SignedOut { reason });
+        }
+    }
+
+    /// Signs in with the credentials that were kept; returns whether there are any.
+    fn authorize_anew(&mut self) -> bool {
         let (Ok(token), Some(credentials)) = (self.token(), &self.credentials) else {
-            return self.end_offline();
+            self.end_offline();
+            return false;
         };
         let proof = Zeroizing::new(auth::proof(credentials.password.expose(), token.expose()));
         let login = credentials.login.clone();
@@ -143,6 +155,7 @@ impl Client {
         let request = Request::Authorize { login: login.as_str().into(), proof: proof.as_str().into() };
         self.submit(self.now, ticket, request);
         self.pend();
+        true
     }
 
     fn automatic_ticket(&mut self, kind: RequestKind, login: &str) -> Ticket {
@@ -164,7 +177,10 @@ impl Client {
         }
         if kind == RequestKind::SessionRestore {
             self.session = None;
-            return self.authorize_anew();
+            if !self.authorize_anew() {
+                self.signed_out(SignedOutReason::Refused(refusal.clone().into_owned()));
+            }
+            return;
         }
         // Time does not heal a wrong password: the machine does not try it again, and does not come back for it,
         // until somebody signs in who is let in.
@@ -173,5 +189,6 @@ impl Client {
         self.persistent = false;
         self.refused = true;
         self.end_offline();
+        self.signed_out(SignedOutReason::Refused(refusal.clone().into_owned()));
     }
 }

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use super::guesses::GuessLimit;
+use super::rate::Rate;
 use crate::format::Format;
 use crate::limits::Limits;
 use crate::message::Registration;
@@ -16,9 +18,6 @@ pub struct Config {
     pub format: Format,
     /// What `register_type` tells. Default closed: users are added by whoever runs the server.
     pub registration: Registration<'static>,
-    /// The Unix time, in milliseconds, of the epoch of the times that the server is told: messages are dated by it.
-    /// Default 0, right if those times are Unix times.
-    pub unix_epoch: i64,
     /// Whether everybody knows everybody: the protocol has no way to add a contact. Otherwise those know each other
     /// who were introduced, or wrote to each other. Default `false`.
     pub open_directory: bool,
@@ -26,12 +25,34 @@ pub struct Config {
     pub session_lifetime: Duration,
     /// How soon a dead connection is noticed, at most. Default 2 minutes: a ping after one of silence.
     pub keep_alive: Duration,
+    /// How long the opening handshake may take, from the moment at which a connection was accepted. Default 15 s.
+    pub handshake_timeout: Duration,
     /// How long a connection may last without anybody signing in. Default 10 minutes.
     pub sign_in_timeout: Duration,
+    /// How long nothing may leave a queue before its connection is dropped; `None` for any time. A client that answers
+    /// pings but reads nothing would otherwise keep its queue for ever. Default 1 minute.
+    pub write_timeout: Option<Duration>,
     /// How long the closing handshake may take. Default 5 s.
     pub close_timeout: Duration,
-    /// Connections at the same time, each of which costs memory. Default 20,000.
+    /// Connections at the same time, each of which costs memory. When there are as many, the stranger who is silent
+    /// longest makes room. Default 20,000.
     pub connections: usize,
+    /// Connections from one address at the same time; `None` for any number. IPv6 addresses count by their first 64
+    /// bits, which is what one customer gets (RFC 6177). Connections whose address is unknown are not counted. A
+    /// household or a small company behind one address stays below the default of 256.
+    pub connections_per_address: Option<usize>,
+    /// Opening handshakes at the same time; `None` for any number. The one that began first makes room for a
+    /// newcomer, so nobody can keep others out by connecting and saying nothing. Default 512.
+    pub handshakes: Option<usize>,
+    /// Connections on which nobody has signed in, opening handshakes included; `None` for any number. The one that
+    /// is silent longest makes room for a newcomer. Default 1024, which bounds the memory for strangers to 256 MiB.
+    pub strangers: Option<usize>,
+    /// Bytes of a frame that arrives before somebody has signed in; afterwards [`Limits::frame`] holds. Signing in
+    /// takes less than 1 KiB. Default 16 KiB.
+    pub stranger_frame: usize,
+    /// Bytes that may wait for a connection on which nobody has signed in; afterwards [`Limits::output`] holds. The
+    /// answers to whoever is not signed in are short. Default 64 KiB.
+    pub stranger_output: usize,
     /// Connections of one user at the same time, to each of which each message goes. Default 64. Whoever restores a
     /// session is let in beyond that, so the limit on sessions is the last word.
     pub connections_per_user: usize,
@@ -39,6 +60,26 @@ pub struct Config {
     pub sessions_per_user: usize,
     /// Refused attempts to sign in on one connection before it is closed: guessing gets slower. Default 10.
     pub sign_in_attempts: u32,
+    /// What slows somebody down who guesses passwords from one address (IPv6: from one network of 64 bits); `None` for
+    /// nothing. By default 10 wrong passwords are free, then there is a delay of 1 s, doubled with each further one
+    /// up to 15 minutes; one is forgotten every 10 minutes. That is about 170 guesses a day.
+    pub guesses_per_address: Option<GuessLimit>,
+    /// What slows down whoever guesses one user's password from many addresses; `None` for nothing. By default 100
+    /// wrong passwords are free, more than one address can try in hours, so that it can't lock the user out; then there
+    /// is a delay of at most 1 minute. It does not hold for the addresses from which the user signed in last.
+    pub guesses_per_login: Option<GuessLimit>,
+    /// How fast frames of one connection are read; `None` for any speed. Each 4 KiB of the answers count as a frame,
+    /// too. Frames beyond that wait in the network: see [`Server::wants_frames`](super::Server::wants_frames). Default
+    /// 500 per second, 2000 at once.
+    pub frames: Option<Rate>,
+    /// How fast one user may send messages, on all connections together; `None` for any speed. Messages beyond that are
+    /// refused with status 429: each costs memory in a history and in the queues of its recipients. Default 50 per
+    /// second, 1000 at once.
+    pub messages: Option<Rate>,
+    /// Bytes of memory for everything that the machine keeps: histories, queues, sessions, users, connections, tables of
+    /// addresses; `None` for any number. Beyond it the oldest messages of all histories are given up, then requests
+    /// are refused with status 503. Estimated, to some 20 %. Default 1 GiB.
+    pub max_memory: Option<usize>,
     /// Frames without sense on one connection before it is closed. Default 100.
     pub faults: u32,
     /// Messages kept of one dialog; the oldest make room. Default 1000.
@@ -47,8 +88,8 @@ pub struct Config {
     pub history_bytes: usize,
     /// Messages in the answer to one `get_history`, the last ones of the dialog. Default 200.
     pub history_answer: usize,
-    /// Bytes of an answer. The original client takes frames of up to 1 MiB, which is the default: if a history is
-    /// larger, half as many of the last messages are sent, or a quarter, until it fits.
+    /// Bytes of the answer to `get_history`: as many of the last messages as fit are sent. The original client takes
+    /// frames of up to 1 MiB, which is the default.
     pub answer: usize,
     /// Contacts that are listed for one user. Default 1000.
     pub contacts: usize,
@@ -60,16 +101,27 @@ impl Default for Config {
             limits: Limits::server(),
             format: Format::Cbor,
             registration: Registration::Closed,
-            unix_epoch: 0,
             open_directory: false,
             session_lifetime: crate::SESSION_LIFETIME,
             keep_alive: Duration::from_secs(120),
+            handshake_timeout: Duration::from_secs(15),
             sign_in_timeout: Duration::from_secs(600),
+            write_timeout: Some(Duration::from_secs(60)),
             close_timeout: Duration::from_secs(5),
             connections: 20_000,
+            connections_per_address: Some(256),
+            handshakes: Some(512),
+            strangers: Some(1024),
+            stranger_frame: 16 << 10,
+            stranger_output: 64 << 10,
             connections_per_user: 64,
             sessions_per_user: 128,
             sign_in_attempts: 10,
+            guesses_per_address: Some(GuessLimit::per_address()),
+            guesses_per_login: Some(GuessLimit::per_login()),
+            frames: Some(Rate::new(500, 2000)),
+            messages: Some(Rate::new(50, 1000)),
+            max_memory: Some(1 << 30),
             faults: 100,
             history: 1000,
             history_bytes: 1 << 20,

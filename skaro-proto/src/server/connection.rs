@@ -1,30 +1,51 @@
 //! One connection: how it begins, what ends it.
 
 use alloc::borrow::Cow;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::format;
 use alloc::vec::Vec;
 
+use super::config::Config;
+use super::peer::Place;
+use super::rate::Bucket;
 use super::secrets::SessionKey;
 use super::users::UserId;
-use super::{ConnectError, ConnectionId, Server};
+use super::{ConnectionId, Server};
 use crate::format::{DecodeError, Fault, Format};
 use crate::keep_alive::{KeepAlive, Silence};
-use crate::message::{Challenge, Notice, ServerMessage};
-use crate::output::{CloseCode, Output};
+use crate::message::{Notice, ServerMessage};
+use crate::output::{CloseCode, Output, Transmit};
 use crate::secret::Secret;
 use crate::time::Time;
 use crate::value::Fields;
+
+/// Bytes that may wait for a connection until its frames are not wanted any more: a client that asks for much and reads
+/// nothing is slowed down by its network, long before it is cut off.
+const ENOUGH: usize = 64 << 10;
+
+/// Bytes of answers that count as much as a frame, for the rate of frames.
+const BYTES_PER_FRAME: usize = 4096;
 
 pub(super) struct Connection {
     pub(super) format: Format,
     pub(super) state: State,
     pub(super) output: Output,
-    /// Whether it is in the list of those that have something to send.
-    pub(super) is_ready: bool,
-    keep_alive: KeepAlive,
+    pub(super) keep_alive: KeepAlive,
+    /// Where it comes from, if that is known.
+    pub(super) place: Option<Place>,
+    /// Since when a stranger has said nothing that makes sense.
+    pub(super) silent_since: Time,
     /// The moment for which it stands in the list of deadlines.
-    deadline: Time,
+    pub(super) deadline: Time,
+    /// Whether it is in the list of those that have something to send.
+    is_ready: bool,
+    /// When something left its queue, or there was nothing in it.
+    progress: Time,
+    /// What its queue takes, as far as the sum of all queues knows.
+    counted: usize,
+    /// How many frames are read now, and until when none are.
+    frames: Bucket,
+    throttled: Option<Time>,
     /// Frames without sense so far.
     faults: u32,
     /// Refused attempts to sign in so far.
@@ -32,6 +53,8 @@ pub(super) struct Connection {
 }
 
 pub(super) enum State {
+    /// The opening handshake is under way, up to a moment.
+    Opening { until: Time },
     /// Somebody may sign in, up to a moment.
     Open { token: Secret, until: Time },
     /// Somebody has.
@@ -40,57 +63,126 @@ pub(super) enum State {
     Closing { until: Time },
 }
 
+/// What is known of all connections together.
+#[derive(Default)]
+pub(super) struct Agenda {
+    /// When they need attention.
+    pub(super) deadlines: BTreeSet<(Time, ConnectionId)>,
+    /// Those that have something to send, or are gone, since it was last asked.
+    pub(super) ready: VecDeque<ConnectionId>,
+    /// What their queues take, in bytes.
+    pub(super) queued: usize,
+}
+
 impl Connection {
-    pub(super) fn mark_ready(&mut self, id: ConnectionId, ready: &mut VecDeque<ConnectionId>) {
+    pub(super) fn new(now: Time, format: Format, place: Option<Place>, state: State) -> Self {
+        let mut connection = Connection {
+            format,
+            state,
+            output: Output::default(),
+            keep_alive: KeepAlive::new(now),
+            place,
+            silent_since: now,
+            deadline: now,
+            is_ready: false,
+            progress: now,
+            counted: 0,
+            frames: Bucket::default(),
+            throttled: None,
+            faults: 0,
+            refused: 0,
+        };
+        if let State::Opening { until } = connection.state {
+            connection.deadline = until;
+        }
+        connection
+    }
+
+    pub(super) const fn is_heard(&self) -> bool {
+        matches!(self.state, State::Open { .. } | State::SignedIn { .. })
+    }
+
+    const fn is_signed_in(&self) -> bool {
+        matches!(self.state, State::SignedIn { .. })
+    }
+
+    /// Whether so much waits to be sent that the connection is to be cut off.
+    pub(super) fn is_slow(&self, config: &Config) -> bool {
+        let limit = config.limits.output;
+        let limit = if self.is_signed_in() { limit } else { limit.min(config.stranger_output) };
+        self.output.len() > limit
+    }
+
+    pub(super) fn mark_ready(&mut self, id: ConnectionId, agenda: &mut Agenda) {
         if !self.is_ready {
             self.is_ready = true;
-            ready.push_back(id);
+            agenda.ready.push_back(id);
+        }
+    }
+
+    /// Something was put into the queue.
+    pub(super) fn wrote(&mut self, id: ConnectionId, config: &Config, agenda: &mut Agenda) {
+        self.mark_ready(id, agenda);
+        self.count(agenda);
+        // Only if the deadline is later than it may be, so hardly ever: it is computed anew when it comes.
+        if let Some(within) = config.write_timeout
+            && self.deadline > self.progress + within
+        {
+            agenda.deadlines.remove(&(self.deadline, id));
+            self.deadline = self.progress + within;
+            agenda.deadlines.insert((self.deadline, id));
+        }
+    }
+
+    /// Tells the sum of all queues what this one takes.
+    fn count(&mut self, agenda: &mut Agenda) {
+        let capacity = self.output.capacity();
+        agenda.queued = agenda.queued - self.counted + capacity;
+        self.counted = capacity;
+    }
+
+    /// Until when something must have left the queue, if it must.
+    fn write_deadline(&self, config: &Config) -> Option<Time> {
+        config.write_timeout.filter(|_| !self.output.is_empty()).map(|within| self.progress + within)
+    }
+
+    fn next_deadline(&self, config: &Config) -> Time {
+        let alive = self.keep_alive.deadline(config.keep_alive);
+        let deadline = match self.state {
+            State::Opening { until } | State::Closing { until } => return until,
+            State::Open { until, .. } => alive.min(until),
+            State::SignedIn { .. } => alive,
+        };
+        [self.write_deadline(config), self.throttled].into_iter().flatten().fold(deadline, Time::min)
+    }
+}
+
+/// Ask, about one connection.
+impl Server {
+    /// Whether the adapter is to read frames of this connection. Not while more than 64 KiB wait to be sent to it, nor
+    /// while it has sent frames [faster than it may](Config::frames): then they stay in the network, which slows the
+    /// client down. Ask after each frame, after [`poll_transmit`](Self::poll_transmit) has taken something away, and
+    /// when [`poll_ready`](Self::poll_ready) names the connection. A frame that is handed over although it is not wanted
+    /// is handled all the same.
+    pub fn wants_frames(&self, id: ConnectionId) -> bool {
+        self.connections
+            .get(&id)
+            .is_some_and(|connection| connection.throttled.is_none() && connection.output.len() <= ENOUGH)
+    }
+
+    /// How many bytes a frame of this connection may have at present. Whoever has not signed in needs little: see
+    /// [`Config::stranger_frame`].
+    pub fn max_frame_bytes(&self, id: ConnectionId) -> usize {
+        let limit = self.config.limits.frame;
+        match self.connections.get(&id) {
+            Some(connection) if connection.is_signed_in() => limit,
+            _ => limit.min(self.config.stranger_frame),
         }
     }
 }
 
 /// Handle: what the outside reports.
 impl Server {
-    /// Somebody has connected, and may have asked for a format (see [`Format::offered`]). The server speaks first.
-    ///
-    /// # Errors
-    /// If the server is full or shutting down: drop the connection.
-    pub fn handle_connected(
-        &mut self,
-        now: Time,
-        format: Option<Format>,
-    ) -> Result<ConnectionId, ConnectError> {
-        self.advance(now);
-        if self.shutting_down {
-            return Err(ConnectError::ShuttingDown);
-        }
-        let limit = self.config.connections;
-        if self.connections.len() >= limit {
-            return Err(ConnectError::Full { limit });
-        }
-        self.last_connection += 1;
-        let id = ConnectionId(self.last_connection);
-        let token = Secret::from(self.secrets.next());
-        let keep_alive = KeepAlive::new(self.now);
-        let deadline = keep_alive.deadline(self.config.keep_alive);
-        self.deadlines.insert((deadline, id));
-        let connection = Connection {
-            format: format.unwrap_or(self.config.format),
-            state: State::Open { token: token.clone(), until: self.now + self.config.sign_in_timeout },
-            output: Output::default(),
-            is_ready: false,
-            keep_alive,
-            deadline,
-            faults: 0,
-            refused: 0,
-        };
-        self.connections.insert(id, connection);
-        let token = Cow::Borrowed(token.expose());
-        self.push(id, &ServerMessage::CheckConnection(Challenge { token, extra: Fields::new() }));
-        self.mark_secret(id);
-        Ok(id)
-    }
-
     /// A connection is gone. Its session can be restored for a while.
     pub fn handle_disconnected(&mut self, now: Time, id: ConnectionId) {
         self.advance(now);
@@ -108,7 +200,7 @@ impl Server {
     /// A client has sent a frame over the limit, which the adapter did not even read. The connection is closed.
     pub fn handle_oversized(&mut self, now: Time, id: ConnectionId) {
         self.advance(now);
-        let limit = self.config.limits.frame;
+        let limit = self.max_frame_bytes(id);
         self.notify_error(id, format!("the frame is over the limit of {limit} bytes").into());
         self.begin_close(id, CloseCode::TooBig);
     }
@@ -117,28 +209,35 @@ impl Server {
     pub fn handle_timeout(&mut self, now: Time) {
         self.advance(now);
         self.sessions.expire(self.now);
-        while let Some((_, id)) = self.deadlines.first().copied().filter(|(at, _)| *at <= self.now) {
+        while let Some((_, id)) = self.agenda.deadlines.first().copied().filter(|(at, _)| *at <= self.now) {
             self.check_deadline(id);
         }
     }
 
-    /// Looks after a connection whose deadline has come, and sets the next one. Frames that arrived since do not
-    /// move the deadline, which would cost something for each; they are taken into account here.
+    /// Looks after a connection whose deadline has come, and sets the next one. What arrived or left since does not
+    /// move the deadline, which would cost something for each frame; it is taken into account here.
     fn check_deadline(&mut self, id: ConnectionId) {
         let (now, within) = (self.now, self.config.keep_alive);
         let Some(connection) = self.connections.get_mut(&id) else { return };
+        if connection.throttled.take_if(|until| *until <= now).is_some() {
+            connection.mark_ready(id, &mut self.agenda);
+        }
+        let is_stuck = connection.write_deadline(&self.config).is_some_and(|until| until <= now);
         match connection.state {
-            // It has no other deadline.
-            State::Closing { .. } => return self.abort(id),
+            State::Opening { until } | State::Closing { until } if until <= now => return self.abort(id),
+            State::Opening { .. } | State::Closing { .. } => (),
+            // A closing handshake would have to wait behind what does not leave.
+            _ if is_stuck => return self.abort(id),
             State::Open { until, .. } if until <= now => {
-                self.notify_error(id, "nobody signed in for too long".into());
+                self.notify_error(id, "nobody signed in for too long: connect again to sign in".into());
                 self.begin_close(id, CloseCode::Policy);
             }
             State::Open { .. } | State::SignedIn { .. } => match connection.keep_alive.check(now, within) {
                 Silence::Bearable => (),
                 Silence::Ping => {
+                    connection.note_push(now);
                     connection.output.push_ping();
-                    connection.mark_ready(id, &mut self.ready);
+                    connection.wrote(id, &self.config, &mut self.agenda);
                 }
                 Silence::Dead => return self.abort(id),
             },
@@ -146,16 +245,49 @@ impl Server {
         self.set_deadline(id);
     }
 
-    fn set_deadline(&mut self, id: ConnectionId) {
+    pub(super) fn set_deadline(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        self.deadlines.remove(&(connection.deadline, id));
-        let alive = connection.keep_alive.deadline(self.config.keep_alive);
-        connection.deadline = match connection.state {
-            State::Open { until, .. } => alive.min(until),
-            State::SignedIn { .. } => alive,
-            State::Closing { until } => until,
-        };
-        self.deadlines.insert((connection.deadline, id));
+        self.agenda.deadlines.remove(&(connection.deadline, id));
+        connection.deadline = connection.next_deadline(&self.config);
+        self.agenda.deadlines.insert((connection.deadline, id));
+    }
+
+    /// A frame of this connection was handled, and so many bytes written for it.
+    pub(super) fn charge(&mut self, id: ConnectionId, written: usize) {
+        let Some(rate) = self.config.frames else { return };
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let count = 1 + u32::try_from(written / BYTES_PER_FRAME).unwrap_or(u32::MAX - 1);
+        if let Some(until) = connection.frames.take(count, self.now, rate)
+            && connection.is_heard()
+        {
+            connection.throttled = Some(until);
+            self.set_deadline(id);
+        }
+    }
+}
+
+/// Poll: what to do next with the connections.
+impl Server {
+    /// A connection that has something to send, whose frames are [wanted](Self::wants_frames) again, or that is
+    /// [gone](Self::has_connection), since it was last asked about; `None` when that was all.
+    pub fn poll_ready(&mut self) -> Option<ConnectionId> {
+        let id = self.agenda.ready.pop_front()?;
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.is_ready = false;
+        }
+        Some(id)
+    }
+
+    /// What the adapter is to do next with a connection; `None` when there is nothing left for now.
+    ///
+    /// Fetch only as much as the connection takes: what was fetched counts as sent. A client that does not read is cut
+    /// off when what waits for it exceeds the limit, or when nothing leaves for [too long](Config::write_timeout).
+    pub fn poll_transmit(&mut self, id: ConnectionId) -> Option<Transmit<'_>> {
+        let connection = self.connections.get_mut(&id)?;
+        connection.output.settle();
+        connection.count(&mut self.agenda);
+        connection.progress = self.now;
+        connection.output.poll()
     }
 }
 
@@ -164,11 +296,19 @@ impl Server {
     /// Tells something to everybody who is connected.
     pub fn announce(&mut self, now: Time, info: &str) {
         self.advance(now);
-        let ids: Vec<_> = self.connections.keys().copied().collect();
-        for id in ids {
-            let notice = Notice { info: Cow::Borrowed(info), extra: Fields::new() };
-            self.push(id, &ServerMessage::Info(notice));
+        let notice = Notice { info: Cow::Borrowed(info), extra: Fields::new() };
+        let message = ServerMessage::Info(notice);
+        let mut slow = Vec::new();
+        self.scratch.begin();
+        for (id, connection) in self.connections.iter_mut().filter(|(_, connection)| connection.is_heard()) {
+            if connection.is_slow(&self.config) {
+                slow.push(*id);
+                continue;
+            }
+            let written = self.scratch.write(connection.format, &message);
+            connection.push_written(*id, written, self.now, &self.config, &mut self.agenda);
         }
+        slow.into_iter().for_each(|id| self.cut_off(id));
     }
 
     /// Shuts down: tells everybody, sends what waits to be sent, closes all connections, takes no new ones.
@@ -182,25 +322,55 @@ impl Server {
     }
 }
 
+impl Connection {
+    /// Something is about to be put into the queue.
+    pub(super) fn note_push(&mut self, now: Time) {
+        if self.output.is_empty() {
+            self.progress = now;
+        }
+    }
+
+    /// Puts a message that was written for several connections into the queue.
+    pub(super) fn push_written(
+        &mut self,
+        id: ConnectionId,
+        written: &[u8],
+        now: Time,
+        config: &Config,
+        agenda: &mut Agenda,
+    ) {
+        self.note_push(now);
+        self.output.push_written(self.format, written);
+        self.wrote(id, config, agenda);
+    }
+}
+
 impl Server {
     /// Writes a message to a connection; one that has not read for so long that too much waits is cut off.
     pub(super) fn push(&mut self, id: ConnectionId, message: &ServerMessage<'_>) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        if matches!(connection.state, State::Closing { .. }) {
+        if !connection.is_heard() {
             return;
         }
-        if connection.output.len() > self.config.limits.output {
+        if connection.is_slow(&self.config) {
             return self.cut_off(id);
         }
-        let format = connection.format;
+        let (format, now) = (connection.format, self.now);
+        if connection.output.is_large() {
+            self.scratch.begin();
+            let written = self.scratch.write(format, message);
+            return connection.push_written(id, written, now, &self.config, &mut self.agenda);
+        }
+        connection.note_push(now);
         connection.output.push(format, 0, |out| message.encode_into(format, out));
-        connection.mark_ready(id, &mut self.ready);
+        connection.wrote(id, &self.config, &mut self.agenda);
     }
 
     /// What waits for a reader that is too slow is given up; messages wait for it in the histories.
     pub(super) fn cut_off(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.output.clear();
+            connection.count(&mut self.agenda);
             self.begin_close(id, CloseCode::Policy);
         }
     }
@@ -211,7 +381,7 @@ impl Server {
         }
     }
 
-    pub(super) fn notify_error(&mut self, id: ConnectionId, info: super::Info) {
+    pub(super) fn notify_error(&mut self, id: ConnectionId, info: super::request::Info) {
         self.push(id, &ServerMessage::Error(Notice { info, extra: Fields::new() }));
     }
 
@@ -227,24 +397,28 @@ impl Server {
         }
     }
 
-    /// Begins the closing handshake after all that waits to be sent. The user is gone from now on.
+    /// Begins the closing handshake after all that waits to be sent. The user is gone from now on. A connection whose
+    /// opening handshake is not done is dropped.
     pub(super) fn begin_close(&mut self, id: ConnectionId, code: CloseCode) {
         self.sign_out(id);
         let until = self.now + self.config.close_timeout;
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        if matches!(connection.state, State::Closing { .. }) {
-            return;
+        match connection.state {
+            State::Closing { .. } => return,
+            State::Opening { .. } => return self.abort(id),
+            State::Open { .. } | State::SignedIn { .. } => (),
         }
         connection.state = State::Closing { until };
+        connection.throttled = None;
         connection.output.push_close(code);
-        connection.mark_ready(id, &mut self.ready);
+        connection.wrote(id, &self.config, &mut self.agenda);
         self.set_deadline(id);
     }
 
     /// Drops a connection without a handshake; the adapter is to notice.
-    fn abort(&mut self, id: ConnectionId) {
+    pub(super) fn abort(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(&id) {
-            connection.mark_ready(id, &mut self.ready);
+            connection.mark_ready(id, &mut self.agenda);
         }
         self.forget(id);
     }
@@ -264,7 +438,10 @@ impl Server {
     pub(super) fn forget(&mut self, id: ConnectionId) {
         self.sign_out(id);
         if let Some(connection) = self.connections.remove(&id) {
-            self.deadlines.remove(&(connection.deadline, id));
+            self.agenda.deadlines.remove(&(connection.deadline, id));
+            self.agenda.queued -= connection.counted;
+            self.no_stranger(id, connection.silent_since);
+            connection.place.into_iter().for_each(|place| self.places.remove(place));
         }
     }
 }

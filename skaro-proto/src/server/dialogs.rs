@@ -1,14 +1,25 @@
 //! What was said: the messages between each two users.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::config::Config;
 use super::users::UserId;
 
+/// Two users, in the order of their numbers.
+type Pair = (UserId, UserId);
+
 /// The messages of all dialogs.
 #[derive(Default)]
-pub(super) struct Dialogs(BTreeMap<(UserId, UserId), Dialog>);
+pub(super) struct Dialogs {
+    all: BTreeMap<Pair, Dialog>,
+    /// Where the oldest messages are: the place of each dialog's first message in the order of all.
+    oldest: BTreeSet<(u64, Pair)>,
+    /// The place of the last message in the order of all.
+    last: u64,
+    /// What all of it takes, in bytes.
+    bytes: usize,
+}
 
 #[derive(Default)]
 struct Dialog {
@@ -16,7 +27,7 @@ struct Dialog {
     /// Bytes of the bodies.
     bytes: usize,
     /// The date of the last message ever: dates strictly increase within a dialog, even if the clock does not, so
-    /// that clients can tell by them what they have missed.
+    /// that clients can tell by them what they have missed. It outlives the messages.
     latest: i64,
 }
 
@@ -26,33 +37,92 @@ pub(super) struct Stored {
     pub(super) to: UserId,
     pub(super) body: Box<str>,
     pub(super) date: i64,
+    /// The place in the order of all messages.
+    place: u64,
+    /// Bytes that escapes add to the body in JSON.
+    pub(super) escapes: u32,
 }
 
-fn key(one: UserId, other: UserId) -> (UserId, UserId) {
+#[cfg(test)]
+impl Stored {
+    /// A message of which only these matter.
+    pub(super) fn new(body: &str, date: i64) -> Self {
+        let (from, to) = (UserId::default(), UserId::default());
+        Stored { from, to, body: body.into(), date, place: 0, escapes: super::history::escapes(body) }
+    }
+}
+
+/// What a message takes besides its body: a list that grows has half of its places empty, at most.
+const MESSAGE: usize = 2 * size_of::<Stored>();
+/// What a dialog takes besides its messages, in the two trees.
+const DIALOG: usize = 2 * (size_of::<(Pair, Dialog)>() + size_of::<(u64, Pair)>());
+
+fn key(one: UserId, other: UserId) -> Pair {
     (one.min(other), one.max(other))
 }
 
 impl Dialogs {
     /// Keeps a message, dated now or just after the last one, and returns its date.
     pub(super) fn add(&mut self, from: UserId, to: UserId, body: &str, now: i64, config: &Config) -> i64 {
-        let dialog = self.0.entry(key(from, to)).or_default();
+        let pair = key(from, to);
+        self.last += 1;
+        let place = self.last;
+        let dialog = self.all.entry(pair).or_insert_with(|| {
+            self.bytes += DIALOG;
+            Dialog::default()
+        });
+        if dialog.messages.is_empty() {
+            self.oldest.insert((place, pair));
+        }
         let date = now.max(dialog.latest.saturating_add(1));
         dialog.latest = date;
         dialog.bytes += body.len();
-        dialog.messages.push_back(Stored { from, to, body: body.into(), date });
+        self.bytes += MESSAGE + body.len();
+        let escapes = super::history::escapes(body);
+        dialog.messages.push_back(Stored { from, to, body: body.into(), date, place, escapes });
         let is_over =
             |dialog: &Dialog| dialog.messages.len() > config.history || dialog.bytes > config.history_bytes;
-        while is_over(dialog) {
-            let Some(oldest) = dialog.messages.pop_front() else { break };
-            dialog.bytes -= oldest.body.len();
+        while self.all.get(&pair).is_some_and(is_over) {
+            self.forget_first(pair);
         }
         date
     }
 
-    /// The last messages between two users, at most so many, oldest first.
-    pub(super) fn last(&self, one: UserId, other: UserId, count: usize) -> impl Iterator<Item = &Stored> {
-        let messages = self.0.get(&key(one, other)).map(|dialog| &dialog.messages);
-        let skipped = messages.map_or(0, |messages| messages.len().saturating_sub(count));
-        messages.into_iter().flatten().skip(skipped)
+    /// Gives up the oldest message of all; returns whether there was one.
+    pub(super) fn forget_oldest(&mut self) -> bool {
+        let Some((_, pair)) = self.oldest.first().copied() else { return false };
+        self.forget_first(pair);
+        true
+    }
+
+    fn forget_first(&mut self, pair: Pair) {
+        let Some(dialog) = self.all.get_mut(&pair) else { return };
+        let Some(oldest) = dialog.messages.pop_front() else { return };
+        self.oldest.remove(&(oldest.place, pair));
+        dialog.bytes -= oldest.body.len();
+        self.bytes -= MESSAGE + oldest.body.len();
+        match dialog.messages.front() {
+            Some(first) => _ = self.oldest.insert((first.place, pair)),
+            None => dialog.messages = VecDeque::new(),
+        }
+        // What many messages took is not kept for a few.
+        if dialog.messages.capacity() > 4 * dialog.messages.len() + 16 {
+            dialog.messages.shrink_to(2 * dialog.messages.len());
+        }
+    }
+
+    /// The messages between two users, newest first.
+    pub(super) fn newest(&self, one: UserId, other: UserId) -> impl Iterator<Item = &Stored> {
+        self.all.get(&key(one, other)).into_iter().flat_map(|dialog| dialog.messages.iter().rev())
+    }
+
+    /// What a message with a body of this length takes, in bytes, if it is the first of its dialog.
+    pub(super) const fn cost(body: usize) -> usize {
+        MESSAGE + DIALOG + body
+    }
+
+    /// What all of it takes, in bytes.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
     }
 }

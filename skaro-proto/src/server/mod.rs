@@ -1,29 +1,40 @@
 //! The server's side of all its connections, with all that it knows, in memory: a machine without I/O.
 
+mod admission;
 mod config;
 mod connection;
+mod delivery;
 mod dialogs;
+mod guesses;
+mod history;
+mod memory;
+mod peer;
+mod rate;
 mod request;
 mod secrets;
 mod sessions;
+mod sign_in;
 mod users;
 
-use alloc::borrow::Cow;
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
-use alloc::vec::Vec;
+use alloc::collections::BTreeMap;
 use core::fmt;
 
-use thiserror::Error;
-
+pub use admission::AcceptError;
 pub use config::Config;
+pub use guesses::GuessLimit;
+pub use peer::Peer;
+pub use rate::Rate;
+pub use request::{Decoded, decode};
 pub use users::UserError;
 
-use crate::format::Format;
-use crate::message::{Date, Message, Registration, ServerMessage};
-use crate::output::Transmit;
+use crate::message::Registration;
 use crate::time::Time;
-use connection::Connection;
+use admission::Strangers;
+use connection::{Agenda, Connection};
+use delivery::{Scratch, TimeOfDay};
 use dialogs::Dialogs;
+use guesses::Guesses;
+use peer::Places;
 use secrets::Secrets;
 use sessions::Sessions;
 use users::{UserId, Users};
@@ -43,29 +54,32 @@ impl fmt::Display for ConnectionId {
 /// Its methods come in four families:
 ///
 /// * **ask**: [`config`](Self::config), [`connections`](Self::connections), [`has_connection`](Self::has_connection),
-///   [`is_online`](Self::is_online), [`sessions`](Self::sessions), [`is_shutting_down`](Self::is_shutting_down);
-/// * **handle_**: what the outside reports: [`handle_connected`](Self::handle_connected),
-///   [`handle_frame`](Self::handle_frame), [`handle_oversized`](Self::handle_oversized),
-///   [`handle_pong`](Self::handle_pong),
-///   [`handle_disconnected`](Self::handle_disconnected), [`handle_timeout`](Self::handle_timeout);
+///   [`wants_frames`](Self::wants_frames), [`max_frame_bytes`](Self::max_frame_bytes), [`is_online`](Self::is_online),
+///   [`sessions`](Self::sessions), [`memory`](Self::memory), [`is_shutting_down`](Self::is_shutting_down);
+/// * **handle_**: what the outside reports: [`handle_accepted`](Self::handle_accepted),
+///   [`handle_connected`](Self::handle_connected), [`handle_frame`](Self::handle_frame) (or [`decode`] and
+///   [`handle_message`](Self::handle_message)), [`handle_oversized`](Self::handle_oversized),
+///   [`handle_pong`](Self::handle_pong), [`handle_disconnected`](Self::handle_disconnected),
+///   [`handle_timeout`](Self::handle_timeout), [`set_time_of_day`](Self::set_time_of_day);
 /// * **commands**: what whoever runs the server wants: [`add_user`](Self::add_user),
 ///   [`introduce`](Self::introduce), [`post`](Self::post), [`announce`](Self::announce),
 ///   [`set_registration`](Self::set_registration), [`shut_down`](Self::shut_down);
 /// * **poll_**: what to do next. After each call of the second or third family fetch from
 ///   [`poll_ready`](Self::poll_ready) the connections that have something to send, drain
-///   [`poll_transmit`](Self::poll_transmit) for each as fast as it takes frames, and arm a timer for
-///   [`poll_timeout`](Self::poll_timeout).
+///   [`poll_transmit`](Self::poll_transmit) for each as fast as it takes frames, read from each that
+///   [wants frames](Self::wants_frames), and arm a timer for [`poll_timeout`](Self::poll_timeout).
 ///
 /// ```
-/// use skaro_proto::server::{Config, Server};
+/// use skaro_proto::server::{Config, Peer, Server};
 /// use skaro_proto::{Format, Frame, Time, Transmit};
 ///
 /// let mut server = Server::new(Config::default(), [7; 32]);
 /// server.add_user("alice", "correct horse")?;
 ///
-/// // Somebody connects; the server speaks first.
+/// // Somebody connects; once the opening handshake is done, the server speaks first.
 /// let now = Time::ZERO;
-/// let connection = server.handle_connected(now, Some(Format::Json))?;
+/// let connection = server.handle_accepted(now, Peer::from([192, 0, 2, 1]))?;
+/// server.handle_connected(now, connection, Some(Format::Json));
 /// assert_eq!(server.poll_ready(), Some(connection));
 /// let Some(Transmit::Frame(Frame::Text(challenge))) = server.poll_transmit(connection) else { panic!() };
 /// assert!(challenge.starts_with(r#"{"type":"check_connection","token":"#));
@@ -85,28 +99,15 @@ pub struct Server {
     sessions: Sessions,
     connections: BTreeMap<ConnectionId, Connection>,
     last_connection: u64,
-    /// When connections need attention.
-    deadlines: BTreeSet<(Time, ConnectionId)>,
-    /// Connections that have something to send since it was last asked.
-    ready: VecDeque<ConnectionId>,
+    agenda: Agenda,
+    strangers: Strangers,
+    /// How many connections there are from each address.
+    places: Places,
+    guesses_by_address: Guesses,
+    guesses_by_login: Guesses,
+    time_of_day: TimeOfDay,
     shutting_down: bool,
-    /// For writing a message once for several connections.
-    scratch: Vec<u8>,
-}
-
-/// A connection that the server does not take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// It has as many as it may.
-    #[error("the server has {limit} connections, and takes no more")]
-    Full {
-        /// The limit.
-        limit: usize,
-    },
-    /// It is shutting down.
-    #[error("the server is shutting down")]
-    ShuttingDown,
+    scratch: Scratch,
 }
 
 /// Ask.
@@ -123,10 +124,14 @@ impl Server {
             sessions: Sessions::default(),
             connections: BTreeMap::new(),
             last_connection: 0,
-            deadlines: BTreeSet::new(),
-            ready: VecDeque::new(),
+            agenda: Agenda::default(),
+            strangers: Strangers::default(),
+            places: Places::default(),
+            guesses_by_address: Guesses::default(),
+            guesses_by_login: Guesses::default(),
+            time_of_day: TimeOfDay::default(),
             shutting_down: false,
-            scratch: Vec::new(),
+            scratch: Scratch::default(),
         }
     }
 
@@ -135,7 +140,7 @@ impl Server {
         &self.config
     }
 
-    /// How many connections there are, closing ones included.
+    /// How many connections there are, opening and closing ones included.
     pub fn connections(&self) -> usize {
         self.connections.len()
     }
@@ -169,7 +174,7 @@ impl Server {
     /// for signing in (the protocol does not allow for better) but does not tell it.
     ///
     /// # Errors
-    /// If the login is taken, empty, or a text is over its limit.
+    /// If the login is taken, empty, or begins with `#`, or a text is over its limit.
     pub fn add_user(&mut self, login: &str, password: &str) -> Result<(), UserError> {
         let limits = &self.config.limits;
         for (field, text, limit) in [("login", login, limits.login), ("password", password, limits.password)]
@@ -203,6 +208,8 @@ impl Server {
         if length > limit {
             return Err(UserError::TooLong { field: "body", length, limit });
         }
+        // As far as it goes: whoever runs the server is not refused.
+        self.make_room_for_message(from, to, body);
         Ok(self.deliver(from, to, body, None))
     }
 
@@ -214,64 +221,13 @@ impl Server {
     fn user(&self, login: &str) -> Result<UserId, UserError> {
         self.users.find(login).ok_or_else(|| UserError::Unknown(login.into()))
     }
-
-    /// Keeps a message and shows it to everybody concerned but the connection that it came from.
-    fn deliver(&mut self, from: UserId, to: UserId, body: &str, origin: Option<ConnectionId>) -> i64 {
-        let unix = i64::try_from(self.now.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let now = self.config.unix_epoch.saturating_add(unix);
-        let date = self.dialogs.add(from, to, body, now, &self.config);
-        self.users.introduce(from, to);
-        let mut message = Message::new(self.users.login(from), self.users.login(to), body);
-        message.date = Some(Date::Integer(date));
-        let message = ServerMessage::ShowMessage(message);
-        let online = |user| self.users.get(user).map_or(&[][..], |user| &user.online);
-        let others = online(from).iter().filter(|_| from != to);
-        let targets = online(to).iter().chain(others).copied().filter(|id| Some(*id) != origin);
-        let limit = self.config.limits.output;
-        let (mut written, mut slow): (Option<Format>, Vec<_>) = (None, Vec::new());
-        for id in targets {
-            let Some(connection) = self.connections.get_mut(&id) else { continue };
-            if connection.output.len() > limit {
-                slow.push(id);
-                continue;
-            }
-            let format = connection.format;
-            if written != Some(format) {
-                self.scratch.clear();
-                message.encode_into(format, &mut self.scratch);
-                written = Some(format);
-            }
-            connection.output.push_written(format, &self.scratch);
-            connection.mark_ready(id, &mut self.ready);
-        }
-        slow.into_iter().for_each(|id| self.cut_off(id));
-        date
-    }
 }
 
 /// Poll: what to do next.
 impl Server {
-    /// A connection that has something to send, or is [gone](Self::has_connection), since it was last asked about;
-    /// `None` when that was all.
-    pub fn poll_ready(&mut self) -> Option<ConnectionId> {
-        let id = self.ready.pop_front()?;
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.is_ready = false;
-        }
-        Some(id)
-    }
-
-    /// What the adapter is to do next with a connection; `None` when there is nothing left for now.
-    ///
-    /// Fetch only as much as the connection takes: a client that does not read is cut off when what waits for it
-    /// exceeds the limit.
-    pub fn poll_transmit(&mut self, id: ConnectionId) -> Option<Transmit<'_>> {
-        self.connections.get_mut(&id)?.output.poll()
-    }
-
     /// When to call [`handle_timeout`](Self::handle_timeout), if nothing happens before; `None` for never.
     pub fn poll_timeout(&self) -> Option<Time> {
-        let connection = self.deadlines.first().map(|(at, _)| *at);
+        let connection = self.agenda.deadlines.first().map(|(at, _)| *at);
         [connection, self.sessions.deadline()].into_iter().flatten().min()
     }
 
@@ -289,6 +245,3 @@ impl fmt::Debug for Server {
         shown.field("sessions", &self.sessions.len()).finish_non_exhaustive()
     }
 }
-
-/// Text for an `info` field.
-type Info = Cow<'static, str>;

@@ -34,6 +34,11 @@ impl Secrets {
         SessionKey(self.hash(b"session", id.as_bytes()))
     }
 
+    /// The key under which wrong passwords for this login are counted, of the same length for each login.
+    pub(super) fn login_key(&self, login: &str) -> [u8; 16] {
+        self.hash(b"login", login.as_bytes())
+    }
+
     fn hash(&self, purpose: &[u8], input: &[u8]) -> [u8; 16] {
         let hash = keyed(*self.seed).chain_update(purpose).chain_update(input).finalize().into_bytes();
         core::array::from_fn(|n| hash.get(n).copied().unwrap_or_default())

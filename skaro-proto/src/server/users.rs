@@ -7,10 +7,12 @@ use alloc::vec::Vec;
 use thiserror::Error;
 
 use super::ConnectionId;
+use super::peer::Place;
+use super::rate::Bucket;
 use crate::auth::Verifier;
 
 /// A user's place in the list of users. Users are never removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct UserId(u32);
 
 pub(super) struct User {
@@ -19,7 +21,33 @@ pub(super) struct User {
     contacts: BTreeSet<UserId>,
     /// The connections on which the user is signed in, oldest first.
     pub(super) online: Vec<ConnectionId>,
+    /// Where the user signed in last, by password.
+    places: [Option<Place>; 4],
+    /// How many messages the user may send now.
+    pub(super) messages: Bucket,
 }
+
+impl User {
+    pub(super) fn knows_place(&self, place: Place) -> bool {
+        self.places.contains(&Some(place))
+    }
+
+    /// The latest place comes first; the last one makes room.
+    pub(super) fn remember_place(&mut self, place: Place) {
+        let mut next = Some(place);
+        for kept in &mut self.places {
+            next = core::mem::replace(kept, next);
+            if next == Some(place) || next.is_none() {
+                break;
+            }
+        }
+    }
+}
+
+/// What a user takes besides the login, which stands in two places.
+const USER: usize = 2 * size_of::<User>() + 4 * size_of::<Box<str>>();
+/// What a contact takes, in a tree whose nodes are two thirds full on average.
+const CONTACT: usize = 2 * size_of::<UserId>();
 
 /// A user who can't be added.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -28,8 +56,11 @@ pub enum UserError {
     /// Logins need at least one character.
     #[error("a login needs at least one character")]
     EmptyLogin,
+    /// Logins that begin with `#` are kept for conferences.
+    #[error("logins that begin with \"#\" are reserved: choose another one than \"{0}\"")]
+    Reserved(alloc::string::String),
     /// A login or password is over its limit.
-    #[error("the {field} has {length} bytes, the limit is {limit}")]
+    #[error("the {field} has {length} bytes, the limit is {limit}: choose a shorter one")]
     TooLong {
         /// `login`, `password`, or the `body` of a posted message.
         field: &'static str,
@@ -39,10 +70,10 @@ pub enum UserError {
         limit: usize,
     },
     /// There is a user with this login already.
-    #[error("there is a user \"{0}\" already")]
+    #[error("there is a user \"{0}\" already: choose another login")]
     Exists(alloc::string::String),
     /// There is no user with this login.
-    #[error("there is no user \"{0}\"")]
+    #[error("there is no user \"{0}\": add it first")]
     Unknown(alloc::string::String),
 }
 
@@ -51,23 +82,36 @@ pub(super) struct Users {
     by_login: BTreeMap<Box<str>, UserId>,
     /// Checked in place of an unknown user's, so that nobody can tell by the time it takes who exists.
     nobody: Verifier,
+    /// What all of it takes, in bytes.
+    bytes: usize,
 }
 
 impl Users {
     pub(super) fn new() -> Self {
-        Users { all: Vec::new(), by_login: BTreeMap::new(), nobody: Verifier::new("") }
+        Users { all: Vec::new(), by_login: BTreeMap::new(), nobody: Verifier::new(""), bytes: 0 }
     }
 
     pub(super) fn add(&mut self, login: &str, password: &str) -> Result<(), UserError> {
         if login.is_empty() {
             return Err(UserError::EmptyLogin);
         }
+        if login.starts_with('#') {
+            return Err(UserError::Reserved(login.into()));
+        }
         let id = UserId(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
         if self.find(login).is_some() || id.0 == u32::MAX {
             return Err(UserError::Exists(login.into()));
         }
         let verifier = Verifier::new(password);
-        let user = User { login: login.into(), verifier, contacts: BTreeSet::new(), online: Vec::new() };
+        let user = User {
+            login: login.into(),
+            verifier,
+            contacts: BTreeSet::new(),
+            online: Vec::new(),
+            places: [None; 4],
+            messages: Bucket::default(),
+        };
+        self.bytes += USER + 2 * login.len();
         self.all.push(user);
         self.by_login.insert(login.into(), id);
         Ok(())
@@ -83,6 +127,11 @@ impl Users {
 
     pub(super) fn get_mut(&mut self, id: UserId) -> Option<&mut User> {
         self.all.get_mut(id.0 as usize)
+    }
+
+    /// What all of it takes, in bytes.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(super) fn login(&self, id: UserId) -> &str {
@@ -105,7 +154,8 @@ impl Users {
         }
         for (user, contact) in [(one, other), (other, one)] {
             if let Some(user) = self.get_mut(user) {
-                user.contacts.insert(contact);
+                let is_new = user.contacts.insert(contact);
+                self.bytes += if is_new { CONTACT } else { 0 };
             }
         }
     }

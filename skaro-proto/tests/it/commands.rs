@@ -44,7 +44,7 @@ impl Pair {
 
     fn connect(&mut self) {
         self.mailbox.client.handle_connected(NOW);
-        self.connection = Some(self.server.handle_connected(NOW, Some(Format::Cbor)).unwrap());
+        self.connection = Some(self.server.connect(NOW, Some(Format::Cbor)).unwrap());
         self.drive();
         assert!(matches!(self.mailbox.next_event(), Some(Event::Connected { .. })));
     }

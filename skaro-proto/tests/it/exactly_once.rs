@@ -75,6 +75,8 @@ struct Causes {
     connected: bool,
     /// Besides that, it has said that the user is signed in.
     signed_in: bool,
+    /// A user was signed in, on this connection or an earlier one, and that this is over was not told.
+    established: bool,
 }
 
 impl Causes {
@@ -86,18 +88,20 @@ impl Causes {
             Event::Connected { .. } => !std::mem::replace(&mut self.connected, true),
             Event::Ended(ended) | Event::Late(ended) => match &ended.outcome {
                 Ok(Answer::Authorized(_) | Answer::Restored(_)) => {
+                    self.established = true;
                     connected && !std::mem::replace(&mut self.signed_in, true)
                 }
                 Ok(Answer::RegisterType(_)) | Err(Failure::Refused(_)) => connected,
                 Ok(_) => signed_in,
                 Err(_) => true,
             },
-            Event::Message { .. } => signed_in,
+            Event::Message(_) => signed_in,
             Event::Info(_) | Event::Error(_) => connected,
             Event::Disconnected(_) => {
-                *self = Causes::default();
+                *self = Causes { established: self.established, ..Causes::default() };
                 true
             }
+            Event::SignedOut { .. } => std::mem::replace(&mut self.established, false),
             Event::Reconnecting { .. } | Event::GaveUp => !connected,
             other => panic!("{other:?}"),
         };

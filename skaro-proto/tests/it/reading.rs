@@ -562,9 +562,9 @@ fn a_bot_answers_from_within_the_event() {
     let answer = r#"{"type":"request","for":"authorize","id":1,"status":"200","session_id":"s","user":{"login":"bot"}}"#;
     client.handle_frame(Time::ZERO, Frame::Text(answer)).unwrap();
     let frame = r#"{"type":"show_message","from":{"login":"alice"},"to":"bot","body":"hello","date":1}"#;
-    if let Event::Message { dialog, message } = client.handle_frame(Time::ZERO, Frame::Text(frame)).unwrap() {
-        assert!(matches!(dialog, std::borrow::Cow::Borrowed("alice")));
-        client.send_message(Time::ZERO, &dialog, &message.body, None).unwrap();
+    if let Event::Message(incoming) = client.handle_frame(Time::ZERO, Frame::Text(frame)).unwrap() {
+        assert_eq!(incoming.dialog(), "alice");
+        client.send_message(Time::ZERO, incoming.dialog(), &incoming.message.body, None).unwrap();
     }
     assert_eq!(client.pending(), 1);
 }

@@ -12,7 +12,7 @@ fn signed_in() -> (Server, ConnectionId) {
     config.limits.output = LIMIT;
     let mut server = Server::new(config, [7; 32]);
     server.add_user("alice", "correct horse").unwrap();
-    let id = server.handle_connected(NOW, Some(Format::Json)).unwrap();
+    let id = server.connect(NOW, Some(Format::Json)).unwrap();
     let Some(Transmit::Frame(Frame::Text(challenge))) = server.poll_transmit(id) else { panic!() };
     let challenge: serde_json::Value = serde_json::from_str(challenge).unwrap();
     let proof = auth::proof("correct horse", challenge["token"].as_str().unwrap());

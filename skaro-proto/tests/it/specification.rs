@@ -1,6 +1,7 @@
 //! PROTOCOL.md tells no lies: its examples are messages, its numbers are those of the default configuration.
 
 use skaro_proto::message::{ClientMessage, Request, ServerMessage};
+use skaro_proto::server::{GuessLimit, Rate};
 use skaro_proto::{Format, Frame, NESTING, SESSION_LIFETIME, auth, client, server};
 
 const SPECIFICATION: &str = include_str!("../../PROTOCOL.md");
@@ -44,6 +45,18 @@ fn the_worked_example_is_right() {
     assert_eq!(digits.replace(&shortened, &hex(proof.as_bytes())), hex(&bytes));
 }
 
+fn guesses(what: &str, limit: GuessLimit) -> String {
+    let GuessLimit { free, delay, max_delay, forget_after, .. } = limit;
+    let [delay, most, forgotten] = [delay, max_delay, forget_after].map(|time| time.as_secs());
+    format!(
+        "{what} | | {free}, then a delay of {delay} s, doubled with each up to {most} s: 429; one is forgotten every {forgotten} s |"
+    )
+}
+
+fn rate(what: &str, rate: Rate) -> String {
+    format!("{what} | | {} per second, {} at once", rate.per_second, rate.burst)
+}
+
 #[test]
 fn numbers_are_those_of_the_default_configuration() {
     let (client, server) = (client::Config::default(), server::Config::default());
@@ -64,6 +77,25 @@ fn numbers_are_those_of_the_default_configuration() {
         format!("token, session id | {} bytes, sent or received | 32 bytes,", ours.secret),
         format!("unanswered requests | {} |", ours.in_flight),
         format!("bytes that wait to be sent | {}: no more commands | {}: the", ours.output, theirs.output),
+        format!(
+            "a frame received before somebody has signed in | | {} bytes: `error`, 1009 |",
+            server.stranger_frame
+        ),
+        format!("wait to be sent before somebody has signed in | | {}: the", server.stranger_output),
+        guesses("wrong passwords from one address", server.guesses_per_address.unwrap()),
+        guesses("wrong passwords for one login", server.guesses_per_login.unwrap()),
+        rate("frames of one connection", server.frames.unwrap()),
+        rate("messages of one user", server.messages.unwrap()),
+        format!("connections from one address | | {}: dropped", server.connections_per_address.unwrap()),
+        format!("opening handshakes | | {}: the", server.handshakes.unwrap()),
+        format!("opening handshakes included | | {}: the", server.strangers.unwrap()),
+        format!("users and connections | | {} bytes: the oldest", server.max_memory.unwrap()),
+        format!("of what waits to be sent | | {} s, then", server.write_timeout.unwrap().as_secs()),
+        format!(
+            "with the opening handshake | {} s | {} s |",
+            client.dial_timeout.as_secs(),
+            server.handshake_timeout.as_secs()
+        ),
         format!("refused attempts to sign in | | {} |", server.sign_in_attempts),
         format!("frames without sense | | {} |", server.faults),
         format!("connections | | {} |", server.connections),

@@ -117,7 +117,7 @@ impl Net {
         let peer = &mut self.peers[n];
         assert_eq!(peer.connection, None);
         peer.client.handle_connected(self.now);
-        peer.connection = self.server.handle_connected(self.now, Some(peer.format)).ok();
+        peer.connection = self.server.connect(self.now, Some(peer.format)).ok();
         self.drive();
     }
 
@@ -175,7 +175,7 @@ impl Net {
             if self.reachable {
                 assert_eq!(peer.connection, None);
                 peer.client.handle_connected(now);
-                peer.connection = self.server.handle_connected(now, Some(peer.format)).ok();
+                peer.connection = self.server.connect(now, Some(peer.format)).ok();
             } else {
                 peer.client.handle_disconnected(now, Disconnect::Failed("unreachable".into()));
             }
@@ -327,7 +327,9 @@ impl Peer {
     /// The bodies of the messages that arrived by themselves, with their dialogs.
     pub fn messages(&self) -> Vec<(String, String)> {
         let message = |event: &Event<'_>| match event {
-            Event::Message { dialog, message } => Some((dialog.to_string(), message.body.to_string())),
+            Event::Message(incoming) => {
+                Some((incoming.dialog().to_string(), incoming.message.body.to_string()))
+            }
             _ => None,
         };
         self.events.iter().filter_map(message).collect()

@@ -18,11 +18,15 @@ fn ends_of_connections_say_why() {
         (closed(Some(1001), ""), "closed by the server with code 1001"),
         (closed(Some(1008), "too slow"), "closed by the server with code 1008: too slow"),
         (Disconnect::Failed("no route".into()), "no route"),
-        (Disconnect::TimedOut(Awaited::Connection), "the connection did not come in time"),
-        (Disconnect::TimedOut(Awaited::Greeting), "the server's first message did not come in time"),
-        (Disconnect::TimedOut(Awaited::SignOfLife), "a sign of life did not come in time"),
-        (Disconnect::TimedOut(Awaited::SignIn), "the answer to signing in again did not come in time"),
-        (Disconnect::TimedOut(Awaited::Close), "the end of the closing handshake did not come in time"),
+        (Disconnect::TimedOut(Awaited::Connection), "timed out waiting for the connection"),
+        (Disconnect::TimedOut(Awaited::Greeting), "timed out waiting for the server's first message"),
+        (Disconnect::TimedOut(Awaited::SignOfLife), "timed out waiting for a sign of life"),
+        (Disconnect::TimedOut(Awaited::SignIn), "timed out waiting for the answer to signing in again"),
+        (Disconnect::TimedOut(Awaited::Close), "timed out waiting for the end of the closing handshake"),
+        (
+            Disconnect::Overrun { bytes: 9, limit: 5 },
+            "the application does not read its events: 9 bytes wait (limit 5); read events, or drop them",
+        ),
         (
             ConnectError::Status(404).into(),
             "the server answered with HTTP status 404 instead of opening a WebSocket",
@@ -36,8 +40,9 @@ fn ends_of_connections_say_why() {
 fn lost_commands_say_whether_they_left() {
     let lost = |delivery| Failure::Lost(delivery).to_string();
     let [kept, left] = [Delivery::NotSent, Delivery::Unknown].map(lost);
-    assert_eq!(kept, "the connection ended before the answer came; it was not sent");
-    assert_eq!(left, "the connection ended before the answer came; it is unknown whether the server took it");
+    assert_eq!(kept, "the connection ended before the answer came; it was not sent, so it may be repeated");
+    let unknown = "it is unknown whether the server took it, so look before you repeat it";
+    assert_eq!(left, format!("the connection ended before the answer came; {unknown}"));
 }
 
 #[test]
@@ -48,7 +53,7 @@ fn dates_times_and_numbers_are_readable() {
     }
     assert_eq!(Time::from_millis(61_007).to_string(), "61.007 s");
     let mut server = Server::new(server::Config::default(), [7; 32]);
-    assert_eq!(server.handle_connected(Time::ZERO, None).unwrap().to_string(), "1");
+    assert_eq!(server.connect(Time::ZERO, None).unwrap().to_string(), "1");
     assert!(format!("{server:?}").contains("connections: 1"), "{server:?}");
 }
 
@@ -143,7 +148,7 @@ fn users_who_can_t_be_added_or_written_to_are_told_why() {
     let refused = server.post(Time::ZERO, "alice", "alice", &long).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        format!("the body has {} bytes, the limit is {}", long.len(), limits.body)
+        format!("the body has {} bytes, the limit is {}: choose a shorter one", long.len(), limits.body)
     );
     server.post(Time::ZERO, "alice", "alice", &long[1..]).unwrap();
 }

@@ -185,8 +185,10 @@ impl Network {
         self.report.add(Count::DeadForServer, 1);
         self.note(|net| format!("the server drops connection {id} of {}", net.name_of(id)));
         self.model.may_be_dropped(id, self.now)?;
+        let made_room = self.model.has_made_room(id);
         self.forget(id);
         if let Party::Wire(wire) = party {
+            self.wires[wire].sound &= !made_room;
             ensure!(!self.wires[wire].sound, "the server drops connection {id}, on which all was well");
             self.put(wire, Way::Down, Content::End);
         }

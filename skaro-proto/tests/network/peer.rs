@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use skaro_proto::client::{
-    Awaited, Client, CommandError, Config, Delivery, Disconnect, Ended, Event, Failure, ProtocolError,
-    RequestId, Status,
+    Awaited, Client, CommandError, Config, Delivery, Disconnect, Ended, Event, Failure, Incoming,
+    ProtocolError, RequestId, Status,
 };
 use skaro_proto::message::{Answer, Date, History};
 use skaro_proto::{Format, Frame, Time};
@@ -194,8 +194,8 @@ impl Network {
             Event::Connected { .. } => self.greeted(n)?,
             Event::Ended(ended) => self.ended(n, ended)?,
             Event::Late(ended) => self.answered_late(n, &ended)?,
-            Event::Message { message, .. } => {
-                let number = number_in(message.body.as_bytes());
+            Event::Message(incoming) => {
+                let number = number_in(incoming.message.body.as_bytes());
                 let shown = self.peers[n].wire.and_then(|wire| self.wires[wire].shown.pop_front());
                 ensure!(
                     number == shown,
@@ -361,7 +361,7 @@ fn told(event: &Event<'_>) -> String {
                 ended.ticket.kind()
             )
         }
-        Event::Message { message, .. } => {
+        Event::Message(Incoming { message, .. }) => {
             format!("a message from {}: {:.20}", message.from.login, message.body.replace('\n', "⏎"))
         }
         Event::Info(notice) | Event::Error(notice) => format!("the server tells: {}", notice.info),

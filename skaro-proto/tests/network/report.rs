@@ -39,6 +39,7 @@ counted! {
     Connections = "connections",
     Unreachable = "dialing failed",
     Full = "connections refused: server full or shutting down",
+    MadeRoom = "connections dropped to make room for a newcomer",
     SignIns = "sign-ins",
     Restorations = "sessions restored",
     Accepted = "messages accepted",

@@ -160,6 +160,8 @@ fn server_config(choices: &mut Choices, plan: &Plan) -> Config {
     (config.history, config.history_answer) =
         choices.pick(&[(100_000, 100_000), (1000, 200), (1000, 200), (30, 100), (100, 10)]);
     config.open_directory = choices.chance(20);
+    // Adversaries without addresses would lock users out.
+    (config.guesses_per_login, config.strangers) = (None, choices.pick(&[Some(1024), None]));
     config
 }
 
@@ -313,10 +315,19 @@ impl Network {
         format: Option<skaro_proto::Format>,
     ) -> Checked<Option<ConnectionId>> {
         let is_full = self.model.connections() >= self.config.connections;
-        let refuses = is_full || self.server.is_shutting_down();
-        match self.server.handle_connected(self.now, format) {
+        let is_shutting_down = self.server.is_shutting_down();
+        let refuses = is_full || is_shutting_down;
+        match self.server.connect(self.now, format) {
             Ok(id) => {
-                ensure!(!refuses, "the server takes one connection too many");
+                ensure!(!is_shutting_down, "the server takes connections although it shuts down");
+                if is_full {
+                    let gone = self.model.ids().find(|id| !self.server.has_connection(*id));
+                    let Some(gone) = gone else {
+                        return Err("the server takes one connection too many".into());
+                    };
+                    self.report.add(Count::MadeRoom, 1);
+                    self.model.makes_room(gone)?;
+                }
                 self.report.add(Count::Connections, 1);
                 self.model.connected(id, self.now);
                 Ok(Some(id))

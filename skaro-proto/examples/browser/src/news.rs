@@ -68,8 +68,8 @@ pub(crate) fn ended_badly(ticket: &Ticket, failure: &Failure<'_>) -> String {
 /// What else there is to tell.
 pub(crate) fn event(event: &Event<'_>) -> Option<String> {
     let told = match event {
-        Event::Message { dialog, message: arrived } => {
-            json!({ "event": "message", "dialog": dialog, "message": message(arrived) })
+        Event::Message(incoming) => {
+            json!({ "event": "message", "dialog": incoming.dialog(), "message": message(&incoming.message) })
         }
         Event::Info(notice) => json!({ "event": "notice", "text": notice.info }),
         Event::Error(notice) => json!({ "event": "notice", "text": notice.info, "is_error": true }),

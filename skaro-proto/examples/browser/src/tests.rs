@@ -27,7 +27,7 @@ impl Pair {
         chat.sign_in(Time::ZERO, "ws://localhost/", "alice", "secret");
         assert_eq!(chat.status(), Status::Dialing);
         chat.handle_connected(Time::ZERO);
-        let connection = server.handle_connected(Time::ZERO, Some(Format::Json)).unwrap();
+        let connection = server.connect(Time::ZERO, Some(Format::Json)).unwrap();
         let mut pair = Pair { now: Time::ZERO, chat, server, connection, news: Vec::new() };
         pair.talk();
         assert_eq!(pair.chat.status(), Status::SignedIn);

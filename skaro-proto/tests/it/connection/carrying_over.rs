@@ -88,7 +88,8 @@ fn messages_wait_only_for_what_is_under_way() {
 #[test]
 fn what_waits_ends_when_the_sign_in_fails_for_which_it_waited() {
     for timed_out in [false, true] {
-        let mut net = Net::with(server::Config::default(), [config(|config| config.offline_messages = 9)]);
+        let change = |config: &mut Config| (config.offline_messages, config.keep_credentials) = (9, false);
+        let mut net = Net::with(server::Config::default(), [config(change)]);
         net.connect_and_sign_in(0, "alice");
         net.reachable = false;
         net.cut(0);
@@ -121,7 +122,7 @@ fn to_stop_while_the_server_has_not_spoken_is_to_stop() {
     assert_eq!(net.peers[0].client.status(), Status::Greeting);
     let id = net.peers[0].client.send_message(net.now, "bob", "?", None).unwrap();
     net.peers[0].client.stop_reconnecting(net.now);
-    net.peers[0].connection = net.server.handle_connected(net.now, None).ok();
+    net.peers[0].connection = net.server.connect(net.now, None).ok();
     net.drive();
     assert_eq!(net.peers[0].client.status(), Status::Connected);
     assert_eq!(net.peers[0].failure_of(id), Failure::Lost(Delivery::NotSent));
@@ -131,7 +132,7 @@ fn to_stop_while_the_server_has_not_spoken_is_to_stop() {
 
 #[test]
 fn another_user_inherits_no_dialogs_even_if_the_session_before_is_forgotten() {
-    let mut client = alone(Config::default());
+    let mut client = alone(forgetful());
     let message = r#"{"type":"show_message","from":{"login":"bob"},"to":"alice","body":"b","date":1}"#;
     told(&mut client, Time::ZERO, message);
     assert_eq!(client.dialogs().collect::<Vec<_>>(), ["bob"]);
@@ -194,7 +195,8 @@ fn kept_credentials_are_those_of_the_attempt_that_succeeded() {
 /// A late refusal of the first attempt comes while another one is pending: what waits for that one goes on waiting.
 #[test]
 fn a_late_refusal_does_not_end_what_waits_for_another_attempt() {
-    let mut client = alone(config(|config| config.offline_messages = 9));
+    let change = |config: &mut Config| (config.offline_messages, config.keep_credentials) = (9, false);
+    let mut client = alone(config(change));
     client.handle_disconnected(Time::ZERO, Disconnect::Failed("cut".into()));
     // Too late to restore the session, so signing in is left to the application.
     let now = Time::from_secs(1000);
@@ -282,7 +284,7 @@ fn a_cut_between_any_two_bytes_loses_nothing_silently() {
         let mut net = Net::with(server::Config::default(), [config(|config| config.keep_credentials = true)]);
         net.peers[0].bytes_left = Some(bytes);
         net.peers[0].client.handle_connected(net.now);
-        net.peers[0].connection = net.server.handle_connected(net.now, Some(Format::Json)).ok();
+        net.peers[0].connection = net.server.connect(net.now, Some(Format::Json)).ok();
         net.drive();
         let mut taken = Vec::new();
         let peer = &mut net.peers[0];
@@ -362,14 +364,17 @@ fn a_session_that_goes_on_elsewhere_is_not_taken_back() {
     net.peers[1].client.session_restore(net.now, sid.expose()).unwrap();
     net.drive();
     assert!(net.peers[1].client.is_authorized());
-    assert_eq!(net.peers[0].happened(), [Event::Disconnected(Disconnect::Replaced), Event::GaveUp]);
+    let reason = SignedOutReason::Replaced;
+    let happened = [Event::Disconnected(Disconnect::Replaced), Event::SignedOut { reason }, Event::GaveUp];
+    assert_eq!(net.peers[0].happened(), happened);
     net.pass(secs(600));
     assert_eq!(net.peers[0].client.status(), Status::Offline);
     assert!(net.peers[1].client.is_authorized());
 
-    // The application may want another connection, without that session.
+    // The application may want another connection, with a session of its own.
     net.peers[0].client.reconnect(net.now).unwrap();
     net.drive();
-    assert_eq!(net.peers[0].client.status(), Status::Connected);
+    assert!(net.peers[0].client.is_authorized());
+    assert_ne!(net.peers[0].client.session_id(), Some(&sid));
     assert!(net.peers[1].client.is_authorized());
 }

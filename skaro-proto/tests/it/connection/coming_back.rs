@@ -47,7 +47,7 @@ fn a_session_is_restored_up_to_five_minutes_and_not_after() {
 
 #[test]
 fn without_credentials_an_expired_session_is_left_to_the_application() {
-    let mut net = Net::new(1);
+    let mut net = Net::with(server::Config::default(), [forgetful()]);
     net.connect_and_sign_in(0, "alice");
     net.reachable = false;
     net.cut(0);
@@ -57,19 +57,56 @@ fn without_credentials_an_expired_session_is_left_to_the_application() {
     net.drive();
     assert_eq!(net.peers[0].client.status(), Status::Connected);
     assert_eq!(net.peers[0].automatic(), [] as [&str; 0]);
+    assert_eq!(signed_out(&net), [SignedOutReason::SessionOver]);
     net.peers[0].client.authorize(net.now, "alice", password("alice")).unwrap();
     net.drive();
     assert!(net.peers[0].client.is_authorized());
 }
 
+/// The reasons why a user was signed in no more, as the application was told.
+fn signed_out(net: &Net) -> Vec<SignedOutReason> {
+    let reason = |event: &Event<'static>| match event {
+        Event::SignedOut { reason } => Some(reason.clone()),
+        _ => None,
+    };
+    net.peers[0].events.iter().filter_map(reason).collect()
+}
+
+/// A bot that was connected but not signed in was silent for ever.
 #[test]
 fn a_restarted_server_knows_no_session_and_the_user_is_authorized_anew() {
-    let mut net = Net::with(server::Config::default(), [config(|config| config.keep_credentials = true)]);
+    let mut net = Net::new(1);
     net.connect_and_sign_in(0, "alice");
     net.restart_server();
     net.pass(secs(1));
     assert_eq!(net.peers[0].automatic(), ["session_restore refused", "authorize ok"]);
     assert!(net.peers[0].client.is_authorized());
+    assert_eq!(signed_out(&net), []);
+}
+
+#[test]
+fn that_a_user_is_signed_in_no_more_is_told_once_with_the_reason() {
+    // Without credentials the refusal of the session is the end,
+    let mut net = Net::with(server::Config::default(), [forgetful()]);
+    net.connect_and_sign_in(0, "alice");
+    net.restart_server();
+    net.pass(secs(1));
+    assert_eq!(net.peers[0].client.status(), Status::Connected);
+    let [SignedOutReason::Refused(refusal)] = &signed_out(&net)[..] else { panic!() };
+    assert!(refusal.info.contains("no such session"));
+    // and whoever signs in again is told again.
+    net.peers[0].client.authorize(net.now, "alice", password("alice")).unwrap();
+    net.drive();
+    net.peers[0].client.stop_reconnecting(net.now);
+    assert_eq!(signed_out(&net).len(), 1, "it is still signed in");
+    net.cut(0);
+    assert_eq!(signed_out(&net)[1..], [SignedOutReason::GaveUp]);
+    // Whoever closes knows.
+    let mut net = Net::new(1);
+    net.connect_and_sign_in(0, "alice");
+    net.peers[0].client.close(net.now);
+    net.drive();
+    assert_eq!(signed_out(&net), []);
 }
 
 #[test]
@@ -160,10 +197,11 @@ fn attempts_spread_out_up_to_a_cap_and_may_have_a_limit() {
     }
     assert!(matches!(net.peers[0].events.last(), Some(Event::GaveUp)));
     // Asked for, it tries again.
+    assert_eq!(signed_out(&net), [SignedOutReason::GaveUp]);
     net.reachable = true;
     net.peers[0].client.reconnect(net.now).unwrap();
     net.drive();
-    assert_eq!(net.peers[0].client.status(), Status::Connected);
+    assert!(net.peers[0].client.is_authorized());
 }
 
 #[test]

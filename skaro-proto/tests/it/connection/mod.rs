@@ -6,7 +6,7 @@ mod waiting;
 
 use crate::support::{Net, Sent, password, secs};
 use skaro_proto::client::{
-    Awaited, Client, CommandError, Config, Delivery, Disconnect, Event, Failure, Status,
+    Awaited, Client, CommandError, Config, Delivery, Disconnect, Event, Failure, SignedOutReason, Status,
 };
 use skaro_proto::message::Answer;
 use skaro_proto::{Format, Frame, Time, server};
@@ -48,6 +48,11 @@ fn config(change: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::default();
     change(&mut config);
     config
+}
+
+/// A client that leaves signing in anew to the application.
+fn forgetful() -> Config {
+    config(|config| config.keep_credentials = false)
 }
 
 fn is_disconnected(event: &Event<'_>, why: &Disconnect) -> bool {

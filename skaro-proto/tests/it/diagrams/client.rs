@@ -19,13 +19,13 @@ pub(crate) struct Subject {
 /// A client in each configuration in which the machine behaves differently.
 pub(crate) fn machines() -> [Subject; 4] {
     let usual = Config::default();
-    let mut remembers = Config::default();
-    remembers.keep_credentials = true;
+    let mut forgets = Config::default();
+    forgets.keep_credentials = false;
     let mut gives_up = Config::default();
     gives_up.reconnect.as_mut().unwrap().attempts = Some(1);
     let mut never_again = Config::default();
     never_again.reconnect = None;
-    let configs = [usual, remembers, gives_up, never_again];
+    let configs = [usual, forgets, gives_up, never_again];
     configs.map(|config| Subject { client: Client::new(config, 1), now: Time::from_secs(1), sign_in: None })
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use skaro_proto::server::{Config, ConnectionId, Server};
+use skaro_proto::server::{Config, ConnectionId, Peer, Server};
 use skaro_proto::{Format, Frame, Time, Transmit, auth};
 
 use super::explore::Machine;
@@ -20,7 +20,8 @@ pub(crate) struct Subject {
     earlier: String,
     /// The session on this connection.
     session: Option<String>,
-    /// Whether the closing handshake has begun.
+    /// Whether the opening handshake is done, and whether the closing handshake has begun.
+    opened: bool,
     closing: bool,
 }
 
@@ -28,6 +29,7 @@ pub(crate) struct Subject {
 pub(crate) fn machines() -> [Subject; 2] {
     let mut patient = Config::default();
     (patient.sign_in_attempts, patient.faults, patient.limits.output) = (2, 2, 4096);
+    patient.strangers = Some(1);
     let mut strict = patient.clone();
     strict.sign_in_timeout = Duration::from_secs(90);
     [patient, strict].map(Subject::new)
@@ -35,6 +37,9 @@ pub(crate) fn machines() -> [Subject; 2] {
 
 impl Machine for Subject {
     const INPUTS: &'static [&'static str] = &[
+        "handshake done",
+        "a newcomer",
+        "nothing leaves",
         "authorize",
         "session_restore",
         "session restored elsewhere",
@@ -52,6 +57,7 @@ impl Machine for Subject {
     fn state(&self) -> &'static str {
         match () {
             () if !self.server.has_connection(self.id) => "Gone",
+            () if !self.opened => "Opening",
             () if self.closing => "Closing",
             () if self.server.is_online("alice") => "SignedIn",
             () => "Open",
@@ -81,7 +87,7 @@ impl Subject {
         let now = Time::from_secs(1);
         let mut server = Server::new(config.clone(), [7; 32]);
         server.add_user("alice", "correct horse").unwrap();
-        let id = server.handle_connected(now, Some(Format::Json)).unwrap();
+        let id = server.connect(now, Some(Format::Json)).unwrap();
         let (done, text) = (Vec::new(), String::new());
         let mut subject = Subject {
             config,
@@ -92,6 +98,7 @@ impl Subject {
             token: text.clone(),
             earlier: text,
             session: None,
+            opened: true,
             closing: false,
         };
         subject.drain();
@@ -99,20 +106,35 @@ impl Subject {
         subject.drain();
         subject.earlier = subject.session.take().unwrap();
         subject.server.handle_disconnected(now, id);
-        subject.id = subject.server.handle_connected(now, Some(Format::Json)).unwrap();
-        subject.drain();
+        subject.id = subject.server.handle_accepted(now, Peer::UNKNOWN).unwrap();
+        subject.opened = false;
         subject
     }
 
     fn take(&mut self, input: &'static str) -> Option<()> {
         let (now, id) = (self.now, self.id);
         match input {
+            "handshake done" => {
+                self.server.handle_connected(now, id, Some(Format::Json));
+                self.opened = true;
+            }
+            "a newcomer" => {
+                let newcomer = self.server.connect(now, Some(Format::Json)).ok()?;
+                self.server.handle_disconnected(now, newcomer);
+            }
+            // Whatever else is asked of it is done first.
+            "nothing leaves" => {
+                self.server.announce(now, "news");
+                self.now = now + Duration::from_secs(60);
+                self.server.handle_pong(self.now, id);
+                self.server.handle_timeout(self.now);
+            }
             // A second time it would be refused: see below.
             "authorize" | "session_restore" if self.state() == "SignedIn" => return None,
             "authorize" => self.authorize("correct horse"),
             "session_restore" => self.send(&restore(&self.earlier)),
             "session restored elsewhere" => {
-                let other = self.server.handle_connected(now, Some(Format::Json)).ok()?;
+                let other = self.server.connect(now, Some(Format::Json)).ok()?;
                 let sid = self.session.clone()?;
                 _ = self.server.handle_frame(now, other, Frame::Text(&restore(&sid)));
                 self.server.handle_disconnected(now, other);

@@ -88,7 +88,7 @@ impl World {
         let mut server = Server::new(config, [7; 32]);
         server.add_user("alice", "correct horse").unwrap();
         server.add_user("bob", "battery staple").unwrap();
-        let stranger = server.handle_connected(Time::ZERO, Some(Format::Cbor)).unwrap();
+        let stranger = server.connect(Time::ZERO, Some(Format::Cbor)).unwrap();
         let alice = sign_in(&mut server, "alice", "correct horse");
         let bob = sign_in(&mut server, "bob", "battery staple");
         let mut world = World { server, stranger, users: [alice, bob] };
@@ -117,7 +117,7 @@ impl World {
 }
 
 fn sign_in(server: &mut Server, login: &str, password: &str) -> ConnectionId {
-    let id = server.handle_connected(Time::ZERO, Some(Format::Json)).unwrap();
+    let id = server.connect(Time::ZERO, Some(Format::Json)).unwrap();
     let Some(Transmit::Frame(Frame::Text(challenge))) = server.poll_transmit(id) else { panic!() };
     let challenge: serde_json::Value = serde_json::from_str(challenge).unwrap();
     let proof = auth::proof(password, challenge["token"].as_str().unwrap());

@@ -71,7 +71,7 @@ pub(crate) fn event(message: &Json, frame: Frame<'_>) -> (&'static str, Option<S
             Err(Failure::Refused(_)) => "refused",
             Err(other) => panic!("{other}"),
         },
-        Event::Message { dialog, .. } => return ("message", Some(dialog.into_owned())),
+        Event::Message(incoming) => return ("message", Some(incoming.dialog().to_owned())),
         Event::Info(_) => "info",
         Event::Error(_) => "error",
         Event::Unknown { .. } => "unknown",
@@ -100,7 +100,7 @@ pub(crate) fn reply(signed_in: bool, frame: Frame<'_>) -> Json {
     let mut server = Server::new(server::Config::default(), [7; 32]);
     server.add_user("alice", "correct horse").unwrap();
     server.add_user("bob", "battery staple").unwrap();
-    let id = server.handle_connected(NOW, Some(Format::Json)).unwrap();
+    let id = server.connect(NOW, Some(Format::Json)).unwrap();
     let greeting = next(&mut server, id);
     if signed_in {
         let proof = auth::proof("correct horse", greeting["token"].as_str().unwrap());

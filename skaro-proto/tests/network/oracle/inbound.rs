@@ -16,7 +16,9 @@ impl Model {
         let Some(connection) = self.connections.get_mut(&id).filter(|connection| !connection.closing) else {
             return Ok(());
         };
-        if frame.as_bytes().len() > self.config.limits.frame {
+        let is_stranger = connection.user.is_none() && connection.blocked.is_none() && !connection.shaky;
+        let limit = if is_stranger { self.config.stranger_frame } else { self.config.limits.frame };
+        if frame.as_bytes().len() > limit {
             self.oversized(id, now);
             return Ok(());
         }

@@ -113,6 +113,8 @@ pub(super) struct Connection {
     pub(super) faults: u32,
     /// Whether somebody else may have taken its session over.
     pub(super) shaky: bool,
+    /// Whether it was dropped to make room for a newcomer.
+    pub(super) made_room: bool,
 }
 
 /// What the server should know.
@@ -204,7 +206,7 @@ impl Model {
     }
 
     pub(super) fn connections(&self) -> usize {
-        self.connections.len()
+        self.connections.values().filter(|connection| !connection.made_room).count()
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = ConnectionId> {
@@ -247,11 +249,17 @@ impl Model {
         self.connections.get(&id).is_some_and(|connection| connection.blocked.is_some())
     }
 
+    /// Whether the server has dropped this connection to make room for another one.
+    pub(super) fn has_made_room(&self, id: ConnectionId) -> bool {
+        self.connections.get(&id).is_some_and(|connection| connection.made_room)
+    }
+
     /// The server has dropped a connection without a handshake: only if it was silent, or took too long to close.
     pub(super) fn may_be_dropped(&self, id: ConnectionId, now: Time) -> Checked {
         let Some(connection) = self.connections.get(&id) else { return Ok(()) };
         let silence = now - connection.heard;
         let closing = connection.closing || connection.blocked.is_some() || connection.shaky;
+        let closing = closing || connection.made_room;
         ensure!(closing || silence >= self.config.keep_alive, "connection {id} is dropped after {silence:?}");
         Ok(())
     }
@@ -283,8 +291,18 @@ impl Model {
             refused: 0,
             faults: 0,
             shaky: false,
+            made_room: false,
         };
         self.connections.insert(id, connection);
+    }
+
+    /// The server has dropped a connection to make room for a newcomer: only one on which nobody has signed in.
+    pub(super) fn makes_room(&mut self, id: ConnectionId) -> Checked {
+        let Some(connection) = self.connections.get_mut(&id) else { return Ok(()) };
+        let may_be_nobody = connection.user.is_none() || connection.blocked.is_some() || connection.shaky;
+        ensure!(may_be_nobody, "connection {id}, on which somebody is signed in, makes room for another one");
+        connection.made_room = true;
+        Ok(())
     }
 
     /// Something came that says no more than that the other end is alive.

@@ -14,7 +14,7 @@ impl Session {
             Event::Connected { .. } => self.handle_connected(),
             Event::Ended(ended) => self.handle_ended(&ended),
             Event::Late(ended) => self.handle_late(&ended),
-            Event::Message { dialog, message } => self.handle_message(&dialog, &message),
+            Event::Message(incoming) => self.handle_message(incoming.dialog(), &incoming.message),
             Event::Info(notice) => self.show(&Report::Info { info: &notice.info, request: None }),
             Event::Error(notice) => self.show(&Report::Error { info: &notice.info }),
             Event::Unknown { kind, message } => {

@@ -87,6 +87,6 @@ fn check_ended(event: Option<Event<'static>>) {
 }
 
 fn check_message(event: Option<Event<'static>>) {
-    let is_right = matches!(&event, Some(Event::Message { message, .. }) if message.body == BODY);
+    let is_right = matches!(&event, Some(Event::Message(incoming)) if incoming.message.body == BODY);
     assert!(is_right, "instead of a message: {event:?}");
 }

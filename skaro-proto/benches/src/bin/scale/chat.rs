@@ -107,9 +107,9 @@ async fn read(mut events: Events, start: Instant, number: usize, seen: Arc<Seen>
     let own = login(number);
     while let Some(event) = events.next().await {
         match event {
-            Event::Message { message, .. } if message.from.login != own => {
+            Event::Message(incoming) if !incoming.is_own() => {
                 let now = start.elapsed();
-                let mut times = message.body.split(' ').map_while(|word| word.parse().ok());
+                let mut times = incoming.message.body.split(' ').map_while(|word| word.parse().ok());
                 let mut since = || now - Duration::from_nanos(times.next().unwrap());
                 let (due, given) = (since(), since());
                 seen.heard.lock().unwrap().push(Delay { given, due });

@@ -22,6 +22,8 @@ pub enum Told {
     Error,
     Unknown,
     Disconnected(Why),
+    /// Nobody is signed in any more.
+    SignedOut,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -145,6 +147,7 @@ impl Model {
             _ => why,
         };
         let is_closing = matches!(self.link, Link::Closing { .. });
+        let signed_out = (self.link == Link::Open(SignIn::Yes)).then_some(Told::SignedOut);
         self.link = if is_closing { Link::Closed } else { Link::Offline };
         self.late.clear();
         let unsent = std::mem::take(&mut self.output);
@@ -152,7 +155,7 @@ impl Model {
             let delivery = if unsent.contains(&request) { Delivery::NotSent } else { Delivery::Unknown };
             Told::Ended(request.number, request.kind, How::Lost(delivery))
         });
-        [Told::Disconnected(why)].into_iter().chain(lost).collect()
+        [Told::Disconnected(why)].into_iter().chain(lost).chain(signed_out).collect()
     }
 
     pub fn close(&mut self) {

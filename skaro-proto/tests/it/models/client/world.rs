@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use skaro_proto::client::{
     Client, CommandError, Config, Disconnect, Ended, Event, Failure, ProtocolError, RequestId,
+    SignedOutReason,
 };
 use skaro_proto::message::{ClientMessage, RequestKind};
 use skaro_proto::{Frame, Time, Transmit};
@@ -192,10 +193,11 @@ impl World {
             Event::Connected { .. } => Told::Connected,
             Event::Ended(ended) => self.ended(ended, Told::Ended),
             Event::Late(ended) => self.ended(ended, Told::Late),
-            Event::Message { .. } => Told::Message,
+            Event::Message(_) => Told::Message,
             Event::Info(_) => Told::Info,
             Event::Error(_) => Told::Error,
             Event::Unknown { .. } => Told::Unknown,
+            Event::SignedOut { reason: SignedOutReason::GaveUp } => Told::SignedOut,
             Event::Disconnected(Disconnect::Requested) => Told::Disconnected(Why::Requested),
             Event::Disconnected(Disconnect::Failed(_)) => Told::Disconnected(Why::Network),
             Event::Disconnected(Disconnect::TimedOut(awaited)) => Told::Disconnected(Why::TimedOut(*awaited)),

@@ -101,7 +101,7 @@ impl World {
         match *act {
             Act::Connect { slot, format } => {
                 if self.connections[slot].is_none() {
-                    let id = self.server.handle_connected(now, Some(format)).unwrap();
+                    let id = self.server.connect(now, Some(format)).unwrap();
                     self.connections[slot] = Some((id, format));
                 }
             }

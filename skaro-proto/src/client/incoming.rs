@@ -1,0 +1,80 @@
+//! A chat message that arrives, with the dialog to which it belongs.
+
+use crate::message::Message;
+
+/// A message that somebody sent, or the user on another connection.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Incoming<'a> {
+    /// The message.
+    pub message: Message<'a>,
+    dialog: Dialog,
+}
+
+/// Which text of a message names its dialog: a copy of it would cost an allocation for each message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dialog {
+    /// `to`: the user has sent it.
+    Recipient,
+    /// `from.in_conference`.
+    Conference,
+    /// `from.login`.
+    Sender,
+}
+
+impl<'a> Incoming<'a> {
+    /// A message that arrives for this user.
+    pub(super) fn new(message: Message<'a>, user: Option<&str>) -> Self {
+        let dialog = match &message.from {
+            from if Some(&*from.login) == user => Dialog::Recipient,
+            from if from.in_conference.is_some() => Dialog::Conference,
+            _ => Dialog::Sender,
+        };
+        Incoming { message, dialog }
+    }
+
+    /// The dialog to which the message belongs: the other user's login, or the conference. An answer goes there.
+    pub fn dialog(&self) -> &str {
+        let from = &self.message.from;
+        match self.dialog {
+            Dialog::Recipient => &self.message.to,
+            Dialog::Conference => from.in_conference.as_deref().unwrap_or(&from.login),
+            Dialog::Sender => &from.login,
+        }
+    }
+
+    /// Whether the user has sent it, on another connection. Whoever answers messages by program should not answer
+    /// these: two programs of the same user would answer each other without end.
+    pub fn is_own(&self) -> bool {
+        self.dialog == Dialog::Recipient
+    }
+
+    /// The same, independent of the frame.
+    pub fn into_owned(self) -> Incoming<'static> {
+        Incoming { message: self.message.into_owned(), dialog: self.dialog }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dialog_is_one_of_the_texts_and_own_messages_are_told_apart() {
+        let message = Message::new("alice", "bob", "hello");
+        let mut conference = message.clone();
+        conference.from.in_conference = Some("rust".into());
+        for (message, user, dialog, own) in [
+            (&message, Some("alice"), "bob", true),
+            (&message, Some("bob"), "alice", false),
+            (&message, None, "alice", false),
+            (&conference, Some("bob"), "rust", false),
+            (&conference, Some("alice"), "bob", true),
+        ] {
+            let incoming = Incoming::new(message.clone(), user);
+            assert_eq!(incoming.dialog(), message.dialog(user));
+            let incoming = incoming.into_owned();
+            assert_eq!((incoming.dialog(), incoming.is_own()), (dialog, own));
+        }
+    }
+}

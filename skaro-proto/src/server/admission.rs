@@ -1,0 +1,156 @@
+//! Who gets in: connections from the moment at which they are accepted until the server has spoken.
+
+use alloc::borrow::Cow;
+use alloc::collections::BTreeSet;
+
+use thiserror::Error;
+
+use super::connection::{Connection, State};
+use super::memory::CONNECTION;
+use super::peer::{Peer, Place};
+use super::{ConnectionId, Server};
+use crate::format::Format;
+use crate::message::{Challenge, ServerMessage};
+use crate::secret::Secret;
+use crate::time::Time;
+use crate::value::Fields;
+
+/// A connection that the server does not take: the adapter drops it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// There are as many as may be, and on each somebody is signed in.
+    #[error("the server has {limit} connections, and takes no more: try again later")]
+    Full {
+        /// The limit.
+        limit: usize,
+    },
+    /// There are as many from this address as may be.
+    #[error("the server has {limit} connections from this address, and takes no more: close some of them")]
+    TooManyFromAddress {
+        /// The limit.
+        limit: usize,
+    },
+    /// There is no memory for another one.
+    #[error("the server uses its {limit} bytes of memory: try again later")]
+    OutOfMemory {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The server is shutting down.
+    #[error("the server is shutting down: connect again once it is back")]
+    ShuttingDown,
+}
+
+/// Connections on which nobody has signed in.
+#[derive(Default)]
+pub(super) struct Strangers {
+    /// Those whose opening handshake is under way, the oldest first.
+    pub(super) opening: BTreeSet<ConnectionId>,
+    /// All of them, the one that is silent longest first.
+    pub(super) silent: BTreeSet<(Time, ConnectionId)>,
+}
+
+/// Handle: what the outside reports.
+impl Server {
+    /// A connection was accepted; its opening handshake begins. Until [`handle_connected`](Self::handle_connected) there
+    /// is nothing to send. The connection may [cease to exist](Self::has_connection) at any time, to make room for a
+    /// newcomer or because the handshake takes [too long](super::Config::handshake_timeout): drop it then.
+    ///
+    /// # Errors
+    /// If the server does not take it. There is nothing else to report about it.
+    pub fn handle_accepted(&mut self, now: Time, peer: Peer) -> Result<ConnectionId, AcceptError> {
+        self.advance(now);
+        let place = Place::of(peer);
+        self.admit(place)?;
+        self.last_connection += 1;
+        let id = ConnectionId(self.last_connection);
+        let until = self.now + self.config.handshake_timeout;
+        let connection = Connection::new(self.now, self.config.format, place, State::Opening { until });
+        self.agenda.deadlines.insert((connection.deadline, id));
+        self.connections.insert(id, connection);
+        self.strangers.opening.insert(id);
+        self.strangers.silent.insert((self.now, id));
+        place.into_iter().for_each(|place| self.places.add(place));
+        Ok(id)
+    }
+
+    /// The opening handshake is done; in it the client may have asked for a format (see [`Format::offered`]). The
+    /// server speaks first.
+    pub fn handle_connected(&mut self, now: Time, id: ConnectionId, format: Option<Format>) {
+        self.advance(now);
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if !matches!(connection.state, State::Opening { .. }) {
+            return;
+        }
+        self.strangers.opening.remove(&id);
+        connection.format = format.unwrap_or(self.config.format);
+        let token = Secret::from(self.secrets.next());
+        let until = self.now + self.config.sign_in_timeout;
+        connection.state = State::Open { token: token.clone(), until };
+        connection.keep_alive.heard(self.now);
+        self.set_deadline(id);
+        let token = Cow::Borrowed(token.expose());
+        self.push(id, &ServerMessage::CheckConnection(Challenge { token, extra: Fields::new() }));
+        self.mark_secret(id);
+    }
+
+    /// A connection of which nothing is known, and that needs no handshake: both of the above in one, for tests and
+    /// for transports without a handshake.
+    ///
+    /// # Errors
+    /// As [`handle_accepted`](Self::handle_accepted).
+    pub fn connect(&mut self, now: Time, format: Option<Format>) -> Result<ConnectionId, AcceptError> {
+        let id = self.handle_accepted(now, Peer::UNKNOWN)?;
+        self.handle_connected(now, id, format);
+        Ok(id)
+    }
+}
+
+impl Server {
+    /// Makes room for a newcomer, if there can be any.
+    fn admit(&mut self, place: Option<Place>) -> Result<(), AcceptError> {
+        if self.shutting_down {
+            return Err(AcceptError::ShuttingDown);
+        }
+        if let (Some(place), Some(limit)) = (place, self.config.connections_per_address)
+            && self.places.count(place) >= limit
+        {
+            return Err(AcceptError::TooManyFromAddress { limit });
+        }
+        if !self.make_room(CONNECTION) {
+            return Err(AcceptError::OutOfMemory { limit: self.config.max_memory.unwrap_or(usize::MAX) });
+        }
+        if self.config.handshakes.is_some_and(|limit| self.strangers.opening.len() >= limit)
+            && let Some(oldest) = self.strangers.opening.first().copied()
+        {
+            self.abort(oldest);
+        }
+        let are_many = self.config.strangers.is_some_and(|limit| self.strangers.silent.len() >= limit);
+        let limit = self.config.connections;
+        let are_all = self.connections.len() >= limit;
+        if are_many || are_all {
+            match self.strangers.silent.first().copied() {
+                Some((_, silent)) => self.abort(silent),
+                None if are_all => return Err(AcceptError::Full { limit }),
+                None => (),
+            }
+        }
+        Ok(())
+    }
+
+    /// A stranger has said something that makes sense.
+    pub(super) fn stranger_spoke(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if self.strangers.silent.remove(&(connection.silent_since, id)) {
+            connection.silent_since = self.now;
+            self.strangers.silent.insert((self.now, id));
+        }
+    }
+
+    /// Somebody has signed in on this connection, or it is gone.
+    pub(super) fn no_stranger(&mut self, id: ConnectionId, silent_since: Time) {
+        self.strangers.opening.remove(&id);
+        self.strangers.silent.remove(&(silent_since, id));
+    }
+}

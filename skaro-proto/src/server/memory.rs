@@ -1,0 +1,52 @@
+//! How much memory the machine takes, and what goes when it is too much.
+
+use super::connection::Connection;
+use super::request::Refused;
+use super::{ConnectionId, Server};
+
+/// What a connection takes besides its queue, in the trees of connections, deadlines and strangers. A tree's nodes are
+/// two thirds full on average.
+pub(super) const CONNECTION: usize = 2 * (size_of::<Connection>() + 5 * size_of::<ConnectionId>());
+/// What a session takes, in three trees.
+pub(super) const SESSION: usize = 256;
+/// What an entry in a table of wrong passwords takes.
+const GUESS: usize = 128;
+
+/// The refusal of a request for which there is no memory.
+pub(super) fn refused<T>() -> Result<T, Refused> {
+    Err((503, "the server has no memory left for this: try again later".into()))
+}
+
+impl Server {
+    /// How many bytes of memory the machine takes: histories, queues, sessions, users, connections and tables of
+    /// addresses. An estimate, to some 20 %, which [`Config::max_memory`](super::Config::max_memory) limits.
+    pub fn memory(&self) -> usize {
+        let guesses = self.guesses_by_address.len() + self.guesses_by_login.len();
+        self.dialogs.bytes() + self.memory_besides_histories() + guesses * GUESS
+    }
+
+    fn memory_besides_histories(&self) -> usize {
+        self.users.bytes()
+            + self.agenda.queued
+            + self.connections.len() * CONNECTION
+            + self.sessions.len() * SESSION
+    }
+
+    /// Makes room for so many bytes, if need be by giving the oldest messages up; returns whether there is room.
+    pub(super) fn make_room(&mut self, bytes: usize) -> bool {
+        let Some(limit) = self.config.max_memory else { return true };
+        if self.memory() + bytes <= limit {
+            return true;
+        }
+        // If giving everything up would not help, nothing is given up.
+        if self.memory_besides_histories() + bytes > limit {
+            return false;
+        }
+        while self.memory() + bytes > limit {
+            if !self.dialogs.forget_oldest() {
+                return false;
+            }
+        }
+        true
+    }
+}

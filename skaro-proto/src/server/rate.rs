@@ -1,0 +1,101 @@
+//! How fast something may happen.
+
+use core::time::Duration;
+
+use crate::time::Time;
+
+/// How fast something may happen: so many times per second, and so many times at once after a rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rate {
+    /// Times per second; 0 counts as 1.
+    pub per_second: u32,
+    /// Times at once after a rest.
+    pub burst: u32,
+}
+
+impl Rate {
+    /// So many times per second, and so many at once.
+    pub const fn new(per_second: u32, burst: u32) -> Self {
+        Rate { per_second, burst }
+    }
+
+    /// Nanoseconds after which it may happen once more.
+    fn interval(self) -> u64 {
+        1_000_000_000 / u64::from(self.per_second.max(1))
+    }
+
+    /// How long it takes until it may happen `burst` times at once again.
+    fn rest(self) -> Duration {
+        Duration::from_nanos(self.interval() * u64::from(self.burst))
+    }
+}
+
+/// A token bucket: one moment stands for how full it is.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Bucket {
+    /// When it will be full again.
+    full: Time,
+}
+
+impl Bucket {
+    /// Takes so many tokens out, also if there are fewer. If there are none left, returns the moment at which there will
+    /// be some, a sixteenth of all, so that whoever waits for it does not wake up for each token.
+    pub(super) fn take(&mut self, count: u32, now: Time, rate: Rate) -> Option<Time> {
+        self.full = self.full.max(now) + Duration::from_nanos(rate.interval() * u64::from(count));
+        let rest = rate.rest();
+        let missing = self.full - now;
+        (missing > rest).then(|| now + (missing - rest) + rest / 16)
+    }
+
+    /// Takes one token out.
+    ///
+    /// # Errors
+    /// If there is none: how long it takes until there is one.
+    pub(super) fn take_one(&mut self, now: Time, rate: Rate) -> Result<(), Duration> {
+        let full = self.full.max(now) + Duration::from_nanos(rate.interval());
+        let missing = full - now;
+        let rest = rate.rest();
+        if missing > rest {
+            return Err(missing - rest);
+        }
+        self.full = full;
+        Ok(())
+    }
+}
+
+/// Whole seconds, at least one, for texts.
+pub(super) fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: Rate = Rate::new(10, 5);
+
+    #[test]
+    fn so_many_at_once_then_so_many_per_second() {
+        let mut bucket = Bucket::default();
+        let now = Time::from_secs(1);
+        let taken = (0..20).filter(|_| bucket.take_one(now, RATE).is_ok()).count();
+        assert_eq!(taken, 5);
+        assert_eq!(bucket.take_one(now, RATE), Err(Duration::from_millis(100)));
+        let later = now + Duration::from_secs(2);
+        let taken =
+            (1..=20_u32).filter(|n| bucket.take_one(now + Duration::from_millis(100) * *n, RATE).is_ok());
+        assert_eq!((taken.count(), bucket.take_one(later, RATE).is_err()), (20, true));
+    }
+
+    #[test]
+    fn an_empty_bucket_tells_when_to_come_again() {
+        let mut bucket = Bucket::default();
+        let now = Time::from_secs(1);
+        assert_eq!(bucket.take(5, now, RATE), None);
+        let again = bucket.take(10, now, RATE);
+        assert_eq!(again, Some(now + Duration::from_secs(1) + RATE.rest() / 16));
+        // By then there is something in it.
+        assert_eq!(bucket.take(0, now + Duration::from_secs(1), RATE), None);
+    }
+}

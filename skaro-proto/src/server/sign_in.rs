@@ -1,0 +1,144 @@
+//! Signing in: who may, who may not, and who has to wait.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::ToString;
+
+use super::connection::State;
+use super::memory::{self, SESSION};
+use super::peer::Place;
+use super::rate::seconds;
+use super::request::{Refused, refused};
+use super::secrets::SessionKey;
+use super::users::UserId;
+use super::{ConnectionId, Server};
+use crate::message::{Answer, SignedIn, User};
+use crate::output::CloseCode;
+use crate::secret::Secret;
+
+impl Server {
+    pub(super) fn authorize(&mut self, id: ConnectionId, number: u64, login: &str, proof: &str) {
+        match self.identify(id, login, proof) {
+            Ok(user) => {
+                let sid = Secret::from(self.secrets.next());
+                let session = self.secrets.session_key(sid.expose());
+                self.sessions.begin(session, user, id, self.config.sessions_per_user);
+                self.signed_in(id, user, session);
+                let answer = self.signed_in_answer(user, sid.expose());
+                self.answer(id, number, "authorize", Ok(Answer::Authorized(answer)));
+                self.mark_secret(id);
+            }
+            Err(refused) => self.refuse_sign_in(id, number, "authorize", refused),
+        }
+    }
+
+    /// The user who has this login and proves this password, and may sign in now.
+    fn identify(&mut self, id: ConnectionId, login: &str, proof: &str) -> Result<UserId, Refused> {
+        self.token(id)?;
+        let place = self.connections.get(&id).and_then(|connection| connection.place);
+        self.check_guesses(login, place)?;
+        let user = self.token(id).map(|token| self.users.verify(login, token.expose(), proof))?;
+        let Some(user) = user else {
+            self.note_guess(login, place);
+            return refused(401, "the login or the password is wrong");
+        };
+        let online = self.users.get(user).map_or(0, |user| user.online.len());
+        let limit = self.config.connections_per_user;
+        if online >= limit {
+            return refused(429, format!("{limit} connections are signed in already: close some of them"));
+        }
+        if !self.make_room(SESSION) {
+            return memory::refused();
+        }
+        if let (Some(user), Some(place)) = (self.users.get_mut(user), place) {
+            user.remember_place(place);
+        }
+        Ok(user)
+    }
+
+    /// Whether the next attempt to sign in has to wait, since too many passwords were wrong.
+    fn check_guesses(&self, login: &str, place: Option<Place>) -> Result<(), Refused> {
+        let mut wait = core::time::Duration::ZERO;
+        if let (Some(limit), Some(place)) = (self.config.guesses_per_address, place) {
+            wait = wait.max(self.guesses_by_address.wait(place.bytes(), self.now, limit));
+        }
+        let user = self.users.find(login).and_then(|user| self.users.get(user));
+        let is_known = place.is_some_and(|place| user.is_some_and(|user| user.knows_place(place)));
+        if let Some(limit) = self.config.guesses_per_login.filter(|_| !is_known) {
+            let key = self.secrets.login_key(login);
+            wait = wait.max(self.guesses_by_login.wait(key, self.now, limit));
+        }
+        if wait.is_zero() {
+            return Ok(());
+        }
+        refused(429, format!("too many wrong passwords: try again in {} s", seconds(wait)))
+    }
+
+    fn note_guess(&mut self, login: &str, place: Option<Place>) {
+        if let (Some(limit), Some(place)) = (self.config.guesses_per_address, place) {
+            self.guesses_by_address.add(place.bytes(), self.now, limit);
+        }
+        if let Some(limit) = self.config.guesses_per_login {
+            let key = self.secrets.login_key(login);
+            self.guesses_by_login.add(key, self.now, limit);
+        }
+    }
+
+    /// Session ids are not guessed (they have 128 bits), so a wrong one counts for its connection only: after a restart
+    /// of the server all its clients come with one.
+    pub(super) fn session_restore(&mut self, id: ConnectionId, number: u64, sid: &str) {
+        let session = self.secrets.session_key(sid);
+        let found = self.token(id).and_then(|_| {
+            let found = self.sessions.find(&session, self.now);
+            found.ok_or((401, "there is no such session, or it has expired: authorize".into()))
+        });
+        match found {
+            Ok((user, holder)) => {
+                // A connection that died unnoticed may still hold the session. Whoever has the id may have it.
+                if let Some(holder) = holder {
+                    self.begin_close(holder, CloseCode::Replaced);
+                }
+                self.sessions.attach(session, id);
+                self.signed_in(id, user, session);
+                // The id stays the same: if this answer is lost with its connection, the client can try again.
+                let answer = self.signed_in_answer(user, sid);
+                self.answer(id, number, "session_restore", Ok(Answer::Restored(answer)));
+                self.mark_secret(id);
+            }
+            Err(refused) => self.refuse_sign_in(id, number, "session_restore", refused),
+        }
+    }
+
+    /// The token of a connection on which nobody has signed in yet.
+    fn token(&self, id: ConnectionId) -> Result<&Secret, Refused> {
+        match self.connections.get(&id).map(|connection| &connection.state) {
+            Some(State::Open { token, .. }) => Ok(token),
+            _ => refused(409, "somebody is signed in on this connection already: use another one"),
+        }
+    }
+
+    fn signed_in(&mut self, id: ConnectionId, user: UserId, session: SessionKey) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.state = State::SignedIn { user, session };
+            let silent_since = connection.silent_since;
+            self.no_stranger(id, silent_since);
+        }
+        if let Some(user) = self.users.get_mut(user) {
+            user.online.push(id);
+        }
+    }
+
+    fn signed_in_answer(&self, user: UserId, sid: &str) -> SignedIn<'static> {
+        let user = User::new(self.users.login(user).to_string());
+        SignedIn { session_id: Cow::Owned(sid.into()), user }
+    }
+
+    fn refuse_sign_in(&mut self, id: ConnectionId, number: u64, kind: &str, refused: Refused) {
+        self.answer(id, number, kind, Err(refused));
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.refused += 1;
+        if connection.refused >= self.config.sign_in_attempts {
+            self.begin_close(id, CloseCode::Policy);
+        }
+    }
+}
