@@ -18,9 +18,13 @@
 //!
 //! # Features
 //!
+//! * `async`: the async engine, [`asynchronous`](mod@asynchronous).
 //! * `tls` (default): TLS for clients through rustls, with the system's trust roots.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "async")]
+pub mod asynchronous;
+mod clock;
 mod connection;
 pub mod dial;
 mod driver;
@@ -34,6 +38,7 @@ pub mod tls;
 mod url;
 pub mod websocket;
 
+pub use clock::{Clock, unix_millis};
 pub use connection::{Connection, READ_AT_ONCE, Turn};
 pub use driver::{Driver, Next};
 pub use error::ConnectError;
@@ -41,3 +46,31 @@ pub use mailbox::{Mailbox, Waiter};
 pub use options::Options;
 pub use proxy::{Proxy, ProxyHandshake};
 pub use url::Url;
+
+/// A seed for a server's secrets, from the operating system.
+///
+/// # Errors
+/// If the operating system has no randomness to give.
+pub fn random_seed() -> std::io::Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed)?;
+    Ok(seed)
+}
+
+/// What users of every adapter name: adapters re-export it at their root.
+pub mod prelude {
+    pub use skaro_proto as proto;
+    pub use skaro_proto::client::{
+        Authorize, Awaited, Backoff, Command, CommandError, Config, Delivery, Disconnect, Ended, Event, Failure,
+        GetContacts, GetHistory, Incoming, ProtocolError, RegisterType, RequestError, RequestId, SendMessage,
+        SessionRestore, Status, Ticket,
+    };
+    pub use skaro_proto::message::{
+        Answer, Contacts, Date, History, Message, Refusal, Registration, SignedIn, User,
+    };
+    pub use skaro_proto::{Fields, Format, Secret, Value};
+
+    pub use crate::{ConnectError, Options, Proxy, random_seed};
+    #[cfg(feature = "tls")]
+    pub use rustls;
+}

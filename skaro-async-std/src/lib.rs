@@ -1,28 +1,29 @@
-//! Client and server of the [skaro](skaro_proto) instant-messaging protocol over async-std and async-tungstenite.
+//! Client and server for the skaro instant-messaging protocol over async-std.
 //!
-//! Everything that can be decided without I/O is decided in [`skaro_proto`]; this crate connects, reads, writes and
-//! waits. async-std is no longer developed (RUSTSEC-2025-0052); the same core runs on any other runtime.
+//! Everything that the protocol means is in [`proto`]; the engine is [`skaro_adapter`]'s, the same for every async
+//! runtime. This crate dials, listens, sleeps and spawns with async-std, and names what users name.
+//!
+//! async-std is no longer developed (RUSTSEC-2025-0052). Its reactor has threads of its own, so this crate works under
+//! any runtime; under tokio, `skaro-tokio` is the better choice.
 //!
 //! ```
-//! use futures_util::StreamExt;
-//! use skaro_async_std::{Client, Server, proto};
-//! use proto::client::Event;
+//! use skaro_async_std::{Client, Event, Server, proto::server, random_seed};
 //!
 //! # async_std::task::block_on(async {
 //! // A server with two users, on a port that the system chooses.
-//! let mut machine = proto::server::Server::new(Default::default(), skaro_async_std::random_seed()?);
+//! let mut machine = server::Server::new(server::Config::default(), random_seed()?);
 //! machine.add_user("alice", "correct horse")?;
 //! machine.add_user("bob", "battery staple")?;
 //! let server = Server::bind("127.0.0.1:0", machine).await?;
 //!
 //! // Bob is there; Alice writes to him.
-//! let (bob, mut bobs_events) = Client::connect(&server.url()).await?;
+//! let (bob, mut events) = Client::connect(server.url()).await?;
 //! bob.authorize("bob", "battery staple").await?;
-//! let (alice, _events) = Client::connect(&server.url()).await?;
+//! let (alice, _events) = Client::connect(server.url()).await?;
 //! alice.authorize("alice", "correct horse").await?;
 //! alice.send_message("bob", "hello").await?;
 //!
-//! while let Some(event) = bobs_events.next().await {
+//! while let Some(event) = events.next().await {
 //!     if let Event::Message(incoming) = event {
 //!         assert_eq!((incoming.dialog(), &*incoming.message.body), ("alice", "hello"));
 //!         break;
@@ -30,35 +31,59 @@
 //! }
 //! # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
 //! ```
+#![forbid(unsafe_code)]
 
-mod client;
-mod dial;
-mod driver;
-mod server;
-mod shared;
-mod tcp;
-#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
-mod tls;
-mod wakes;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
 
-pub use client::{Client, Events};
-#[cfg(feature = "tls")]
-pub use futures_rustls::rustls;
-pub use server::Server;
-pub use skaro_proto as proto;
-pub use skaro_proto::client::{ConnectError, Options};
+use async_std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use async_std::task;
+use skaro_adapter::asynchronous::{self, Runtime};
 
-/// A seed for a server's secrets, from the operating system.
-///
-/// # Errors
-/// If the operating system has no randomness to give.
-pub fn random_seed() -> std::io::Result<[u8; 32]> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed)?;
-    Ok(seed)
+pub use skaro_adapter::asynchronous::Events;
+pub use skaro_adapter::prelude::*;
+
+/// A client over async-std.
+pub type Client = asynchronous::Client<AsyncStd>;
+
+/// A server over async-std.
+pub type Server = asynchronous::Server<AsyncStd>;
+
+/// The async-std runtime, as the engine needs it.
+#[derive(Clone, Copy, Debug)]
+pub enum AsyncStd {}
+
+impl Runtime for AsyncStd {
+    type Stream = TcpStream;
+    type Listener = TcpListener;
+
+    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+        task::spawn(task);
+    }
+
+    fn sleep(duration: Duration) -> impl Future<Output = ()> + Send + 'static {
+        task::sleep(duration)
+    }
+
+    async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok((host, port).to_socket_addrs().await?.collect())
+    }
+
+    async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    fn listen(listener: std::net::TcpListener) -> io::Result<TcpListener> {
+        Ok(listener.into())
+    }
+
+    async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+        let (stream, address) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        Ok((stream, address))
+    }
 }
-
-/// The README's example compiles.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;

@@ -1,6 +1,6 @@
 //! Client and server for the skaro instant-messaging protocol over tokio.
 //!
-//! Everything that the protocol means is in [`skaro_proto`]; the engine is [`skaro_adapter`]'s, the same for every async
+//! Everything that the protocol means is in [`proto`]; the engine is [`skaro_adapter`]'s, the same for every async
 //! runtime. This crate dials, listens, sleeps and spawns with tokio, and names what users name.
 //!
 //! ```no_run
@@ -28,6 +28,7 @@ use skaro_adapter::asynchronous::{self, Runtime};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
+pub use skaro_adapter::asynchronous::Events;
 pub use skaro_adapter::prelude::*;
 
 /// A client over tokio. Must be used within a tokio runtime whose I/O and time are enabled.

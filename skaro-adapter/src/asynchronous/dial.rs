@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -51,9 +51,9 @@ async fn connect<R: Runtime>(options: &Options) -> Result<Opened<R>, ConnectErro
         Some(proxy) => connect_by_proxy::<R>(proxy, &url).await?,
     };
     let mut stream = secure(stream, &url, options).await?;
-    write(stream.as_write(), &request).await.map_err(|error| broken(&url, error))?;
+    write(stream.writer(), &request).await.map_err(|error| broken(&url, error))?;
     loop {
-        let input = read(stream.as_read()).await.map_err(|error| broken(&url, error))?;
+        let input = read(stream.reader()).await.map_err(|error| broken(&url, error))?;
         if let Some(rest) = handshake.receive(&input)? {
             return Ok(Opened { stream, rest });
         }
@@ -64,9 +64,9 @@ async fn connect_by_proxy<R: Runtime>(proxy: &Proxy, url: &Url) -> Result<R::Str
     let mut stream = connect_tcp::<R>(proxy.host(), proxy.port()).await?;
     let (mut handshake, mut output) = ProxyHandshake::new(proxy, url)?;
     loop {
-        write(Pin::new(&mut stream), &output).await.map_err(|error| broken(url, error))?;
+        write(&mut stream, &output).await.map_err(|error| broken(url, error))?;
         output.clear();
-        let input = read(Pin::new(&mut stream)).await.map_err(|error| broken(url, error))?;
+        let input = read(&mut stream).await.map_err(|error| broken(url, error))?;
         if handshake.receive(&input, &mut output)? {
             return Ok(stream);
         }
@@ -103,13 +103,13 @@ fn broken(url: &Url, error: io::Error) -> ConnectError {
     ConnectError::Network { host: url.host_and_port(), source: Arc::new(error) }
 }
 
-async fn write(mut stream: Pin<&mut (dyn AsyncWrite + Send + '_)>, output: &[u8]) -> io::Result<()> {
+async fn write(stream: &mut (dyn AsyncWrite + Send + Unpin + '_), output: &[u8]) -> io::Result<()> {
     stream.write_all(output).await?;
     stream.flush().await
 }
 
 /// Reads what has come, at least a byte.
-async fn read(mut stream: Pin<&mut (dyn AsyncRead + Send + '_)>) -> io::Result<Vec<u8>> {
+async fn read(stream: &mut (dyn AsyncRead + Send + Unpin + '_)) -> io::Result<Vec<u8>> {
     let mut input = vec![0; INPUT];
     let length = stream.read(&mut input).await?;
     if length == 0 {

@@ -58,7 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link<S> {
     /// Writes what is in the buffer, as far as the other end takes it. A large buffer is not kept.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Written>> {
         while let Some(rest) = self.output.get(self.written..).filter(|rest| !rest.is_empty()) {
-            let written = ready!(self.stream.as_write().poll_write(cx, rest))?;
+            let written = ready!(Pin::new(self.stream.writer()).poll_write(cx, rest))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -66,7 +66,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link<S> {
             self.unflushed = true;
         }
         if self.unflushed {
-            ready!(self.stream.as_write().poll_flush(cx))?;
+            ready!(Pin::new(self.stream.writer()).poll_flush(cx))?;
             self.unflushed = false;
         }
         let is_full = self.output.len() > OUTPUT_AT_ONCE;
@@ -79,24 +79,24 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link<S> {
 
     /// Reads what has come; `Ok(0)` is the end.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, input: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.stream.as_read().poll_read(cx, input)
+        Pin::new(self.stream.reader()).poll_read(cx, input)
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream<S> {
-    pub(super) fn as_read(&mut self) -> Pin<&mut (dyn AsyncRead + Send + '_)> {
+    pub(super) fn reader(&mut self) -> &mut (dyn AsyncRead + Send + Unpin + '_) {
         match self {
-            Stream::Plain(stream) => Pin::new(stream),
+            Stream::Plain(stream) => stream,
             #[cfg(feature = "tls")]
-            Stream::Tls(stream) => Pin::new(stream),
+            Stream::Tls(stream) => stream,
         }
     }
 
-    pub(super) fn as_write(&mut self) -> Pin<&mut (dyn AsyncWrite + Send + '_)> {
+    pub(super) fn writer(&mut self) -> &mut (dyn AsyncWrite + Send + Unpin + '_) {
         match self {
-            Stream::Plain(stream) => Pin::new(stream),
+            Stream::Plain(stream) => stream,
             #[cfg(feature = "tls")]
-            Stream::Tls(stream) => Pin::new(stream),
+            Stream::Tls(stream) => stream,
         }
     }
 }
