@@ -19,6 +19,9 @@ use machine::Incoming;
 /// Bytes to read for one turn: what decoding and handling them costs keeps the others waiting.
 pub const READ_AT_ONCE: usize = 16 << 10;
 
+/// Messages to decode for one turn: they wait for it in memory.
+const MESSAGES_AT_ONCE: usize = 256;
+
 /// How long an opening handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -35,7 +38,8 @@ const IDLE: Duration = Duration::from_secs(10);
 ///
 /// 1. Read at most [`READ_AT_ONCE`] bytes, if [`wants_bytes`](Self::wants_bytes), and call
 ///    [`handle_bytes`](Self::handle_bytes), without the machine's lock: here bytes become messages.
-/// 2. Lock the machine, call [`turn`](Self::turn), and unlock it: here messages are handled, and frames fetched.
+/// 2. Lock the machine, call [`turn`](Self::turn), and unlock it: here messages are handled, and frames fetched. If there
+///    are bytes left of those that were read, go to step 1 with them.
 /// 3. Call [`take_output`](Self::take_output) and write. When a buffer was written that had more than
 ///    [`OUTPUT_AT_ONCE`](crate::websocket::OUTPUT_AT_ONCE) bytes, there may be more: go to step 2.
 /// 4. Wait for bytes, for the machine ([`Server::poll_ready`] says that it has something for this connection), or for
@@ -130,22 +134,23 @@ impl Connection {
         }
     }
 
-    /// Reads bytes into messages, for the next turn. All of them are used: read little at once.
-    pub fn handle_bytes(&mut self, bytes: &[u8]) {
+    /// Reads the input into messages, for the next turn. The input is shortened by what was read: if something remains,
+    /// call this again after the turn.
+    pub fn handle_bytes(&mut self, input: &mut &[u8]) {
         match &mut self.stage {
-            Stage::Handshake { handshake, .. } => match handshake.receive(bytes) {
+            Stage::Handshake { handshake, .. } => match handshake.receive(input) {
                 Reply::NeedMore => (),
                 Reply::Upgrade(upgrade) => self.stage = Stage::Upgrade(Box::new(upgrade)),
                 Reply::Refuse(response) => self.refuse(response),
             },
-            Stage::Upgrade(upgrade) => upgrade.rest.extend_from_slice(bytes),
-            Stage::Open { websocket, .. } => receive(websocket, bytes, &mut self.incoming),
+            Stage::Open { websocket, .. } => receive(websocket, input, &mut self.incoming),
             Stage::Lingering { websocket: Some(websocket), .. } => {
                 // Only a Close frame matters, and changes its phase.
-                let mut input = bytes;
-                while let Ok(Some(_)) = websocket.receive(&mut input) {}
+                while let Ok(Some(_)) = websocket.receive(input) {}
             }
-            Stage::Lingering { websocket: None, .. } | Stage::Gone => (),
+            Stage::Lingering { websocket: None, .. } | Stage::Gone => *input = &[],
+            // It is the machine's turn.
+            Stage::Upgrade(_) => (),
         }
     }
 
@@ -190,9 +195,7 @@ impl Connection {
             Ok(id) => {
                 self.output = mem::take(&mut upgrade.response);
                 self.address = upgrade.address;
-                let rest = mem::take(&mut upgrade.rest);
-                let mut websocket = WebSocket::new(Role::Server, machine::max_message_bytes(server, id));
-                receive(&mut websocket, &rest, &mut self.incoming);
+                let websocket = WebSocket::new(Role::Server, machine::max_message_bytes(server, id));
                 self.stage = Stage::Open { id, websocket };
             }
         }
@@ -299,14 +302,19 @@ impl Connection {
     }
 }
 
-fn receive(websocket: &mut WebSocket, mut bytes: &[u8], incoming: &mut VecDeque<Incoming>) {
-    loop {
-        incoming.push_back(match websocket.receive(&mut bytes) {
+fn receive(websocket: &mut WebSocket, input: &mut &[u8], incoming: &mut VecDeque<Incoming>) {
+    while incoming.len() < MESSAGES_AT_ONCE {
+        let next = match websocket.receive(input) {
             Ok(None) => return,
             Ok(Some(Received::Message(payload))) => machine::decode(payload),
+            // One says as much as many.
+            Ok(Some(Received::SignOfLife)) if matches!(incoming.back(), Some(Incoming::SignOfLife)) => {
+                continue;
+            }
             Ok(Some(Received::SignOfLife)) => Incoming::SignOfLife,
             Ok(Some(Received::Closing(_))) => Incoming::Closing,
             Err(error) => Incoming::Failed(error),
-        });
+        };
+        incoming.push_back(next);
     }
 }

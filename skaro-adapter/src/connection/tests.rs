@@ -12,6 +12,13 @@ fn server() -> Server {
     Server::new(Config::default(), [1; 32])
 }
 
+/// Hands bytes over, all of which must be used.
+fn give(connection: &mut Connection, bytes: &[u8]) {
+    let mut input = bytes;
+    connection.handle_bytes(&mut input);
+    assert!(input.is_empty());
+}
+
 fn taken(connection: &mut Connection) -> Vec<u8> {
     let mut bytes = Vec::new();
     connection.take_output(&mut bytes);
@@ -21,7 +28,7 @@ fn taken(connection: &mut Connection) -> Vec<u8> {
 /// A connection, and the client's end of it, after the server has spoken.
 fn open(server: &mut Server) -> (Connection, WebSocket) {
     let mut connection = Connection::new(Time::ZERO, None);
-    connection.handle_bytes(REQUEST.as_bytes());
+    give(&mut connection, REQUEST.as_bytes());
     assert!(!connection.wants_bytes());
     let turn = connection.turn(Time::ZERO, server);
     assert!(matches!(turn, Turn::Idle { until: Some(_) }) && connection.wants_bytes(), "{turn:?}");
@@ -68,7 +75,7 @@ fn requests_are_answered() {
     assert!(connection.id().is_some_and(|id| server.has_connection(id)));
     client.send(Transmit::Frame(Frame::Text(r#"{"type":"request","request_type":"register_type","id":1}"#)));
     client.send(Transmit::Ping);
-    connection.handle_bytes(&client_output(&mut client));
+    give(&mut connection, &client_output(&mut client));
     assert!(!connection.wants_bytes(), "it is the machine's turn");
     connection.turn(Time::ZERO, &mut server);
     let heard = hear(&mut client, &mut connection);
@@ -79,11 +86,31 @@ fn requests_are_answered() {
 fn the_first_frames_may_come_with_the_request() {
     let mut server = server();
     let mut connection = Connection::new(Time::ZERO, None);
-    connection.handle_bytes(&[REQUEST.as_bytes(), &masked(0x81, b"no")].concat());
-    connection.handle_bytes(&masked(0x81, b"sense"));
-    connection.turn(Time::ZERO, &mut server);
+    let bytes = [REQUEST.as_bytes(), &masked(0x81, b"no"), &masked(0x81, b"sense")].concat();
+    let mut input = &bytes[..];
+    while !input.is_empty() {
+        connection.handle_bytes(&mut input);
+        connection.turn(Time::ZERO, &mut server);
+    }
     let told = String::from_utf8_lossy(&taken(&mut connection)).into_owned();
     assert_eq!(told.matches(r#""type":"error""#).count(), 2, "{told}");
+}
+
+/// What has been decoded waits in memory: no more of it at once than that has a bound.
+#[test]
+fn tiny_messages_are_handled_a_few_at_a_time() {
+    let mut server = server();
+    let (mut connection, _) = open(&mut server);
+    let flood = [0x81, 0x80, 0, 0, 0, 0].repeat(READ_AT_ONCE / 6);
+    let mut input = &flood[..];
+    let used = measure(|| connection.handle_bytes(&mut input));
+    assert!(used.bytes_max < 24 << 10 && !connection.wants_bytes(), "{used:?}");
+    assert_eq!(flood.len() - input.len(), 6 * MESSAGES_AT_ONCE);
+    connection.turn(Time::ZERO, &mut server);
+    assert!(connection.wants_bytes());
+    let pings = [0x89, 0x80, 0, 0, 0, 0].repeat(READ_AT_ONCE / 6);
+    give(&mut connection, &pings);
+    assert_eq!(connection.incoming.len(), 1, "one sign of life says as much as many");
 }
 
 /// Case 23.
@@ -91,9 +118,9 @@ fn the_first_frames_may_come_with_the_request() {
 fn a_message_over_the_limit_in_fragments_gets_an_error_and_then_1009() {
     let mut server = server();
     let (mut connection, mut client) = open(&mut server);
-    connection.handle_bytes(&masked(0x01, &[b'x'; 1000]));
+    give(&mut connection, &masked(0x01, &[b'x'; 1000]));
     for n in 0..300 {
-        connection.handle_bytes(&masked(0x00, &[b'x'; 1000]));
+        give(&mut connection, &masked(0x00, &[b'x'; 1000]));
         assert!(matches!(connection.turn(Time::ZERO, &mut server), Turn::Idle { .. }), "{n}");
         assert!(connection.wants_bytes(), "it reads on");
     }
@@ -102,7 +129,7 @@ fn a_message_over_the_limit_in_fragments_gets_an_error_and_then_1009() {
         matches!(&heard[..], [error, closed] if error.contains("limit") && closed == "closed Some(1009)"),
         "{heard:?}"
     );
-    connection.handle_bytes(&client_output(&mut client));
+    give(&mut connection, &client_output(&mut client));
     assert_eq!(connection.turn(Time::ZERO, &mut server), Turn::Gone);
     assert_eq!(server.connections(), 0);
 }
@@ -113,18 +140,18 @@ fn whoever_breaks_the_rules_is_told_the_code_and_is_gone_for_the_machine() {
     for (frame, code) in [(masked(0x83, b"x"), 1002), (masked(0x81, &[0xff]), 1007)] {
         let mut server = server();
         let (mut connection, mut client) = open(&mut server);
-        connection.handle_bytes(&masked(0x81, b"handled before"));
-        connection.handle_bytes(&frame);
+        give(&mut connection, &masked(0x81, b"handled before"));
+        give(&mut connection, &frame);
         let until = Time::from_secs(2);
         assert_eq!(connection.turn(Time::ZERO, &mut server), Turn::Idle { until: Some(until) });
         assert_eq!((server.connections(), connection.id(), connection.wants_bytes()), (0, None, true));
         let heard = hear(&mut client, &mut connection);
         assert_eq!(heard.last(), Some(&format!("closed Some({code})")), "{heard:?}");
         // What still comes is discarded, until the answer does, or two seconds are over.
-        connection.handle_bytes(&masked(0x81, b"more"));
+        give(&mut connection, &masked(0x81, b"more"));
         assert!(matches!(connection.turn(Time::from_secs(1), &mut server), Turn::Idle { .. }));
         if code == 1002 {
-            connection.handle_bytes(&client_output(&mut client));
+            give(&mut connection, &client_output(&mut client));
             assert_eq!(connection.turn(Time::from_secs(1), &mut server), Turn::Gone);
         } else {
             assert_eq!(connection.turn(until, &mut server), Turn::Gone);
@@ -138,7 +165,7 @@ fn a_client_that_closes_gets_its_answer() {
     let mut server = server();
     let (mut connection, mut client) = open(&mut server);
     client.close(1000);
-    connection.handle_bytes(&client_output(&mut client));
+    give(&mut connection, &client_output(&mut client));
     assert_eq!(connection.turn(Time::ZERO, &mut server), Turn::Gone);
     assert_eq!(hear(&mut client, &mut connection), ["closed Some(1000)"]);
     assert_eq!(server.connections(), 0);
@@ -154,7 +181,7 @@ fn a_machine_that_closes_waits_for_the_answer_or_drops_the_connection() {
         let heard = hear(&mut client, &mut connection);
         assert_eq!(heard.last().map(String::as_str), Some("closed Some(1001)"));
         if answers {
-            connection.handle_bytes(&client_output(&mut client));
+            give(&mut connection, &client_output(&mut client));
         } else {
             server.handle_timeout(Time::from_secs(5));
         }
@@ -168,11 +195,11 @@ fn a_machine_that_closes_waits_for_the_answer_or_drops_the_connection() {
 fn what_is_no_handshake_is_answered_and_lingers() {
     let mut server = server();
     let mut connection = Connection::new(Time::ZERO, None);
-    connection.handle_bytes(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n");
+    give(&mut connection, b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n");
     let until = Time::from_secs(11);
     assert_eq!(connection.turn(Time::from_secs(9), &mut server), Turn::Idle { until: Some(until) });
     assert!(taken(&mut connection).ends_with(b"\r\n\r\nok\n"));
-    connection.handle_bytes(b"more");
+    give(&mut connection, b"more");
     assert_eq!(connection.turn(until, &mut server), Turn::Gone);
 }
 
@@ -183,7 +210,7 @@ fn a_server_that_is_full_says_so() {
     let mut server = Server::new(config, [1; 32]);
     let _open = open(&mut server);
     let mut connection = Connection::new(Time::ZERO, None);
-    connection.handle_bytes(REQUEST.as_bytes());
+    give(&mut connection, REQUEST.as_bytes());
     connection.turn(Time::ZERO, &mut server);
     let told = String::from_utf8(taken(&mut connection)).unwrap();
     assert!(told.starts_with("HTTP/1.1 503 ") && told.contains("takes no more"), "{told}");
@@ -196,7 +223,7 @@ fn a_handshake_that_takes_too_long_is_dropped() {
     let mut connection = Connection::new(Time::ZERO, None);
     let until = Time::from_secs(15);
     assert_eq!(connection.turn(Time::from_secs(14), &mut server), Turn::Idle { until: Some(until) });
-    connection.handle_bytes(b"GET / HTTP/1.1\r\n");
+    give(&mut connection, b"GET / HTTP/1.1\r\n");
     assert_eq!(connection.turn(until, &mut server), Turn::Gone);
 }
 
@@ -233,10 +260,10 @@ fn strangers_cost_little_and_idle_connections_less() {
         let mut server = server();
         let (mut connection, _) = open(&mut server);
         let used = measure(|| {
-            connection.handle_bytes(first);
+            give(&mut connection, first);
             // Nothing of the output is taken.
             for _ in 0..8 {
-                connection.handle_bytes(flood);
+                give(&mut connection, flood);
                 connection.turn(Time::ZERO, &mut server);
             }
         });
@@ -255,10 +282,10 @@ fn buffers_are_given_back_after_ten_idle_seconds() {
     let bytes = client_output(&mut client);
     let machine = measure(|| _ = server.handle_connected(Time::ZERO, None));
     let used = measure(|| {
-        connection.handle_bytes(REQUEST.as_bytes());
+        give(&mut connection, REQUEST.as_bytes());
         connection.turn(Time::ZERO, &mut server);
         for piece in bytes.chunks(READ_AT_ONCE) {
-            connection.handle_bytes(piece);
+            give(&mut connection, piece);
             connection.turn(Time::from_secs(1), &mut server);
             buffer.clear();
             connection.take_output(&mut buffer);

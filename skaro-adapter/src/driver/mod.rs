@@ -49,12 +49,13 @@ use crate::websocket::{Phase, Received, Role, WebSocket};
 /// let now = Time::ZERO; // a real adapter asks its clock
 /// let (mut handshake, request) = ClientHandshake::new(&Url::parse(&options.url)?, &options)?;
 /// let mut buffer = Vec::new();
-/// connection.handle_bytes(&request);
+/// connection.handle_bytes(&mut &request[..]);
 /// connection.turn(now, &mut machine);
 /// connection.take_output(&mut buffer);
-/// let first_bytes = handshake.receive(&buffer)?.ok_or("more to come")?;
+/// let mut input = &buffer[..];
+/// assert!(handshake.receive(&mut input)?);
 /// driver.connected(now);
-/// driver.handle_bytes(now, &first_bytes);
+/// driver.handle_bytes(now, input);
 ///
 /// while !driver.mailbox().client().is_authorized() {
 ///     while let Some(event) = driver.mailbox_mut().next_event() {
@@ -67,7 +68,7 @@ use crate::websocket::{Phase, Received, Role, WebSocket};
 ///     assert!(matches!(driver.drive(now), Next::Idle { .. }));
 ///     buffer.clear();
 ///     driver.take_output(&mut buffer);
-///     connection.handle_bytes(&buffer);
+///     connection.handle_bytes(&mut &buffer[..]);
 ///     connection.turn(now, &mut machine);
 ///     buffer.clear();
 ///     connection.take_output(&mut buffer);

@@ -54,16 +54,23 @@ impl World {
             ClientHandshake::new(&Url::parse(&options.url).unwrap(), &options).unwrap();
         self.connection = Connection::new(self.now, None);
         let response = self.ask(&request);
-        let first = handshake.receive(&response).unwrap().unwrap();
+        let mut input = &response[..];
+        assert!(handshake.receive(&mut input).unwrap());
         assert!(self.driver.connected(self.now));
-        self.driver.handle_bytes(self.now, &first);
+        self.driver.handle_bytes(self.now, input);
         self.drive();
     }
 
     /// Lets the server's side handle bytes; returns its answer.
     fn ask(&mut self, bytes: &[u8]) -> Vec<u8> {
-        self.connection.handle_bytes(bytes);
-        self.connection.turn(self.now, &mut self.server);
+        let mut input = bytes;
+        loop {
+            self.connection.handle_bytes(&mut input);
+            self.connection.turn(self.now, &mut self.server);
+            if input.is_empty() {
+                break;
+            }
+        }
         let mut answer = Vec::new();
         self.connection.take_output(&mut answer);
         answer
@@ -302,6 +309,23 @@ fn reading_pauses_when_the_application_reads_no_events() {
     assert!(world.driver.mailbox().has_room_again());
     world.drive();
     assert!(world.driver.wants_bytes());
+}
+
+/// The machine has to know that the next connection is not read either, or it would take the server for dead.
+#[test]
+fn a_connection_after_one_that_paused_pauses_too() {
+    let mut world = World::connected();
+    for _ in 0..100 {
+        world.driver.mailbox_mut().submit(world.now, RegisterType).unwrap();
+    }
+    world.exchange();
+    assert_eq!((world.drive(), world.driver.wants_bytes()), (Next::Idle { until: None }, false));
+    world.break_connection();
+    assert!(matches!(world.pass(60), Next::Dial { .. }));
+    world.dial();
+    assert_eq!((world.drive(), world.driver.wants_bytes()), (Next::Idle { until: None }, false));
+    world.events();
+    assert!(matches!(world.drive(), Next::Idle { until: Some(_) }) && world.driver.wants_bytes());
 }
 
 /// Case 2.
