@@ -4,8 +4,8 @@
 //! An adapter connects, reads, writes and waits. Everything else is here, as values that take and return bytes:
 //!
 //! * [`Options`] and [`Url`] say where and how to connect, [`ConnectError`] why there is no connection.
-//! * [`dial`] chooses among a host's addresses; [`ProxyHandshake`], `tls` and [`http::ClientHandshake`] make a
-//!   connection of a socket.
+//! * [`dial`] chooses among a host's addresses; [`Opening`] makes a WebSocket of a socket, through proxy, TLS and HTTP.
+//! * [`Channel`] lies between the socket and what follows: nothing, or TLS.
 //! * [`Driver`] is a client with its WebSocket and its [`Mailbox`]; [`Next`] says what to do next.
 //! * [`Connection`] is one connection of a server, from its first byte to its last.
 //! * [`websocket`] is below both.
@@ -24,6 +24,7 @@
 
 #[cfg(feature = "async")]
 pub mod asynchronous;
+mod channel;
 mod clock;
 mod connection;
 pub mod dial;
@@ -31,6 +32,7 @@ mod driver;
 mod error;
 pub mod http;
 mod mailbox;
+mod opening;
 mod options;
 mod proxy;
 #[cfg(feature = "tls")]
@@ -38,11 +40,13 @@ pub mod tls;
 mod url;
 pub mod websocket;
 
+pub use channel::Channel;
 pub use clock::{Clock, unix_millis};
 pub use connection::{Connection, READ_AT_ONCE, Turn};
 pub use driver::{Driver, Next};
 pub use error::ConnectError;
 pub use mailbox::{Mailbox, Waiter};
+pub use opening::{Opened, Opening};
 pub use options::Options;
 pub use proxy::{Proxy, ProxyHandshake};
 pub use url::Url;
@@ -61,9 +65,9 @@ pub fn random_seed() -> std::io::Result<[u8; 32]> {
 pub mod prelude {
     pub use skaro_proto as proto;
     pub use skaro_proto::client::{
-        Authorize, Awaited, Backoff, Command, CommandError, Config, Delivery, Disconnect, Ended, Event, Failure,
-        GetContacts, GetHistory, Incoming, ProtocolError, RegisterType, RequestError, RequestId, SendMessage,
-        SessionRestore, Status, Ticket,
+        Authorize, Awaited, Backoff, Command, CommandError, Config, Delivery, Disconnect, Ended, Event,
+        Failure, GetContacts, GetHistory, Incoming, ProtocolError, RegisterType, RequestError, RequestId,
+        SendMessage, SessionRestore, Status, Ticket,
     };
     pub use skaro_proto::message::{
         Answer, Contacts, Date, History, Message, Refusal, Registration, SignedIn, User,

@@ -13,8 +13,8 @@ use futures_core::Stream;
 use futures_util::{FutureExt, future};
 use skaro_proto::Secret;
 use skaro_proto::client::{
-    self as machine, Authorize, Command, CommandError, Event, GetContacts, GetHistory, RegisterType, RequestError,
-    RequestId, SendMessage, SessionRestore, Status,
+    self as machine, Authorize, Command, CommandError, Event, GetContacts, GetHistory, RegisterType,
+    RequestError, RequestId, SendMessage, SessionRestore, Status,
 };
 use skaro_proto::message::{Contacts, Date, History, Registration, SignedIn};
 

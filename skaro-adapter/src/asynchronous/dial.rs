@@ -1,40 +1,33 @@
-//! Making a connection: name, address, proxy, TLS, opening handshake.
+//! Making a connection: name, addresses, handshakes.
 
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::Poll;
 
-use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 
-use super::link::Stream;
+use super::link::Link;
 use super::runtime::Runtime;
 use crate::clock::Clock;
 use crate::dial::{Dialer, Step};
 use crate::error::ConnectError;
-use crate::http::ClientHandshake;
+use crate::opening::{Opened, Opening};
 use crate::options::Options;
-use crate::proxy::{Proxy, ProxyHandshake};
-#[cfg(feature = "tls")]
-use crate::tls;
 use crate::url::Url;
 
-/// Bytes that are read at once during handshakes.
-const INPUT: usize = 1 << 10;
+/// Bytes that are read at once during the handshakes.
+const INPUT: usize = 4 << 10;
 
-/// A connection whose opening handshake is done.
-pub(super) struct Opened<R: Runtime> {
-    pub(super) stream: Stream<R::Stream>,
-    /// The first bytes of the WebSocket, which came together with the end of the handshake.
-    pub(super) rest: Vec<u8>,
+/// A connection whose handshakes are done, and the first bytes for its WebSocket.
+pub(super) struct Dialed<S> {
+    pub(super) link: Link<S>,
+    pub(super) input: Vec<u8>,
 }
 
 /// Connects once, in the time that the configuration allows.
-pub(super) async fn dial<R: Runtime>(options: &Options) -> Result<Opened<R>, ConnectError> {
+pub(super) async fn dial<R: Runtime>(options: &Options) -> Result<Dialed<R::Stream>, ConnectError> {
     let sleep = pin!(R::sleep(options.dial_timeout()));
     match select(pin!(connect::<R>(options)), sleep).await {
         Either::Left((result, _)) => result,
@@ -42,88 +35,38 @@ pub(super) async fn dial<R: Runtime>(options: &Options) -> Result<Opened<R>, Con
     }
 }
 
-async fn connect<R: Runtime>(options: &Options) -> Result<Opened<R>, ConnectError> {
+async fn connect<R: Runtime>(options: &Options) -> Result<Dialed<R::Stream>, ConnectError> {
     let url = Url::parse(&options.url)?;
     // Before anything is sent: what can't be asked for need not be dialed.
-    let (mut handshake, request) = ClientHandshake::new(&url, options)?;
-    let stream = match &options.proxy {
-        None => connect_tcp::<R>(url.host(), url.port()).await?,
-        Some(proxy) => connect_by_proxy::<R>(proxy, &url).await?,
-    };
-    let mut stream = secure(stream, &url, options).await?;
-    write(stream.writer(), &request).await.map_err(|error| broken(&url, error))?;
+    let mut opening = Opening::new(&url, options)?;
+    let (host, port) = options.dials(&url);
+    let mut socket = connect_tcp::<R>(host, port).await?;
+    let (mut input, mut output) = ([0; INPUT], Vec::new());
     loop {
-        let input = read(stream.reader()).await.map_err(|error| broken(&url, error))?;
-        if let Some(rest) = handshake.receive(&input)? {
-            return Ok(Opened { stream, rest });
-        }
-    }
-}
-
-async fn connect_by_proxy<R: Runtime>(proxy: &Proxy, url: &Url) -> Result<R::Stream, ConnectError> {
-    let mut stream = connect_tcp::<R>(proxy.host(), proxy.port()).await?;
-    let (mut handshake, mut output) = ProxyHandshake::new(proxy, url)?;
-    loop {
-        write(&mut stream, &output).await.map_err(|error| broken(url, error))?;
+        opening.take_output(&mut output);
+        socket.write_all(&output).await.map_err(|error| opening.handle_end(Some(error)))?;
         output.clear();
-        let input = read(&mut stream).await.map_err(|error| broken(url, error))?;
-        if handshake.receive(&input, &mut output)? {
-            return Ok(stream);
+        let length = socket.read(&mut input).await.map_err(|error| opening.handle_end(Some(error)))?;
+        if length == 0 {
+            return Err(opening.handle_end(None));
+        }
+        let result = opening.handle_bytes(input.get(..length).unwrap_or_default());
+        if result.is_err() {
+            // It may tell the peer why. Nobody waits for that.
+            opening.take_output(&mut output);
+            _ = socket.write(&output).await;
+        }
+        if result? {
+            let Opened { channel, input, output } = opening.finish();
+            return Ok(Dialed { link: Link::new(socket, channel, output), input });
         }
     }
-}
-
-/// Puts TLS around the connection if the URL asks for it.
-#[cfg(feature = "tls")]
-async fn secure<S: AsyncRead + AsyncWrite + Send + Unpin>(
-    stream: S,
-    url: &Url,
-    options: &Options,
-) -> Result<Stream<S>, ConnectError> {
-    if !url.is_secure() {
-        return Ok(Stream::Plain(stream));
-    }
-    let connector = futures_rustls::TlsConnector::from(tls::config(options)?);
-    let connected = connector.connect(tls::server_name(url)?, stream).await;
-    let stream = connected.map_err(|error| broken(url, error))?;
-    Ok(Stream::Tls(Box::new(stream.into())))
-}
-
-#[cfg(not(feature = "tls"))]
-async fn secure<S>(stream: S, url: &Url, _: &Options) -> Result<Stream<S>, ConnectError> {
-    if url.is_secure() { Err(ConnectError::NoTls) } else { Ok(Stream::Plain(stream)) }
-}
-
-/// Tells why a connection that was made is of no use.
-fn broken(url: &Url, error: io::Error) -> ConnectError {
-    #[cfg(feature = "tls")]
-    if url.is_secure() {
-        return tls::failed(url, error);
-    }
-    ConnectError::Network { host: url.host_and_port(), source: Arc::new(error) }
-}
-
-async fn write(stream: &mut (dyn AsyncWrite + Send + Unpin + '_), output: &[u8]) -> io::Result<()> {
-    stream.write_all(output).await?;
-    stream.flush().await
-}
-
-/// Reads what has come, at least a byte.
-async fn read(stream: &mut (dyn AsyncRead + Send + Unpin + '_)) -> io::Result<Vec<u8>> {
-    let mut input = vec![0; INPUT];
-    let length = stream.read(&mut input).await?;
-    if length == 0 {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    input.truncate(length);
-    Ok(input)
 }
 
 /// Connects to one of the addresses of a host (RFC 8305).
 async fn connect_tcp<R: Runtime>(host: &str, port: u16) -> Result<R::Stream, ConnectError> {
     let resolved = R::resolve(host, port).await;
-    let addresses = resolved
-        .map_err(|source| ConnectError::Resolve { host: host.to_owned(), source: Arc::new(source) })?;
+    let addresses = resolved.map_err(|error| ConnectError::resolve(host, error))?;
     let clock = Clock::start();
     let mut dialer = Dialer::new(format!("{host}:{port}"), addresses);
     let mut attempts = FuturesUnordered::new();

@@ -1,4 +1,4 @@
-//! What the tasks of both sides have: a connection with what is being written to it, and a timer.
+//! What the tasks of both sides have: a socket with its channel and what is being written to it, and a timer.
 
 use std::future::Future;
 use std::io;
@@ -12,24 +12,20 @@ use futures_io::{AsyncRead, AsyncWrite};
 use skaro_proto::Time;
 
 use super::runtime::Runtime;
+use crate::channel::Channel;
 use crate::clock::Clock;
 use crate::websocket::OUTPUT_AT_ONCE;
 
-/// A connection, plain or by TLS.
-pub(super) enum Stream<S> {
-    Plain(S),
-    /// In a box: the state of TLS takes more than a kilobyte.
-    #[cfg(feature = "tls")]
-    Tls(Box<futures_rustls::TlsStream<S>>),
-}
-
-/// A connection, and what is being written to it.
+/// A socket, the channel above it, and what is being written to it.
 pub(super) struct Link<S> {
-    stream: Stream<S>,
+    socket: S,
+    channel: Channel,
     output: Vec<u8>,
     written: usize,
-    /// Whether something was written that has not been flushed (TLS keeps some).
-    unflushed: bool,
+    /// Whether the buffer was as full as it gets, so that there may be more to write.
+    is_full: bool,
+    /// What was decrypted last.
+    decrypted: Vec<u8>,
 }
 
 /// How far writing has come.
@@ -41,9 +37,10 @@ pub(super) enum Written {
     All,
 }
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link<S> {
-    pub(super) const fn new(stream: Stream<S>) -> Self {
-        Link { stream, output: Vec::new(), written: 0, unflushed: false }
+impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
+    /// Begins with this output, which is encrypted already.
+    pub(super) const fn new(socket: S, channel: Channel, output: Vec<u8>) -> Self {
+        Link { socket, channel, output, written: 0, is_full: false, decrypted: Vec::new() }
     }
 
     /// Lets the buffer be filled, if what it held has left.
@@ -52,52 +49,43 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link<S> {
             self.written = 0;
             self.output.clear();
             take_output(&mut self.output);
+            self.is_full = self.output.len() > OUTPUT_AT_ONCE;
+            self.channel.seal(&mut self.output);
         }
     }
 
     /// Writes what is in the buffer, as far as the other end takes it. A large buffer is not kept.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Written>> {
         while let Some(rest) = self.output.get(self.written..).filter(|rest| !rest.is_empty()) {
-            let written = ready!(Pin::new(self.stream.writer()).poll_write(cx, rest))?;
+            let written = ready!(Pin::new(&mut self.socket).poll_write(cx, rest))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.written += written;
-            self.unflushed = true;
         }
-        if self.unflushed {
-            ready!(Pin::new(self.stream.writer()).poll_flush(cx))?;
-            self.unflushed = false;
+        if !mem::take(&mut self.is_full) {
+            return Poll::Ready(Ok(Written::All));
         }
-        let is_full = self.output.len() > OUTPUT_AT_ONCE;
-        if is_full {
-            drop(mem::take(&mut self.output));
-            self.written = 0;
-        }
-        Poll::Ready(Ok(if is_full { Written::Full } else { Written::All }))
+        self.output = Vec::new();
+        self.written = 0;
+        Poll::Ready(Ok(Written::Full))
     }
 
-    /// Reads what has come; `Ok(0)` is the end.
-    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, input: &mut [u8]) -> Poll<io::Result<usize>> {
-        Pin::new(self.stream.reader()).poll_read(cx, input)
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream<S> {
-    pub(super) fn reader(&mut self) -> &mut (dyn AsyncRead + Send + Unpin + '_) {
-        match self {
-            Stream::Plain(stream) => stream,
-            #[cfg(feature = "tls")]
-            Stream::Tls(stream) => stream,
+    /// Reads what has come, decrypted; `None` at the end. There may be nothing for now: TLS has messages of its own.
+    pub(super) fn poll_read<'a>(
+        &'a mut self,
+        cx: &mut Context<'_>,
+        input: &'a mut [u8],
+    ) -> Poll<io::Result<Option<&'a [u8]>>> {
+        if self.channel.has_ended() {
+            return Poll::Ready(Ok(None));
         }
-    }
-
-    pub(super) fn writer(&mut self) -> &mut (dyn AsyncWrite + Send + Unpin + '_) {
-        match self {
-            Stream::Plain(stream) => stream,
-            #[cfg(feature = "tls")]
-            Stream::Tls(stream) => stream,
+        let length = ready!(Pin::new(&mut self.socket).poll_read(cx, input))?;
+        if length == 0 {
+            return Poll::Ready(Ok(None));
         }
+        let input = input.get(..length).unwrap_or_default();
+        Poll::Ready(self.channel.receive(input, &mut self.decrypted).map(Some))
     }
 }
 

@@ -14,4 +14,4 @@ mod task;
 
 pub use client::{Client, Events};
 pub use runtime::Runtime;
-pub use server::Server;
+pub use server::{Server, ServerOptions};

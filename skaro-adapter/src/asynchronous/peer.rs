@@ -1,72 +1,37 @@
-//! One connection of a server: its task, from TLS to the last byte.
+//! One connection of a server: its task, from the first byte to the last.
 
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-#[cfg(feature = "tls")]
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use futures_io::{AsyncRead, AsyncWrite};
-#[cfg(feature = "tls")]
-use futures_util::future::{Either, select};
-use skaro_proto::server::ConnectionId;
+use skaro_proto::server::{ConnectionId, Peer};
 
-use super::link::{Link, Stream, Timer, Written};
+use super::link::{Link, Timer, Written};
 use super::runtime::Runtime;
 use super::server::Shared;
 use crate::connection::{Connection, Turn};
 
-/// What puts TLS around connections.
-#[cfg(feature = "tls")]
-pub(super) type Tls = futures_rustls::TlsAcceptor;
-#[cfg(not(feature = "tls"))]
-pub(super) type Tls = std::convert::Infallible;
-
 /// Bytes that are read at once; they lie on the stack.
 const INPUT: usize = 4 << 10;
 
-/// Turns of one connection before the others have theirs: each reads and writes some KiB at most.
+/// Steps of one connection before the others have theirs: each reads and writes some KiB at most.
 const AT_ONCE: usize = 4;
 
 /// Looks after one connection from its beginning to its end.
-pub(super) async fn serve<R: Runtime>(stream: R::Stream, address: SocketAddr, shared: Arc<Shared>) {
-    let Ok(id) = shared.call(|machine, now| machine.handle_accepted(now, address.ip().into())) else { return };
-    // In a box, which is gone afterwards: the task itself would keep its place.
-    if let Some(stream) = Box::pin(secure(stream, id, &shared)).await {
-        let connection = Connection::new(id, shared.address_header);
-        let mut task =
-            Task::<R> { shared: &shared, id, connection, link: Link::new(stream), timer: Timer::new() };
+pub(super) async fn serve<R: Runtime>(socket: R::Stream, address: SocketAddr, shared: Arc<Shared>) {
+    // A proxy's address says nothing about who is behind it.
+    let peer = if shared.address_header().is_some() { Peer::UNKNOWN } else { address.ip().into() };
+    let Ok(id) = shared.call(|machine, now| machine.handle_accepted(now, peer)) else { return };
+    if let Ok(channel) = shared.channel() {
+        let connection = Connection::new(id, shared.address_header());
+        let link = Link::new(socket, channel, Vec::new());
+        let mut task = Task::<R> { shared: &shared, id, connection, link, timer: Timer::new() };
         poll_fn(|cx| task.poll(cx)).await;
     }
     shared.unregister(id);
     shared.call(|machine, now| machine.handle_disconnected(now, id));
-}
-
-/// Puts TLS around the connection, unless that fails or the machine gives the connection up.
-async fn secure<S>(stream: S, id: ConnectionId, shared: &Shared) -> Option<Stream<S>>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let Some(tls) = &shared.tls else { return Some(Stream::Plain(stream)) };
-    #[cfg(not(feature = "tls"))]
-    match *tls {}
-    #[cfg(feature = "tls")]
-    match select(tls.accept(stream), pin!(gone(id, shared))).await {
-        Either::Left((accepted, _)) => Some(Stream::Tls(Box::new(accepted.ok()?.into()))),
-        Either::Right(_) => None,
-    }
-}
-
-/// Waits until the machine gives the connection up.
-async fn gone(id: ConnectionId, shared: &Shared) {
-    poll_fn(|cx| {
-        shared.register(id, cx.waker());
-        let is_there = shared.call(|machine, _| machine.has_connection(id));
-        if is_there { Poll::Pending } else { Poll::Ready(()) }
-    })
-    .await;
 }
 
 struct Task<'s, R: Runtime> {
@@ -107,9 +72,13 @@ impl<R: Runtime> Task<'_, R> {
         if self.connection.wants_bytes() {
             let mut input = [0; INPUT];
             if let Poll::Ready(read) = self.link.poll_read(cx, &mut input) {
-                let input = input.get(..read?).unwrap_or_default();
-                self.connection.handle_bytes(input);
-                return Poll::Ready(Ok(input.is_empty()));
+                let Some(mut bytes) = read? else { return Poll::Ready(Ok(true)) };
+                self.connection.handle_bytes(&mut bytes);
+                while !bytes.is_empty() {
+                    self.connection.turn(now, || self.shared.machine());
+                    self.connection.handle_bytes(&mut bytes);
+                }
+                return Poll::Ready(Ok(false));
             }
         }
         self.timer.poll(until, &self.shared.clock, cx).map(|()| Ok(false))

@@ -18,8 +18,9 @@ use futures_util::future::{Either, select};
 use skaro_proto::Time;
 use skaro_proto::server::{self as machine, ConnectionId};
 
-use super::peer::{self, Tls};
+use super::peer;
 use super::runtime::Runtime;
+use crate::channel::Channel;
 use crate::clock::{Clock, unix_millis};
 use crate::http::AddressHeader;
 
@@ -36,13 +37,23 @@ pub struct Server<R> {
     runtime: PhantomData<fn() -> R>,
 }
 
+/// How a server listens.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ServerOptions {
+    /// The configuration of TLS; by default clients connect without.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// The header in which a proxy in front of the server tells clients' addresses, for limits by address. Only for a
+    /// server that nobody can reach but by that proxy. By default the address of the TCP connection counts.
+    pub address_header: Option<AddressHeader>,
+}
+
 /// What all tasks of a server share.
 pub(super) struct Shared {
     state: Mutex<State>,
     pub(super) clock: Clock,
-    /// What puts TLS around connections, if anything does.
-    pub(super) tls: Option<Tls>,
-    pub(super) address_header: Option<AddressHeader>,
+    options: ServerOptions,
 }
 
 struct State {
@@ -57,6 +68,20 @@ struct State {
 }
 
 impl Shared {
+    /// The header in which a proxy tells clients' addresses.
+    pub(super) const fn address_header(&self) -> Option<AddressHeader> {
+        self.options.address_header
+    }
+
+    /// What lies between a socket and its WebSocket.
+    pub(super) fn channel(&self) -> io::Result<Channel> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.options.tls {
+            return Channel::server(tls.clone()).map_err(io::Error::other);
+        }
+        Ok(Channel::plain())
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -144,35 +169,42 @@ impl State {
 }
 
 impl<R: Runtime> Server<R> {
-    /// Listens on an address, as [`ServerOptions`] has by default (port 0 lets the system choose one), and serves the machine there, on any path.
+    /// Listens on an address (port 0 lets the system choose one), and serves the machine there, on any path.
     ///
     /// A host's name is looked up before this returns, which blocks the thread for that long.
     ///
     /// # Errors
     /// If the system does not let us listen there.
     pub async fn bind(address: impl ToSocketAddrs, machine: machine::Server) -> io::Result<Self> {
-        Self::start(std::net::TcpListener::bind(address)?, machine, None)
+        Self::bind_with(address, machine, ServerOptions::default()).await
     }
 
-    /// As [`bind`](Self::bind), but clients connect by TLS.
+    /// As [`bind`](Self::bind), with TLS, or behind a proxy.
     ///
     /// # Errors
     /// As [`bind`](Self::bind).
-    #[cfg(feature = "tls")]
-    pub async fn bind_with_tls(
+    pub async fn bind_with(
         address: impl ToSocketAddrs,
         machine: machine::Server,
-        tls: Arc<rustls::ServerConfig>,
+        options: ServerOptions,
     ) -> io::Result<Self> {
-        Self::start(std::net::TcpListener::bind(address)?, machine, Some(tls.into()))
+        Self::listen(std::net::TcpListener::bind(address)?, machine, options)
     }
 
-    fn start(listener: std::net::TcpListener, machine: machine::Server, tls: Option<Tls>) -> io::Result<Self> {
+    /// Serves the machine on a socket that listens already.
+    ///
+    /// # Errors
+    /// If the runtime can't wait for this socket.
+    pub fn listen(
+        listener: std::net::TcpListener,
+        machine: machine::Server,
+        options: ServerOptions,
+    ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let listener = R::listen(listener)?;
         let state = State { machine, tasks: HashMap::new(), timer: None, armed: None, idle: Vec::new() };
-        let shared = Arc::new(Shared { state: Mutex::new(state), clock: Clock::start(), tls });
+        let shared = Arc::new(Shared { state: Mutex::new(state), clock: Clock::start(), options });
         let (accepting, stopped) = oneshot::channel();
         R::spawn(keep_time::<R>(shared.clone()));
         R::spawn(accept::<R>(listener, shared.clone(), stopped));
@@ -188,7 +220,10 @@ impl<R> Server<R> {
 
     /// Returns what clients connect to.
     pub fn url(&self) -> String {
-        let scheme = if self.shared.tls.is_some() { "wss" } else { "ws" };
+        #[cfg(feature = "tls")]
+        let scheme = if self.shared.options.tls.is_some() { "wss" } else { "ws" };
+        #[cfg(not(feature = "tls"))]
+        let scheme = "ws";
         format!("{scheme}://{}/skaro_client/", self.address)
     }
 

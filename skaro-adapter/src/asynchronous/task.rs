@@ -2,16 +2,14 @@
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_channel::oneshot;
-use skaro_proto::Time;
 use skaro_proto::client::Status;
 
-use super::dial::{Opened, dial};
+use super::dial::{Dialed, dial};
 use super::link::{Link, Timer, Written};
 use super::runtime::Runtime;
 use super::shared::Shared;
@@ -35,7 +33,7 @@ pub(super) async fn start<R: Runtime>(
     // Only spreads the clients of a server over time: nothing depends on its quality.
     let seed = getrandom::u64().unwrap_or_default();
     let shared = Arc::new(Shared::new(&options, seed));
-    let opened = dial::<R>(&options).await?;
+    let dialed = dial::<R>(&options).await?;
     let (_sender, ended) = oneshot::channel();
     let mut task = Task::<R> {
         shared: shared.clone(),
@@ -46,7 +44,7 @@ pub(super) async fn start<R: Runtime>(
         input: vec![0; INPUT].into(),
         _sender,
     };
-    task.dialed(Ok(opened));
+    task.dialed(Ok(dialed));
     poll_fn(|cx| {
         _ = Pin::new(&mut task).poll(cx);
         let status = task.shared.with(|driver| driver.mailbox().client().status());
@@ -64,7 +62,7 @@ struct Task<R: Runtime> {
     shared: Arc<Shared>,
     options: Arc<Options>,
     link: Option<Link<R::Stream>>,
-    dialing: Option<Boxed<Result<Opened<R>, ConnectError>>>,
+    dialing: Option<Boxed<Result<Dialed<R::Stream>, ConnectError>>>,
     timer: Timer<R>,
     input: Box<[u8]>,
     /// Dropped with the rest.
@@ -137,22 +135,18 @@ impl<R: Runtime> Task<R> {
                 }
             }
             if reads && let Poll::Ready(read) = link.poll_read(cx, &mut self.input) {
-                self.heard(now, read);
+                self.shared.with(|driver| match read {
+                    Ok(Some(bytes)) => driver.handle_bytes(now, bytes),
+                    Ok(None) => driver.handle_end(now, None),
+                    Err(error) => driver.handle_end(now, Some(error)),
+                });
                 return Poll::Ready(false);
             }
         }
         self.timer.poll(until, &self.shared.clock, cx).map(|()| false)
     }
 
-    fn heard(&self, now: Time, read: io::Result<usize>) {
-        self.shared.with(|driver| match read {
-            Ok(0) => driver.handle_end(now, None),
-            Ok(length) => driver.handle_bytes(now, self.input.get(..length).unwrap_or_default()),
-            Err(error) => driver.handle_end(now, Some(error)),
-        });
-    }
-
-    fn poll_dialing(&mut self, cx: &mut Context<'_>) -> Poll<Result<Opened<R>, ConnectError>> {
+    fn poll_dialing(&mut self, cx: &mut Context<'_>) -> Poll<Result<Dialed<R::Stream>, ConnectError>> {
         let options = &self.options;
         let dial = || -> Boxed<_> {
             let options = options.clone();
@@ -161,21 +155,21 @@ impl<R: Runtime> Task<R> {
         self.dialing.get_or_insert_with(dial).as_mut().poll(cx)
     }
 
-    fn dialed(&mut self, result: Result<Opened<R>, ConnectError>) {
+    fn dialed(&mut self, result: Result<Dialed<R::Stream>, ConnectError>) {
         let now = self.shared.now();
-        let Opened { stream, rest } = match result {
-            Ok(opened) => opened,
+        let Dialed { link, input } = match result {
+            Ok(dialed) => dialed,
             Err(error) => return self.shared.with(|driver| driver.dial_failed(now, error)),
         };
         let is_wanted = self.shared.with(|driver| {
             let is_wanted = driver.connected(now);
             if is_wanted {
-                driver.handle_bytes(now, &rest);
+                driver.handle_bytes(now, &input);
             }
             is_wanted
         });
         if is_wanted {
-            self.link = Some(Link::new(stream));
+            self.link = Some(link);
         }
     }
 }

@@ -1,12 +1,13 @@
 //! One connection of a server as one value, without I/O.
 
-mod machine;
+mod incoming;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::mem;
-use std::net::IpAddr;
+use std::ops::DerefMut;
 use std::time::Duration;
 
 use skaro_proto::Time;
@@ -14,13 +15,13 @@ use skaro_proto::server::{ConnectionId, Server};
 
 use crate::http::{AddressHeader, Reply, ServerHandshake, Upgrade, unavailable};
 use crate::websocket::{Phase, Received, Role, WebSocket, WebSocketError};
-use machine::Incoming;
+use incoming::{Incoming, Ready};
 
 /// Bytes to read for one turn: what decoding and handling them costs keeps the others waiting.
 pub const READ_AT_ONCE: usize = 16 << 10;
 
-/// How long an opening handshake may take.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Messages to decode for one turn: they wait for it in memory.
+const MESSAGES_AT_ONCE: usize = 256;
 
 /// How long a connection is read on after its last word: a system that is told to close a connection with unread input
 /// resets it, and the peer may never see that word.
@@ -31,41 +32,36 @@ const IDLE: Duration = Duration::from_secs(10);
 
 /// One connection of a server, from its first byte to its last: the opening handshake, then a WebSocket.
 ///
-/// A server's task for a connection (after the TLS handshake, if any) repeats:
+/// A server's task for a connection, which the machine has [accepted](Server::handle_accepted), repeats:
 ///
 /// 1. Read at most [`READ_AT_ONCE`] bytes, if [`wants_bytes`](Self::wants_bytes), and call
-///    [`handle_bytes`](Self::handle_bytes), without the machine's lock: here bytes become messages.
-/// 2. Lock the machine, call [`turn`](Self::turn), and unlock it: here messages are handled, and frames fetched.
+///    [`handle_bytes`](Self::handle_bytes): here bytes become messages.
+/// 2. Call [`turn`](Self::turn), which locks the machine for a moment: here messages are handled, and frames fetched. If
+///    there are bytes left of those that were read, go to step 1 with them.
 /// 3. Call [`take_output`](Self::take_output) and write. When a buffer was written that had more than
 ///    [`OUTPUT_AT_ONCE`](crate::websocket::OUTPUT_AT_ONCE) bytes, there may be more: go to step 2.
 /// 4. Wait for bytes, for the machine ([`Server::poll_ready`] says that it has something for this connection), or for
 ///    the moment that the turn returned.
 ///
-/// When the connection ends, call [`handle_end`](Self::handle_end). [`Driver`](crate::Driver) has an example.
-#[derive(Debug)]
+/// When the connection ends, call [`Server::handle_disconnected`]. [`Driver`](crate::Driver) has an example.
 pub struct Connection {
+    id: ConnectionId,
     stage: Stage,
     /// Received, and not handed to the machine yet.
     incoming: VecDeque<Incoming>,
     /// What is to be written without a WebSocket, or before what that has.
     output: Vec<u8>,
     wants_frames: bool,
-    address: Option<IpAddr>,
+    max_frame_bytes: usize,
     /// When buffers are given back; `None` if they have been.
     idle_at: Option<Time>,
 }
 
 #[derive(Debug)]
 enum Stage {
-    Handshake {
-        handshake: ServerHandshake,
-        until: Time,
-    },
+    Handshake(ServerHandshake),
     Upgrade(Box<Upgrade>),
-    Open {
-        id: ConnectionId,
-        websocket: WebSocket,
-    },
+    Open(WebSocket),
     /// The last word has been said; what comes is discarded, for a while that begins with the next turn.
     Lingering {
         websocket: Option<WebSocket>,
@@ -86,66 +82,55 @@ pub enum Turn {
     Gone,
 }
 
+/// Without what is received and sent.
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Connection");
+        shown.field("id", &self.id).field("stage", &self.stage).finish_non_exhaustive()
+    }
+}
+
 impl Connection {
-    /// Creates a connection that was accepted just now. The header, if any, is the one that is trusted to tell the
-    /// client's address.
-    pub fn new(now: Time, address_header: Option<AddressHeader>) -> Self {
-        let until = now + HANDSHAKE_TIMEOUT;
+    /// Creates a connection that the machine has accepted just now. The header, if any, is the one that is trusted to
+    /// tell the client's address.
+    pub const fn new(id: ConnectionId, address_header: Option<AddressHeader>) -> Self {
         Connection {
-            stage: Stage::Handshake { handshake: ServerHandshake::new(address_header), until },
+            id,
+            stage: Stage::Handshake(ServerHandshake::new(address_header)),
             incoming: VecDeque::new(),
             output: Vec::new(),
             wants_frames: true,
-            address: None,
+            max_frame_bytes: 0,
             idle_at: None,
         }
-    }
-
-    /// Creates a connection of a server that is full: whatever is asked gets the status 503.
-    pub fn refused(why: &str) -> Self {
-        let mut connection = Connection::new(Time::ZERO, None);
-        connection.refuse(unavailable(why));
-        connection
-    }
-
-    /// Returns the number that the machine gave the connection, once the opening handshake is done.
-    pub const fn id(&self) -> Option<ConnectionId> {
-        match self.stage {
-            Stage::Open { id, .. } => Some(id),
-            _ => None,
-        }
-    }
-
-    /// Returns the client's address as the trusted header tells it.
-    pub const fn address(&self) -> Option<IpAddr> {
-        self.address
     }
 
     /// Returns whether to read from the connection. Ask again after each turn.
     pub fn wants_bytes(&self) -> bool {
         match self.stage {
-            Stage::Handshake { .. } | Stage::Lingering { .. } => true,
-            Stage::Open { .. } => self.wants_frames && self.incoming.is_empty(),
+            Stage::Handshake(_) | Stage::Lingering { .. } => true,
+            Stage::Open(_) => self.wants_frames && self.incoming.is_empty(),
             Stage::Upgrade(_) | Stage::Gone => false,
         }
     }
 
-    /// Reads bytes into messages, for the next turn. All of them are used: read little at once.
-    pub fn handle_bytes(&mut self, bytes: &[u8]) {
+    /// Reads the input into messages, for the next turn. The input is shortened by what was read: if something remains,
+    /// call this again after the turn.
+    pub fn handle_bytes(&mut self, input: &mut &[u8]) {
         match &mut self.stage {
-            Stage::Handshake { handshake, .. } => match handshake.receive(bytes) {
+            Stage::Handshake(handshake) => match handshake.receive(input) {
                 Reply::NeedMore => (),
                 Reply::Upgrade(upgrade) => self.stage = Stage::Upgrade(Box::new(upgrade)),
                 Reply::Refuse(response) => self.refuse(response),
             },
-            Stage::Upgrade(upgrade) => upgrade.rest.extend_from_slice(bytes),
-            Stage::Open { websocket, .. } => receive(websocket, bytes, &mut self.incoming),
+            Stage::Open(websocket) => receive(websocket, input, &mut self.incoming),
             Stage::Lingering { websocket: Some(websocket), .. } => {
                 // Only a Close frame matters, and changes its phase.
-                let mut input = bytes;
-                while let Ok(Some(_)) = websocket.receive(&mut input) {}
+                while let Ok(Some(_)) = websocket.receive(input) {}
             }
-            Stage::Lingering { websocket: None, .. } | Stage::Gone => (),
+            Stage::Lingering { websocket: None, .. } | Stage::Gone => *input = &[],
+            // It is the machine's turn.
+            Stage::Upgrade(_) => (),
         }
     }
 
@@ -154,21 +139,30 @@ impl Connection {
         self.stage = Stage::Lingering { websocket: None, until: None };
     }
 
-    /// Hands what was received to the machine, fetches what it wants to send, and returns what to do next.
-    pub fn turn(&mut self, now: Time, server: &mut Server) -> Turn {
+    /// Hands what was received to the machine, fetches what it wants to send, and returns what to do next. Messages are
+    /// decoded before the machine is locked.
+    pub fn turn<S: DerefMut<Target = Server>>(&mut self, now: Time, lock: impl FnOnce() -> S) -> Turn {
+        let mut incoming = mem::take(&mut self.incoming);
+        let ready: Vec<_> = incoming.iter().map(|incoming| incoming.decode(self.max_frame_bytes)).collect();
+        let server = &mut *lock();
         self.upgrade(now, server);
-        let has_worked = self.hand_over(now, server) | self.fetch(server);
+        let has_worked = !ready.is_empty();
+        ready.into_iter().for_each(|ready| self.hand_over(now, server, ready));
+        incoming.clear();
+        self.incoming = incoming;
+        let has_worked = self.fetch(server) || has_worked;
         match &mut self.stage {
-            Stage::Handshake { until, .. } if now < *until => Turn::Idle { until: Some(*until) },
-            Stage::Open { id, websocket } if websocket.phase() == Phase::Closed => {
-                server.handle_disconnected(now, *id);
+            Stage::Open(websocket) if websocket.phase() == Phase::Closed => {
+                server.handle_disconnected(now, self.id);
                 self.end()
             }
-            // The machine drops it without a handshake, or after one that has taken too long.
-            Stage::Open { id, .. } if !server.has_connection(*id) => self.end(),
-            Stage::Open { id, websocket } => {
-                websocket.set_max_message_bytes(machine::max_message_bytes(server, *id));
-                self.wants_frames = machine::wants_frames(server, *id);
+            // The machine drops it without a handshake, to make room, or after one that has taken too long.
+            Stage::Handshake(_) | Stage::Open(_) if !server.has_connection(self.id) => self.end(),
+            Stage::Handshake(_) => Turn::Idle { until: None },
+            Stage::Open(websocket) => {
+                self.max_frame_bytes = server.max_frame_bytes(self.id);
+                websocket.set_max_message_bytes(self.max_frame_bytes);
+                self.wants_frames = server.wants_frames(self.id);
                 self.rest(now, has_worked)
             }
             Stage::Lingering { websocket: Some(websocket), .. } if websocket.phase() == Phase::Closed => {
@@ -178,61 +172,54 @@ impl Connection {
                 let until = *until.get_or_insert(now + LINGER);
                 Turn::Idle { until: Some(until) }
             }
-            Stage::Handshake { .. } | Stage::Upgrade(_) | Stage::Lingering { .. } | Stage::Gone => self.end(),
+            Stage::Upgrade(_) | Stage::Lingering { .. } | Stage::Gone => self.end(),
         }
     }
 
-    /// Begins the WebSocket, if the opening handshake is done and the machine takes the connection.
+    /// Begins the WebSocket, if the opening handshake is done.
     fn upgrade(&mut self, now: Time, server: &mut Server) {
         let Stage::Upgrade(upgrade) = &mut self.stage else { return };
-        match machine::connect(server, now, upgrade.format) {
-            Err(why) => self.refuse(unavailable(&why.to_string())),
-            Ok(id) => {
-                self.output = mem::take(&mut upgrade.response);
-                self.address = upgrade.address;
-                let rest = mem::take(&mut upgrade.rest);
-                let mut websocket = WebSocket::new(Role::Server, machine::max_message_bytes(server, id));
-                receive(&mut websocket, &rest, &mut self.incoming);
-                self.stage = Stage::Open { id, websocket };
-            }
+        if let Some(address) = upgrade.address
+            && let Err(why) = server.handle_forwarded(now, self.id, address)
+        {
+            return self.refuse(unavailable(&why.to_string()));
         }
+        server.handle_connected(now, self.id, upgrade.format);
+        self.output = mem::take(&mut upgrade.response);
+        self.max_frame_bytes = server.max_frame_bytes(self.id);
+        self.stage = Stage::Open(WebSocket::new(Role::Server, self.max_frame_bytes));
     }
 
-    /// Hands over what was received; returns whether that was anything.
-    fn hand_over(&mut self, now: Time, server: &mut Server) -> bool {
-        let has_worked = !self.incoming.is_empty();
-        while let Some(incoming) = self.incoming.pop_front() {
-            let Stage::Open { id, websocket } = &mut self.stage else { continue };
-            let id = *id;
-            match incoming {
-                Incoming::Frame(payload) => machine::handle_message(server, now, id, &payload),
-                Incoming::SignOfLife => server.handle_pong(now, id),
-                // The WebSocket has answered.
-                Incoming::Closing => (),
-                Incoming::Failed(WebSocketError::TooLarge { .. }) => server.handle_oversized(now, id),
-                Incoming::Failed(error) => {
-                    websocket.close(error.close_code());
-                    server.handle_disconnected(now, id);
-                    self.linger();
-                }
+    fn hand_over(&mut self, now: Time, server: &mut Server, ready: Ready<'_>) {
+        let Stage::Open(websocket) = &mut self.stage else { return };
+        match ready {
+            // The client has been told what is wrong with its frame, if anything is.
+            Ready::Message(decoded) => _ = server.handle_message(now, self.id, decoded),
+            Ready::SignOfLife => server.handle_pong(now, self.id),
+            // The WebSocket has answered.
+            Ready::Closing => (),
+            Ready::Failed(WebSocketError::TooLarge { .. }) => server.handle_oversized(now, self.id),
+            Ready::Failed(error) => {
+                websocket.close(error.close_code());
+                server.handle_disconnected(now, self.id);
+                self.linger();
             }
         }
-        has_worked
     }
 
     fn linger(&mut self) {
         self.stage = match mem::replace(&mut self.stage, Stage::Gone) {
-            Stage::Open { websocket, .. } => Stage::Lingering { websocket: Some(websocket), until: None },
+            Stage::Open(websocket) => Stage::Lingering { websocket: Some(websocket), until: None },
             stage => stage,
         };
     }
 
     /// Fetches frames, as long as little output waits; returns whether there were any.
     fn fetch(&mut self, server: &mut Server) -> bool {
-        let Stage::Open { id, websocket } = &mut self.stage else { return false };
+        let Stage::Open(websocket) = &mut self.stage else { return false };
         let mut has_worked = false;
         while websocket.has_room()
-            && let Some(transmit) = server.poll_transmit(*id)
+            && let Some(transmit) = server.poll_transmit(self.id)
         {
             websocket.send(transmit);
             has_worked = true;
@@ -247,7 +234,7 @@ impl Connection {
         } else if self.idle_at.is_some_and(|at| at <= now) {
             self.idle_at = None;
             self.incoming.shrink_to_fit();
-            if let Stage::Open { websocket, .. } = &mut self.stage {
+            if let Stage::Open(websocket) = &mut self.stage {
                 websocket.shrink();
             }
         }
@@ -255,9 +242,7 @@ impl Connection {
     }
 
     fn end(&mut self) -> Turn {
-        if let Stage::Open { websocket, .. } | Stage::Lingering { websocket: Some(websocket), .. } =
-            &mut self.stage
-        {
+        if let Some(websocket) = self.websocket() {
             let mut last = Vec::new();
             websocket.take_output(&mut last);
             self.output.append(&mut last);
@@ -272,41 +257,42 @@ impl Connection {
         if !into.is_empty() {
             return;
         }
-        if !self.output.is_empty() {
-            mem::swap(&mut self.output, into);
-            self.output = Vec::new();
-        }
-        if let Stage::Open { websocket, .. } | Stage::Lingering { websocket: Some(websocket), .. } =
-            &mut self.stage
-        {
-            if into.is_empty() {
+        if self.output.is_empty() {
+            if let Some(websocket) = self.websocket() {
                 websocket.take_output(into);
-            } else {
-                let mut rest = Vec::new();
-                websocket.take_output(&mut rest);
-                into.append(&mut rest);
             }
+            return;
+        }
+        // The response, or the last bytes of all: rare, and what follows may as well leave together with it.
+        *into = mem::take(&mut self.output);
+        if let Some(websocket) = self.websocket() {
+            let mut rest = Vec::new();
+            websocket.take_output(&mut rest);
+            into.append(&mut rest);
         }
     }
 
-    /// Reports that the connection has ended.
-    pub fn handle_end(&mut self, now: Time, server: &mut Server) {
-        if let Stage::Open { id, .. } = self.stage {
-            server.handle_disconnected(now, id);
+    const fn websocket(&mut self) -> Option<&mut WebSocket> {
+        match &mut self.stage {
+            Stage::Open(websocket) | Stage::Lingering { websocket: Some(websocket), .. } => Some(websocket),
+            _ => None,
         }
-        self.stage = Stage::Gone;
-        self.incoming.clear();
     }
 }
 
-fn receive(websocket: &mut WebSocket, mut bytes: &[u8], incoming: &mut VecDeque<Incoming>) {
-    loop {
-        incoming.push_back(match websocket.receive(&mut bytes) {
+fn receive(websocket: &mut WebSocket, input: &mut &[u8], incoming: &mut VecDeque<Incoming>) {
+    while incoming.len() < MESSAGES_AT_ONCE {
+        let next = match websocket.receive(input) {
             Ok(None) => return,
-            Ok(Some(Received::Message(payload))) => machine::decode(payload),
+            Ok(Some(Received::Message(payload))) => Incoming::Message(payload),
+            // One says as much as many.
+            Ok(Some(Received::SignOfLife)) if matches!(incoming.back(), Some(Incoming::SignOfLife)) => {
+                continue;
+            }
             Ok(Some(Received::SignOfLife)) => Incoming::SignOfLife,
             Ok(Some(Received::Closing(_))) => Incoming::Closing,
             Err(error) => Incoming::Failed(error),
-        });
+        };
+        incoming.push_back(next);
     }
 }

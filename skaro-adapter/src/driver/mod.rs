@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::io;
 
 use skaro_proto::Time;
@@ -39,7 +40,8 @@ use crate::websocket::{Phase, Received, Role, WebSocket};
 ///
 /// let mut machine = server::Server::new(server::Config::default(), [7; 32]);
 /// machine.add_user("alice", "correct horse")?;
-/// let mut connection = Connection::new(Time::ZERO, None);
+/// let id = machine.handle_accepted(Time::ZERO, Default::default())?;
+/// let mut connection = Connection::new(id, None);
 ///
 /// let options = Options::from("ws://127.0.0.1:8000/skaro_client/");
 /// let mut driver: Driver<Infallible> =
@@ -49,12 +51,13 @@ use crate::websocket::{Phase, Received, Role, WebSocket};
 /// let now = Time::ZERO; // a real adapter asks its clock
 /// let (mut handshake, request) = ClientHandshake::new(&Url::parse(&options.url)?, &options)?;
 /// let mut buffer = Vec::new();
-/// connection.handle_bytes(&request);
-/// connection.turn(now, &mut machine);
+/// connection.handle_bytes(&mut &request[..]);
+/// connection.turn(now, || &mut machine);
 /// connection.take_output(&mut buffer);
-/// let first_bytes = handshake.receive(&buffer)?.ok_or("more to come")?;
+/// let mut input = &buffer[..];
+/// assert!(handshake.receive(&mut input)?);
 /// driver.connected(now);
-/// driver.handle_bytes(now, &first_bytes);
+/// driver.handle_bytes(now, input);
 ///
 /// while !driver.mailbox().client().is_authorized() {
 ///     while let Some(event) = driver.mailbox_mut().next_event() {
@@ -67,21 +70,28 @@ use crate::websocket::{Phase, Received, Role, WebSocket};
 ///     assert!(matches!(driver.drive(now), Next::Idle { .. }));
 ///     buffer.clear();
 ///     driver.take_output(&mut buffer);
-///     connection.handle_bytes(&buffer);
-///     connection.turn(now, &mut machine);
+///     connection.handle_bytes(&mut &buffer[..]);
+///     connection.turn(now, || &mut machine);
 ///     buffer.clear();
 ///     connection.take_output(&mut buffer);
 ///     driver.handle_bytes(now, &buffer);
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct Driver<W> {
     mailbox: Mailbox<W>,
     websocket: Option<WebSocket>,
     /// What a WebSocket that was closed wants to be written last.
     last_output: Vec<u8>,
     has_been_connected: bool,
+}
+
+/// Without what is sent.
+impl<W> fmt::Debug for Driver<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Driver");
+        shown.field("mailbox", &self.mailbox).field("websocket", &self.websocket).finish_non_exhaustive()
+    }
 }
 
 /// What an adapter does next.

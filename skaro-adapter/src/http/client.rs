@@ -1,5 +1,6 @@
 //! A client's side.
 
+use std::fmt;
 use std::io;
 
 use httparse::{EMPTY_HEADER, Response, Status};
@@ -16,7 +17,6 @@ use crate::url::Url;
 const MAX_HEAD: usize = 16 << 10;
 
 /// A client's side of the opening handshake: writes the request, judges the response.
-#[derive(Debug)]
 pub struct ClientHandshake {
     /// The server, as errors show it.
     host: String,
@@ -24,6 +24,13 @@ pub struct ClientHandshake {
     accept: String,
     format: Option<Format>,
     head: Vec<u8>,
+}
+
+/// Without the response.
+impl fmt::Debug for ClientHandshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientHandshake").field("host", &self.host).finish_non_exhaustive()
+    }
 }
 
 impl ClientHandshake {
@@ -60,45 +67,45 @@ impl ClientHandshake {
         Ok((handshake, request.into_bytes()))
     }
 
-    /// Reads bytes; once the handshake has succeeded, returns what came behind the response: the first bytes for the
-    /// WebSocket. Keeps at most 16 KiB.
+    /// Reads the response out of the input, which is shortened by what was read. Returns true once the handshake has
+    /// succeeded: what remains of the input is for the WebSocket. Keeps at most 16 KiB.
     ///
     /// # Errors
     /// If the server does not open a WebSocket.
-    pub fn receive(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>, ConnectError> {
-        let room = MAX_HEAD - self.head.len().min(MAX_HEAD);
-        let (new, beyond) = bytes.split_at(room.min(bytes.len()));
-        self.head.extend_from_slice(new);
-        // An alert or a handshake record of TLS 1.x (RFC 8446, section 5.1).
-        if !self.is_secure && matches!(self.head.get(..2), Some([0x15 | 0x16, 3])) {
-            return Err(ConnectError::TlsExpected { host: self.host.clone() });
-        }
+    pub fn receive(&mut self, input: &mut &[u8]) -> Result<bool, ConnectError> {
         loop {
+            let before = self.head.len();
+            let (new, beyond) = input.split_at(input.len().min(MAX_HEAD.saturating_sub(before)));
+            self.head.extend_from_slice(new);
+            // An alert or a handshake record of TLS 1.x (RFC 8446, section 5.1).
+            if !self.is_secure && matches!(self.head.get(..2), Some([0x15 | 0x16, 3])) {
+                return Err(ConnectError::TlsExpected { host: self.host.clone() });
+            }
             let mut headers = [EMPTY_HEADER; MAX_HEADERS];
             let mut response = Response::new(&mut headers);
             let parsed = response.parse(&self.head).map_err(|_| ConnectError::Handshake(NO_HTTP))?;
             let Status::Complete(length) = parsed else {
-                if self.head.len() >= MAX_HEAD {
-                    return Err(ConnectError::Handshake("the head of its response is too large"));
-                }
-                return Ok(None);
+                *input = beyond;
+                return if self.head.len() < MAX_HEAD {
+                    Ok(false)
+                } else {
+                    Err(ConnectError::Handshake(TOO_LARGE))
+                };
             };
+            *input = input.get(length.saturating_sub(before)..).unwrap_or_default();
             let status = StatusLine::of(&response);
             // RFC 9110, section 15.2: others may come before it.
-            if status.code != 101 && (100..200).contains(&status.code) {
-                self.head.drain(..length);
-                continue;
+            if status.code == 101 || !(100..200).contains(&status.code) {
+                return self.judge(status, &response).map(|()| true);
             }
-            self.judge(status, &response)?;
-            let rest = self.head.get(length..).unwrap_or_default();
-            return Ok(Some([rest, beyond].concat()));
+            self.head.clear();
         }
     }
 
     /// Returns the error of a connection that ended in the middle of the handshake: closed without a word, or broken.
-    pub fn handle_end(self, error: Option<io::Error>) -> ConnectError {
+    pub fn handle_end(&self, error: Option<io::Error>) -> ConnectError {
         let closed = || io::Error::new(io::ErrorKind::UnexpectedEof, "closed during the opening handshake");
-        ConnectError::network(self.host, error.unwrap_or_else(closed))
+        ConnectError::network(&self.host, error.unwrap_or_else(closed))
     }
 
     /// RFC 6455, section 4.1.
@@ -126,6 +133,7 @@ impl ClientHandshake {
 }
 
 const NO_HTTP: &str = "it does not answer in HTTP";
+const TOO_LARGE: &str = "the head of its response is too large";
 
 /// The status of a response.
 pub(crate) struct StatusLine {
@@ -146,7 +154,7 @@ impl StatusLine {
         match response.parse(head) {
             Ok(Status::Complete(length)) => Ok(Some((StatusLine::of(&response), length))),
             Ok(Status::Partial) if head.len() < MAX_HEAD => Ok(None),
-            Ok(Status::Partial) => Err("the head of its response is too large"),
+            Ok(Status::Partial) => Err(TOO_LARGE),
             Err(_) => Err(NO_HTTP),
         }
     }
@@ -187,15 +195,16 @@ mod tests {
     fn our_server_and_our_client_understand_each_other() {
         for format in [None, Some(Format::Json), Some(Format::Cbor)] {
             let (mut client, request) = begin("ws://h:1/x?y", |options| options.format = format);
-            let Reply::Upgrade(upgrade) = ServerHandshake::new(None).receive(request.as_bytes()) else {
+            let Reply::Upgrade(upgrade) = ServerHandshake::new(None).receive(&mut request.as_bytes()) else {
                 panic!()
             };
             assert_eq!((upgrade.format, &*upgrade.target), (format, "/x?y"));
             let mut response = upgrade.response;
             response.extend(b"rest");
-            let (first, second) = response.split_at(30);
-            assert!(client.receive(first).unwrap().is_none());
-            assert_eq!(client.receive(second).unwrap().unwrap(), b"rest");
+            let (mut first, mut second) = response.split_at(30);
+            assert!(matches!(client.receive(&mut first), Ok(false)));
+            assert!(matches!(client.receive(&mut second), Ok(true)));
+            assert_eq!((first, second), (&b""[..], &b"rest"[..]));
         }
     }
 
@@ -236,8 +245,14 @@ mod tests {
             format!("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n{GOOD}"),
             GOOD.replace(" Switching Protocols", ""),
         ] {
-            let rest = sample().receive(response.as_bytes());
-            assert_eq!(rest.unwrap(), Some(Vec::new()), "{response}");
+            let mut input = response.as_bytes();
+            assert!(matches!(sample().receive(&mut input), Ok(true)) && input.is_empty(), "{response}");
+            // Byte by byte.
+            let mut handshake = sample();
+            let mut results = response.bytes().map(|byte| handshake.receive(&mut &[byte][..]).unwrap());
+            assert!(
+                results.by_ref().take(response.len() - 1).all(|done| !done) && results.next() == Some(true)
+            );
         }
     }
 
@@ -262,7 +277,7 @@ mod tests {
             (format!("HTTP/1.1 101 {}", "x".repeat(MAX_HEAD)), "too large"),
             ("\u{15}\u{3}\u{1}\0\u{2}".into(), "h:80 expects TLS"),
         ] {
-            let error = sample().receive(response.as_bytes()).unwrap_err();
+            let error = sample().receive(&mut response.as_bytes()).unwrap_err();
             assert!(error.to_string().contains(told), "{error} instead of {told}");
         }
     }

@@ -1,5 +1,6 @@
 //! A server's side.
 
+use std::fmt;
 use std::mem;
 use std::net::IpAddr;
 
@@ -18,11 +19,10 @@ const MAX_HEAD: usize = 8 << 10;
 /// use skaro_adapter::http::{Reply, ServerHandshake};
 ///
 /// let mut handshake = ServerHandshake::new(None);
-/// let Reply::NeedMore = handshake.receive(b"GET /healthz HTTP/1.1\r\n") else { panic!() };
-/// let Reply::Refuse(response) = handshake.receive(b"Host: example.org\r\n\r\n") else { panic!() };
+/// let Reply::NeedMore = handshake.receive(&mut &b"GET /healthz HTTP/1.1\r\n"[..]) else { panic!() };
+/// let Reply::Refuse(response) = handshake.receive(&mut &b"Host: example.org\r\n\r\n"[..]) else { panic!() };
 /// assert!(response.starts_with(b"HTTP/1.1 200 OK\r\n"));
 /// ```
-#[derive(Debug)]
 pub struct ServerHandshake {
     head: Vec<u8>,
     address_header: Option<AddressHeader>,
@@ -52,7 +52,6 @@ pub enum Reply {
 }
 
 /// An opening handshake that succeeded.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Upgrade {
     /// The response.
@@ -63,8 +62,21 @@ pub struct Upgrade {
     pub target: String,
     /// The client's address as the trusted header tells it; `None` without one.
     pub address: Option<IpAddr>,
-    /// What came behind the request: the first bytes for the WebSocket.
-    pub rest: Vec<u8>,
+}
+
+/// Without the request, which may have cookies.
+impl fmt::Debug for ServerHandshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerHandshake").field("received", &self.head.len()).finish_non_exhaustive()
+    }
+}
+
+/// Without the target, whose query may be secret.
+impl fmt::Debug for Upgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Upgrade");
+        shown.field("format", &self.format).field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 impl ServerHandshake {
@@ -73,32 +85,33 @@ impl ServerHandshake {
         ServerHandshake { head: Vec::new(), address_header }
     }
 
-    /// Reads bytes. Keeps at most 8 KiB of an unfinished request; a longer one is refused (431).
-    pub fn receive(&mut self, bytes: &[u8]) -> Reply {
-        let room = MAX_HEAD - self.head.len().min(MAX_HEAD);
-        let (new, beyond) = bytes.split_at(room.min(bytes.len()));
-        self.head.extend_from_slice(new);
-        let head = mem::take(&mut self.head);
+    /// Reads the request out of the input, which is shortened by what was read: what remains behind a handshake that
+    /// succeeded is for the WebSocket. Keeps at most 8 KiB of an unfinished request; a longer one is refused (431).
+    pub fn receive(&mut self, input: &mut &[u8]) -> Reply {
+        let mut head = mem::take(&mut self.head);
+        let before = head.len();
+        let (new, beyond) = input.split_at(input.len().min(MAX_HEAD.saturating_sub(before)));
+        head.extend_from_slice(new);
         let mut headers = [EMPTY_HEADER; MAX_HEADERS];
         let mut request = Request::new(&mut headers);
-        let reply = match request.parse(&head) {
-            Ok(Status::Complete(length)) => self.answer(&request, || {
-                let rest = head.get(length..).unwrap_or_default();
-                [rest, beyond].concat()
-            }),
-            Ok(Status::Partial) if head.len() < MAX_HEAD => Reply::NeedMore,
+        match request.parse(&head) {
+            Ok(Status::Complete(length)) => {
+                *input = input.get(length.saturating_sub(before)..).unwrap_or_default();
+                self.answer(&request)
+            }
+            Ok(Status::Partial) if head.len() < MAX_HEAD => {
+                self.head = head;
+                *input = beyond;
+                Reply::NeedMore
+            }
             Ok(Status::Partial) | Err(Error::TooManyHeaders) => {
                 refuse("431 Request Header Fields Too Large", "", "the request's head is too large", true)
             }
             Err(_) => refuse("400 Bad Request", "", "this is no HTTP request", true),
-        };
-        if matches!(reply, Reply::NeedMore) {
-            self.head = head;
         }
-        reply
     }
 
-    fn answer(&self, request: &Request<'_, '_>, rest: impl FnOnce() -> Vec<u8>) -> Reply {
+    fn answer(&self, request: &Request<'_, '_>) -> Reply {
         let (method, target) = (request.method.unwrap_or_default(), request.path.unwrap_or_default());
         let headers = &*request.headers;
         let has_body = method != "HEAD";
@@ -132,7 +145,7 @@ impl ServerHandshake {
         );
         let address = self.address_header.and_then(|header| header.address(headers));
         let target = target.to_owned();
-        Reply::Upgrade(Upgrade { response: response.into_bytes(), format, target, address, rest: rest() })
+        Reply::Upgrade(Upgrade { response: response.into_bytes(), format, target, address })
     }
 }
 
@@ -203,7 +216,7 @@ mod tests {
                         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
     fn reply(request: &str) -> Reply {
-        ServerHandshake::new(None).receive(request.as_bytes())
+        ServerHandshake::new(None).receive(&mut request.as_bytes())
     }
 
     fn upgraded(request: &str) -> Upgrade {
@@ -222,22 +235,22 @@ mod tests {
 
     #[test]
     fn a_handshake_is_answered() {
-        let upgrade = upgraded(&format!("{GOOD}rest"));
+        let request = format!("{GOOD}rest");
+        let mut input = request.as_bytes();
+        let Reply::Upgrade(upgrade) = ServerHandshake::new(None).receive(&mut input) else { panic!() };
+        assert_eq!(input, b"rest");
         let response = String::from_utf8(upgrade.response).unwrap();
         // RFC 6455, section 1.3, has this key and its answer.
         let expected = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
         assert_eq!(response, expected);
-        assert_eq!(
-            (&*upgrade.target, upgrade.format, &upgrade.rest[..]),
-            ("/skaro_client/?x=1", None, &b"rest"[..])
-        );
+        assert_eq!((&*upgrade.target, upgrade.format), ("/skaro_client/?x=1", None));
     }
 
     #[test]
     fn a_handshake_may_come_byte_by_byte() {
         let mut handshake = ServerHandshake::new(None);
-        let mut replies = GOOD.bytes().map(|byte| handshake.receive(&[byte]));
+        let mut replies = GOOD.bytes().map(|byte| handshake.receive(&mut &[byte][..]));
         assert!(replies.by_ref().take(GOOD.len() - 1).all(|reply| matches!(reply, Reply::NeedMore)));
         assert!(matches!(replies.next(), Some(Reply::Upgrade(_))));
     }
@@ -307,13 +320,14 @@ mod tests {
         let most = allocation_counter::measure(|| {
             let mut handshake = ServerHandshake::new(None);
             let line = "x: y\r\n".repeat(100);
-            assert!(matches!(handshake.receive(b"GET / HTTP/1.1\r\n"), Reply::NeedMore));
-            let replies: Vec<_> = (0..100).map(|_| handshake.receive(line.as_bytes())).collect();
+            assert!(matches!(handshake.receive(&mut &b"GET / HTTP/1.1\r\n"[..]), Reply::NeedMore));
+            let replies: Vec<_> = (0..100).map(|_| handshake.receive(&mut line.as_bytes())).collect();
             assert!(matches!(replies[0], Reply::Refuse(_)));
             let mut handshake = ServerHandshake::new(None);
-            handshake.receive(b"GET /");
-            let dripped =
-                (0..100_000).map(|_| handshake.receive(b"x")).take_while(|it| matches!(it, Reply::NeedMore));
+            handshake.receive(&mut &b"GET /"[..]);
+            let dripped = (0..100_000)
+                .map(|_| handshake.receive(&mut &b"x"[..]))
+                .take_while(|it| matches!(it, Reply::NeedMore));
             assert_eq!(dripped.count(), MAX_HEAD - 6);
         });
         assert!(most.bytes_max < 40 << 10, "{most:?}");
@@ -329,7 +343,8 @@ mod tests {
             (Some(AddressHeader::XForwardedFor), Some("192.0.2.7")),
             (Some(AddressHeader::Forwarded), Some("2001:db8::1")),
         ] {
-            let Reply::Upgrade(upgrade) = ServerHandshake::new(header).receive(request.as_bytes()) else {
+            let Reply::Upgrade(upgrade) = ServerHandshake::new(header).receive(&mut request.as_bytes())
+            else {
                 panic!()
             };
             assert_eq!(upgrade.address, address.map(|address| address.parse().unwrap()));

@@ -1,6 +1,5 @@
 //! The application's side of a client: who waits for which answer, and the events that wait to be read.
 
-mod kept;
 #[cfg(test)]
 mod tests;
 
@@ -11,8 +10,6 @@ use std::mem;
 
 use skaro_proto::client::{Client, Command, CommandError, Disconnect, Ended, Event, RequestId, Status};
 use skaro_proto::{Frame, Time};
-
-use kept::kept_bytes;
 
 /// Bytes that unread events may keep before reading pauses.
 const PAUSE_BYTES: usize = 4 << 20;
@@ -178,7 +175,7 @@ impl<W: Waiter> Mailbox<W> {
 
     /// Takes an end back that was handed over, and of which nobody took note: it becomes an event.
     pub fn return_end(&mut self, ended: Ended<'static>) {
-        self.keep(Event::Ended(ended), 0);
+        self.keep(Event::Ended(ended));
     }
 
     /// Returns why there is no connection, if the first one ended before the server spoke.
@@ -221,11 +218,11 @@ impl<W: Waiter> Mailbox<W> {
             Err(error) => Event::ProtocolError(error),
         };
         // What happened before was collected before; what the frame causes comes after it.
-        self.emit(event, frame.as_bytes().len());
+        self.emit(event);
         self.collect();
         if self.is_overfull() {
-            let reason = "the application reads its events too slowly: 16 MiB wait. Read them, or drop them";
-            self.handle(|client| client.handle_disconnected(now, Disconnect::Failed(reason.into())));
+            let reason = Disconnect::Overrun { bytes: self.kept, limit: MAX_BYTES };
+            self.handle(|client| client.handle_disconnected(now, reason));
         }
     }
 
@@ -277,27 +274,27 @@ impl<W: Waiter> Mailbox<W> {
     /// Sorts what the machine has to tell: ends to those who wait for them, the rest to the events.
     fn collect(&mut self) {
         while let Some(event) = self.client.poll_event() {
-            self.emit(event, 0);
+            self.emit(event);
         }
     }
 
-    fn emit(&mut self, event: Event<'static>, frame_bytes: usize) {
+    fn emit(&mut self, event: Event<'static>) {
         // An event is large, and moved no more often than need be.
         let waiter = match &event {
             Event::Ended(ended) => self.waiting.remove(&ended.ticket.id()),
             _ => None,
         };
-        let Some(waiter) = waiter else { return self.keep(event, frame_bytes) };
+        let Some(waiter) = waiter else { return self.keep(event) };
         if let Event::Ended(ended) = event
             && let Err(unwanted) = waiter.end(ended)
         {
-            self.keep(Event::Ended(unwanted), frame_bytes);
+            self.keep(Event::Ended(unwanted));
         }
     }
 
-    fn keep(&mut self, event: Event<'static>, frame_bytes: usize) {
+    fn keep(&mut self, event: Event<'static>) {
         if !self.events_dropped {
-            let size = kept_bytes(&event, frame_bytes);
+            let size = size_of::<Event<'_>>() + event.heap_bytes();
             self.events.push_back(event);
             self.sizes.push_back(size);
             self.kept += size;

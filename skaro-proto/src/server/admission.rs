@@ -95,6 +95,31 @@ impl Server {
         self.mark_secret(id);
     }
 
+    /// Reports where a connection really comes from: a proxy in front of the server has told it in a header that whoever
+    /// runs the server trusts. From now on it counts as one from this address.
+    ///
+    /// # Errors
+    /// If there are as many from this address as may be. The connection is gone.
+    pub fn handle_forwarded(
+        &mut self,
+        now: Time,
+        id: ConnectionId,
+        address: core::net::IpAddr,
+    ) -> Result<(), AcceptError> {
+        self.advance(now);
+        let place = Place::of(address.into());
+        let Some(connection) = self.connections.get_mut(&id) else { return Ok(()) };
+        let before = core::mem::replace(&mut connection.place, place);
+        before.into_iter().for_each(|place| self.places.remove(place));
+        let full = self.is_full_for(place);
+        place.into_iter().for_each(|place| self.places.add(place));
+        if let Some(limit) = full {
+            self.forget(id);
+            return Err(AcceptError::TooManyFromAddress { limit });
+        }
+        Ok(())
+    }
+
     /// A connection of which nothing is known, and that needs no handshake: both of the above in one, for tests and
     /// for transports without a handshake.
     ///
@@ -108,14 +133,18 @@ impl Server {
 }
 
 impl Server {
+    /// The limit of connections from one address, if it is reached for this one.
+    fn is_full_for(&self, place: Option<Place>) -> Option<usize> {
+        let limit = self.config.connections_per_address?;
+        (self.places.count(place?) >= limit).then_some(limit)
+    }
+
     /// Makes room for a newcomer, if there can be any.
     fn admit(&mut self, place: Option<Place>) -> Result<(), AcceptError> {
         if self.shutting_down {
             return Err(AcceptError::ShuttingDown);
         }
-        if let (Some(place), Some(limit)) = (place, self.config.connections_per_address)
-            && self.places.count(place) >= limit
-        {
+        if let Some(limit) = self.is_full_for(place) {
             return Err(AcceptError::TooManyFromAddress { limit });
         }
         if !self.make_room(CONNECTION) {
