@@ -11,7 +11,7 @@
 //! | `models` | the client and the server, each beside a small model of it |
 //! | `vectors` | the test vectors in `tests/vectors`, for any implementation |
 //! | `specification` | the examples and numbers in PROTOCOL.md |
-//! | `diagrams` | the state diagrams in the documentation |
+//! | `diagrams` | the state diagrams in STATES.md |
 //! | `words` | the texts of errors, events and settings, and what they must not show |
 //! | `corpora` | what fuzzing has collected, through the fuzz targets in `fuzz/src/targets` |
 //!
