@@ -20,7 +20,7 @@
 //! | `support` | a server, clients and connections that can be cut, on a clock that jumps |
 //! | `targets` | the fuzz targets' bodies |
 //!
-//! Programs of their own are `tests/linear.rs`, which counts allocations, and `tests/simulation.rs`, which
+//! Programs of their own are `tests/allocations`, whose allocator counts, and `tests/simulation.rs`, which
 //! `.ci/run planted` builds alone. Its network, `tests/network`, is also a fuzz target and `examples/simulate`.
 #![allow(
     clippy::unwrap_used,
