@@ -11,7 +11,7 @@
 //! | `models` | the client and the server, each beside a small model of it |
 //! | `vectors` | the test vectors in `tests/vectors`, for any implementation |
 //! | `specification` | the examples and numbers in PROTOCOL.md |
-//! | `diagrams` | the state diagrams in the documentation |
+//! | `diagrams` | the state diagrams in STATES.md |
 //! | `words` | the texts of errors, events and settings, and what they must not show |
 //! | `corpora` | what fuzzing has collected, through the fuzz targets in `fuzz/src/targets` |
 //!
@@ -20,7 +20,7 @@
 //! | `support` | a server, clients and connections that can be cut, on a clock that jumps |
 //! | `targets` | the fuzz targets' bodies |
 //!
-//! Programs of their own are `tests/linear.rs`, which counts allocations, and `tests/simulation.rs`, which
+//! Programs of their own are `tests/allocations`, whose allocator counts, and `tests/simulation.rs`, which
 //! `.ci/run planted` builds alone. Its network, `tests/network`, is also a fuzz target and `examples/simulate`.
 #![allow(
     clippy::unwrap_used,

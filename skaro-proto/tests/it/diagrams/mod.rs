@@ -1,4 +1,4 @@
-//! The state diagrams in ARCHITECTURE.md are what the machines do: found out by trying every input in every state.
+//! The state diagrams in STATES.md are what the machines do: found out by trying every input in every state.
 
 mod client;
 mod explore;
@@ -13,7 +13,7 @@ const LOOKAHEAD: usize = 1;
 
 #[test]
 fn the_diagrams_in_the_documentation_are_what_the_machines_do() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../ARCHITECTURE.md");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/STATES.md");
     let before = std::fs::read_to_string(path).unwrap();
     let diagrams = [
         ("client", explore(client::machines(), LOOKAHEAD)),
@@ -31,7 +31,7 @@ fn the_diagrams_in_the_documentation_are_what_the_machines_do() {
     for (name, diagram) in diagrams {
         assert!(
             with_block(&before, name, &diagram) == before,
-            "the {name}'s diagram is now\n{}\n{COMMAND}\nrewrites it in ARCHITECTURE.md",
+            "the {name}'s diagram is now\n{}\n{COMMAND}\nrewrites it in STATES.md",
             diagram.mermaid()
         );
     }
@@ -40,8 +40,8 @@ fn the_diagrams_in_the_documentation_are_what_the_machines_do() {
 /// The text with this diagram between its marks.
 fn with_block(text: &str, name: &str, diagram: &Diagram) -> String {
     let (begin, end) = (format!("<!-- states of the {name}: {COMMAND} -->\n"), "<!-- end -->");
-    let (head, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("ARCHITECTURE.md lacks {begin}"));
-    let (_, tail) = rest.split_once(end).unwrap_or_else(|| panic!("ARCHITECTURE.md: {begin} has no {end}"));
+    let (head, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("STATES.md lacks {begin}"));
+    let (_, tail) = rest.split_once(end).unwrap_or_else(|| panic!("STATES.md: {begin} has no {end}"));
     format!("{head}{begin}```mermaid\n{}```\n{end}{tail}", diagram.mermaid())
 }
 

@@ -2,13 +2,6 @@
 //!
 //! Counted, not timed: bytes and pieces of memory that are asked for while a frame is handled, at lengths that
 //! double. Work that asks for no memory is not seen here.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test"
-)]
 
 use allocation_counter::AllocationInfo;
 use skaro_proto::client::{Client, Config};
