@@ -51,7 +51,7 @@ pub struct Config {
     /// takes less than 1 KiB. Default 16 KiB.
     pub stranger_frame: usize,
     /// Bytes that may wait for a connection on which nobody has signed in; afterwards [`Limits::output`] holds. The
-    /// answers to whoever is not signed in are short. Default 64 KiB.
+    /// answers to whoever is not signed in are short. Default 32 KiB.
     pub stranger_output: usize,
     /// Connections of one user at the same time, to each of which each message goes. Default 64. Whoever restores a
     /// session is let in beyond that, so the limit on sessions is the last word.
@@ -113,7 +113,7 @@ impl Default for Config {
             handshakes: Some(512),
             strangers: Some(1024),
             stranger_frame: 16 << 10,
-            stranger_output: 64 << 10,
+            stranger_output: 32 << 10,
             connections_per_user: 64,
             sessions_per_user: 128,
             sign_in_attempts: 10,

@@ -108,9 +108,12 @@ impl Connection {
 
     /// Whether so much waits to be sent that the connection is to be cut off.
     pub(super) fn is_slow(&self, config: &Config) -> bool {
+        self.output.len() > self.output_limit(config)
+    }
+
+    fn output_limit(&self, config: &Config) -> usize {
         let limit = config.limits.output;
-        let limit = if self.is_signed_in() { limit } else { limit.min(config.stranger_output) };
-        self.output.len() > limit
+        if self.is_signed_in() { limit } else { limit.min(config.stranger_output) }
     }
 
     pub(super) fn mark_ready(&mut self, id: ConnectionId, agenda: &mut Agenda) {
@@ -159,15 +162,17 @@ impl Connection {
 
 /// Ask, about one connection.
 impl Server {
-    /// Whether the adapter is to read frames of this connection. Not while more than 64 KiB wait to be sent to it, nor
+    /// Whether the adapter is to read frames of this connection. Not while more than 64 KiB wait to be sent to it
+    /// (or half of what may, if that is less), nor
     /// while it has sent frames [faster than it may](Config::frames): then they stay in the network, which slows the
     /// client down. Ask after each frame, after [`poll_transmit`](Self::poll_transmit) has taken something away, and
     /// when [`poll_ready`](Self::poll_ready) names the connection. A frame that is handed over although it is not wanted
     /// is handled all the same.
     pub fn wants_frames(&self, id: ConnectionId) -> bool {
-        self.connections
-            .get(&id)
-            .is_some_and(|connection| connection.throttled.is_none() && connection.output.len() <= ENOUGH)
+        self.connections.get(&id).is_some_and(|connection| {
+            connection.throttled.is_none()
+                && connection.output.len() <= ENOUGH.min(connection.output_limit(&self.config) / 2)
+        })
     }
 
     /// How many bytes a frame of this connection may have at present. Whoever has not signed in needs little: see

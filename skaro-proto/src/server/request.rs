@@ -20,6 +20,9 @@ use crate::value::Fields;
 /// Text for an `info` field.
 pub(super) type Info = Cow<'static, str>;
 
+/// Bytes of the type of a request, far more than any name needs.
+const TYPE: usize = 256;
+
 /// What a contact in an answer takes while it is written, in bytes.
 const CONTACT: usize = 512;
 
@@ -42,7 +45,23 @@ pub fn decode(frame: Frame<'_>, limit: usize) -> Decoded<'_> {
         let error = DecodeError::frame(Fault::TooLarge { length, limit });
         return Decoded(Err(Box::new(Rejected { error, request: None })));
     }
-    Decoded(ClientMessage::decode(frame))
+    Decoded(match ClientMessage::decode(frame) {
+        Ok(message) => check_type(message.request.kind()).map(|()| message),
+        Err(rejected) => {
+            let kind = rejected.request.as_ref().map_or("", |(_, kind)| kind);
+            Err(check_type(kind).err().unwrap_or(rejected))
+        }
+    })
+}
+
+/// An answer repeats the type of its request, so a long one would cost more than its frame.
+fn check_type<'f>(kind: &str) -> Result<(), Box<Rejected<'f>>> {
+    let (length, limit) = (kind.len(), TYPE);
+    if length <= limit {
+        return Ok(());
+    }
+    let error = DecodeError::field("type", Fault::TooLarge { length, limit });
+    Err(Box::new(Rejected { error, request: None }))
 }
 
 /// Handle: what the outside reports.

@@ -1,0 +1,81 @@
+//! What one connection may make the server do at a time, and how long it may keep a queue.
+
+use super::*;
+
+/// Case 3: 52 messages of 16,384 control characters were written three times, 5 MB, 2.5 MB and 1.2 MB, until they fit.
+#[test]
+fn a_history_full_of_escapes_is_written_once_and_fills_its_answer() {
+    let mut world = World::new(Config::default(), 1);
+    let id = world.sign_in("192.0.2.1", "user0");
+    for _ in 0..52 {
+        world.server.post(world.now, "user0", "user0", &"\u{1}".repeat(16_384)).unwrap();
+        world.read(id);
+    }
+    let request = history("user0");
+    let measured = allocation_counter::measure(|| world.send(id, &request));
+    let Some(Transmit::Frame(answer)) = world.server.poll_transmit(id) else { panic!() };
+    let (length, limit) = (answer.as_bytes().len(), Config::default().answer);
+    // One more message would take 98,304 bytes and its frame.
+    assert!((limit - 98_500..=limit).contains(&length), "{length}");
+    assert!(measured.bytes_total < length as u64 * 5 / 4, "{measured:?} for {length} bytes");
+    // A turn of the connection ends by what was read and written: it counts as much as 257 frames.
+    let answers = (0..).take_while(|_| {
+        world.send(id, &request);
+        world.read(id);
+        world.server.wants_frames(id)
+    });
+    assert!(answers.count() < 10);
+}
+
+/// Case 13: somebody who asks for much, reads nothing and answers pings kept 2 MiB for ever.
+#[test]
+fn a_queue_from_which_nothing_leaves_ends_its_connection() {
+    let mut world = World::new(Config::default(), 1);
+    let id = world.sign_in("192.0.2.1", "user0");
+    world.server.post(world.now, "user0", "user0", &"x".repeat(16_000)).unwrap();
+    world.read(id);
+    let mut asked = 0;
+    while world.server.wants_frames(id) {
+        world.send(id, &history("user0"));
+        asked += 1;
+    }
+    // Its network slows it down long before it is cut off.
+    assert_eq!(asked, 5);
+    for second in 0..59 {
+        world.pass(Duration::from_secs(1));
+        world.server.handle_pong(world.now, id);
+        assert!(world.server.has_connection(id), "after {second} s");
+    }
+    // A little leaves: it has another minute.
+    assert!(world.server.poll_transmit(id).is_some());
+    for _ in 0..59 {
+        world.pass(Duration::from_secs(1));
+        world.server.handle_pong(world.now, id);
+    }
+    assert!(world.server.has_connection(id));
+    world.pass(Duration::from_secs(1));
+    assert!(!world.server.has_connection(id));
+    assert_eq!(std::iter::from_fn(|| world.server.poll_ready()).last(), Some(id));
+}
+
+#[test]
+fn frames_that_come_too_fast_wait_in_the_network() {
+    let mut config = Config::default();
+    config.frames = Some(Rate::new(10, 32));
+    let mut world = World::new(config, 1);
+    let id = world.sign_in("192.0.2.1", "user0");
+    world.pass(Duration::from_secs(10));
+    let mut taken = 0;
+    for _ in 0..100 {
+        while world.server.poll_ready().is_some() {}
+        while world.server.wants_frames(id) {
+            world.ask(id, r#"{"type":"register_type","on_request":1}"#);
+            taken += 1;
+        }
+        world.pass(Duration::from_millis(100));
+        // Whoever waits for it is told.
+        assert!(!world.server.wants_frames(id) || world.server.poll_ready() == Some(id));
+    }
+    // The burst, and ten seconds of 10 each.
+    assert!((125..=134).contains(&taken), "{taken}");
+}
