@@ -1,0 +1,84 @@
+//! The skaro instant-messaging protocol as a program: `skaro chat`, `skaro serve`, `skaro send`.
+
+#![warn(clippy::print_stderr)]
+
+mod chat;
+mod exit;
+mod output;
+mod secrets;
+mod send;
+mod serve;
+mod signals;
+mod text;
+mod time;
+mod trust;
+mod tty;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use exit::{Exit, Fault};
+use text::Shown;
+
+/// Chats, serves and sends over the skaro protocol.
+#[derive(Parser)]
+#[command(name = "skaro", version, after_help = exit::TABLE)]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Chat(chat::ChatArgs),
+    Serve(serve::ServeArgs),
+    Send(send::SendArgs),
+}
+
+fn main() -> ExitCode {
+    restore_on_panic();
+    let program = match Program::try_parse() {
+        Ok(program) => program,
+        Err(error) => return misunderstood(&error).into(),
+    };
+    let watching = signals::watch()
+        .map_err(|error| Fault::new(Exit::System, format!("can't watch for signals: {error}")));
+    let ended = watching.and_then(|()| match program.command {
+        Command::Chat(args) => chat::run(args),
+        Command::Serve(args) => serve::run(args),
+        Command::Send(args) => send::run(args),
+    });
+    tty::restore();
+    let exit = ended.unwrap_or_else(|Fault { exit, reason }| {
+        output::complain(&Shown::from("skaro: ").append(reason));
+        exit
+    });
+    exit.into()
+}
+
+/// Shows what was asked for, or what is wrong with the command line.
+fn misunderstood(error: &clap::Error) -> Exit {
+    if error.use_stderr() {
+        // It repeats arguments, which a script may have from anywhere.
+        let text = error.render().to_string();
+        text.trim_end().lines().for_each(|line| output::complain(&Shown::from(line)));
+        return Exit::Usage;
+    }
+    // Whoever reads no further has read enough.
+    _ = error.print();
+    Exit::Success
+}
+
+/// Whoever sits at a terminal must find it as it was, and see why the program has ended.
+fn restore_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let was_held = tty::is_held();
+        tty::restore();
+        report(panic);
+        if was_held {
+            std::process::exit(Exit::Software as i32);
+        }
+    }));
+}
