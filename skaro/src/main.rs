@@ -49,11 +49,12 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Send(args) => send::run(args),
     });
-    tty::restore();
     let exit = ended.unwrap_or_else(|Fault { exit, reason }| {
         output::complain(&Shown::from("skaro: ").append(reason));
         exit
     });
+    // At the very end: until then the line editor, in its thread, may change the settings.
+    tty::restore();
     exit.into()
 }
 
@@ -81,4 +82,35 @@ fn restore_on_panic() {
             std::process::exit(Exit::Software as i32);
         }
     }));
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    const VARIABLE: &str = "SKARO_TEST_PANICS";
+
+    /// Runs the next test, which panics, on a terminal.
+    #[test]
+    fn a_panic_leaves_the_terminal_as_it_was() {
+        let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/program/terminal.py");
+        let mut python = Command::new("python3");
+        python.args(["-B", driver, "[]"]).arg(std::env::current_exe().unwrap());
+        python.args(["--exact", "tests::panics_if_asked", "--nocapture"]).env(VARIABLE, "1");
+        let ended = python.output().unwrap();
+        let ended: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
+        assert_eq!((&ended["echo"], &ended["status"]), (&true.into(), &70.into()), "{ended}");
+        assert!(ended["output"].as_str().unwrap().contains("on purpose"), "{ended}");
+    }
+
+    #[test]
+    fn panics_if_asked() {
+        if std::env::var_os(VARIABLE).is_some() {
+            restore_on_panic();
+            tty::hide().unwrap();
+            panic!("on purpose");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use clap::Args;
 use skaro_proto::Secret;
 
 use crate::exit::{Exit, Fault};
+use crate::text::Shown;
 use crate::{output, tty};
 
 const VARIABLE: &str = "SKARO_PASSWORD";
@@ -107,21 +108,38 @@ const fn is_open_to_others(_: &std::fs::Metadata) -> bool {
 /// Reads a line, and leaves what follows to others.
 fn first_line(from: impl BufRead) -> io::Result<Secret> {
     let mut line = Vec::new();
-    from.take(PASSWORD).read_until(b'\n', &mut line)?;
+    if from.take(PASSWORD).read_until(b'\n', &mut line)? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     let line = String::from_utf8(line).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
     Ok(Secret::from(line.lines().next().unwrap_or_default()))
 }
 
 /// Asks on the terminal, which does not show what is typed.
 fn prompt(login: &str) -> Result<Secret, Fault> {
-    // Already before the prompt: who sees it may type.
-    tty::hide();
-    let prompt = crate::text::Shown::from(format!("Password of {login}: ")).render(false);
-    let asked = rpassword::prompt_password(prompt);
+    let prompt = Shown::from(format!("Password of {login}: ")).render(false);
+    let unusable = |error| Fault::new(Exit::NoInput, format!("can't ask for the password: {error}"));
+    #[cfg(unix)]
+    let asked = ask(&prompt);
+    #[cfg(not(unix))]
+    let asked = rpassword::prompt_password(prompt).map(Secret::from);
+    asked.map_err(unusable)
+}
+
+/// Asks on the terminal that is standard input. Its settings change once, before somebody can answer or interrupt.
+#[cfg(unix)]
+fn ask(prompt: &str) -> io::Result<Secret> {
+    use io::Write;
+
+    tty::hide()?;
+    // Wherever the other outputs go.
+    let written =
+        File::options().write(true).open("/dev/tty").and_then(|mut tty| tty.write_all(prompt.as_bytes()));
+    let password = written.and_then(|()| first_line(io::stdin().lock()));
     tty::restore();
-    let password =
-        asked.map_err(|error| Fault::new(Exit::NoInput, format!("can't ask for the password: {error}")))?;
-    Ok(Secret::from(password))
+    // The one that was typed was not shown either.
+    output::complain(&Shown::new());
+    password
 }
 
 #[cfg(test)]
@@ -134,11 +152,12 @@ mod tests {
             ("secret\nmore\n", "secret", "more\n"),
             (" with: spaces \r\n", " with: spaces ", ""),
             ("without a line's end", "without a line's end", ""),
-            ("", "", ""),
+            ("\n", "", ""),
         ] {
             let mut input = text.as_bytes();
             assert_eq!(first_line(&mut input).unwrap().expose(), password);
             assert_eq!(input, rest.as_bytes());
         }
+        assert!(first_line(&mut &b""[..]).is_err());
     }
 }

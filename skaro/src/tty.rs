@@ -29,12 +29,12 @@ mod unix {
     }
 
     /// Lets nobody see what is typed.
-    pub(crate) fn hide() {
-        let Ok(settings) = tcgetattr(io::stdin()) else { return };
+    pub(crate) fn hide() -> io::Result<()> {
+        let settings = tcgetattr(io::stdin())?;
         let mut hidden = settings.clone();
         *before() = Some(Before { settings, is_edited: false });
         hidden.local_flags.remove(LocalFlags::ECHO);
-        _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &hidden);
+        Ok(tcsetattr(io::stdin(), SetArg::TCSANOW, &hidden)?)
     }
 
     /// Whether something may have changed the settings.
@@ -59,8 +59,6 @@ mod unix {
 // The libraries look after Windows' console by themselves.
 #[cfg(not(unix))]
 pub(crate) const fn hold() {}
-#[cfg(not(unix))]
-pub(crate) const fn hide() {}
 #[cfg(not(unix))]
 pub(crate) const fn is_held() -> bool {
     false

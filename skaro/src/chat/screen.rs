@@ -84,7 +84,7 @@ impl Screen {
         (prompt.render(false), prompt.render(colours))
     }
 
-    /// Shows all that is still to be shown, and leaves the terminal as it was.
+    /// Shows all that is still to be shown.
     pub(crate) fn close(&self, is_typing: bool) {
         if let Screen::Terminal { terminal, .. } = self {
             terminal.close(is_typing);

@@ -66,13 +66,12 @@ impl Terminal {
         _ = self.printer.send(Print::Text(text.render(colours) + "\n"));
     }
 
-    /// Lets go of the terminal, even while a line is being typed.
+    /// Prints what is still to be printed. The line editor can't be interrupted: what it would undo, the program undoes
+    /// at its end.
     pub(crate) fn close(&self, is_typing: bool) {
         let (sender, done) = mpsc::channel();
         _ = self.printer.send(Print::Done(sender));
         _ = done.recv_timeout(FLUSH);
-        // The line editor can't be interrupted: what it would undo is undone here.
-        tty::restore();
         if is_typing {
             // Leaves the line.
             let mut stdout = io::stdout();
