@@ -22,7 +22,7 @@ use crate::output;
 use crate::signals::{self, Signal};
 use crate::text::Shown;
 
-/// Where clients connect to: the certificate of the recipe is for this name, and for the address.
+/// How to make a certificate; a test does what this says.
 const RECIPE: &str = "\
 A certificate for tests, which clients trust by --ca cert.pem (and 127.0.0.1 and localhost are its names):
 
@@ -78,13 +78,17 @@ enum Format {
 pub(crate) fn run(args: ServeArgs) -> Result<Exit, Fault> {
     // Before anything else, so that no signal can come too early.
     let (sender, stop) = channel::bounded(1);
-    signals::take(move |signal| {
-        match signal {
-            // Only the first one counts; for further ones the channel is full.
-            Signal::End => _ = sender.try_send(()),
-            Signal::HangUp => log("SIGHUP is ignored: there is nothing to read again"),
+    let mut is_ending = false;
+    signals::take(move |signal| match signal {
+        Signal::End => {
+            _ = sender.try_send(());
+            // A second signal ends the program at once.
+            !std::mem::replace(&mut is_ending, true)
         }
-        true
+        Signal::HangUp => {
+            log("SIGHUP is ignored: there is nothing to read again");
+            true
+        }
     });
     let (machine, users) = furnish(&args)?;
     block_on(async {
