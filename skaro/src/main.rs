@@ -14,6 +14,7 @@ mod time;
 mod trust;
 mod tty;
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -73,11 +74,15 @@ fn misunderstood(error: &clap::Error) -> Exit {
 
 /// Whoever sits at a terminal must find it as it was, and see why the program has ended.
 fn restore_on_panic() {
-    let report = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
+    std::panic::set_hook(Box::new(|panic| {
         let was_held = tty::is_held();
         tty::restore();
-        report(panic);
+        // It may tell of anything, so it is cleaned as all else is.
+        output::complain(&Shown::from(panic.to_string()));
+        let backtrace = Backtrace::capture();
+        if backtrace.status() == BacktraceStatus::Captured {
+            backtrace.to_string().lines().for_each(|line| output::complain(&Shown::from(line)));
+        }
         if was_held {
             std::process::exit(Exit::Software as i32);
         }

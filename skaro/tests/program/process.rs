@@ -164,15 +164,7 @@ impl Process {
     /// Waits for its end; its exit status.
     pub(crate) fn status(mut self) -> Option<i32> {
         while self.next("end").is_some() {}
-        let deadline = Instant::now() + WAIT;
-        loop {
-            // It has closed its output, so this takes no more than a few turns.
-            match self.child.try_wait().unwrap() {
-                Some(status) => return status.code(),
-                None if Instant::now() > deadline => self.fail("it does not end"),
-                None => thread::yield_now(),
-            }
-        }
+        wait(&mut self.child).unwrap_or_else(|| self.fail("it does not end"))
     }
 
     #[cfg(unix)]
@@ -180,6 +172,18 @@ impl Process {
         let kill = format!("kill -{signal} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
+}
+
+/// Waits for a process to end: its status; `None` if it does not end.
+pub(crate) fn wait(child: &mut Child) -> Option<Option<i32>> {
+    let deadline = Instant::now() + WAIT;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status.code());
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    None
 }
 
 impl Drop for Process {

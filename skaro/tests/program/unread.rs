@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Stdio};
 
-use crate::process::{ADAPTERS, command};
+use crate::process::{ADAPTERS, command, wait};
 
 /// Starts the program; whoever drops a pipe reads no more from it.
 fn start(args: &[&str]) -> Child {
@@ -22,7 +22,7 @@ fn a_chat_ends_when_nobody_reads_any_more() {
         // Keep the input open: the chat must see by itself that it is over.
         writeln!(chat.stdin.as_mut().unwrap(), "/contacts").unwrap();
         let input = chat.stdin.take();
-        assert_eq!(chat.wait().unwrap().code(), Some(0));
+        assert_eq!(wait(&mut chat), Some(Some(0)));
         drop(input);
     }
 }
@@ -40,7 +40,7 @@ fn complaints_that_nobody_reads_change_no_status() {
         drop(process.stderr.take());
         // It may have ended by now.
         _ = process.stdin.take().unwrap().write_all(input.as_bytes());
-        assert_eq!(process.wait_with_output().unwrap().status.code(), Some(status), "{args:?}");
+        assert_eq!(wait(&mut process), Some(Some(status)), "{args:?}");
     }
 }
 
@@ -49,7 +49,7 @@ fn help_that_nobody_reads_is_no_failure() {
     for args in [&["--help"][..], &["serve", "--help"], &["--version"]] {
         let mut process = start(args);
         drop(process.stdout.take());
-        assert_eq!(process.wait().unwrap().code(), Some(0));
+        assert_eq!(wait(&mut process), Some(Some(0)));
     }
 }
 
@@ -77,5 +77,5 @@ fn a_server_goes_on_when_nobody_reads_its_log() {
     signal("HUP");
     drop(ADAPTERS[0].guest(url));
     signal("TERM");
-    assert_eq!(server.wait().unwrap().code(), Some(0));
+    assert_eq!(wait(&mut server), Some(Some(0)));
 }
