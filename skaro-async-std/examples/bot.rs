@@ -20,7 +20,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             (Event::Message { dialog, message }, _) if message.from.login != "bot" => {
                 let answer = format!("you said: {}", message.body);
                 if let Err(error) = bot.send_message(&dialog, &answer).await {
-                    eprintln!("no answer to {dialog}: {error}");
+                    eprintln!("no answer to {dialog:?}: {error}");
                 }
             }
             // Nobody is signed in, or about to be: the server does not let the bot in any more.

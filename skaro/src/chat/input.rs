@@ -1,24 +1,14 @@
-//! What comes from the user: lines from a terminal or a pipe, and the wish to end.
+//! Reads lines from a terminal or a pipe.
 
 use std::io::{self, BufRead, Read};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
+use super::line::Input;
 use super::terminal::LineEditor;
 
 /// Bytes of a line. The longest message is shorter; without a limit, one line could fill the memory.
 const LINE: u64 = 64 << 10;
-
-/// Something that came from the user.
-pub(crate) enum Input {
-    Line(String),
-    /// A line that can't be read, and why.
-    Bad(&'static str),
-    /// There are no more lines.
-    End,
-    /// Ctrl-C, or a signal that asks to end.
-    Interrupt,
-}
 
 /// Where lines come from.
 pub(crate) enum Source {

@@ -1,4 +1,15 @@
-//! What a line means that the user typed.
+//! What comes from the user, and what a line means.
+
+/// Something that came from the user.
+pub(crate) enum Input {
+    Line(String),
+    /// A line that can't be read, and why.
+    Bad(&'static str),
+    /// There are no more lines.
+    End,
+    /// Ctrl-C, or a signal that asks to end.
+    Interrupt,
+}
 
 /// A line that makes sense.
 pub(crate) enum Line<'a> {

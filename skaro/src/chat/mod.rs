@@ -1,6 +1,6 @@
 //! `skaro chat`: lines go in, what happens comes out.
 //!
-//! [`args`] says what to do, [`input`] reads what the user types and [`line`] what it means; [`session`] decides what
+//! [`args`] says what to do, [`input`] reads lines and [`mod@line`] what it means; [`session`] decides what
 //! follows; [`report`] is what can be told, as JSON or, by [`wording`], for people; [`screen`] shows it; [`client`]
 //! speaks to the server. This is the loop around them.
 
@@ -30,7 +30,8 @@ pub(crate) use args::ChatArgs;
 use ask::Ask;
 use client::Client;
 use demo::Demo;
-use input::{Input, Lines};
+use input::Lines;
+use line::Input;
 use screen::Screen;
 use session::Session;
 

@@ -12,8 +12,7 @@ use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
 use rustyline::{Config, Editor, ExternalPrinter};
 
-use super::input::Input;
-use super::line::Line;
+use super::line::{Input, Line};
 use crate::text::Shown;
 use crate::tty;
 
