@@ -39,17 +39,17 @@ pub(crate) enum Line<'a> {
     Quit,
 }
 
-/// What one can type.
+/// What one can type, for terminals of 40 columns, too.
 pub(crate) const HELP: &str = "\
-/contacts                   whom you know
-/history LOGIN              what was said between you and somebody
-/msg LOGIN TEXT             sends a message
-/to LOGIN                   from now on, lines without a command go there
-/register-type              how one can register on the server
-/authorize LOGIN PASSWORD   signs in
-/restore SID                goes on with a session whose connection broke
-/help                       this text
-/quit                       leaves at once";
+/contacts        whom you know
+/history LOGIN   what was said there
+/msg LOGIN TEXT  sends a message
+/to LOGIN        lines go there from now
+/register-type   how one can register
+/authorize LOGIN PASSWORD  signs in
+/restore SID     restores a session
+/help            this text
+/quit            leaves at once";
 
 impl<'a> Line<'a> {
     /// Reads a line; the error says what is wrong with it.

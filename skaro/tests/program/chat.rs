@@ -295,40 +295,7 @@ fn in_a_pipe_the_status_tells_the_first_failure() {
 /// Case 25: what a server says before anybody has signed in is shown, too.
 #[test]
 fn nothing_that_a_server_says_reaches_the_terminal_as_it_is() {
-    const EVIL: &str = "\u{1b}]0;title\u{7}\u{9b}2J\u{202e}\u{200b}";
-    let hostile = |with_greeting: bool| {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("ws://{}/", listener.local_addr().unwrap());
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                async_std::task::block_on(async {
-                    let stream = async_std::net::TcpStream::from(stream.unwrap());
-                    let mut socket = async_tungstenite::accept_async(stream).await.unwrap();
-                    if with_greeting {
-                        let texts = [
-                            json!({"type": "check_connection", "token": "t"}),
-                            json!({"type": "info", "info": EVIL}),
-                            json!({"type": "error", "info": EVIL}),
-                            json!({"type": EVIL}),
-                            json!({"type": "show_message", "from": {"login": EVIL}, "to": "alice", "body": EVIL}),
-                        ];
-                        for text in texts {
-                            socket.send(Message::text(text.to_string())).await.unwrap();
-                        }
-                    }
-                    // All of that has been read when the client wants to sign in.
-                    if with_greeting {
-                        socket.next().await.unwrap().unwrap();
-                    }
-                    let reason = CloseFrame { code: CloseCode::Policy, reason: EVIL.into() };
-                    _ = socket.close(Some(reason)).await;
-                    while let Some(Ok(_)) = socket.next().await {}
-                });
-            }
-        });
-        url
-    };
-    let (at_once, later) = (hostile(false), hostile(true));
+    let (at_once, later) = (hostile_server(false), hostile_server(true));
     let is_clean = |text: &str| {
         !text.contains(|char: char| char != '\n' && EVIL.contains(char) && !char.is_ascii_graphic())
     };
@@ -351,4 +318,41 @@ fn nothing_that_a_server_says_reaches_the_terminal_as_it_is() {
             }
         }
     }
+}
+
+/// Sets the title, clears the screen, turns the direction, hides.
+pub(crate) const EVIL: &str = "\u{1b}]0;title\u{7}\u{9b}2J\u{202e}\u{200b}";
+
+/// Says that in all ways there are, with or without a greeting before, and closes for that reason.
+pub(crate) fn hostile_server(with_greeting: bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            async_std::task::block_on(async {
+                let stream = async_std::net::TcpStream::from(stream.unwrap());
+                let mut socket = async_tungstenite::accept_async(stream).await.unwrap();
+                if with_greeting {
+                    let texts = [
+                        json!({"type": "check_connection", "token": "t"}),
+                        json!({"type": "info", "info": EVIL}),
+                        json!({"type": "error", "info": EVIL}),
+                        json!({"type": EVIL}),
+                        json!({"type": "show_message", "from": {"login": EVIL}, "to": "alice", "body": EVIL}),
+                    ];
+                    for text in texts {
+                        socket.send(Message::text(text.to_string())).await.unwrap();
+                    }
+                }
+                // All of that has been read when the client wants to sign in.
+                if with_greeting {
+                    socket.next().await.unwrap().unwrap();
+                }
+                let reason = CloseFrame { code: CloseCode::Policy, reason: EVIL.into() };
+                _ = socket.close(Some(reason)).await;
+                while let Some(Ok(_)) = socket.next().await {}
+            });
+        }
+    });
+    url
 }

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::chat::{EVIL, hostile_server};
 use crate::process::{PROGRAM, serve};
 
 /// Runs the program on a terminal, which takes these steps; what it showed, its status, and the terminal's settings.
@@ -70,4 +71,27 @@ fn people_at_a_terminal_see_refusals_and_end_well() {
     ]);
     let ended = on_terminal(&["chat", "--url", &url, "--login", "alice"], &steps);
     assert_eq!((&ended["echo"], &ended["status"]), (&json!(true), &json!(0)), "{ended}");
+}
+
+/// Case 25, where it harms.
+#[test]
+fn nothing_that_a_server_says_moves_the_cursor() {
+    for (greets, count) in [(false, 1), (true, 5)] {
+        let url = hostile_server(greets);
+        let args = ["chat", "--url", &url, "--no-reconnect", "--login", "alice", "--password", "x"];
+        let shown = on_terminal(&args, &json!([]));
+        let text = shown["output"].as_str().unwrap();
+        let escaped: String = EVIL
+            .chars()
+            .map(|char| match char {
+                ' '..='~' => char.to_string(),
+                _ => char.escape_unicode().to_string(),
+            })
+            .collect();
+        assert!(text.matches(&escaped).count() >= count, "{shown}");
+        assert!(
+            !text.contains("\u{1b}]") && !text.contains(['\u{7}', '\u{9b}', '\u{202e}', '\u{200b}']),
+            "{shown}"
+        );
+    }
 }
