@@ -1,4 +1,4 @@
-"""The example server, a process of its own, with thousands of connections: what they cost it in memory, and how long
+"""`skaro serve`, a process of its own, with thousands of connections: what they cost it in memory, and how long
 messages take among some of them. All of it over loopback, for about a minute. Linux only.
 """
 
@@ -40,7 +40,7 @@ def prepare() -> None:
 @contextlib.contextmanager
 def server(serve: Path):
     """The URL and the process id of a server that has a user for each connection."""
-    command = [serve, "--listen", "127.0.0.1:0"]
+    command = [serve, "serve", "--listen", "127.0.0.1:0"]
     for number in range(CONNECTIONS):
         command += ["--user", f"user{number}:secret"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

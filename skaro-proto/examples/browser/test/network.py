@@ -10,10 +10,10 @@ import threading
 
 
 class Serve:
-    """The example server. It forgets all but its users when it ends."""
+    """`skaro serve`. It forgets all but its users when it ends."""
 
     def __init__(self, program, users):
-        self.command = [program, *(f"--user={login}:{password}" for login, password in users.items())]
+        self.command = [program, "serve", *(f"--user={login}:{password}" for login, password in users.items())]
         self.port = 0
         self.start()
 

@@ -1,4 +1,4 @@
-"""Drives the page in headless Chromium against the example server: `run.py PAGE SERVE SCREENSHOT`."""
+"""Drives the page in headless Chromium against `skaro serve`: `run.py PAGE SERVE SCREENSHOT`."""
 
 import pathlib
 import sys

@@ -1,0 +1,36 @@
+//! A server and two clients in one process: what a test of a program that chats begins with.
+//!
+//! ```console
+//! $ cargo run --example embedded
+//! ```
+
+use std::error::Error;
+
+use futures_util::StreamExt;
+use skaro_async_std::proto::{client::Event, server};
+use skaro_async_std::{Client, Server, random_seed};
+
+#[async_std::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut machine = server::Server::new(server::Config::default(), random_seed()?);
+    machine.add_user("alice", "correct horse")?;
+    machine.add_user("bob", "battery staple")?;
+    // The system chooses a port, so that any number of tests run at once.
+    let server = Server::bind("127.0.0.1:0", machine).await?;
+
+    let (alice, _) = Client::connect(server.url()).await?;
+    alice.authorize("alice", "correct horse").await?;
+    let (bob, mut events) = Client::connect(server.url()).await?;
+    bob.authorize("bob", "battery staple").await?;
+    alice.send_message("bob", "hello").await?;
+    while let Some(event) = events.next().await {
+        if let Event::Message { dialog, message } = event {
+            assert_eq!((&*dialog, &*message.body), ("alice", "hello"));
+            break;
+        }
+    }
+    // While it runs, the server can be looked at.
+    assert!(server.with(|machine, _now| machine.is_online("alice")));
+    server.shut_down("the test is over").await;
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! What the chat asks of the server, as values: one command for all of the protocol's requests.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use skaro_proto::client::{Client, Command, CommandError, RequestId};
+use skaro_proto::message::{Answer, RequestKind};
+use skaro_proto::{Secret, Time};
+
+/// A request, with what is needed to tell of its end.
+pub(crate) enum Ask {
+    Authorize {
+        login: String,
+        password: Secret,
+    },
+    Restore {
+        sid: Secret,
+    },
+    RegisterType,
+    Contacts,
+    History {
+        login: String,
+    },
+    /// A history of which only those messages matter that have not been shown.
+    Missed {
+        login: String,
+    },
+    /// The contacts, for the sake of those who may have written for the first time while we were away.
+    MissedStrangers {
+        known: HashSet<String>,
+    },
+    Message {
+        to: String,
+        body: String,
+        marker: u64,
+    },
+}
+
+impl Ask {
+    /// The request's type, as on the wire.
+    fn kind(&self) -> &'static str {
+        match self {
+            Ask::Authorize { .. } => RequestKind::Authorize,
+            Ask::Restore { .. } => RequestKind::SessionRestore,
+            Ask::RegisterType => RequestKind::RegisterType,
+            Ask::Contacts | Ask::MissedStrangers { .. } => RequestKind::GetContacts,
+            Ask::History { .. } | Ask::Missed { .. } => RequestKind::GetHistory,
+            Ask::Message { .. } => RequestKind::SendMessage,
+        }
+        .as_str()
+    }
+
+    /// Whether it decides who is signed in.
+    pub(crate) const fn signs_in(&self) -> bool {
+        matches!(self, Ask::Authorize { .. } | Ask::Restore { .. })
+    }
+}
+
+/// The type, and a message's number, for people.
+impl fmt::Display for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind())?;
+        if let Ask::Message { marker, .. } = self { write!(f, " #{marker}") } else { Ok(()) }
+    }
+}
+
+/// So that adapters take it; the answer stays as it came.
+impl Command for &Ask {
+    type Answer = Answer<'static>;
+
+    fn give(self, client: &mut Client, now: Time) -> Result<RequestId, CommandError> {
+        match self {
+            Ask::Authorize { login, password } => client.authorize(now, login, password.expose()),
+            Ask::Restore { sid } => client.session_restore(now, sid.expose()),
+            Ask::RegisterType => client.register_type(now),
+            Ask::Contacts | Ask::MissedStrangers { .. } => client.get_contacts(now),
+            Ask::History { login } | Ask::Missed { login } => client.get_history(now, login),
+            Ask::Message { to, body, marker } => client.send_message(now, to, body, Some(*marker)),
+        }
+    }
+
+    fn answer(answer: Answer<'static>) -> Option<Self::Answer> {
+        Some(answer)
+    }
+}

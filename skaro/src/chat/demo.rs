@@ -1,0 +1,119 @@
+//! A server in this process, with a few users, what they said before, and one who answers.
+
+use std::fmt::Display;
+
+use async_std::task;
+use futures_util::StreamExt;
+use skaro_async_std::{Client, Events, Options, Server};
+use skaro_proto::Time;
+use skaro_proto::client::Event;
+use skaro_proto::server::{self, UserError};
+
+use super::echo_bot::EchoBot;
+use crate::exit::{Exit, Fault};
+use crate::serve;
+use crate::text::Shown;
+
+/// Who signs in if nobody else is asked for.
+pub(crate) const USER: &str = "alice";
+/// Everybody's password: nobody else can connect for longer than this process lives.
+pub(crate) const PASSWORD: &str = "demo";
+/// Who answers.
+const FRIEND: &str = "bob";
+
+const HISTORY: [(&str, &str, &str); 6] = [
+    ("carol", USER, "Are you coming to the library on Saturday?"),
+    (USER, "carol", "I'll be there at ten."),
+    ("carol", USER, "Bring the blue folder, please."),
+    (FRIEND, USER, "Have you tried that new chat?"),
+    (USER, FRIEND, "Not yet. How do I begin?"),
+    (FRIEND, USER, "Just type something. I'll answer."),
+];
+
+/// A server that lives as long as this.
+pub(crate) struct Demo {
+    server: Server,
+}
+
+impl Demo {
+    /// Starts the server, and the one who answers.
+    pub(crate) async fn start() -> Result<Self, Fault> {
+        let machine = serve::machine(serve::config())?;
+        let unusable =
+            |error: &dyn Display| Fault::new(Exit::System, format!("can't start a server: {error}"));
+        let server = Server::bind("127.0.0.1:0", machine).await.map_err(|error| unusable(&error))?;
+        server.with(furnish).map_err(|error| unusable(&error))?;
+        let mut options = Options::new(server.url());
+        // The server does not come back without its process.
+        options.config.reconnect = None;
+        let (friend, events) = Client::connect(options).await?;
+        friend.authorize(FRIEND, PASSWORD).await?;
+        task::spawn(answer(friend, events));
+        Ok(Demo { server })
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// Who answers this user, and how to say so; nobody answers oneself.
+    pub(crate) fn bot(user: &str) -> Option<EchoBot> {
+        let hint = Shown::from("This is a server inside this program; ")
+            .plain(FRIEND)
+            .plain(" is there, and answers.");
+        let hint = hint.line().plain("Type something to write to ").plain(FRIEND);
+        let hint = hint.plain(". /help tells what else you can do.");
+        (user != FRIEND).then(|| EchoBot::new(FRIEND.into(), hint))
+    }
+}
+
+/// Users who know each other, and what they said.
+fn furnish(machine: &mut server::Server, now: Time) -> Result<(), UserError> {
+    for login in [USER, FRIEND, "carol", "dave"] {
+        machine.add_user(login, PASSWORD)?;
+    }
+    machine.introduce(USER, "dave")?;
+    for (from, to, body) in HISTORY {
+        machine.post(now, from, to, body)?;
+    }
+    Ok(())
+}
+
+/// Answers each message, as long as there is a connection.
+async fn answer(friend: Client, mut events: Events) {
+    let mut count = 0;
+    while let Some(event) = events.next().await {
+        let Event::Message { message, .. } = event else { continue };
+        if message.from.login == FRIEND {
+            continue;
+        }
+        let words = reply(count, &message.from.login, &message.body);
+        count += 1;
+        // Whoever asks for more than the server takes gets no answer.
+        _ = friend.send_message(&message.from.login, &words).await;
+    }
+}
+
+/// Something friendly and short.
+fn reply(count: usize, from: &str, text: &str) -> String {
+    const PLAIN: [&str; 5] = [
+        "Tell me more!",
+        "I like the sound of that.",
+        "Oh, really? Go on.",
+        "Noted. And what happened then?",
+        "That's what I think, too.",
+    ];
+    let text = text.to_lowercase();
+    let says = |words: &[&str]| text.split(|c: char| !c.is_alphanumeric()).any(|word| words.contains(&word));
+    if says(&["hello", "hi", "hey"]) {
+        format!("Hello {from}! Nice to hear from you.")
+    } else if says(&["bye", "goodbye"]) {
+        format!("Goodbye {from}, see you soon!")
+    } else if says(&["thanks", "thank"]) {
+        "You're welcome!".into()
+    } else if text.trim_end().ends_with('?') {
+        "Good question. What do you think?".into()
+    } else {
+        PLAIN.get(count % PLAIN.len()).copied().unwrap_or_default().into()
+    }
+}

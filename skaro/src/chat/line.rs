@@ -1,0 +1,103 @@
+//! What comes from the user, and what a line means.
+
+/// Something that came from the user.
+pub(crate) enum Input {
+    Line(String),
+    /// A line that can't be read, and why.
+    Bad(&'static str),
+    /// There are no more lines.
+    End,
+    /// Ctrl-C, or a signal that asks to end.
+    Interrupt,
+}
+
+/// A line that makes sense.
+pub(crate) enum Line<'a> {
+    Empty,
+    /// For whoever `/to` named.
+    Plain(&'a str),
+    Contacts,
+    History {
+        login: &'a str,
+    },
+    Message {
+        to: &'a str,
+        body: &'a str,
+    },
+    To {
+        login: &'a str,
+    },
+    RegisterType,
+    Authorize {
+        login: &'a str,
+        password: &'a str,
+    },
+    Restore {
+        sid: &'a str,
+    },
+    Help,
+    Quit,
+}
+
+/// What one can type, for terminals of 40 columns, too.
+pub(crate) const HELP: &str = "\
+/contacts        whom you know
+/history LOGIN   what was said there
+/msg LOGIN TEXT  sends a message
+/to LOGIN        lines go there from now
+/register-type   how one can register
+/authorize LOGIN PASSWORD  signs in
+/restore SID     restores a session
+/help            this text
+/quit            leaves at once";
+
+impl<'a> Line<'a> {
+    /// Reads a line; the error says what is wrong with it.
+    pub(crate) fn parse(line: &'a str) -> Result<Line<'a>, String> {
+        if line.trim().is_empty() {
+            return Ok(Line::Empty);
+        }
+        if !line.starts_with('/') {
+            return Ok(Line::Plain(line));
+        }
+        let (command, rest) = first_word(line);
+        let rest = rest.trim_start();
+        let needs = |what: &str| format!("{command} needs {what}");
+        // Only the last argument may contain spaces, and keeps all of them.
+        let two = |what: &str| match first_word(rest) {
+            (first, second) if !second.trim().is_empty() => Ok((first, second)),
+            _ => Err(needs(what)),
+        };
+        let one = |what: &str| match rest.trim() {
+            "" => Err(needs(what)),
+            word if word.contains(char::is_whitespace) => Err(format!("{} and nothing else", needs(what))),
+            word => Ok(word),
+        };
+        let none =
+            |line| if rest.trim().is_empty() { Ok(line) } else { Err(format!("{command} stands alone")) };
+        match command {
+            "/contacts" => none(Line::Contacts),
+            "/history" => one("a LOGIN").map(|login| Line::History { login }),
+            "/msg" => two("a LOGIN and a TEXT").map(|(to, body)| Line::Message { to, body }),
+            "/to" => one("a LOGIN").map(|login| Line::To { login }),
+            "/register-type" => none(Line::RegisterType),
+            "/authorize" => {
+                two("a LOGIN and a PASSWORD").map(|(login, password)| Line::Authorize { login, password })
+            }
+            "/restore" => one("a session's id").map(|sid| Line::Restore { sid }),
+            "/help" => none(Line::Help),
+            "/quit" => none(Line::Quit),
+            _ => Err(format!("{command} is no command; /help lists them all")),
+        }
+    }
+
+    /// Whether a line holds something that must not be remembered.
+    pub(crate) fn is_secret(line: &str) -> bool {
+        matches!(first_word(line).0, "/authorize" | "/restore")
+    }
+}
+
+/// The first word, and what follows the white space after it.
+fn first_word(text: &str) -> (&str, &str) {
+    text.split_once(char::is_whitespace).unwrap_or((text, ""))
+}

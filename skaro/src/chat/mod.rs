@@ -1,0 +1,172 @@
+//! `skaro chat`: lines go in, what happens comes out.
+//!
+//! [`args`] says what to do, [`input`] reads lines and [`mod@line`] what it means; [`session`] decides what
+//! follows; [`report`] is what can be told, as JSON or, by [`wording`], for people; [`screen`] shows it; [`client`]
+//! speaks to the server. This is the loop around them.
+
+mod args;
+mod ask;
+mod client;
+mod demo;
+mod echo_bot;
+mod input;
+mod line;
+mod report;
+mod screen;
+mod session;
+mod terminal;
+mod wording;
+
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use async_std::task::block_on;
+use skaro_async_std::Options;
+use skaro_proto::Secret;
+use skaro_proto::client::Event;
+
+pub(crate) use args::ChatArgs;
+use ask::Ask;
+use client::Client;
+use demo::Demo;
+use input::Lines;
+use line::Input;
+use screen::Screen;
+use session::Session;
+
+use crate::exit::{Exit, Fault};
+use crate::signals;
+
+/// How long to wait, after the last line, for answers.
+const ANSWERS: Duration = Duration::from_secs(10);
+
+/// Events and lines that may wait for the chat. More are left with the client, whose memory has a limit.
+const WAITING: usize = 256;
+
+/// What the chat waits for.
+enum Happened {
+    /// `None`: there will be no more.
+    Event(Option<Event<'static>>),
+    Input(Input),
+}
+
+/// Runs the chat to its end.
+pub(crate) fn run(mut args: ChatArgs) -> Result<Exit, Fault> {
+    // Lives as long as the chat.
+    let demo = if args.url.is_none() { Some(block_on(Demo::start())?) } else { None };
+    let mut bot = None;
+    if demo.is_some() {
+        let user = args.login.get_or_insert_with(|| demo::USER.into());
+        bot = Demo::bot(user);
+    }
+    let sign_in = sign_in(&args, demo.is_some())?;
+    let mut options = Options::new(demo.as_ref().map(Demo::url).or(args.url.take()).unwrap_or_default());
+    options.config = args.config();
+    let tls = args.trust.tls()?;
+    let connect = if args.blocking { client::connect_blocking } else { client::connect };
+    let (client, events) = connect(options, tls)?;
+
+    let (sender, happenings) = mpsc::sync_channel(WAITING);
+    let (lines_sink, signals_sink) = (sender.clone(), sender.clone());
+    let mut is_first = true;
+    // A second signal ends the program whatever it is doing, and so does the first if it can't be heard.
+    signals::take(move |_| {
+        let is_heard = signals_sink.try_send(Happened::Input(Input::Interrupt)).is_ok();
+        std::mem::take(&mut is_first) && is_heard
+    });
+    thread::spawn(move || {
+        // What arrives after the end of the chat is for nobody.
+        for event in events {
+            _ = sender.send(Happened::Event(Some(event)));
+        }
+        _ = sender.send(Happened::Event(None));
+    });
+    let (screen, source) = Screen::open(args.json)?;
+    let lines = Lines::start(source, move |input| _ = lines_sink.send(Happened::Input(input)));
+    let session = Session::new(screen, sign_in, bot);
+    Ok(Chat { client, happenings, lines, deadline: None, session }.run())
+}
+
+/// Signing in as the options say, if they do.
+fn sign_in(args: &ChatArgs, is_demo: bool) -> Result<Option<Ask>, Fault> {
+    let Some(login) = args.login.clone() else { return Ok(None) };
+    let password = match &args.password.password {
+        None if is_demo => Secret::from(demo::PASSWORD),
+        _ => args.password.find(&login)?,
+    };
+    Ok(Some(Ask::Authorize { login, password }))
+}
+
+struct Chat {
+    client: Box<dyn Client>,
+    happenings: Receiver<Happened>,
+    lines: Lines,
+    deadline: Option<Instant>,
+    session: Session,
+}
+
+impl Chat {
+    fn run(mut self) -> Exit {
+        while !self.session.is_done() {
+            if !self.lines.is_reading && self.session.wants_line() {
+                self.lines.ask(self.session.prompt());
+            }
+            match self.wait() {
+                Ok(happened) => self.handle(happened),
+                Err(RecvTimeoutError::Timeout) => self.session.handle_deadline(),
+                Err(RecvTimeoutError::Disconnected) => self.session.handle_closing(),
+            }
+            self.follow();
+        }
+        self.session.handle_closing();
+        // Somebody has to take the events meanwhile, or the client would not read the server's last word.
+        let client = self.client;
+        let closing = thread::spawn(move || client.close());
+        // What has ended since, by an answer or without one.
+        while let Ok(happened) = self.happenings.recv() {
+            match happened {
+                Happened::Event(Some(event)) => self.session.handle_event(event),
+                Happened::Event(None) => break,
+                Happened::Input(_) => (),
+            }
+        }
+        _ = closing.join();
+        self.session.screen().close(self.lines.is_reading);
+        self.session.exit()
+    }
+
+    /// Waits for what happens next, until the deadline.
+    fn wait(&self) -> Result<Happened, RecvTimeoutError> {
+        match self.deadline {
+            Some(deadline) => {
+                self.happenings.recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            }
+            None => self.happenings.recv().map_err(RecvTimeoutError::from),
+        }
+    }
+
+    fn handle(&mut self, happened: Happened) {
+        match happened {
+            Happened::Event(Some(event)) => self.session.handle_event(event),
+            Happened::Event(None) => self.session.handle_closing(),
+            Happened::Input(input) => {
+                self.lines.is_reading &= matches!(input, Input::Interrupt);
+                self.session.handle_input(input);
+            }
+        }
+    }
+
+    /// Does what follows from what happened.
+    fn follow(&mut self) {
+        if self.session.has_missed() {
+            self.session.catch_up(self.client.dialogs());
+        }
+        self.session.handle_status(self.client.status());
+        // Nobody waits for the answers here: they come as events, in their order among all others.
+        self.session.ask(|ask| self.client.submit(ask));
+        if self.session.is_ending() && self.deadline.is_none() {
+            self.deadline = Some(Instant::now() + ANSWERS);
+        }
+    }
+}

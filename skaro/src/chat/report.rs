@@ -1,0 +1,91 @@
+//! What the chat can tell: one variant for each event of its JSON, whose names and fields are a contract.
+
+use serde::Serialize;
+use skaro_proto::Fields;
+use skaro_proto::client::{Delivery, Failure};
+use skaro_proto::message::{Contacts, Date, Message, Registration, User};
+
+/// Something to show. With `--json` it is written as it stands here; for people see [`wording`](super::wording).
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum Report<'a> {
+    Connected,
+    RegisterType {
+        register_type: &'a Registration<'a>,
+    },
+    Authorized {
+        session_id: &'a str,
+        user: &'a User<'a>,
+    },
+    Restored {
+        session_id: &'a str,
+        #[serde(skip)]
+        user: &'a User<'a>,
+    },
+    Contacts {
+        contacts: &'a Contacts<'a>,
+    },
+    History {
+        login: &'a str,
+        history: &'a [Message<'a>],
+    },
+    MessageSent {
+        to: &'a str,
+        marker: u64,
+        date: Option<&'a Date<'a>>,
+        #[serde(skip)]
+        from: &'a str,
+        #[serde(skip)]
+        body: &'a str,
+    },
+    Message {
+        dialog: &'a str,
+        message: &'a Message<'a>,
+    },
+    /// A refusal, with the request's type, or something that the server has to tell.
+    Info {
+        info: &'a str,
+        request: Option<&'a str>,
+    },
+    Error {
+        info: &'a str,
+    },
+    Unknown {
+        #[serde(rename = "type")]
+        kind: &'a str,
+        message: &'a Fields<'a>,
+    },
+    ProtocolError {
+        reason: String,
+    },
+    Disconnected {
+        reason: String,
+    },
+    Reconnecting {
+        after_ms: u64,
+    },
+    TimedOut {
+        request: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        marker: Option<u64>,
+    },
+    Lost {
+        request: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        marker: Option<u64>,
+        #[serde(skip)]
+        delivery: Delivery,
+    },
+}
+
+impl<'a> Report<'a> {
+    /// Why a request of this type did not succeed; `None` if for a reason that nobody has listed.
+    pub(crate) fn failure(request: &'a str, marker: Option<u64>, failure: &'a Failure<'_>) -> Option<Self> {
+        match failure {
+            Failure::Refused(refusal) => Some(Report::Info { info: &refusal.info, request: Some(request) }),
+            Failure::TimedOut => Some(Report::TimedOut { request, marker }),
+            Failure::Lost(delivery) => Some(Report::Lost { request, marker, delivery: *delivery }),
+            _ => None,
+        }
+    }
+}

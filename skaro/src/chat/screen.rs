@@ -1,0 +1,103 @@
+//! Where everything is shown: as JSON, as plain text, or on a terminal with a prompt.
+
+use std::io::{self, IsTerminal};
+
+use super::input::Source;
+use super::report::Report;
+use super::terminal::{self, Terminal};
+use super::wording;
+use crate::exit::{Exit, Fault};
+use crate::output;
+use crate::text::{Shown, clean_json};
+
+/// The output.
+pub(crate) enum Screen {
+    Json,
+    Plain,
+    Terminal { terminal: Terminal, colours: bool },
+}
+
+impl Screen {
+    /// The right output for where standard output goes, and the input that goes with it.
+    pub(crate) fn open(json: bool) -> Result<(Screen, Source), Fault> {
+        if json {
+            return Ok((Screen::Json, Source::Pipe));
+        }
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        if is_dumb || !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+            return Ok((Screen::Plain, Source::Pipe));
+        }
+        let unusable = |error| Fault::new(Exit::System, format!("can't use the terminal: {error}"));
+        let (terminal, editor) = terminal::open().map_err(unusable)?;
+        // See no-color.org.
+        let colours = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Ok((Screen::Terminal { terminal, colours }, Source::Terminal(Box::new(editor))))
+    }
+
+    /// Whether somebody sits there, rather than a program.
+    pub(crate) const fn is_terminal(&self) -> bool {
+        matches!(self, Screen::Terminal { .. })
+    }
+
+    /// Shows what happened. An error means that it can't be written.
+    pub(crate) fn show(&self, report: &Report<'_>) -> io::Result<()> {
+        match self {
+            Screen::Json => output::write_line(&clean_json(&serde_json::to_string(report)?)),
+            // On a terminal it stands there already what the user has sent.
+            Screen::Plain | Screen::Terminal { .. } => {
+                self.print(&wording::report(report, !self.is_terminal()))
+            }
+        }
+    }
+
+    /// Shows a text of the chat's own.
+    pub(crate) fn say(&self, text: &Shown) -> io::Result<()> {
+        match self {
+            // It was asked for, but is none of the events.
+            Screen::Json => output::complain(text),
+            Screen::Plain | Screen::Terminal { .. } => self.print(text)?,
+        }
+        Ok(())
+    }
+
+    /// Shows a text that nobody asked for: nothing for programs.
+    pub(crate) fn hint(&self, text: &Shown) -> io::Result<()> {
+        if matches!(self, Screen::Json) { Ok(()) } else { self.print(text) }
+    }
+
+    /// Tells of a mistake that concerns no one but the user.
+    pub(crate) fn complain(&self, text: impl Into<Shown>) {
+        let text = text.into();
+        match self {
+            Screen::Json | Screen::Plain => output::complain(&text),
+            Screen::Terminal { terminal, colours } => terminal.print(&text.reddened(), *colours),
+        }
+    }
+
+    /// What to show before a line to type: plain, and in colour.
+    pub(crate) fn prompt(&self, dialog: Option<&str>) -> (String, String) {
+        let prompt = match dialog {
+            None => Shown::from("> "),
+            Some(dialog) => Shown::from("to ").name(dialog).plain("> "),
+        };
+        let colours = matches!(self, Screen::Terminal { colours: true, .. });
+        (prompt.render(false), prompt.render(colours))
+    }
+
+    /// Shows all that is still to be shown.
+    pub(crate) fn close(&self, is_typing: bool) {
+        if let Screen::Terminal { terminal, .. } = self {
+            terminal.close(is_typing);
+        }
+    }
+
+    fn print(&self, text: &Shown) -> io::Result<()> {
+        match self {
+            Screen::Json | Screen::Plain => output::say(text),
+            Screen::Terminal { terminal, colours } => {
+                terminal.print(text, *colours);
+                Ok(())
+            }
+        }
+    }
+}

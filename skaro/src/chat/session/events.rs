@@ -1,0 +1,155 @@
+//! What follows from each event of the client.
+
+use skaro_proto::client::{Disconnect, Ended, Event, Failure, Ticket};
+use skaro_proto::message::{Answer, Message, RequestKind, SignedIn};
+
+use super::super::ask::Ask;
+use super::super::report::Report;
+use super::{Leaving, Session};
+use crate::exit::Exit;
+
+impl Session {
+    /// The client tells something.
+    pub(crate) fn handle_event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Connected { .. } => self.handle_connected(),
+            Event::Ended(ended) => self.handle_ended(&ended),
+            Event::Late(ended) => self.handle_late(&ended),
+            Event::Message { dialog, message } => self.handle_message(&dialog, &message),
+            Event::Info(notice) => self.show(&Report::Info { info: &notice.info, request: None }),
+            Event::Error(notice) => self.show(&Report::Error { info: &notice.info }),
+            Event::Unknown { kind, message } => {
+                self.show(&Report::Unknown { kind: &kind, message: &message })
+            }
+            Event::ProtocolError(error) => self.show(&Report::ProtocolError { reason: error.to_string() }),
+            Event::Disconnected(reason) => self.handle_disconnected(&reason),
+            Event::Reconnecting { after, .. } => {
+                let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+                self.show(&Report::Reconnecting { after_ms });
+            }
+            Event::GaveUp => self.fail(Exit::Unavailable, "not connecting again".into()),
+            _ => (),
+        }
+    }
+
+    fn handle_connected(&mut self) {
+        self.show(&Report::Connected);
+        self.is_cut_off &= self.is_signed_in;
+        self.asks.extend(self.sign_in.take());
+    }
+
+    fn handle_disconnected(&mut self, reason: &Disconnect) {
+        if self.leaving != Some(Leaving::Now) {
+            self.is_cut_off = true;
+            self.show(&Report::Disconnected { reason: reason.to_string() });
+        }
+    }
+
+    fn handle_message(&mut self, dialog: &str, message: &Message<'_>) {
+        if let Some(bot) = &mut self.bot {
+            bot.handle_message(message);
+        }
+        self.show(&Report::Message { dialog, message });
+    }
+
+    /// A request has ended, ours or one that the client made by itself to sign in again.
+    fn handle_ended(&mut self, ended: &Ended<'_>) {
+        let ask = self.pending.remove(&ended.ticket.id());
+        self.is_signing_in &= !ask.as_ref().is_some_and(Ask::signs_in);
+        match &ended.outcome {
+            Ok(answer) => self.handle_answer(ask.as_ref(), answer),
+            Err(failure) => self.handle_failure(ask, &ended.ticket, failure),
+        }
+    }
+
+    /// It was taken for ended already, and reported so.
+    fn handle_late(&mut self, ended: &Ended<'_>) {
+        self.screen.complain(format!("the answer to {} came too late", name(&ended.ticket)));
+        // This counts all the same: the server takes the user for signed in.
+        if let Ok(answer @ (Answer::Authorized(_) | Answer::Restored(_))) = &ended.outcome {
+            self.handle_answer(None, answer);
+        }
+    }
+
+    fn handle_answer(&mut self, ask: Option<&Ask>, answer: &Answer<'_>) {
+        match (answer, ask) {
+            (Answer::Authorized(signed_in), _) => self.handle_signed_in(signed_in, false),
+            (Answer::Restored(signed_in), _) => self.handle_signed_in(signed_in, true),
+            (Answer::RegisterType(register_type), _) => self.show(&Report::RegisterType { register_type }),
+            (Answer::Contacts(contacts), Some(Ask::MissedStrangers { known })) => {
+                let strangers = contacts.0.iter().filter(|contact| !known.contains(&*contact.login));
+                self.asks.extend(strangers.map(|contact| Ask::Missed { login: contact.login.to_string() }));
+            }
+            (Answer::Contacts(contacts), _) => self.show(&Report::Contacts { contacts }),
+            (Answer::History(history), Some(Ask::Missed { login })) => {
+                history.unseen().for_each(|message| self.handle_message(login, message));
+            }
+            (Answer::History(history), Some(Ask::History { login })) => {
+                self.show(&Report::History { login, history: &history.messages });
+            }
+            (Answer::MessageSent(date), Some(Ask::Message { to, body, marker })) => {
+                if let Some(bot) = &mut self.bot {
+                    bot.handle_sent(to);
+                }
+                let from = self.user.clone();
+                let (marker, date) = (*marker, date.as_ref());
+                self.show(&Report::MessageSent { to, marker, date, from: &from, body });
+            }
+            _ => (),
+        }
+    }
+
+    fn handle_failure(&mut self, ask: Option<Ask>, ticket: &Ticket, failure: &Failure<'_>) {
+        let is_lost = matches!(failure, Failure::Lost(_));
+        // The client repeats by itself what it asks for by itself, unless the user is let in no more.
+        if ask.is_some() || ticket.kind() == RequestKind::Authorize {
+            self.note(Exit::from(failure));
+        }
+        match ask {
+            // It will be asked for again.
+            Some(Ask::Missed { .. } | Ask::MissedStrangers { .. }) if is_lost => return,
+            Some(Ask::Missed { login }) => {
+                return self.screen.complain(format!("can't tell what was missed of {login}: {failure}"));
+            }
+            Some(Ask::MissedStrangers { .. }) => {
+                return self.screen.complain(format!("can't tell who else wrote: {failure}"));
+            }
+            // The machine signs in again by itself only if somebody was signed in before.
+            Some(ask) if is_lost && ask.signs_in() && !self.is_signed_in => self.sign_in = Some(ask),
+            _ => (),
+        }
+        match Report::failure(ticket.kind().as_str(), ticket.marker(), failure) {
+            Some(report) => self.show(&report),
+            None => self.screen.complain(format!("{}: {failure}", name(ticket))),
+        }
+    }
+
+    fn handle_signed_in(&mut self, signed_in: &SignedIn<'_>, restored: bool) {
+        let (session_id, user) = (&*signed_in.session_id, &signed_in.user);
+        self.show(&match restored {
+            true => Report::Restored { session_id, user },
+            false => Report::Authorized { session_id, user },
+        });
+        self.user = user.login.clone().into_owned();
+        let is_first = !std::mem::replace(&mut self.is_signed_in, true);
+        self.has_missed = std::mem::take(&mut self.is_cut_off);
+        if is_first {
+            self.introduce_bot();
+        }
+    }
+
+    fn introduce_bot(&mut self) {
+        let Some(bot) = &self.bot else { return };
+        let hinted = self.screen.hint(&bot.hint);
+        if self.screen.is_terminal() {
+            self.asks.push_back(Ask::History { login: bot.login.clone() });
+        }
+        self.end_if_unread(hinted);
+    }
+}
+
+/// A request's type and number, for people.
+fn name(ticket: &Ticket) -> String {
+    let number = ticket.marker().map(|marker| format!(" #{marker}")).unwrap_or_default();
+    format!("{}{number}", ticket.kind().as_str())
+}

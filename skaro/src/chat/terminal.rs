@@ -1,0 +1,103 @@
+//! A terminal on which one types while messages arrive.
+//!
+//! One thread reads lines, another prints: printing may have to wait for the line editor, and must not keep the chat
+//! from giving the editor its next prompt.
+
+use std::io::{self, Write};
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+use std::time::Duration;
+
+use rustyline::error::ReadlineError;
+use rustyline::history::MemHistory;
+use rustyline::{Config, Editor, ExternalPrinter};
+
+use super::line::{Input, Line};
+use crate::text::Shown;
+use crate::tty;
+
+/// How long the last lines may take to reach the screen.
+const FLUSH: Duration = Duration::from_millis(500);
+
+/// Where to print.
+pub(crate) struct Terminal {
+    printer: Sender<Print>,
+}
+
+enum Print {
+    Text(String),
+    /// All that came before is printed.
+    Done(Sender<()>),
+}
+
+/// Where to read lines.
+pub(crate) struct LineEditor(Editor<(), MemHistory>);
+
+/// Takes hold of the terminal.
+pub(crate) fn open() -> Result<(Terminal, LineEditor), ReadlineError> {
+    tty::hold();
+    let config = Config::builder().max_history_size(1000)?.auto_add_history(false).build();
+    let history = MemHistory::with_config(&config);
+    let mut editor = Editor::with_history(config, history)?;
+    // Does nothing, but without a helper the editor would not colour its prompt.
+    editor.set_helper(Some(()));
+    let printer = print_from(editor.create_external_printer()?);
+    Ok((Terminal { printer }, LineEditor(editor)))
+}
+
+fn print_from(mut printer: impl ExternalPrinter + Send + 'static) -> Sender<Print> {
+    let (sender, prints) = mpsc::channel();
+    thread::spawn(move || {
+        for print in prints {
+            match print {
+                // If the terminal is gone, the reading thread notices.
+                Print::Text(text) => _ = printer.print(text),
+                Print::Done(done) => _ = done.send(()),
+            }
+        }
+    });
+    sender
+}
+
+impl Terminal {
+    /// Prints lines above the prompt.
+    pub(crate) fn print(&self, text: &Shown, colours: bool) {
+        _ = self.printer.send(Print::Text(text.render(colours) + "\n"));
+    }
+
+    /// Prints what is still to be printed. The line editor can't be interrupted: what it would undo, the program undoes
+    /// at its end.
+    pub(crate) fn close(&self, is_typing: bool) {
+        let (sender, done) = mpsc::channel();
+        _ = self.printer.send(Print::Done(sender));
+        _ = done.recv_timeout(FLUSH);
+        if is_typing {
+            // Leaves the line.
+            let mut stdout = io::stdout();
+            _ = stdout.write_all(b"\n").and_then(|()| stdout.flush());
+        }
+    }
+}
+
+impl LineEditor {
+    /// Lets the user type a line.
+    pub(crate) fn read(&mut self, prompt: &(String, String)) -> Input {
+        loop {
+            return match self.0.readline(prompt) {
+                Ok(line) => {
+                    if !Line::is_secret(&line) {
+                        // Only history: not worth more than forgetting the line.
+                        _ = self.0.add_history_entry(&line);
+                    }
+                    Input::Line(line)
+                }
+                Err(ReadlineError::Signal(_)) => continue,
+                Err(ReadlineError::Interrupted) => Input::Interrupt,
+                Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                    Input::Bad("this line is not UTF-8")
+                }
+                Err(_) => Input::End,
+            };
+        }
+    }
+}

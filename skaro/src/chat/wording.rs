@@ -1,0 +1,112 @@
+//! What the chat tells, for people: names in colours of their own, times, whose dialog.
+
+use jiff::{Timestamp, Zoned};
+use skaro_proto::Value;
+use skaro_proto::client::Delivery;
+use skaro_proto::message::{Contacts, Date, Message, Registration, User};
+
+use super::report::Report;
+use crate::text::Shown;
+
+/// A report as one line, or several; `echoes` repeats what the user has sent.
+pub(crate) fn report(report: &Report<'_>, echoes: bool) -> Shown {
+    let shown = Shown::new();
+    match report {
+        Report::Connected => shown.dim("connected"),
+        Report::RegisterType { register_type } => registration(register_type),
+        Report::Authorized { user, .. } => shown.plain("signed in as ").name(&user.login),
+        Report::Restored { user, .. } => shown.plain("signed in again as ").name(&user.login),
+        Report::Contacts { contacts } => list_contacts(contacts),
+        Report::History { login, history } => list_history(login, history),
+        Report::MessageSent { to, date, from, body, .. } if echoes => said(*date, to, from, body),
+        Report::MessageSent { to, marker, date, .. } => {
+            shown.dim(&format!("{} sent to {to}, #{marker}", time(*date)))
+        }
+        Report::Message { dialog, message } => told(dialog, message),
+        Report::Info { info, request: None } => shown.plain("the server says: ").plain(info),
+        Report::Info { info, request: Some(request) } => {
+            let why = if info.is_empty() { "the server does not say why" } else { info };
+            shown.red(&format!("{request} was refused: {why}"))
+        }
+        Report::Error { info } => shown.red(&format!("the server reports an error: {info}")),
+        Report::Unknown { kind, .. } => shown.dim(&format!("the server sent something unknown: {kind}")),
+        Report::ProtocolError { reason } => {
+            shown.red(&format!("the server sent what makes no sense: {reason}"))
+        }
+        Report::Disconnected { reason } => shown.red(&format!("disconnected: {reason}")),
+        Report::Reconnecting { after_ms } => {
+            let seconds = std::time::Duration::from_millis(*after_ms).as_secs_f32();
+            shown.dim(&format!("connecting again in {seconds:.1} s"))
+        }
+        Report::TimedOut { request, marker } => {
+            shown.red(&format!("{request}{}: no answer came in time", number(*marker)))
+        }
+        Report::Lost { request, marker, delivery } => {
+            let known = match delivery {
+                Delivery::NotSent => "was not sent",
+                Delivery::Unknown => "may or may not have arrived",
+            };
+            shown.red(&format!("{request}{} {known}: the connection broke", number(*marker)))
+        }
+    }
+}
+
+fn told(dialog: &str, message: &Message<'_>) -> Shown {
+    said(message.date.as_ref(), dialog, &message.from.login, &message.body)
+}
+
+fn said(date: Option<&Date<'_>>, dialog: &str, from: &str, body: &str) -> Shown {
+    Shown::new()
+        .dim(&time(date))
+        .plain(" ")
+        .dim(&format!("[{dialog}]"))
+        .plain(" ")
+        .name(from)
+        .plain(": ")
+        .plain(body)
+}
+
+fn list_history(login: &str, history: &[Message<'_>]) -> Shown {
+    let plural = if history.len() == 1 { "" } else { "s" };
+    let heading = Shown::new().dim(&format!("history with {login}: {} message{plural}", history.len()));
+    history.iter().fold(heading, |shown, message| shown.line().append(told(login, message)))
+}
+
+fn list_contacts(contacts: &Contacts<'_>) -> Shown {
+    if contacts.0.is_empty() {
+        return Shown::from("you know nobody yet");
+    }
+    let is_online = |user: &User<'_>| matches!(user.extra.get("online"), Some(Value::Bool(true)));
+    let mut shown = Shown::from("you know ");
+    for (at, user) in contacts.0.iter().enumerate() {
+        let comma = if at == 0 { "" } else { ", " };
+        shown = shown.plain(comma).name(&user.login).plain(if is_online(user) { " (online)" } else { "" });
+    }
+    shown
+}
+
+fn registration(registration: &Registration<'_>) -> Shown {
+    match registration {
+        Registration::Open => Shown::from("everybody may register"),
+        Registration::Invitation => Shown::from("whoever was invited may register"),
+        Registration::Closed => Shown::from("nobody may register"),
+        other => Shown::from("registration: ").plain(other.as_str()),
+    }
+}
+
+fn number(marker: Option<u64>) -> String {
+    marker.map(|marker| format!(" #{marker}")).unwrap_or_default()
+}
+
+/// The local time of day, with the day if it is not today. Other servers' dates, whatever they are, stand as they
+/// came.
+fn time(date: Option<&Date<'_>>) -> String {
+    let Some(date) = date else { return "--:--".into() };
+    let Some(timestamp) = date.as_integer().and_then(|date| Timestamp::from_millisecond(date).ok()) else {
+        return date.to_string();
+    };
+    let now = Zoned::now();
+    let local = timestamp.to_zoned(now.time_zone().clone());
+    let format = if local.date() == now.date() { "%H:%M" } else { "%Y-%m-%d %H:%M" };
+    local.strftime(format).to_string()
+}

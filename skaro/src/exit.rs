@@ -1,0 +1,226 @@
+//! What the program says at its end: a status for scripts, a reason for people.
+
+use std::process::ExitCode;
+
+use skaro_async_std::ConnectError;
+use skaro_proto::client::{CommandError, Disconnect, Failure, RequestError};
+use skaro_proto::message::{Refusal, Status};
+
+use crate::text::Shown;
+
+/// An exit status, by the numbers of BSD's sysexits.h.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// All went well.
+    Success = 0,
+    /// EX_USAGE
+    Usage = 64,
+    /// EX_DATAERR
+    Data = 65,
+    /// EX_NOINPUT
+    NoInput = 66,
+    /// EX_NOUSER
+    NoUser = 67,
+    /// EX_UNAVAILABLE
+    Unavailable = 69,
+    /// EX_SOFTWARE
+    Software = 70,
+    /// EX_OSERR
+    System = 71,
+    /// EX_IOERR
+    Output = 74,
+    /// EX_TEMPFAIL
+    Temporary = 75,
+    /// EX_PROTOCOL
+    Protocol = 76,
+    /// EX_NOPERM
+    Denied = 77,
+    /// EX_CONFIG
+    Config = 78,
+}
+
+/// All of them, for people.
+pub(crate) const TABLE: &str = "\
+Exit statuses (sysexits.h):
+   0  all went well
+  64  usage: an option, or the URL, makes no sense
+  65  data: the text is too long or empty, or a line of the chat is no command
+  66  a file can't be read
+  67  there is no such user
+  69  no server: it can't be reached, or does not do this
+  70  a mistake in this program
+  71  the system refuses something: an address to listen on, a signal, a terminal
+  74  the output can't be written (a pipe that nobody reads any more is no error)
+  75  for now: too much at once, no answer in time, or the connection broke; may be repeated,
+      but a message may have arrived all the same, as the error then says
+  76  the server speaks something else: no WebSocket, no TLS, a certificate not to be trusted
+  77  wrong password, or not allowed
+  78  a file of the configuration is wrong, or can be read by others";
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// The end of a command that did not succeed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Fault {
+    pub(crate) exit: Exit,
+    pub(crate) reason: Shown,
+}
+
+impl Fault {
+    pub(crate) fn new(exit: Exit, reason: impl Into<Shown>) -> Self {
+        Fault { exit, reason: reason.into() }
+    }
+
+    /// The same, with what was tried in front of the reason.
+    pub(crate) fn in_front(self, tried: &str) -> Self {
+        Fault { reason: Shown::from(tried).append(self.reason), ..self }
+    }
+}
+
+impl From<ConnectError> for Fault {
+    fn from(error: ConnectError) -> Self {
+        let exit = match &error {
+            ConnectError::Url { .. } | ConnectError::Header(_) => Exit::Usage,
+            ConnectError::Tls { .. } | ConnectError::Handshake(_) => Exit::Protocol,
+            ConnectError::Status(status) => match Exit::of_code(*status) {
+                Exit::Unavailable => Exit::Protocol,
+                exit => exit,
+            },
+            ConnectError::TimedOut => Exit::Temporary,
+            ConnectError::Ended(reason) => Exit::from(reason),
+            _ => Exit::Unavailable,
+        };
+        Fault::new(exit, error.to_string())
+    }
+}
+
+impl From<RequestError> for Fault {
+    fn from(error: RequestError) -> Self {
+        let exit = match &error {
+            RequestError::Command(error) => Exit::from(error),
+            RequestError::Failure(failure) => Exit::from(failure),
+            _ => Exit::Protocol,
+        };
+        Fault::new(exit, error.to_string())
+    }
+}
+
+impl From<&Disconnect> for Exit {
+    fn from(reason: &Disconnect) -> Self {
+        match reason {
+            // Going away, restarting, overloaded (RFC 6455 and the registry that it founded).
+            Disconnect::Closed { code: Some(1001 | 1012 | 1013), .. } => Exit::Temporary,
+            Disconnect::TimedOut(_) | Disconnect::Unavailable => Exit::Temporary,
+            _ => Exit::Unavailable,
+        }
+    }
+}
+
+impl From<&CommandError> for Exit {
+    fn from(error: &CommandError) -> Self {
+        match error {
+            CommandError::TooLong { .. } => Exit::Data,
+            CommandError::NotSignedIn => Exit::Denied,
+            CommandError::AlreadySignedIn | CommandError::ReservedType(_) => Exit::Usage,
+            CommandError::TooManyRequests { .. }
+            | CommandError::OutputFull { .. }
+            | CommandError::OfflineFull { .. } => Exit::Temporary,
+            _ => Exit::Unavailable,
+        }
+    }
+}
+
+impl From<&Failure<'_>> for Exit {
+    fn from(failure: &Failure<'_>) -> Self {
+        match failure {
+            Failure::Refused(Refusal { status, .. }) => {
+                Exit::of_code(status.as_ref().map_or(0, Status::code))
+            }
+            Failure::TimedOut | Failure::Lost(_) => Exit::Temporary,
+            _ => Exit::Unavailable,
+        }
+    }
+}
+
+impl Exit {
+    /// What a status of HTTP, which those of this protocol are as well, says about a repetition.
+    const fn of_code(code: u16) -> Self {
+        match code {
+            401 | 403 => Exit::Denied,
+            404 => Exit::NoUser,
+            413 => Exit::Data,
+            501 => Exit::Unavailable,
+            429 | 500..=599 => Exit::Temporary,
+            _ => Exit::Unavailable,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use skaro_proto::client::{Awaited, Delivery};
+
+    use super::*;
+
+    fn refused(code: u16) -> RequestError {
+        let refusal = Refusal { status: Some(Status::new(code)), info: "no".into() };
+        RequestError::Failure(Failure::Refused(refusal))
+    }
+
+    #[test]
+    fn every_end_of_a_request_has_its_status() {
+        let too_long = CommandError::TooLong { field: "body", length: 2, limit: 1 };
+        for (error, status) in [
+            (refused(401), 77),
+            (refused(403), 77),
+            (refused(404), 67),
+            (refused(413), 65),
+            (refused(429), 75),
+            (refused(500), 75),
+            (refused(503), 75),
+            (refused(501), 69),
+            (refused(400), 69),
+            (refused(0), 69),
+            (RequestError::Failure(Failure::TimedOut), 75),
+            (RequestError::Failure(Failure::Lost(Delivery::Unknown)), 75),
+            (RequestError::Command(too_long), 65),
+            (RequestError::Command(CommandError::NotSignedIn), 77),
+            (RequestError::WrongCommand, 76),
+        ] {
+            assert_eq!(Fault::from(error.clone()).exit as u8, status, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn every_failure_to_connect_has_its_status() {
+        let text = || String::from("x");
+        let closed = |code| ConnectError::Ended(Disconnect::Closed { code, reason: text() });
+        for (error, status) in [
+            (ConnectError::Url { url: text(), reason: "x" }, 64),
+            (ConnectError::Header(text()), 64),
+            (ConnectError::Network { host: text(), reason: text() }, 69),
+            (ConnectError::Tls { host: text(), reason: text() }, 76),
+            (ConnectError::Handshake(text()), 76),
+            (ConnectError::Status(200), 76),
+            (ConnectError::Status(401), 77),
+            (ConnectError::Status(503), 75),
+            (ConnectError::TimedOut, 75),
+            (closed(Some(1013)), 75),
+            (closed(Some(1008)), 69),
+            (closed(None), 69),
+            (ConnectError::Ended(Disconnect::TimedOut(Awaited::Greeting)), 75),
+        ] {
+            assert_eq!(Fault::from(error.clone()).exit as u8, status, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn the_readme_has_the_same_table() {
+        assert!(include_str!("../README.md").contains(TABLE));
+    }
+}

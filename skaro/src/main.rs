@@ -1,0 +1,121 @@
+//! The skaro instant-messaging protocol as a program: `skaro chat`, `skaro serve`, `skaro send`.
+
+#![warn(clippy::print_stderr)]
+
+mod chat;
+mod exit;
+mod output;
+mod secrets;
+mod send;
+mod serve;
+mod signals;
+mod text;
+mod time;
+mod trust;
+mod tty;
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use exit::{Exit, Fault};
+use text::Shown;
+
+/// Chats, serves and sends over the skaro protocol.
+#[derive(Parser)]
+#[command(name = "skaro", version, after_help = exit::TABLE)]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Chat(chat::ChatArgs),
+    Serve(serve::ServeArgs),
+    Send(send::SendArgs),
+}
+
+fn main() -> ExitCode {
+    restore_on_panic();
+    let program = match Program::try_parse() {
+        Ok(program) => program,
+        Err(error) => return misunderstood(&error).into(),
+    };
+    let watching = signals::watch()
+        .map_err(|error| Fault::new(Exit::System, format!("can't watch for signals: {error}")));
+    let ended = watching.and_then(|()| match program.command {
+        Command::Chat(args) => chat::run(args),
+        Command::Serve(args) => serve::run(args),
+        Command::Send(args) => send::run(args),
+    });
+    let exit = ended.unwrap_or_else(|Fault { exit, reason }| {
+        output::complain(&Shown::from("skaro: ").append(reason));
+        exit
+    });
+    // At the very end: until then the line editor, in its thread, may change the settings.
+    tty::restore();
+    exit.into()
+}
+
+/// Shows what was asked for, or what is wrong with the command line.
+fn misunderstood(error: &clap::Error) -> Exit {
+    if error.use_stderr() {
+        // It repeats arguments, which a script may have from anywhere.
+        let text = error.render().to_string();
+        text.trim_end().lines().for_each(|line| output::complain(&Shown::from(line)));
+        return Exit::Usage;
+    }
+    // Whoever reads no further has read enough.
+    _ = error.print();
+    Exit::Success
+}
+
+/// Whoever sits at a terminal must find it as it was, and see why the program has ended.
+fn restore_on_panic() {
+    std::panic::set_hook(Box::new(|panic| {
+        let was_held = tty::is_held();
+        tty::restore();
+        // It may tell of anything, so it is cleaned as all else is.
+        output::complain(&Shown::from(panic.to_string()));
+        let backtrace = Backtrace::capture();
+        if backtrace.status() == BacktraceStatus::Captured {
+            backtrace.to_string().lines().for_each(|line| output::complain(&Shown::from(line)));
+        }
+        if was_held {
+            std::process::exit(Exit::Software as i32);
+        }
+    }));
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    const VARIABLE: &str = "SKARO_TEST_PANICS";
+
+    /// Runs the next test, which panics, on a terminal.
+    #[test]
+    fn a_panic_leaves_the_terminal_as_it_was() {
+        let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/program/terminal.py");
+        let mut python = Command::new("python3");
+        python.args(["-B", driver, "[]"]).arg(std::env::current_exe().unwrap());
+        python.args(["--exact", "tests::panics_if_asked", "--nocapture"]).env(VARIABLE, "1");
+        let ended = python.output().unwrap();
+        let ended: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
+        assert_eq!((&ended["echo"], &ended["status"]), (&true.into(), &70.into()), "{ended}");
+        assert!(ended["output"].as_str().unwrap().contains("on purpose"), "{ended}");
+    }
+
+    #[test]
+    fn panics_if_asked() {
+        if std::env::var_os(VARIABLE).is_some() {
+            restore_on_panic();
+            tty::hide().unwrap();
+            panic!("on purpose");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Passwords: from a file, the environment, standard input or a terminal; from the command line with a warning.
+
+use std::env::{self, VarError};
+use std::fs::File;
+use std::io::{self, BufRead, IsTerminal, Read};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use skaro_proto::Secret;
+
+use crate::exit::{Exit, Fault};
+use crate::text::Shown;
+use crate::{output, tty};
+
+const VARIABLE: &str = "SKARO_PASSWORD";
+
+/// Bytes of a password, at most; the protocol takes fewer.
+const PASSWORD: u64 = 64 << 10;
+
+/// Bytes of a file with secrets, at most.
+const FILE: u64 = 16 << 20;
+
+/// Where the password comes from. Without any of these options it is the environment's SKARO_PASSWORD, or is asked for
+/// on the terminal.
+#[derive(Args)]
+pub(crate) struct PasswordOptions {
+    /// A file whose first line is the password; - stands for standard input. Without it: the environment's
+    /// SKARO_PASSWORD, or the terminal, which asks.
+    #[arg(long, value_name = "FILE", conflicts_with = "password")]
+    password_file: Option<PathBuf>,
+    /// The password. Others can see it in the list of processes: better use one of the other ways.
+    #[arg(long)]
+    pub(crate) password: Option<String>,
+}
+
+impl PasswordOptions {
+    /// Finds the password of this user.
+    pub(crate) fn find(&self, login: &str) -> Result<Secret, Fault> {
+        if let Some(path) = &self.password_file {
+            if path.as_os_str() == "-" {
+                let unreadable =
+                    |error| Fault::new(Exit::NoInput, format!("can't read the password: {error}"));
+                return first_line(io::stdin().lock()).map_err(unreadable);
+            }
+            let text = read_file(path, PASSWORD)?;
+            return Ok(Secret::from(text.lines().next().unwrap_or_default()));
+        }
+        if let Some(password) = &self.password {
+            output::warn(&format!("others can see --password; a file or {VARIABLE} is better"));
+            return Ok(Secret::from(&**password));
+        }
+        match variable(VARIABLE)? {
+            Some(password) => Ok(Secret::from(password)),
+            None if io::stdin().is_terminal() => prompt(login),
+            None => {
+                let reason = format!("there is no password: give --password-file, or set {VARIABLE}");
+                Err(Fault::new(Exit::Usage, reason))
+            }
+        }
+    }
+}
+
+/// Reads a variable of the environment.
+pub(crate) fn variable(name: &str) -> Result<Option<String>, Fault> {
+    match env::var(name) {
+        Ok(value) => Ok(Some(value)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(Fault::new(Exit::Usage, format!("{name} is not UTF-8"))),
+    }
+}
+
+/// Reads a file with secrets, unless others can read it, too.
+pub(crate) fn read_secrets(path: &Path) -> Result<String, Fault> {
+    read_file(path, FILE)
+}
+
+fn read_file(path: &Path, limit: u64) -> Result<String, Fault> {
+    let fault = |exit, reason: &str| Fault::new(exit, format!("{}: {reason}", path.display()));
+    let unreadable = |error: io::Error| fault(Exit::NoInput, &error.to_string());
+    let file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if metadata.is_file() && is_open_to_others(&metadata) {
+        return Err(fault(Exit::Config, "others can read or change this file: chmod o= FILE"));
+    }
+    let mut text = String::new();
+    match file.take(limit + 1).read_to_string(&mut text) {
+        Ok(length) if length as u64 > limit => {
+            Err(fault(Exit::Config, &format!("the file has more than {limit} bytes")))
+        }
+        Ok(_) => Ok(text),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(fault(Exit::Config, "the file is not UTF-8"))
+        }
+        Err(error) => Err(unreadable(error)),
+    }
+}
+
+#[cfg(unix)]
+fn is_open_to_others(metadata: &std::fs::Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::mode(metadata) & 0o006 != 0
+}
+
+#[cfg(not(unix))]
+const fn is_open_to_others(_: &std::fs::Metadata) -> bool {
+    false
+}
+
+/// Reads a line, and leaves what follows to others.
+fn first_line(from: impl BufRead) -> io::Result<Secret> {
+    let mut line = Vec::new();
+    if from.take(PASSWORD).read_until(b'\n', &mut line)? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let line = String::from_utf8(line).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+    Ok(Secret::from(line.lines().next().unwrap_or_default()))
+}
+
+/// Asks on the terminal, which does not show what is typed.
+fn prompt(login: &str) -> Result<Secret, Fault> {
+    let prompt = Shown::from(format!("Password of {login}: ")).render(false);
+    let unusable = |error| Fault::new(Exit::NoInput, format!("can't ask for the password: {error}"));
+    #[cfg(unix)]
+    let asked = ask(&prompt);
+    #[cfg(not(unix))]
+    let asked = rpassword::prompt_password(prompt).map(Secret::from);
+    asked.map_err(unusable)
+}
+
+/// Asks on the terminal that is standard input. Its settings change once, before somebody can answer or interrupt.
+#[cfg(unix)]
+fn ask(prompt: &str) -> io::Result<Secret> {
+    use io::Write;
+
+    tty::hide()?;
+    // Wherever the other outputs go.
+    let written =
+        File::options().write(true).open("/dev/tty").and_then(|mut tty| tty.write_all(prompt.as_bytes()));
+    let password = written.and_then(|()| first_line(io::stdin().lock()));
+    tty::restore();
+    // The one that was typed was not shown either.
+    output::complain(&Shown::new());
+    password
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_is_the_password_and_the_rest_stays() {
+        for (text, password, rest) in [
+            ("secret\nmore\n", "secret", "more\n"),
+            (" with: spaces \r\n", " with: spaces ", ""),
+            ("without a line's end", "without a line's end", ""),
+            ("\n", "", ""),
+        ] {
+            let mut input = text.as_bytes();
+            assert_eq!(first_line(&mut input).unwrap().expose(), password);
+            assert_eq!(input, rest.as_bytes());
+        }
+        assert!(first_line(&mut &b""[..]).is_err());
+    }
+}

@@ -1,0 +1,121 @@
+//! Who may sign in: from a file, the environment and the command line.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use skaro_proto::server::Server;
+
+use crate::exit::{Exit, Fault};
+use crate::{output, secrets};
+
+const VARIABLE: &str = "SKARO_USERS";
+
+#[derive(Args)]
+pub(crate) struct UserOptions {
+    /// A file with those who may sign in: a line LOGIN:PASSWORD for each. Empty lines, and those that begin with #,
+    /// mean nothing. Others must not be able to read it. The environment's SKARO_USERS may have such lines as well.
+    #[arg(long, value_name = "FILE")]
+    user_file: Option<PathBuf>,
+    /// Somebody who may sign in; may be given several times. Others can see it in the list of processes: better use
+    /// --user-file.
+    #[arg(long = "user", value_name = "LOGIN:PASSWORD", value_parser = user)]
+    users: Vec<(String, String)>,
+}
+
+impl UserOptions {
+    /// Adds all of them, and tells how many they are.
+    pub(crate) fn add_to(&self, machine: &mut Server) -> Result<usize, Fault> {
+        let mut count = 0;
+        let mut add = |login: &str, password: &str| {
+            count += 1;
+            machine.add_user(login, password).map_err(|error| error.to_string())
+        };
+        if let Some(path) = &self.user_file {
+            let text = secrets::read_secrets(path)?;
+            add_lines(&text, &path_name(path), &mut add)?;
+        }
+        if let Some(text) = secrets::variable(VARIABLE)? {
+            add_lines(&text, VARIABLE, &mut add)?;
+        }
+        if !self.users.is_empty() {
+            output::warn("others can see the passwords of --user; --user-file is better");
+        }
+        for (login, password) in &self.users {
+            let refused = |error| Fault::new(Exit::Usage, format!("--user {login}:…: {error}"));
+            add(login, password).map_err(refused)?;
+        }
+        Ok(count)
+    }
+}
+
+fn path_name(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Adds the users of a text with a line for each. The errors name the line, and never repeat it: it may have a password.
+fn add_lines(
+    text: &str,
+    source: &str,
+    mut add: impl FnMut(&str, &str) -> Result<(), String>,
+) -> Result<(), Fault> {
+    // Some editors put a mark there, which would become part of a login.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    for (index, line) in text.lines().enumerate() {
+        if line.trim().is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let added = split(line).map_err(String::from).and_then(|(login, password)| add(login, password));
+        added.map_err(|error| Fault::new(Exit::Config, format!("{source}:{}: {error}", index + 1)))?;
+    }
+    Ok(())
+}
+
+fn user(text: &str) -> Result<(String, String), &'static str> {
+    split(text).map(|(login, password)| (login.into(), password.into()))
+}
+
+/// Splits at the first colon: a password may contain more of them.
+fn split(text: &str) -> Result<(&str, &str), &'static str> {
+    match text.split_once(':') {
+        Some((_, "")) => Err("the password is empty"),
+        Some(both) => Ok(both),
+        None => Err("a user is given as LOGIN:PASSWORD"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<(String, String)>, String> {
+        let mut users = Vec::<(String, String)>::new();
+        let add = |login: &str, password: &str| {
+            if users.iter().any(|(known, _)| known == login) {
+                return Err("twice".into());
+            }
+            users.push((login.into(), password.into()));
+            Ok(())
+        };
+        add_lines(text, "users", add).map_err(|fault| fault.reason.render(false))?;
+        Ok(users)
+    }
+
+    #[test]
+    fn a_file_has_a_user_in_each_line() {
+        let users = read("\u{feff}# who may\n\nalice:secret\r\n  \nbob: with spaces:and #colons \n").unwrap();
+        let expected = [("alice", "secret"), ("bob", " with spaces:and #colons ")];
+        assert_eq!(users, expected.map(|(login, password)| (login.into(), password.into())));
+        assert_eq!(read("").unwrap(), []);
+    }
+
+    #[test]
+    fn errors_tell_the_line_and_no_secret() {
+        for (text, error) in [
+            ("alice:a\n\nhunter2\n", "users:3: a user is given as LOGIN:PASSWORD"),
+            ("# no\nalice:\n", "users:2: the password is empty"),
+            ("alice:hunter2\nalice:hunter3", "users:2: twice"),
+        ] {
+            assert_eq!(read(text).unwrap_err(), error);
+        }
+    }
+}

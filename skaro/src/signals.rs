@@ -1,0 +1,66 @@
+//! Signals: they end the program as they always do, but not before the terminal is as it was; unless somebody takes
+//! them.
+
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+use crate::tty;
+
+/// What somebody wants by a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// SIGINT (Ctrl-C) or SIGTERM.
+    End,
+    /// SIGHUP: the terminal is gone, or the configuration is to be read again.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "Windows has no such signal"))]
+    HangUp,
+}
+
+/// Tells whether it takes the signal; if not, that ends the program.
+type Taker = Box<dyn FnMut(Signal) -> bool + Send>;
+
+static TAKER: Mutex<Option<Taker>> = Mutex::new(None);
+
+/// From now on signals go there.
+pub(crate) fn take(taker: impl FnMut(Signal) -> bool + Send + 'static) {
+    *TAKER.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(taker));
+}
+
+fn offer(signal: Signal) -> bool {
+    TAKER.lock().unwrap_or_else(PoisonError::into_inner).as_mut().is_some_and(|taker| taker(signal))
+}
+
+/// Starts to watch for signals.
+#[cfg(unix)]
+pub(crate) fn watch() -> io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    use signal_hook::{iterator::Signals, low_level::emulate_default_handler};
+
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])?;
+    std::thread::Builder::new().name("signals".into()).spawn(move || {
+        for number in signals.forever() {
+            let is_taken = match number {
+                SIGINT | SIGTERM => offer(Signal::End),
+                SIGHUP => offer(Signal::HangUp),
+                _ => false,
+            };
+            if !is_taken {
+                tty::restore();
+                _ = emulate_default_handler(number);
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// Starts to watch for Ctrl-C and the like.
+#[cfg(not(unix))]
+pub(crate) fn watch() -> io::Result<()> {
+    let handler = || {
+        if !offer(Signal::End) {
+            tty::restore();
+            std::process::exit(130);
+        }
+    };
+    ctrlc::set_handler(handler).map_err(io::Error::other)
+}

@@ -1,0 +1,19 @@
+//! The program as people and programs use them: processes that read lines and write JSON.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests say what went wrong by panicking; helpers outside of test functions are not recognized as tests"
+)]
+
+mod chat;
+mod elsewhere;
+mod files;
+mod process;
+mod send;
+mod serve;
+#[cfg(unix)]
+mod terminal;
+mod tls;
+mod unread;

@@ -1,0 +1,97 @@
+//! Terminals are as they were, whatever ends the program.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::chat::{EVIL, hostile_server};
+use crate::process::{PROGRAM, serve};
+
+/// Runs the program on a terminal, which takes these steps; what it showed, its status, and the terminal's settings.
+fn on_terminal(args: &[&str], steps: &Value) -> Value {
+    let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/program/terminal.py");
+    let mut python = Command::new("python3");
+    python.args(["-B", driver, &steps.to_string(), PROGRAM]).args(args);
+    python.env_remove("SKARO_PASSWORD").env("TERM", "xterm");
+    let ran = python.output().unwrap();
+    assert!(ran.status.success(), "{args:?} {steps}: {}", String::from_utf8_lossy(&ran.stderr));
+    serde_json::from_slice(&ran.stdout).unwrap()
+}
+
+/// Case 18, and all other ways out.
+#[test]
+fn a_password_prompt_leaves_the_terminal_as_it_was() {
+    let (_serve, url) = serve("127.0.0.1:0");
+    let asks = json!(["expect", "Password of alice: "]);
+    for (command, number) in [("chat", 2), ("send", 15), ("chat", 1), ("send", 2), ("chat", 15), ("chat", 3)]
+    {
+        let args = [
+            &[command, "--url", &url, "--login", "alice"][..],
+            if command == "send" { &["bob", "x"] } else { &[] },
+        ]
+        .concat();
+        let ended = on_terminal(&args, &json!([asks, ["signal", number]]));
+        assert_eq!((&ended["echo"], &ended["status"]), (&json!(true), &json!(-number)), "{ended}");
+    }
+    let typed = on_terminal(&["chat", "--url", &url, "--login", "alice"], &json!([asks, ["type", "\u{3}"]]));
+    assert_eq!((&typed["echo"], &typed["status"]), (&json!(true), &json!(-2)), "{typed}");
+    let answered = json!([asks, ["type", "correct:horse\r"]]);
+    let sent = on_terminal(&["send", "--url", &url, "--login", "alice", "bob", "x"], &answered);
+    assert_eq!((&sent["echo"], &sent["status"]), (&json!(true), &json!(0)), "{sent}");
+    assert!(!sent["output"].as_str().unwrap().contains("horse"), "{sent}");
+}
+
+#[test]
+fn a_chat_leaves_the_terminal_as_it_was() {
+    let ready = json!(["expect", "to \u{1b}["]);
+    for end in [
+        json!(["type", "/quit\r"]),
+        json!(["type", "\u{4}"]),
+        json!(["type", "half a line\u{3}"]),
+        json!(["signal", 15]),
+        json!(["signal", 1]),
+        json!(["signal", 2]),
+    ] {
+        for options in [&["chat"][..], &["chat", "--blocking"]] {
+            let ended = on_terminal(options, &json!([ready, end]));
+            assert_eq!((&ended["echo"], &ended["canonical"]), (&json!(true), &json!(true)), "{end}: {ended}");
+            assert_eq!(ended["status"], 0, "{end}: {ended}");
+        }
+    }
+}
+
+#[test]
+fn people_at_a_terminal_see_refusals_and_end_well() {
+    let (_serve, url) = serve("127.0.0.1:0");
+    let steps = json!([
+        ["expect", "Password of alice: "],
+        ["type", "wrong\r"],
+        ["expect", "authorize was refused"],
+        ["type", "/quit\r"],
+    ]);
+    let ended = on_terminal(&["chat", "--url", &url, "--login", "alice"], &steps);
+    assert_eq!((&ended["echo"], &ended["status"]), (&json!(true), &json!(0)), "{ended}");
+}
+
+/// Case 25, where it harms.
+#[test]
+fn nothing_that_a_server_says_moves_the_cursor() {
+    for (greets, count) in [(false, 1), (true, 5)] {
+        let url = hostile_server(greets);
+        let args = ["chat", "--url", &url, "--no-reconnect", "--login", "alice", "--password", "x"];
+        let shown = on_terminal(&args, &json!([]));
+        let text = shown["output"].as_str().unwrap();
+        let escaped: String = EVIL
+            .chars()
+            .map(|char| match char {
+                ' '..='~' => char.to_string(),
+                _ => char.escape_unicode().to_string(),
+            })
+            .collect();
+        assert!(text.matches(&escaped).count() >= count, "{shown}");
+        assert!(
+            !text.contains("\u{1b}]") && !text.contains(['\u{7}', '\u{9b}', '\u{202e}', '\u{200b}']),
+            "{shown}"
+        );
+    }
+}
