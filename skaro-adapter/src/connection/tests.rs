@@ -1,0 +1,303 @@
+use super::*;
+use allocation_counter::measure;
+use skaro_proto::client::Disconnect;
+use skaro_proto::server::Config;
+use skaro_proto::{Frame, Transmit};
+
+const REQUEST: &str = "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                       Sec-WebSocket-Protocol: skaro.json\r\nSec-WebSocket-Version: 13\r\n\
+                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+fn server() -> Server {
+    Server::new(Config::default(), [1; 32])
+}
+
+/// Hands bytes over, all of which must be used.
+fn give(connection: &mut Connection, bytes: &[u8]) {
+    let mut input = bytes;
+    connection.handle_bytes(&mut input);
+    assert!(input.is_empty());
+}
+
+fn taken(connection: &mut Connection) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    connection.take_output(&mut bytes);
+    bytes
+}
+
+/// A connection, and the client's end of it, after the server has spoken.
+fn open(server: &mut Server) -> (Connection, WebSocket) {
+    let mut connection = Connection::new(Time::ZERO, None);
+    give(&mut connection, REQUEST.as_bytes());
+    assert!(!connection.wants_bytes());
+    let turn = connection.turn(Time::ZERO, server);
+    assert!(matches!(turn, Turn::Idle { until: Some(_) }) && connection.wants_bytes(), "{turn:?}");
+    let mut client = WebSocket::new(Role::Client, 1 << 20);
+    let told = String::from_utf8_lossy(&taken(&mut connection)).into_owned();
+    assert!(told.starts_with("HTTP/1.1 101 ") && told.contains("check_connection"), "{told}");
+    client.send(Transmit::Ping);
+    drop(client_output(&mut client));
+    (connection, client)
+}
+
+fn client_output(client: &mut WebSocket) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    client.take_output(&mut bytes);
+    bytes
+}
+
+/// A frame with a mask that changes nothing.
+fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
+    [&[first, 0xfe], &length[..], &[0; 4], payload].concat()
+}
+
+/// What the client hears, as words.
+fn hear(client: &mut WebSocket, connection: &mut Connection) -> Vec<String> {
+    let bytes = taken(connection);
+    let mut input = &bytes[..];
+    let mut heard = Vec::new();
+    while let Some(received) = client.receive(&mut input).unwrap() {
+        heard.push(match received {
+            Received::Message(payload) => String::from_utf8_lossy(payload.frame().as_bytes()).into_owned(),
+            Received::SignOfLife => "alive".into(),
+            Received::Closing(Disconnect::Closed { code, .. }) => format!("closed {code:?}"),
+            Received::Closing(_) => "closed".into(),
+        });
+    }
+    heard
+}
+
+#[test]
+fn requests_are_answered() {
+    let mut server = server();
+    let (mut connection, mut client) = open(&mut server);
+    assert!(connection.id().is_some_and(|id| server.has_connection(id)));
+    client.send(Transmit::Frame(Frame::Text(r#"{"type":"request","request_type":"register_type","id":1}"#)));
+    client.send(Transmit::Ping);
+    give(&mut connection, &client_output(&mut client));
+    assert!(!connection.wants_bytes(), "it is the machine's turn");
+    connection.turn(Time::ZERO, &mut server);
+    let heard = hear(&mut client, &mut connection);
+    assert_eq!(heard.len(), 2, "{heard:?}");
+}
+
+#[test]
+fn the_first_frames_may_come_with_the_request() {
+    let mut server = server();
+    let mut connection = Connection::new(Time::ZERO, None);
+    let bytes = [REQUEST.as_bytes(), &masked(0x81, b"no"), &masked(0x81, b"sense")].concat();
+    let mut input = &bytes[..];
+    while !input.is_empty() {
+        connection.handle_bytes(&mut input);
+        connection.turn(Time::ZERO, &mut server);
+    }
+    let told = String::from_utf8_lossy(&taken(&mut connection)).into_owned();
+    assert_eq!(told.matches(r#""type":"error""#).count(), 2, "{told}");
+}
+
+/// What has been decoded waits in memory: no more of it at once than that has a bound.
+#[test]
+fn tiny_messages_are_handled_a_few_at_a_time() {
+    let mut server = server();
+    let (mut connection, _) = open(&mut server);
+    let flood = [0x81, 0x80, 0, 0, 0, 0].repeat(READ_AT_ONCE / 6);
+    let mut input = &flood[..];
+    let used = measure(|| connection.handle_bytes(&mut input));
+    assert!(used.bytes_max < 24 << 10 && !connection.wants_bytes(), "{used:?}");
+    assert_eq!(flood.len() - input.len(), 6 * MESSAGES_AT_ONCE);
+    connection.turn(Time::ZERO, &mut server);
+    assert!(connection.wants_bytes());
+    let pings = [0x89, 0x80, 0, 0, 0, 0].repeat(READ_AT_ONCE / 6);
+    give(&mut connection, &pings);
+    assert_eq!(connection.incoming.len(), 1, "one sign of life says as much as many");
+}
+
+/// Case 23.
+#[test]
+fn a_message_over_the_limit_in_fragments_gets_an_error_and_then_1009() {
+    let mut server = server();
+    let (mut connection, mut client) = open(&mut server);
+    give(&mut connection, &masked(0x01, &[b'x'; 1000]));
+    for n in 0..300 {
+        give(&mut connection, &masked(0x00, &[b'x'; 1000]));
+        assert!(matches!(connection.turn(Time::ZERO, &mut server), Turn::Idle { .. }), "{n}");
+        assert!(connection.wants_bytes(), "it reads on");
+    }
+    let heard = hear(&mut client, &mut connection);
+    assert!(
+        matches!(&heard[..], [error, closed] if error.contains("limit") && closed == "closed Some(1009)"),
+        "{heard:?}"
+    );
+    give(&mut connection, &client_output(&mut client));
+    assert_eq!(connection.turn(Time::ZERO, &mut server), Turn::Gone);
+    assert_eq!(server.connections(), 0);
+}
+
+/// Case 19: RFC 6455, section 7.4.1.
+#[test]
+fn whoever_breaks_the_rules_is_told_the_code_and_is_gone_for_the_machine() {
+    for (frame, code) in [(masked(0x83, b"x"), 1002), (masked(0x81, &[0xff]), 1007)] {
+        let mut server = server();
+        let (mut connection, mut client) = open(&mut server);
+        give(&mut connection, &masked(0x81, b"handled before"));
+        give(&mut connection, &frame);
+        let until = Time::from_secs(2);
+        assert_eq!(connection.turn(Time::ZERO, &mut server), Turn::Idle { until: Some(until) });
+        assert_eq!((server.connections(), connection.id(), connection.wants_bytes()), (0, None, true));
+        let heard = hear(&mut client, &mut connection);
+        assert_eq!(heard.last(), Some(&format!("closed Some({code})")), "{heard:?}");
+        // What still comes is discarded, until the answer does, or two seconds are over.
+        give(&mut connection, &masked(0x81, b"more"));
+        assert!(matches!(connection.turn(Time::from_secs(1), &mut server), Turn::Idle { .. }));
+        if code == 1002 {
+            give(&mut connection, &client_output(&mut client));
+            assert_eq!(connection.turn(Time::from_secs(1), &mut server), Turn::Gone);
+        } else {
+            assert_eq!(connection.turn(until, &mut server), Turn::Gone);
+        }
+        assert!(!connection.wants_bytes());
+    }
+}
+
+#[test]
+fn a_client_that_closes_gets_its_answer() {
+    let mut server = server();
+    let (mut connection, mut client) = open(&mut server);
+    client.close(1000);
+    give(&mut connection, &client_output(&mut client));
+    assert_eq!(connection.turn(Time::ZERO, &mut server), Turn::Gone);
+    assert_eq!(hear(&mut client, &mut connection), ["closed Some(1000)"]);
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn a_machine_that_closes_waits_for_the_answer_or_drops_the_connection() {
+    for answers in [true, false] {
+        let mut server = server();
+        let (mut connection, mut client) = open(&mut server);
+        server.shut_down(Time::ZERO, "good night");
+        assert!(matches!(connection.turn(Time::ZERO, &mut server), Turn::Idle { .. }));
+        let heard = hear(&mut client, &mut connection);
+        assert_eq!(heard.last().map(String::as_str), Some("closed Some(1001)"));
+        if answers {
+            give(&mut connection, &client_output(&mut client));
+        } else {
+            server.handle_timeout(Time::from_secs(5));
+        }
+        assert_eq!(connection.turn(Time::from_secs(5), &mut server), Turn::Gone);
+        assert_eq!(server.connections(), 0);
+    }
+}
+
+/// Case 19.
+#[test]
+fn what_is_no_handshake_is_answered_and_lingers() {
+    let mut server = server();
+    let mut connection = Connection::new(Time::ZERO, None);
+    give(&mut connection, b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n");
+    let until = Time::from_secs(11);
+    assert_eq!(connection.turn(Time::from_secs(9), &mut server), Turn::Idle { until: Some(until) });
+    assert!(taken(&mut connection).ends_with(b"\r\n\r\nok\n"));
+    give(&mut connection, b"more");
+    assert_eq!(connection.turn(until, &mut server), Turn::Gone);
+}
+
+#[test]
+fn a_server_that_is_full_says_so() {
+    let mut config = Config::default();
+    config.connections = 1;
+    let mut server = Server::new(config, [1; 32]);
+    let _open = open(&mut server);
+    let mut connection = Connection::new(Time::ZERO, None);
+    give(&mut connection, REQUEST.as_bytes());
+    connection.turn(Time::ZERO, &mut server);
+    let told = String::from_utf8(taken(&mut connection)).unwrap();
+    assert!(told.starts_with("HTTP/1.1 503 ") && told.contains("takes no more"), "{told}");
+    assert!(taken(&mut Connection::refused("full")).starts_with(b"HTTP/1.1 503 "));
+}
+
+#[test]
+fn a_handshake_that_takes_too_long_is_dropped() {
+    let mut server = server();
+    let mut connection = Connection::new(Time::ZERO, None);
+    let until = Time::from_secs(15);
+    assert_eq!(connection.turn(Time::from_secs(14), &mut server), Turn::Idle { until: Some(until) });
+    give(&mut connection, b"GET / HTTP/1.1\r\n");
+    assert_eq!(connection.turn(until, &mut server), Turn::Gone);
+}
+
+/// Cases 3 and 13: what waits stays in the machine, which counts it.
+#[test]
+fn a_turn_fetches_little_at_once() {
+    let mut server = server();
+    let (mut connection, _) = open(&mut server);
+    for _ in 0..100 {
+        server.announce(Time::ZERO, &"x".repeat(1000));
+        connection.turn(Time::ZERO, &mut server);
+    }
+    let mut sizes = Vec::new();
+    while let bytes @ 1.. = taken(&mut connection).len() {
+        sizes.push(bytes);
+        connection.turn(Time::ZERO, &mut server);
+    }
+    assert!(sizes.len() > 5 && sizes.iter().all(|size| *size < 18 << 10), "{sizes:?}");
+    assert!(sizes.iter().sum::<usize>() > 100_000);
+}
+
+/// Cases 1 and 11: what a stranger can make a connection keep, beside the machine's queue of answers.
+#[test]
+fn strangers_cost_little_and_idle_connections_less() {
+    let pings = masked(0x89, &[0; 125]).repeat(100);
+    let fragments = masked(0x00, &[b'x'; 1000]).repeat(15);
+    let floods: [(&str, &[u8], &[u8]); 4] = [
+        ("pings", b"", &pings),
+        ("pongs", b"", &masked(0x8a, b"").repeat(1000)),
+        ("fragments", &masked(0x01, b"x"), &fragments),
+        ("empty fragments", &masked(0x01, b"x"), &masked(0x00, b"").repeat(1000)),
+    ];
+    for (what, first, flood) in floods {
+        let mut server = server();
+        let (mut connection, _) = open(&mut server);
+        let used = measure(|| {
+            give(&mut connection, first);
+            // Nothing of the output is taken.
+            for _ in 0..8 {
+                give(&mut connection, flood);
+                connection.turn(Time::ZERO, &mut server);
+            }
+        });
+        // Today's machine allows strangers 128 KiB for a message, which grows by doubling.
+        let most = if what == "fragments" { 384 << 10 } else { 128 << 10 };
+        assert!(used.bytes_max < most, "{what}: {used:?}");
+    }
+}
+
+#[test]
+fn buffers_are_given_back_after_ten_idle_seconds() {
+    let mut server = server();
+    let mut connection = Connection::new(Time::ZERO, None);
+    let (mut client, mut buffer) = (WebSocket::new(Role::Client, 1 << 20), Vec::new());
+    client.send(Transmit::Frame(Frame::Text(&"x".repeat(100_000))));
+    let bytes = client_output(&mut client);
+    let machine = measure(|| _ = server.handle_connected(Time::ZERO, None));
+    let used = measure(|| {
+        give(&mut connection, REQUEST.as_bytes());
+        connection.turn(Time::ZERO, &mut server);
+        for piece in bytes.chunks(READ_AT_ONCE) {
+            give(&mut connection, piece);
+            connection.turn(Time::from_secs(1), &mut server);
+            buffer.clear();
+            connection.take_output(&mut buffer);
+        }
+        assert_eq!(
+            connection.turn(Time::from_secs(9), &mut server),
+            Turn::Idle { until: Some(Time::from_secs(11)) }
+        );
+        assert_eq!(connection.turn(Time::from_secs(11), &mut server), Turn::Idle { until: None });
+        buffer = Vec::new();
+    });
+    let kept = used.bytes_current - machine.bytes_current;
+    assert!(kept < 1 << 10, "{kept}");
+    assert!(size_of::<Connection>() < 512, "{}", size_of::<Connection>());
+}

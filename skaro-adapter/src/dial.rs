@@ -1,0 +1,184 @@
+//! Which address of a host to try when: Happy Eyeballs (RFC 8305), without I/O.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use skaro_proto::Time;
+
+use crate::error::ConnectError;
+
+/// How long an attempt has the network to itself (RFC 8305, section 5).
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// Chooses among the addresses of a host. The first connection that is made wins: drop the others.
+///
+/// ```
+/// use skaro_adapter::dial::{Dialer, Step};
+/// use skaro_proto::Time;
+///
+/// let now = Time::ZERO;
+/// let addresses = ["192.0.2.1:80".parse()?, "[2001:db8::1]:80".parse()?];
+/// let mut dialer = Dialer::new("example.org:80", addresses);
+/// let Step::Connect(first) = dialer.next(now) else { panic!() };
+/// let Step::Wait(Some(until)) = dialer.next(now) else { panic!() };
+/// // The first address swallows what it gets: after 250 ms the next one is tried beside it.
+/// let Step::Connect(second) = dialer.next(until) else { panic!() };
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Dialer {
+    host: String,
+    untried: VecDeque<SocketAddr>,
+    /// Attempts that have neither succeeded nor failed.
+    under_way: usize,
+    /// When the next attempt begins, if none fails before.
+    next_at: Option<Time>,
+    failures: Vec<(SocketAddr, io::Error)>,
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub enum Step {
+    /// Begin to connect to this address, and ask again.
+    Connect(SocketAddr),
+    /// Wait for the attempts under way, and ask again when one has failed, or at this moment.
+    Wait(Option<Time>),
+    /// No address can be connected to.
+    Failed(ConnectError),
+}
+
+impl Dialer {
+    /// Creates a dialer for the addresses that a host's name was resolved to, in the resolver's order: those of the two
+    /// families take turns (RFC 8305, section 4). The host is what errors show.
+    pub fn new(host: impl Into<String>, addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
+        let mut all: Vec<SocketAddr> = Vec::new();
+        for address in addresses {
+            if !all.contains(&address) {
+                all.push(address);
+            }
+        }
+        let first_family = all.first().map(SocketAddr::is_ipv4);
+        let (first, second): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|address| Some(address.is_ipv4()) == first_family);
+        let (mut first, mut second) = (first.into_iter(), second.into_iter());
+        let mut untried = VecDeque::new();
+        loop {
+            let pair = [first.next(), second.next()];
+            if pair.iter().all(Option::is_none) {
+                break;
+            }
+            untried.extend(pair.into_iter().flatten());
+        }
+        Dialer { host: host.into(), untried, under_way: 0, next_at: None, failures: Vec::new() }
+    }
+
+    /// Returns what to do next.
+    pub fn next(&mut self, now: Time) -> Step {
+        let is_time = self.next_at.is_none_or(|at| at <= now);
+        if is_time && let Some(address) = self.untried.pop_front() {
+            self.under_way += 1;
+            self.next_at = Some(now + ATTEMPT_DELAY);
+            return Step::Connect(address);
+        }
+        if self.under_way == 0 && self.untried.is_empty() {
+            return Step::Failed(self.error());
+        }
+        Step::Wait(self.next_at.filter(|_| !self.untried.is_empty()))
+    }
+
+    /// Notes that an attempt has failed. The next one begins at once.
+    pub fn failed(&mut self, address: SocketAddr, error: io::Error) {
+        self.under_way = self.under_way.saturating_sub(1);
+        self.failures.push((address, error));
+        self.next_at = None;
+    }
+
+    /// Tells all failures; the error's kind is that of the first.
+    fn error(&mut self) -> ConnectError {
+        let mut failures = std::mem::take(&mut self.failures);
+        let Some((_, first)) = failures.first() else {
+            let none = io::Error::new(io::ErrorKind::NotFound, "the name has no addresses");
+            return ConnectError::resolve(&self.host, none);
+        };
+        let kind = first.kind();
+        let source = match failures.pop() {
+            Some((_, only)) if failures.is_empty() => only,
+            last => {
+                let all = failures.iter().chain(&last).map(|(address, error)| format!("{address}: {error}"));
+                io::Error::new(kind, all.collect::<Vec<_>>().join("; "))
+            }
+        };
+        ConnectError::network(&self.host, source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    fn dialer(addresses: &[&str]) -> Dialer {
+        Dialer::new("h:80", addresses.iter().map(|text| address(text)))
+    }
+
+    fn connects(dialer: &mut Dialer, now: u64) -> String {
+        match dialer.next(Time::from_millis(now)) {
+            Step::Connect(address) => address.ip().to_string(),
+            Step::Wait(until) => format!("{:?}", until.map(|until| until.elapsed().as_millis())),
+            Step::Failed(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn families_take_turns() {
+        let mut dialer =
+            dialer(&["[::1]:80", "[::2]:80", "[::1]:80", "[::3]:80", "1.1.1.1:80", "2.2.2.2:80"]);
+        let order: Vec<_> = (0..5).map(|n| connects(&mut dialer, n * 250)).collect();
+        assert_eq!(order, ["::1", "1.1.1.1", "::2", "2.2.2.2", "::3"]);
+    }
+
+    /// Case 20.
+    #[test]
+    fn an_address_that_swallows_everything_delays_the_next_by_a_quarter_of_a_second() {
+        let mut dialer = dialer(&["1.1.1.1:80", "2.2.2.2:80"]);
+        assert_eq!(connects(&mut dialer, 100), "1.1.1.1");
+        assert_eq!(connects(&mut dialer, 100), "Some(350)");
+        assert_eq!(connects(&mut dialer, 349), "Some(350)");
+        assert_eq!(connects(&mut dialer, 350), "2.2.2.2");
+        assert_eq!(connects(&mut dialer, 350), "None");
+        assert_eq!(connects(&mut dialer, 9000), "None");
+    }
+
+    #[test]
+    fn a_failure_makes_the_next_attempt_begin_at_once_and_all_are_told() {
+        let mut dialer = dialer(&["1.1.1.1:80", "[::1]:80"]);
+        let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        assert_eq!(connects(&mut dialer, 0), "1.1.1.1");
+        dialer.failed(address("1.1.1.1:80"), refused());
+        assert_eq!(connects(&mut dialer, 1), "::1");
+        dialer.failed(address("[::1]:80"), io::ErrorKind::NetworkUnreachable.into());
+        let Step::Failed(ConnectError::Network { host, source }) = dialer.next(Time::ZERO) else { panic!() };
+        assert_eq!((&*host, source.kind()), ("h:80", io::ErrorKind::ConnectionRefused));
+        let expected = format!("1.1.1.1:80: {}; [::1]:80: network unreachable", refused());
+        assert_eq!(source.to_string(), expected);
+    }
+
+    #[test]
+    fn the_only_failure_is_told_as_it_is() {
+        let mut dialer = dialer(&["1.1.1.1:80"]);
+        connects(&mut dialer, 0);
+        dialer.failed(address("1.1.1.1:80"), io::Error::from_raw_os_error(13));
+        let Step::Failed(ConnectError::Network { source, .. }) = dialer.next(Time::ZERO) else { panic!() };
+        assert_eq!(source.raw_os_error(), Some(13));
+    }
+
+    #[test]
+    fn a_name_without_addresses_is_not_found() {
+        assert_eq!(connects(&mut dialer(&[]), 0), "can't find the host h:80: the name has no addresses");
+    }
+}

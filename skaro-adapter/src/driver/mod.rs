@@ -1,0 +1,248 @@
+//! A client as one value: the loop around its machine, without I/O.
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+use skaro_proto::Time;
+use skaro_proto::client::{Client, Disconnect, Status};
+
+use crate::error::ConnectError;
+use crate::mailbox::{Mailbox, Waiter};
+use crate::websocket::{Phase, Received, Role, WebSocket};
+
+/// A client: its machine, its [`Mailbox`], and its [`WebSocket`] as long as there is a connection.
+///
+/// An adapter puts it under one mutex, and connects, reads, writes and waits outside of the lock:
+///
+/// 1. Connect, and do the opening handshake ([`ClientHandshake`](crate::http::ClientHandshake)). Then call
+///    [`connected`](Self::connected); or [`dial_failed`](Self::dial_failed), except for the first connection, without
+///    which there is no client.
+/// 2. Read at most 16 KiB, if [`wants_bytes`](Self::wants_bytes), and call [`handle_bytes`](Self::handle_bytes); or
+///    [`handle_end`](Self::handle_end).
+/// 3. After that, after commands, and at the moment that it returned before, call [`drive`](Self::drive). It returns when
+///    to dial, when it is all over, or how long there is nothing to do.
+/// 4. Call [`take_output`](Self::take_output), unlock, and write. When a buffer was written that had more than
+///    [`OUTPUT_AT_ONCE`](crate::websocket::OUTPUT_AT_ONCE) bytes, there may be more: go to step 3.
+/// 5. If there is no connection any more ([`has_connection`](Self::has_connection)), drop the socket, once the output is
+///    written as far as it goes without waiting.
+///
+/// Here with a server's [`Connection`](crate::Connection), and no network between them:
+///
+/// ```
+/// use std::convert::Infallible;
+/// use skaro_adapter::http::ClientHandshake;
+/// use skaro_adapter::{Connection, Driver, Next, Options, Url};
+/// use skaro_proto::client::{Authorize, Client, Event, Status};
+/// use skaro_proto::{Time, server};
+///
+/// let mut machine = server::Server::new(server::Config::default(), [7; 32]);
+/// machine.add_user("alice", "correct horse")?;
+/// let mut connection = Connection::new(Time::ZERO, None);
+///
+/// let options = Options::from("ws://127.0.0.1:8000/skaro_client/");
+/// let mut driver: Driver<Infallible> =
+///     Driver::new(Client::new(options.config.clone(), 1), options.event_capacity);
+///
+/// // The opening handshake: bytes go back and forth.
+/// let now = Time::ZERO; // a real adapter asks its clock
+/// let (mut handshake, request) = ClientHandshake::new(&Url::parse(&options.url)?, &options)?;
+/// let mut buffer = Vec::new();
+/// connection.handle_bytes(&mut &request[..]);
+/// connection.turn(now, &mut machine);
+/// connection.take_output(&mut buffer);
+/// let mut input = &buffer[..];
+/// assert!(handshake.receive(&mut input)?);
+/// driver.connected(now);
+/// driver.handle_bytes(now, input);
+///
+/// while !driver.mailbox().client().is_authorized() {
+///     while let Some(event) = driver.mailbox_mut().next_event() {
+///         if matches!(event, Event::Connected { .. }) {
+///             let sign_in = Authorize { login: "alice", password: "correct horse" };
+///             driver.mailbox_mut().submit(now, sign_in)?;
+///         }
+///     }
+///     // The client's turn, the server's turn: an adapter would wait as long as these return.
+///     assert!(matches!(driver.drive(now), Next::Idle { .. }));
+///     buffer.clear();
+///     driver.take_output(&mut buffer);
+///     connection.handle_bytes(&mut &buffer[..]);
+///     connection.turn(now, &mut machine);
+///     buffer.clear();
+///     connection.take_output(&mut buffer);
+///     driver.handle_bytes(now, &buffer);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Driver<W> {
+    mailbox: Mailbox<W>,
+    websocket: Option<WebSocket>,
+    /// What a WebSocket that was closed wants to be written last.
+    last_output: Vec<u8>,
+    has_been_connected: bool,
+}
+
+/// What an adapter does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Wait for bytes, a command, or this moment.
+    Idle {
+        /// When to drive again, if nothing happens before; `None` for never.
+        until: Option<Time>,
+    },
+    /// Connect, unless that is under way already, and go on as if idle.
+    Dial {
+        /// When to drive again, if nothing happens before.
+        until: Option<Time>,
+    },
+    /// The client is closed: finish the mailbox, and end.
+    Closed,
+}
+
+/// For the application.
+impl<W: Waiter> Driver<W> {
+    /// Creates a driver for a client without a connection. Reading pauses when this many events wait.
+    pub fn new(client: Client, event_capacity: usize) -> Self {
+        let mailbox = Mailbox::new(client, event_capacity);
+        Driver { mailbox, websocket: None, last_output: Vec::new(), has_been_connected: false }
+    }
+
+    /// Returns the mailbox, to look at.
+    pub const fn mailbox(&self) -> &Mailbox<W> {
+        &self.mailbox
+    }
+
+    /// Returns the mailbox: commands and events go through it. Call [`drive`](Self::drive) after commands, and after
+    /// taking events if there is [room again](Mailbox::has_room_again).
+    pub const fn mailbox_mut(&mut self) -> &mut Mailbox<W> {
+        &mut self.mailbox
+    }
+}
+
+/// For the connection.
+impl<W: Waiter> Driver<W> {
+    /// Begins with a connection whose opening handshake is done. Returns false if it is not wanted any more: drop it.
+    pub fn connected(&mut self, now: Time) -> bool {
+        let status = self.mailbox.client().status();
+        let is_first = !self.has_been_connected && status == Status::Offline;
+        if !is_first && status != Status::Dialing {
+            return false;
+        }
+        self.has_been_connected = true;
+        self.mailbox.handle(|client| client.handle_connected(now));
+        self.mailbox.forget_pause();
+        let limit = self.mailbox.client().config().limits.frame;
+        self.websocket = Some(WebSocket::new(Role::Client, limit));
+        self.last_output = Vec::new();
+        true
+    }
+
+    /// Reports that an attempt to connect again has failed.
+    pub fn dial_failed(&mut self, now: Time, error: ConnectError) {
+        if self.mailbox.client().status() == Status::Dialing {
+            self.mailbox.handle(|client| client.handle_disconnected(now, error.into()));
+        }
+    }
+
+    /// Returns whether there is a connection: the socket is to be kept exactly as long.
+    pub fn has_connection(&self) -> bool {
+        self.mailbox.client().status().has_connection()
+    }
+
+    /// Returns whether to read from the connection. Ask again after [`drive`](Self::drive).
+    pub fn wants_bytes(&self) -> bool {
+        self.websocket.is_some() && self.mailbox.wants_frames()
+    }
+
+    /// Handles what was read from the connection. All of it is used: read little at once.
+    pub fn handle_bytes(&mut self, now: Time, bytes: &[u8]) {
+        let mut input = bytes;
+        while let Some(websocket) = &mut self.websocket {
+            let mailbox = &mut self.mailbox;
+            match websocket.receive(&mut input) {
+                Ok(None) => return,
+                Ok(Some(Received::Message(payload))) => mailbox.handle_frame(now, payload.frame()),
+                Ok(Some(Received::SignOfLife)) => mailbox.handle(|client| client.handle_pong(now)),
+                Ok(Some(Received::Closing(reason))) => {
+                    mailbox.handle(|client| client.handle_disconnected(now, reason));
+                }
+                Err(error) => {
+                    websocket.close(error.close_code());
+                    mailbox.handle(|client| client.handle_disconnected(now, error.into()));
+                }
+            }
+            self.drop_lost();
+        }
+    }
+
+    /// Reports that the connection has ended: closed by the server without a word, or broken.
+    pub fn handle_end(&mut self, now: Time, error: Option<io::Error>) {
+        let reason = match error {
+            None => Disconnect::Closed { code: None, reason: String::new() },
+            Some(error) => Disconnect::Failed(error.to_string()),
+        };
+        self.websocket = None;
+        self.last_output = Vec::new();
+        if self.has_connection() {
+            self.mailbox.handle(|client| client.handle_disconnected(now, reason));
+        }
+    }
+
+    /// Tells the machine the time, fetches what it has to send, and returns what to do next.
+    pub fn drive(&mut self, now: Time) -> Next {
+        // A new connection would only bring more.
+        let waits_for_room =
+            self.mailbox.is_overfull() && matches!(self.mailbox.client().status(), Status::Waiting { .. });
+        if waits_for_room {
+            self.mailbox.update_pause(now);
+            return Next::Idle { until: None };
+        }
+        self.mailbox.handle(|client| client.handle_timeout(now));
+        self.drop_lost();
+        let client = self.mailbox.client_mut();
+        match &mut self.websocket {
+            // What stays in the machine is known not to have been sent.
+            Some(websocket) => {
+                while websocket.has_room()
+                    && let Some(transmit) = client.poll_transmit()
+                {
+                    websocket.send(transmit);
+                }
+            }
+            None => while client.poll_transmit().is_some() {},
+        }
+        self.mailbox.update_pause(now);
+        let client = self.mailbox.client();
+        let until = client.poll_timeout();
+        match client.status() {
+            Status::Closed => Next::Closed,
+            Status::Dialing => Next::Dial { until },
+            _ => Next::Idle { until },
+        }
+    }
+
+    /// Moves what is to be written to a buffer, whose memory is used for what comes next. Does nothing unless the buffer
+    /// is empty: so what is on its way has a bound, beyond which frames wait in the machine.
+    pub fn take_output(&mut self, into: &mut Vec<u8>) {
+        match &mut self.websocket {
+            Some(websocket) => websocket.take_output(into),
+            None if into.is_empty() => *into = std::mem::take(&mut self.last_output),
+            None => (),
+        }
+    }
+
+    /// Drops the WebSocket of a connection that the machine has given up. Its Close frame, if any, is still written.
+    fn drop_lost(&mut self) {
+        if self.has_connection() {
+            return;
+        }
+        if let Some(mut websocket) = self.websocket.take()
+            && websocket.phase() != Phase::Open
+        {
+            websocket.take_output(&mut self.last_output);
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! The application's side of a client: who waits for which answer, and the events that wait to be read.
+
+mod kept;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
+use std::fmt;
+use std::mem;
+
+use skaro_proto::client::{Client, Command, CommandError, Disconnect, Ended, Event, RequestId, Status};
+use skaro_proto::{Frame, Time};
+
+use kept::kept_bytes;
+
+/// Bytes that unread events may keep before reading pauses.
+const PAUSE_BYTES: usize = 4 << 20;
+
+/// Bytes that unread events may keep while reading goes on because somebody waits for an answer. Beyond that the
+/// connection ends.
+const MAX_BYTES: usize = 16 << 20;
+
+/// Somebody who waits for the end of a command: the sending half of whatever the runtime offers.
+pub trait Waiter {
+    /// Hands over the end, or returns it if nobody waits any more.
+    ///
+    /// # Errors
+    /// If nobody waits any more.
+    #[allow(clippy::result_large_err, reason = "no failure, but the same thing handed back")]
+    fn end(self, ended: Ended<'static>) -> Result<(), Ended<'static>>;
+}
+
+/// For applications in which nobody waits: all ends are events.
+impl Waiter for Infallible {
+    fn end(self, _: Ended<'static>) -> Result<(), Ended<'static>> {
+        match self {}
+    }
+}
+
+/// A [`Client`] with its application's side, for adapters in which many tasks give commands and one reads events.
+///
+/// It hands the ends of commands to those who wait for them, and keeps events until the application reads them, within
+/// two limits:
+///
+/// * Beyond the capacity in events, or 4 MiB, reading pauses until half of them are gone, and TCP slows the server down.
+///   It goes on nevertheless while somebody waits for an answer, and while the client is connecting, signing in or
+///   closing: so whoever waits for an answer in the loop over events gets it.
+/// * Beyond 16 MiB the connection ends, with a reason that says what to do, and the client does not connect again before
+///   half of the first limit is reached.
+///
+/// An end for which nobody waits any more becomes an event: nothing is lost silently.
+pub struct Mailbox<W> {
+    client: Client,
+    waiting: BTreeMap<RequestId, W>,
+    events: VecDeque<Event<'static>>,
+    /// What each of them keeps in bytes, and the sum of that.
+    sizes: VecDeque<usize>,
+    kept: usize,
+    capacity: usize,
+    /// Whether nobody reads events.
+    events_dropped: bool,
+    /// Whether the first limit was reached, and half of it not since.
+    is_full: bool,
+    /// Whether the machine was told that reading pauses.
+    is_paused: bool,
+    finished: bool,
+}
+
+/// For applications.
+impl<W: Waiter> Mailbox<W> {
+    /// Creates a mailbox that pauses reading when this many events wait.
+    pub fn new(client: Client, capacity: usize) -> Self {
+        Mailbox {
+            client,
+            waiting: BTreeMap::new(),
+            events: VecDeque::new(),
+            sizes: VecDeque::new(),
+            kept: 0,
+            capacity: capacity.max(1),
+            events_dropped: false,
+            is_full: false,
+            is_paused: false,
+            finished: false,
+        }
+    }
+
+    /// Returns the machine, to look at.
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Gives a command for whose end somebody waits.
+    ///
+    /// # Errors
+    /// If the command can't be taken; nobody needs to wait then.
+    pub fn request(
+        &mut self,
+        now: Time,
+        command: impl Command,
+        waiter: W,
+    ) -> Result<RequestId, CommandError> {
+        let id = self.submit(now, command)?;
+        self.waiting.insert(id, waiter);
+        Ok(id)
+    }
+
+    /// Gives a command whose end becomes an event.
+    ///
+    /// # Errors
+    /// If the command can't be taken.
+    pub fn submit(&mut self, now: Time, command: impl Command) -> Result<RequestId, CommandError> {
+        // Nobody would take care of it any more.
+        if self.finished {
+            return Err(CommandError::Closed);
+        }
+        self.handle(|client| command.give(client, now))
+    }
+
+    /// Closes the connection for good: see [`Client::close`].
+    pub fn close(&mut self, now: Time) {
+        self.handle(|client| client.close(now));
+    }
+
+    /// Connects now: see [`Client::reconnect`].
+    ///
+    /// # Errors
+    /// If the client is closed.
+    pub fn reconnect(&mut self, now: Time) -> Result<(), CommandError> {
+        self.handle(|client| client.reconnect(now))
+    }
+
+    /// Does not connect again: see [`Client::stop_reconnecting`].
+    pub fn stop_reconnecting(&mut self, now: Time) {
+        self.handle(|client| client.stop_reconnecting(now));
+    }
+
+    /// Returns how many commands have not ended for whose end somebody waits.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Takes the next event.
+    pub fn next_event(&mut self) -> Option<Event<'static>> {
+        self.kept -= self.sizes.pop_front().unwrap_or(0);
+        self.events.pop_front()
+    }
+
+    /// Moves all events behind those that were taken before: whoever reads many need not lock the mailbox for each. They
+    /// do not count for the limits any more. If none are taken before the last ones have been read, there are twice as
+    /// many as the limits allow at most.
+    pub fn take_events(&mut self, taken: &mut VecDeque<Event<'static>>) {
+        if taken.is_empty() {
+            // None is moved then: they are large.
+            mem::swap(&mut self.events, taken);
+        } else {
+            taken.append(&mut self.events);
+        }
+        self.forget_sizes();
+    }
+
+    /// Returns whether there is something for an application that waits for events: one, or that there will be no more.
+    pub fn has_news(&self) -> bool {
+        self.finished || !self.events.is_empty()
+    }
+
+    /// Returns whether taking events has made room for more, so that the driver has to look again.
+    pub fn has_room_again(&self) -> bool {
+        self.is_full && self.is_half_empty()
+    }
+
+    /// Drops all events, now and in the future: nobody will read them.
+    pub fn drop_events(&mut self) {
+        self.events_dropped = true;
+        self.events.clear();
+        self.forget_sizes();
+    }
+
+    /// Takes an end back that was handed over, and of which nobody took note: it becomes an event.
+    pub fn return_end(&mut self, ended: Ended<'static>) {
+        self.keep(Event::Ended(ended), 0);
+    }
+
+    /// Returns why there is no connection, if the first one ended before the server spoke.
+    pub fn why_offline(&self) -> Option<Disconnect> {
+        let reason = |event: &Event<'_>| match event {
+            Event::Disconnected(reason) => Some(reason.clone()),
+            _ => None,
+        };
+        let is_offline = self.client.status() == Status::Offline;
+        self.events.iter().rev().find_map(reason).filter(|_| is_offline)
+    }
+
+    /// Ends the mailbox, whatever the client is doing: no more commands are taken, and whoever waits learns of it by the
+    /// waiter being dropped.
+    pub fn finish(&mut self) {
+        self.collect();
+        self.waiting.clear();
+        self.finished = true;
+    }
+
+    /// Returns whether the mailbox has ended: nothing will happen any more.
+    pub const fn is_finished(&self) -> bool {
+        self.finished
+    }
+}
+
+/// For the driver.
+impl<W: Waiter> Mailbox<W> {
+    /// Calls the machine, and sorts what it has to tell then.
+    pub(crate) fn handle<T>(&mut self, call: impl FnOnce(&mut Client) -> T) -> T {
+        let result = call(&mut self.client);
+        self.collect();
+        result
+    }
+
+    /// Handles a frame. What it means, nonsense included, becomes an event.
+    pub(crate) fn handle_frame(&mut self, now: Time, frame: Frame<'_>) {
+        let event = match self.client.handle_frame(now, frame) {
+            Ok(event) => event.into_owned(),
+            Err(error) => Event::ProtocolError(error),
+        };
+        // What happened before was collected before; what the frame causes comes after it.
+        self.emit(event, frame.as_bytes().len());
+        self.collect();
+        if self.is_overfull() {
+            let reason = "the application reads its events too slowly: 16 MiB wait. Read them, or drop them";
+            self.handle(|client| client.handle_disconnected(now, Disconnect::Failed(reason.into())));
+        }
+    }
+
+    /// Returns the machine, to ask what to send.
+    pub(crate) const fn client_mut(&mut self) -> &mut Client {
+        &mut self.client
+    }
+
+    /// Returns whether to read from the connection.
+    pub(crate) fn wants_frames(&self) -> bool {
+        let status = self.client.status();
+        let is_awaited = matches!(status, Status::Greeting | Status::SigningIn | Status::Closing);
+        !self.is_full || is_awaited || !self.waiting.is_empty()
+    }
+
+    /// Returns whether unread events keep so much that there must be no new connection.
+    pub(crate) const fn is_overfull(&self) -> bool {
+        self.kept > MAX_BYTES
+    }
+
+    /// Looks whether the first limit has been reached, or half of it, and tells the machine.
+    pub(crate) fn update_pause(&mut self, now: Time) {
+        if self.events.len() >= self.capacity || self.kept >= PAUSE_BYTES {
+            self.is_full = true;
+        } else if self.is_half_empty() {
+            self.is_full = false;
+        }
+        let is_paused = !self.wants_frames();
+        if is_paused == self.is_paused {
+            return;
+        }
+        self.is_paused = is_paused;
+        if is_paused {
+            self.client.handle_paused(now);
+        } else {
+            self.client.handle_resumed(now);
+        }
+    }
+
+    /// Notes that there is another connection, of which the machine thinks that it is read.
+    pub(crate) const fn forget_pause(&mut self) {
+        self.is_paused = false;
+    }
+
+    fn is_half_empty(&self) -> bool {
+        self.events.len() <= self.capacity / 2 && self.kept <= PAUSE_BYTES / 2
+    }
+
+    /// Sorts what the machine has to tell: ends to those who wait for them, the rest to the events.
+    fn collect(&mut self) {
+        while let Some(event) = self.client.poll_event() {
+            self.emit(event, 0);
+        }
+    }
+
+    fn emit(&mut self, event: Event<'static>, frame_bytes: usize) {
+        // An event is large, and moved no more often than need be.
+        let waiter = match &event {
+            Event::Ended(ended) => self.waiting.remove(&ended.ticket.id()),
+            _ => None,
+        };
+        let Some(waiter) = waiter else { return self.keep(event, frame_bytes) };
+        if let Event::Ended(ended) = event
+            && let Err(unwanted) = waiter.end(ended)
+        {
+            self.keep(Event::Ended(unwanted), frame_bytes);
+        }
+    }
+
+    fn keep(&mut self, event: Event<'static>, frame_bytes: usize) {
+        if !self.events_dropped {
+            let size = kept_bytes(&event, frame_bytes);
+            self.events.push_back(event);
+            self.sizes.push_back(size);
+            self.kept += size;
+        }
+    }
+
+    fn forget_sizes(&mut self) {
+        self.sizes.clear();
+        self.kept = 0;
+    }
+}
+
+/// What the client is doing, and how much waits, without anything secret.
+impl<W> fmt::Debug for Mailbox<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Mailbox");
+        shown.field("client", &self.client).field("waiting_events", &self.events.len());
+        shown.field("kept_bytes", &self.kept).field("finished", &self.finished).finish_non_exhaustive()
+    }
+}
