@@ -68,13 +68,10 @@ fn run(mut args: Args) -> Result<ExitCode, Box<dyn Error>> {
     let mut options = Options::new(url);
     options.config = args.config();
     #[cfg(feature = "tls")]
-    let connecting = match args.trust()? {
-        Some(tls) => Client::connect_with_tls(options, tls),
-        None => Client::connect(options),
-    };
-    #[cfg(not(feature = "tls"))]
-    let connecting = Client::connect(options);
-    let (client, events) = connecting?;
+    {
+        options.tls = args.trust()?;
+    }
+    let (client, events) = Client::connect(options)?;
 
     let (sender, happenings) = mpsc::channel();
     let (lines_sink, signals_sink) = (sender.clone(), sender.clone());

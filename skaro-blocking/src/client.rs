@@ -1,20 +1,20 @@
-//! What the application holds: a handle that commands, events that tell.
+//! What applications use: [`Client`] for commands, [`Events`] for what happens.
 
-use std::collections::VecDeque;
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use skaro_adapter::{ConnectError, Mailbox, Options};
+use skaro_proto::Secret;
 use skaro_proto::client::{
-    self as machine, Authorize, Command, ConnectError, Ended, Event, GetContacts, GetHistory, Mailbox,
-    Options, RegisterType, RequestError, SendMessage, SessionRestore, Waiter,
+    self as machine, Authorize, Command, CommandError, Event, GetContacts, GetHistory, RegisterType,
+    RequestError, RequestId, SendMessage, SessionRestore, Status,
 };
 use skaro_proto::message::{Contacts, Date, History, Registration, SignedIn};
-use skaro_proto::tungstenite::Access;
 
-use crate::dial::Target;
-use crate::driver::Driver;
+use crate::connect::{Connector, MakeTransport};
+use crate::io::Transport;
 use crate::shared::Shared;
 
 /// A client: commands go in, answers come back. Clones share the connection and can be sent to other threads; when
@@ -46,15 +46,13 @@ use crate::shared::Shared;
 #[derive(Clone, Debug)]
 pub struct Client(Arc<Handle>);
 
-/// What happens: messages, notices, connections that come and go. Must be read (or dropped): when too many events
-/// wait, nothing is read from the connection any more.
+/// What happens: messages, notices, connections that come and go. Read it or drop it: when too many events wait, nothing is
+/// read from the connection any more, unless somebody waits for an answer; see [`Options::event_capacity`].
 ///
 /// As an iterator it waits for each event, and ends when the client is closed.
-pub struct Events {
-    shared: Arc<Shared>,
-    /// Taken from the mailbox together by the iterator, and not handed on yet.
-    taken: Mutex<VecDeque<Event<'static>>>,
-}
+#[derive(Debug)]
+#[must_use = "events that nobody reads stop the connection: read them, or drop this"]
+pub struct Events(Arc<Shared>);
 
 /// Why [`Events::next_event`] has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,50 +71,53 @@ struct Handle {
     thread: Option<JoinHandle<()>>,
 }
 
-/// The thread that waits for the end of a command.
-#[derive(Debug)]
-pub(crate) struct Waiting(oneshot::Sender<Ended<'static>>);
-
-impl Waiter for Waiting {
-    fn end(self, ended: Ended<'static>) -> Result<(), Ended<'static>> {
-        self.0.send(ended).map_err(oneshot::SendError::into_inner)
-    }
-}
-
 impl Client {
-    /// Connects to a server, and waits until it has spoken. From then on the connection looks after itself, as
+    /// Connects to a server, and waits until it has spoken. From then on the connection is kept up as
     /// [`Config`](machine::Config) says; if it is lost, the events tell, and tell when it is back.
     ///
-    /// A URL with `wss://` is connected to by TLS, and the system's trust roots decide whether the server's
-    /// certificate is good.
+    /// With `wss://` in the URL the connection is made by TLS. The system's trust roots decide whether the server's
+    /// certificate is good, or [`Options::tls`].
     ///
     /// # Errors
-    /// If the first connection does not come about. (For later ones see [`Event::Reconnecting`].)
+    /// If the first connection can't be made. (For later ones see [`Event::Reconnecting`].)
     pub fn connect(options: impl Into<Options>) -> Result<(Client, Events), ConnectError> {
-        Self::start(Target::new(options.into(), None)?)
+        Self::start(options.into(), None)
     }
 
-    /// As [`connect`](Self::connect), but this configuration of TLS decides which certificates are good.
+    /// Connects as [`connect`](Self::connect), but over streams of the application's own, for example a Unix socket.
+    /// The function is called for each connection, from other threads too; it should not take long. The URL tells what
+    /// is sent in the opening handshake, and whether there is TLS; nothing is dialed, and a proxy is asked over the
+    /// stream.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
-    #[cfg(feature = "tls")]
-    pub fn connect_with_tls(
+    ///
+    /// ```no_run
+    /// # #[cfg(unix)] {
+    /// use skaro_blocking::{Client, mio::net::UnixStream};
+    ///
+    /// let (client, events) = Client::connect_over("ws://localhost/skaro_client/", || {
+    ///     Ok(Box::new(UnixStream::connect("/run/skaro.socket")?))
+    /// })?;
+    /// # }
+    /// # Ok::<(), skaro_blocking::ConnectError>(())
+    /// ```
+    pub fn connect_over(
         options: impl Into<Options>,
-        tls: Arc<rustls::ClientConfig>,
+        transport: impl FnMut() -> io::Result<Box<dyn Transport>> + Send + 'static,
     ) -> Result<(Client, Events), ConnectError> {
-        Self::start(Target::new(options.into(), Some(tls))?)
+        Self::start(options.into(), Some(Box::new(transport)))
     }
 
-    fn start(target: Target) -> Result<(Client, Events), ConnectError> {
-        let shared = Driver::connect(target)?;
+    fn start(options: Options, transport: Option<MakeTransport>) -> Result<(Client, Events), ConnectError> {
+        let (connector, waker) = Connector::new(options, transport)?;
+        let host = connector.url.host_and_port();
+        let shared = Arc::new(Shared::connect(connector, waker)?);
         let own = shared.clone();
         let thread = thread::Builder::new().name("skaro".into()).spawn(move || own.run());
-        let thread = Some(thread.map_err(|error| shared.target.endpoint.unreachable(error))?);
-        Ok((
-            Client(Arc::new(Handle { shared: shared.clone(), thread })),
-            Events { shared, taken: Mutex::default() },
-        ))
+        let no_thread = |error| ConnectError::Network { host, source: Arc::new(error) };
+        let thread = Some(thread.map_err(no_thread)?);
+        Ok((Client(Arc::new(Handle { shared: shared.clone(), thread })), Events(shared)))
     }
 
     /// Gives any command, and waits for its end. All the methods below are this one.
@@ -124,15 +125,7 @@ impl Client {
     /// # Errors
     /// If it can't be taken, is refused, times out, or is lost with its connection.
     pub fn request<C: Command>(&self, command: C) -> Result<C::Answer, RequestError> {
-        let (sender, receiver) = oneshot::channel();
-        let shared = &self.0.shared;
-        let mut waits = shared.begin(|mailbox, now| mailbox.request(now, command, Waiting(sender)))?;
-        waits.nudge();
-        let ended = match waits.drive(None, || receiver.try_recv().ok()) {
-            Some(ended) => ended,
-            None => receiver.recv().map_err(|_| machine::CommandError::Closed)?,
-        };
-        ended.into_answer::<C>()
+        self.0.shared.request(command)?.into_answer::<C>()
     }
 
     /// Signs in: proves to know the password without sending it.
@@ -185,32 +178,51 @@ impl Client {
         self.request(SendMessage { to, body, marker: None })
     }
 
-    /// Gives a command without waiting: its end comes as an event, [`Event::Ended`], which bears the number that
-    /// this returns. It leaves within some milliseconds, and at once if a thread waits for something meanwhile.
+    /// Gives a command without waiting: its end comes as an event, [`Event::Ended`], with the number that this returns.
+    /// It leaves within some milliseconds, and at once if a thread waits for something meanwhile.
     ///
     /// # Errors
     /// If the command can't be taken.
-    pub fn submit(&self, command: impl Command) -> Result<machine::RequestId, machine::CommandError> {
+    pub fn submit(&self, command: impl Command) -> Result<RequestId, CommandError> {
         self.0.shared.command(|mailbox, now| mailbox.submit(now, command))
     }
 
-    /// Looks at the machine: its status, its user, its dialogs. Everybody else waits meanwhile: be brief, and do not call
-    /// this client from within.
+    /// Returns what the client is doing.
+    pub fn status(&self) -> Status {
+        let status = |mailbox: &Mailbox<_>| match mailbox.is_finished() {
+            true => Status::Closed,
+            false => mailbox.client().status(),
+        };
+        self.0.shared.with(status)
+    }
+
+    /// Returns the login of the user who is signed in, or was when the connection broke.
+    pub fn user(&self) -> Option<String> {
+        self.with(|machine| machine.user().map(Into::into))
+    }
+
+    /// Returns the id of the session: see [`session_restore`](Self::session_restore).
+    pub fn session_id(&self) -> Option<Secret> {
+        self.with(|machine| machine.session_id().cloned())
+    }
+
+    /// Looks at the machine. Everybody else waits meanwhile: be brief, and do not call this client from within, which
+    /// would wait for itself.
     pub fn with<T>(&self, look: impl FnOnce(&machine::Client) -> T) -> T {
-        self.0.shared.with(|mailbox| look(&mailbox.client))
+        self.0.shared.with(|mailbox| look(mailbox.client()))
     }
 
     /// Connects now, instead of waiting for the time that [`Event::Reconnecting`] told.
     ///
     /// # Errors
     /// If the client is closed.
-    pub fn reconnect(&self) -> Result<(), machine::CommandError> {
-        self.0.shared.command(|mailbox, now| mailbox.client.reconnect(now))
+    pub fn reconnect(&self) -> Result<(), CommandError> {
+        self.0.shared.command(|mailbox, now| mailbox.reconnect(now))
     }
 
     /// Does not connect again when the connection breaks, or broke.
     pub fn stop_reconnecting(&self) {
-        self.0.shared.command(|mailbox, now| mailbox.client.stop_reconnecting(now));
+        self.0.shared.command(|mailbox, now| mailbox.stop_reconnecting(now));
     }
 
     /// Closes the connection for good, and waits for the closing handshake, for
@@ -223,7 +235,7 @@ impl Client {
 
 impl Handle {
     fn close(&self) {
-        self.shared.command(|mailbox, now| mailbox.client.close(now));
+        self.shared.command(|mailbox, now| mailbox.close(now));
     }
 }
 
@@ -231,26 +243,28 @@ impl Drop for Handle {
     fn drop(&mut self) {
         self.close();
         // No thread outlives its client.
-        self.thread.take().into_iter().for_each(|thread| drop(thread.join()));
+        if let Some(thread) = self.thread.take() {
+            _ = thread.join();
+        }
     }
 }
 
 impl Events {
-    /// The next event, for which to wait so long at most.
+    /// Waits for the next event, for this long at most.
     ///
     /// # Errors
     /// If there is none in that time, or never again.
     pub fn next_event(&self, timeout: Duration) -> Result<Event<'static>, NoEvent> {
-        if let Some(event) = self.taken.lock().unwrap_or_else(PoisonError::into_inner).pop_front() {
-            return Ok(event);
-        }
         // A time-out that is longer than the clock counts is none.
-        let until = Instant::now().checked_add(timeout);
-        let event = self.shared.wait_for(until, Mailbox::next_event);
-        event.ok_or_else(|| match self.shared.with(|mailbox| mailbox.is_finished()) {
-            true => NoEvent::Closed,
-            false => NoEvent::TimedOut,
-        })
+        self.wait(Instant::now().checked_add(timeout))
+    }
+
+    fn wait(&self, until: Option<Instant>) -> Result<Event<'static>, NoEvent> {
+        let taken = self.0.take(until, |mailbox| match mailbox.next_event() {
+            Some(event) => Some(Ok(event)),
+            None => mailbox.is_finished().then_some(Err(NoEvent::Closed)),
+        });
+        taken.unwrap_or(Err(NoEvent::TimedOut))
     }
 }
 
@@ -258,25 +272,12 @@ impl Iterator for Events {
     type Item = Event<'static>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        // Whoever has the events to itself may take several at once: nobody else waits for them.
-        let taken = self.taken.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if taken.is_empty() {
-            let take = |mailbox: &mut Mailbox<_>| mailbox.has_news().then(|| mailbox.take_events(taken));
-            self.shared.wait_for(None, take)?;
-        }
-        taken.pop_front()
-    }
-}
-
-/// What is read is nobody else's business.
-impl fmt::Debug for Events {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Events").field("shared", &self.shared).finish_non_exhaustive()
+        self.wait(None).ok()
     }
 }
 
 impl Drop for Events {
     fn drop(&mut self) {
-        self.shared.command(|mailbox, _| mailbox.drop_events());
+        self.0.command(|mailbox, _| mailbox.drop_events());
     }
 }

@@ -1,11 +1,12 @@
 //! Client of the [skaro](skaro_proto) instant-messaging protocol for programs without an async runtime.
 //!
-//! Everything that can be decided without I/O is decided in [`skaro_proto`]; this crate connects, reads, writes and
-//! waits. Whoever waits for an answer or an event does that meanwhile, else one thread per client, which ends with it; any
-//! number of threads may send and wait at once.
+//! Everything that can be decided without I/O is decided in [`skaro_proto`] and [`skaro_adapter`]; this crate connects,
+//! reads, writes and waits. This is the leader/followers pattern: a thread that waits alone for an answer or an event
+//! drives the connection meanwhile, otherwise one background thread per client, which ends with it. Any number of threads
+//! may send and wait at once.
 //!
 //! ```
-//! use skaro_blocking::{Client, proto::client::Event};
+//! use skaro_blocking::{Client, Event};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let server = async_std::task::block_on(async {
 //! #     let mut machine = skaro_async_std::proto::server::Server::new(Default::default(), [1; 32]);
@@ -31,15 +32,24 @@
 //! ```
 
 mod client;
-mod dial;
-mod driver;
+mod connect;
+mod io;
 mod shared;
-mod stream;
-#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
-mod tls;
 
 pub use client::{Client, Events, NoEvent};
+pub use io::Transport;
+
+pub use mio;
 #[cfg(feature = "tls")]
 pub use rustls;
+pub use skaro_adapter::{ConnectError, Options, Proxy};
 pub use skaro_proto as proto;
-pub use skaro_proto::client::{ConnectError, Options};
+pub use skaro_proto::client::{
+    Authorize, Awaited, Backoff, Command, CommandError, Config, Delivery, Disconnect, Ended, Event, Failure,
+    GetContacts, GetHistory, ProtocolError, RegisterType, RequestError, RequestId, SendMessage,
+    SessionRestore, Status, Ticket,
+};
+pub use skaro_proto::message::{
+    Answer, Contacts, Date, History, Message, Notice, Refusal, Registration, SignedIn, User,
+};
+pub use skaro_proto::{Fields, Format, Limits, Secret, Value};

@@ -1,415 +1,316 @@
-//! What handles, events and the client's own thread share, and whose turn it is to look after the connection.
-//!
-//! A thread that waits for an answer or an event looks after the connection itself meanwhile: then its request needs no
-//! change of threads, which would cost more than all the rest together. Such a thread is called a guest here. When
-//! several threads wait, or none, it is the turn of the client's own thread, which also does all the dialing.
+//! The client under its one lock, and the loop of whoever leads.
 
-use std::convert::Infallible;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Instant;
 
-use mio::Waker;
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use skaro_adapter::leader::{LINGER, Leader, Rest, Role, Wake};
+use skaro_adapter::{ConnectError, Driver, Mailbox, Next, Waiter};
 use skaro_proto::Time;
-use skaro_proto::client::{self as machine, Mailbox, Status};
-use skaro_proto::tungstenite::Access;
+use skaro_proto::client::{Client, Command, CommandError, Ended, Status};
 
-use crate::client::Waiting;
-use crate::dial::Target;
-use crate::driver::Driver;
+use crate::connect::Connector;
 
-// Where the coarse clock is known never to go backwards.
-#[cfg(any(target_os = "linux", target_os = "macos", windows))]
-use coarsetime::Instant as Clock;
-#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
-use std::time::Instant as Clock;
+/// The thread that waits for the end of a command.
+pub(crate) struct Waiting(oneshot::Sender<Ended<'static>>);
 
-/// How long the client's own thread lets the connection be after a guest's turn: the next guest may come at once, and
-/// taking turns is what is to be spared. What was given meanwhile and nobody waits for is sent by then.
-const LINGER: Duration = Duration::from_millis(5);
+impl Waiter for Waiting {
+    fn end(self, ended: Ended<'static>) -> Result<(), Ended<'static>> {
+        self.0.send(ended).map_err(oneshot::SendError::into_inner)
+    }
+}
 
-#[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<State>,
-    /// The connection: held by the one whose turn it is. None when the client is closed.
-    driver: Mutex<Option<Driver>>,
-    /// Those who listen: whether there are news in the mailbox.
-    changed: Condvar,
-    /// The client's own thread: whether its turn may have come.
-    turned: Condvar,
-    waker: Waker,
-    /// Coarse: time-outs take seconds, and this clock tells milliseconds for a fifth of the cost.
-    start: Clock,
-    pub(crate) target: Target,
+    /// Wakes the leader.
+    waker: mio::Waker,
+    /// Where the one waits that is to lead.
+    turn: Condvar,
+    /// Where followers wait for events, and others for the end.
+    news: Condvar,
+    start: Instant,
 }
 
-#[derive(Debug)]
+type Guard<'a> = MutexGuard<'a, State>;
+
 struct State {
-    mailbox: Mailbox<Waiting>,
-    turn: Turn,
-    /// Threads that wait for the end of a command or for an event, the guest whose turn it is among them.
-    waiting: usize,
-    /// Those of them that must be told of news.
-    listening: usize,
-    /// Whether there may be something to do that nobody has seen: then whoever has the turn looks again before going to
-    /// sleep.
-    nudged: bool,
-    /// Whether the one whose turn it is waits for the connection, and has to be woken.
-    asleep: bool,
-    /// How many turns guests have had.
-    visits: u64,
-    /// Whether the client's own thread must be told when a guest's turn ends.
-    retired: bool,
+    driver: Driver<Waiting>,
+    leader: Leader<Connector>,
 }
 
-/// Who looks after the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
-    Nobody,
-    Own,
-    Guest,
-}
-
-/// What whoever has the turn does when the connection has nothing for now.
-pub(crate) enum Next {
-    /// It is not this one's turn any more.
-    Leave,
-    Dial,
-    /// Wait for the connection, or for a deadline.
-    Sleep(Option<Time>),
-}
-
-impl Access for Shared {
-    type Waiter = Waiting;
-
-    fn now(&self) -> Time {
-        Time::since_epoch(self.start.elapsed().into())
-    }
-
-    fn with<T>(&self, call: impl FnOnce(&mut Mailbox<Waiting>) -> T) -> T {
-        self.call(&mut self.lock(), call)
-    }
+/// How a leader's time has ended.
+enum Led<T> {
+    /// It has what it waited for, or waits no more.
+    Left(Option<T>),
+    /// Somebody else leads from now on.
+    Follows,
 }
 
 /// For everybody.
 impl Shared {
-    pub(crate) fn new(target: Target, waker: Waker) -> Shared {
+    /// Makes the first connection, and waits until the server has spoken.
+    pub(crate) fn connect(mut connector: Connector, waker: mio::Waker) -> Result<Shared, ConnectError> {
         // Only spreads the clients of a server over time: nothing depends on its quality.
         let seed = getrandom::u64().unwrap_or_default();
-        let machine = machine::Client::new(target.options.config.clone(), seed);
-        let state = State {
-            mailbox: Mailbox::new(machine, target.options.events),
-            turn: Turn::Own,
-            waiting: 0,
-            listening: 0,
-            nudged: false,
-            asleep: false,
-            visits: 0,
-            retired: false,
+        let machine = Client::new(connector.options.config.clone(), seed);
+        let mut driver = Driver::new(machine, connector.options.event_capacity);
+        let start = Instant::now();
+        let timeout = connector.options.dial_timeout();
+        let rest = connector.connect(&mut || timeout.checked_sub(start.elapsed()))?;
+        driver.connected(Time::since_epoch(start.elapsed()));
+        driver.handle_bytes(Time::since_epoch(start.elapsed()), &rest);
+        let state = Mutex::new(State { driver, leader: Leader::new() });
+        let (turn, news) = (Condvar::new(), Condvar::new());
+        let shared = Shared { state, waker, turn, news, start };
+        let has_spoken = |mailbox: &mut Mailbox<_>| {
+            (mailbox.client().status() != Status::Greeting).then(|| mailbox.why_offline())
         };
-        Shared {
-            state: Mutex::new(state),
-            driver: Mutex::new(None),
-            changed: Condvar::new(),
-            turned: Condvar::new(),
-            waker,
-            start: Clock::now(),
-            target,
+        let led = shared.lead(Role::Background, &mut shared.state.lock(), connector, None, has_spoken);
+        match led {
+            Led::Left(Some(Some(reason))) => Err(ConnectError::Ended(reason)),
+            _ => Ok(shared),
         }
     }
 
-    /// Nothing in here is left half-done by a panic, so a poisoned lock is as good as any.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn now(&self) -> Time {
+        Time::since_epoch(self.start.elapsed())
     }
 
-    fn lock_driver(&self) -> MutexGuard<'_, Option<Driver>> {
-        self.driver.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn call<T>(&self, state: &mut State, call: impl FnOnce(&mut Mailbox<Waiting>) -> T) -> T {
-        let result = call(&mut state.mailbox);
-        // Telling nobody costs a call of the system, too.
-        if state.listening > 0 && state.mailbox.has_news() {
-            self.changed.notify_all();
-        }
-        result
+    /// Looks at the mailbox.
+    pub(crate) fn with<T>(&self, look: impl FnOnce(&Mailbox<Waiting>) -> T) -> T {
+        look(self.state.lock().driver.mailbox())
     }
 
     /// Gives a command for whose end nobody waits.
     pub(crate) fn command<T>(&self, command: impl FnOnce(&mut Mailbox<Waiting>, Time) -> T) -> T {
         let now = self.now();
-        let mut state = self.lock();
-        let result = self.call(&mut state, |mailbox| command(mailbox, now));
-        self.nudge(&mut state);
+        let mut state = self.state.lock();
+        let result = command(state.driver.mailbox_mut(), now);
+        self.wake(state.leader.nudge());
+        self.tell_news(&state.driver);
         result
-    }
-
-    /// Makes whoever has the turn look what there is to do.
-    fn nudge(&self, state: &mut State) {
-        state.nudged = true;
-        self.wake(state);
-        if state.turn == Turn::Nobody && state.is_urgent() {
-            self.turned.notify_one();
-        }
-    }
-
-    /// Wakes whoever waits for the connection.
-    fn wake(&self, state: &mut State) {
-        if std::mem::take(&mut state.asleep) {
-            // Fails only if the system has no memory left; then there is another look at the next deadline.
-            _ = self.waker.wake();
-        }
-    }
-
-    pub(crate) fn status(&self) -> Status {
-        self.with(|mailbox| mailbox.client.status())
     }
 
     /// Waits until the client is closed.
     pub(crate) fn await_end(&self) {
-        drop(self.listen(self.lock(), None, |mailbox| !mailbox.is_finished()));
+        self.news.wait_while(&mut self.state.lock(), |state| !state.driver.mailbox().is_finished());
     }
 
-    /// Waits while the mailbox is so, at most until then.
-    fn listen<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, State>,
-        until: Option<Instant>,
-        mut is_so: impl FnMut(&Mailbox<Waiting>) -> bool,
-    ) -> MutexGuard<'a, State> {
-        state.listening += 1;
-        while is_so(&state.mailbox) {
-            state = match until.map(|until| until.saturating_duration_since(Instant::now())) {
-                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(Duration::ZERO) => break,
-                Some(left) => {
-                    let waited = self.changed.wait_timeout(state, left);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+    fn wake(&self, wake: Wake) {
+        match wake {
+            Wake::Nobody => (),
+            // Fails only if the system has no memory left; then there is another look at the next deadline.
+            Wake::Leader => _ = self.waker.wake(),
+            Wake::Successor => _ = self.turn.notify_one(),
+            Wake::Everybody => _ = self.turn.notify_all() + self.news.notify_all(),
         }
-        state.listening -= 1;
-        state
+    }
+
+    fn tell_news(&self, driver: &Driver<Waiting>) {
+        if driver.mailbox().has_news() {
+            self.news.notify_all();
+        }
+    }
+
+    fn finish(&self, state: &mut State) {
+        state.driver.mailbox_mut().finish();
+        self.wake(state.leader.finish());
     }
 }
 
-/// For threads that wait.
+/// For callers.
 impl Shared {
-    /// Does something of which something is to come: that is [waited](Waits) for.
-    pub(crate) fn begin<T, E>(
-        &self,
-        call: impl FnOnce(&mut Mailbox<Waiting>, Time) -> Result<T, E>,
-    ) -> Result<Waits<'_>, E> {
+    /// Gives a command, and waits for its end.
+    pub(crate) fn request(&self, command: impl Command) -> Result<Ended<'static>, CommandError> {
+        let (sender, receiver) = oneshot::channel();
         let now = self.now();
-        let mut state = self.lock();
-        self.call(&mut state, |mailbox| call(mailbox, now))?;
-        state.waiting += 1;
-        // Others who wait would have to be woken from here, and what is not connected may have to be dialed.
-        let has_turn =
-            state.waiting == 1 && state.turn != Turn::Guest && state.mailbox.client.status().has_connection();
-        if has_turn {
-            // The client's own thread lets go as soon as it notices. What there is to do, this thread will see.
-            state.turn = Turn::Guest;
-            state.nudged = false;
-            self.wake(&mut state);
-        } else if state.turn == Turn::Nobody {
-            self.turned.notify_one();
-        }
-        Ok(Waits { shared: self, has_turn })
+        let mut state = self.state.lock();
+        state.driver.mailbox_mut().request(now, command, Waiting(sender))?;
+        let follow = |state: &mut Guard<'_>| MutexGuard::unlocked(state, || receiver.recv_ref().ok());
+        let ended = self.wait(&mut state, None, |_| receiver.try_recv().ok(), follow);
+        // Nobody hands it over if the client is closed.
+        ended.ok_or(CommandError::Closed)
     }
 
-    /// Takes something from the mailbox, for which to wait until then.
-    pub(crate) fn wait_for<T>(
+    /// Takes something from the mailbox, and waits until then if it is not there.
+    pub(crate) fn take<T>(
         &self,
         until: Option<Instant>,
-        mut take: impl FnMut(&mut Mailbox<Waiting>) -> Option<T>,
+        take: impl Fn(&mut Mailbox<Waiting>) -> Option<T>,
     ) -> Option<T> {
-        let taken = self.take(&mut self.lock(), &mut take);
-        if taken.is_some() {
-            return taken;
+        let is_over = || until.is_some_and(|until| until <= Instant::now());
+        let mut state = self.state.lock();
+        let mut taken = take(state.driver.mailbox_mut());
+        if taken.is_none() && !is_over() {
+            taken = self.wait(&mut state, until, &take, |state| {
+                loop {
+                    let taken = take(state.driver.mailbox_mut());
+                    if taken.is_some() || is_over() {
+                        return taken;
+                    }
+                    match until {
+                        Some(until) => _ = self.news.wait_until(state, until),
+                        None => self.news.wait(state),
+                    }
+                }
+            });
         }
-        let mut waits = self.begin(|_, _| Ok::<_, Infallible>(())).unwrap_or_else(|never| match never {});
-        waits.drive(until, || self.take(&mut self.lock(), &mut take)).or_else(|| {
-            let mut state = self.listen(self.lock(), until, |mailbox| !mailbox.has_news());
-            self.take(&mut state, &mut take)
-        })
-    }
-
-    fn take<T>(
-        &self,
-        state: &mut State,
-        take: &mut impl FnMut(&mut Mailbox<Waiting>) -> Option<T>,
-    ) -> Option<T> {
-        let taken = take(&mut state.mailbox);
-        if taken.is_some() && state.mailbox.has_made_room() {
-            self.nudge(state);
+        if state.driver.mailbox().has_room_again() {
+            self.wake(state.leader.nudge());
         }
         taken
     }
 
-    fn end_visit(&self, state: &mut State) {
-        state.turn = Turn::Nobody;
-        state.visits += 1;
-        if state.retired || state.is_urgent() {
-            self.turned.notify_one();
-        }
-    }
-}
-
-/// A thread waits, as long as this exists.
-pub(crate) struct Waits<'a> {
-    shared: &'a Shared,
-    has_turn: bool,
-}
-
-impl Waits<'_> {
-    /// Looks after the connection, if it is this thread's turn, until something has come, the time is over, or it is
-    /// somebody else's turn.
-    pub(crate) fn drive<T>(
-        &mut self,
+    /// Waits as the leader, or else as a follower.
+    fn wait<T>(
+        &self,
+        state: &mut Guard<'_>,
         until: Option<Instant>,
-        mut come: impl FnMut() -> Option<T>,
+        mut take: impl FnMut(&mut Mailbox<Waiting>) -> Option<T>,
+        follow: impl FnOnce(&mut Guard<'_>) -> Option<T>,
     ) -> Option<T> {
-        if !self.has_turn {
-            return None;
-        }
-        let mut holder = self.shared.lock_driver();
-        while let Some(driver) = &mut *holder {
-            let has_advanced = driver.advance(self.shared);
-            // Also if not: what is due ends by the time alone.
-            let result = come();
-            if result.is_some() || until.is_some_and(|until| until <= Instant::now()) {
-                return result;
-            }
-            if !has_advanced && !driver.rest(self.shared, Turn::Guest, until) {
-                break;
+        let has_connection = state.driver.has_connection();
+        let (leads, wake) = state.leader.enter(has_connection);
+        self.wake(wake);
+        while leads && !state.leader.is_over() {
+            let Some(connector) = state.leader.take() else {
+                self.turn.wait(state);
+                continue;
+            };
+            match self.lead(Role::Caller, state, connector, until, &mut take) {
+                Led::Left(taken) => return taken,
+                Led::Follows => break,
             }
         }
-        drop(holder);
-        self.has_turn = false;
-        self.shared.end_visit(&mut self.shared.lock());
-        None
-    }
-
-    /// Lets whoever has the turn look at what was given, if that is not this thread itself.
-    pub(crate) fn nudge(&self) {
-        if !self.has_turn {
-            self.shared.nudge(&mut self.shared.lock());
-        }
+        self.wake(state.leader.nudge());
+        let taken = follow(state);
+        state.leader.leave();
+        taken
     }
 }
 
-impl Drop for Waits<'_> {
-    fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        state.waiting -= 1;
-        if self.has_turn {
-            self.shared.end_visit(&mut state);
-        }
-    }
-}
-
-/// For whoever has the turn.
+/// For the background thread.
 impl Shared {
-    /// What to do when there is nothing more to do for now.
-    pub(crate) fn next(&self, turn: Turn) -> Next {
-        let state = self.lock();
-        match state.mailbox.client.status() {
-            Status::Closed => Next::Leave,
-            _ if state.turn != turn => Next::Leave,
-            Status::Dialing if turn == Turn::Own => Next::Dial,
-            // Looking up a name can't be interrupted: that is not for those who wait with a time-out.
-            Status::Dialing => Next::Leave,
-            _ => Next::Sleep(state.mailbox.client.poll_timeout()),
-        }
-    }
-
-    /// Whether the one who has the turn may go to sleep: not if there is something to look at, or the turn is gone.
-    pub(crate) fn fall_asleep(&self, turn: Turn) -> bool {
-        let mut state = self.lock();
-        state.asleep = !std::mem::take(&mut state.nudged) && state.turn == turn;
-        state.asleep
-    }
-
-    pub(crate) fn wake_up(&self) {
-        let mut state = self.lock();
-        state.asleep = false;
-        state.nudged = false;
-    }
-}
-
-/// For the client's own thread.
-impl Shared {
-    /// The first connection is there: from now on everybody may look after it.
-    pub(crate) fn open(&self, driver: Driver) {
-        *self.lock_driver() = Some(driver);
-        self.lock().turn = Turn::Nobody;
-    }
-
-    /// Looks after the connection whenever nobody else does, until the client is closed.
+    /// Leads whenever nobody else does, until the client is closed.
     pub(crate) fn run(&self) {
-        let _end = End(self);
-        while self.await_turn() {
-            let mut holder = self.lock_driver();
-            while let Some(driver) = &mut *holder {
-                let goes_on = match driver.advance(self) {
-                    true => self.lock().turn == Turn::Own,
-                    false => driver.rest(self, Turn::Own, None),
-                };
-                if !goes_on {
-                    break;
+        let mut state = self.state.lock();
+        let mut has_lingered = false;
+        loop {
+            match state.leader.rest(has_lingered) {
+                Rest::Lead(connector) => {
+                    self.lead(Role::Background, &mut state, connector, None, |_| None::<()>);
+                    has_lingered = false;
                 }
+                Rest::Linger => has_lingered = self.turn.wait_for(&mut state, LINGER).timed_out(),
+                Rest::Park => {
+                    self.turn.wait(&mut state);
+                    has_lingered = false;
+                }
+                Rest::End => return,
             }
-            drop(holder);
-            self.lock().give_up_turn();
         }
     }
+}
 
-    /// Waits for the own thread's turn, and takes it; false if there is none any more.
-    fn await_turn(&self) -> bool {
-        let mut state = self.lock();
-        while state.mailbox.client.status() != Status::Closed {
-            let visits = state.visits;
-            if state.turn == Turn::Guest || !state.is_urgent() {
-                let waited = self.turned.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner);
-                state = waited.0;
-                if !waited.1.timed_out() || state.visits != visits {
+/// For whoever leads.
+impl Shared {
+    /// Drives the connection until the leader has what it waits for, or somebody else is to lead.
+    fn lead<T>(
+        &self,
+        role: Role,
+        state: &mut Guard<'_>,
+        connector: Connector,
+        until: Option<Instant>,
+        take: impl FnMut(&mut Mailbox<Waiting>) -> Option<T>,
+    ) -> Led<T> {
+        let drive = AssertUnwindSafe(|| self.drive(role, state, connector, until, take));
+        catch_unwind(drive).unwrap_or_else(|panic| {
+            // Nobody is to wait in vain.
+            self.finish(state);
+            resume_unwind(panic)
+        })
+    }
+
+    fn drive<T>(
+        &self,
+        role: Role,
+        guard: &mut Guard<'_>,
+        mut connector: Connector,
+        until: Option<Instant>,
+        mut take: impl FnMut(&mut Mailbox<Waiting>) -> Option<T>,
+    ) -> Led<T> {
+        let until = until.map(|until| Time::since_epoch(until.saturating_duration_since(self.start)));
+        let mut now = self.now();
+        loop {
+            let State { driver, leader } = &mut **guard;
+            let next = driver.drive(now);
+            let taken = take(driver.mailbox_mut());
+            if taken.is_some() || until.is_some_and(|until| until <= now) {
+                self.wake(leader.leave_as_leader(role, connector));
+                return Led::Left(taken);
+            }
+            self.tell_news(driver);
+            driver.take_output(&mut connector.io.output);
+            if !driver.has_connection() {
+                connector.io.hang_up();
+            }
+            let deadline = match next {
+                Next::Closed => {
+                    self.finish(guard);
+                    return Led::Follows;
+                }
+                Next::Idle { until } if leader.leads(role) => until,
+                Next::Dial { .. } if leader.leads(role) && role == Role::Background => {
+                    self.dial(guard, &mut connector);
+                    now = self.now();
                     continue;
                 }
+                // Looking up a name can't be interrupted: that is not for those who wait with a time-out.
+                _ => {
+                    self.wake(leader.hand_over(role, connector));
+                    return Led::Follows;
+                }
+            };
+            let reads = driver.wants_bytes();
+            let timeout = deadline.into_iter().chain(until).min().map(|deadline| deadline - now);
+            leader.begin_io();
+            let heard = MutexGuard::unlocked(guard, || connector.io.turn(reads, timeout));
+            guard.leader.end_io();
+            now = self.now();
+            match heard {
+                Ok(None) => (),
+                Ok(Some([])) => guard.driver.handle_end(now, None),
+                Ok(Some(bytes)) => guard.driver.handle_bytes(now, bytes),
+                Err(error) => guard.driver.handle_end(now, Some(error)),
             }
-            if state.turn == Turn::Nobody {
-                state.turn = Turn::Own;
-                return true;
-            }
-            // A guest who stays: waking up time and again would be of no use.
-            state.retired = true;
-            let stays = |state: &mut State| state.visits == visits;
-            state = self.turned.wait_while(state, stays).unwrap_or_else(PoisonError::into_inner);
-            state.retired = false;
         }
-        false
+    }
+
+    /// Connects again.
+    fn dial(&self, guard: &mut Guard<'_>, connector: &mut Connector) {
+        let (start, timeout) = (Instant::now(), connector.options.dial_timeout());
+        let left = &mut || {
+            let mut state = self.state.lock();
+            // What woke this thread has been noticed.
+            state.leader.begin_io();
+            let is_wanted = state.driver.mailbox().client().status() == Status::Dialing;
+            timeout.checked_sub(start.elapsed()).filter(|_| is_wanted)
+        };
+        guard.leader.begin_io();
+        let connected = MutexGuard::unlocked(guard, || connector.connect(left));
+        guard.leader.end_io();
+        match connected {
+            Ok(rest) if guard.driver.connected(self.now()) => guard.driver.handle_bytes(self.now(), &rest),
+            Ok(_) => (),
+            Err(error) => guard.driver.dial_failed(self.now(), error),
+        }
     }
 }
 
-impl State {
-    /// Whether nobody but the client's own thread can do what is to be done.
-    fn is_urgent(&self) -> bool {
-        self.waiting > 0 || !self.mailbox.client.status().has_connection()
-    }
-
-    fn give_up_turn(&mut self) {
-        if self.turn == Turn::Own {
-            self.turn = Turn::Nobody;
-        }
-    }
-}
-
-/// Whatever ends the client's own thread, nobody waits for it in vain, and the connection is closed.
-struct End<'a>(&'a Shared);
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.0.lock_driver().take();
-        self.0.with(|mailbox| mailbox.finish());
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mailbox = self.state.try_lock().map(|state| format!("{:?}", state.driver.mailbox()));
+        f.debug_struct("Shared").field("mailbox", &mailbox).finish_non_exhaustive()
     }
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 use async_std::task::block_on;
 use futures_util::StreamExt;
 use skaro_async_std as async_std_adapter;
-use skaro_blocking::proto::client::{
-    Command, CommandError, ConnectError, Event, Options, RequestError, RequestId, Status,
-};
+use skaro_blocking::proto::client as machine;
 use skaro_blocking::rustls::ClientConfig;
-use skaro_blocking::{self as blocking, NoEvent};
+use skaro_blocking::{
+    self as blocking, Command, CommandError, ConnectError, Event, NoEvent, Options, RequestError, RequestId,
+    Status,
+};
 
 pub(crate) trait Adapter: Clone + Send + Sync + 'static {
     fn connect(options: Options, tls: Option<Arc<ClientConfig>>) -> Result<Self, ConnectError>;
@@ -32,10 +33,9 @@ pub(crate) struct Blocking {
 
 impl Adapter for Blocking {
     fn connect(options: Options, tls: Option<Arc<ClientConfig>>) -> Result<Self, ConnectError> {
-        let (client, events) = match tls {
-            Some(tls) => blocking::Client::connect_with_tls(options, tls)?,
-            None => blocking::Client::connect(options)?,
-        };
+        let mut options = options;
+        options.tls = tls;
+        let (client, events) = blocking::Client::connect(options)?;
         Ok(Blocking { client, events: Arc::new(Mutex::new(Some(events))) })
     }
 
@@ -56,7 +56,7 @@ impl Adapter for Blocking {
     }
 
     fn status(&self) -> Status {
-        self.client.with(|machine| machine.status())
+        self.client.status()
     }
 
     fn dialogs(&self) -> Vec<String> {
@@ -76,10 +76,12 @@ pub(crate) struct AsyncStd {
 
 impl Adapter for AsyncStd {
     fn connect(options: Options, tls: Option<Arc<ClientConfig>>) -> Result<Self, ConnectError> {
+        let options = older_options(options);
         let (client, events) = match tls {
-            Some(tls) => block_on(async_std_adapter::Client::connect_with_tls(options, tls))?,
-            None => block_on(async_std_adapter::Client::connect(options))?,
-        };
+            Some(tls) => block_on(async_std_adapter::Client::connect_with_tls(options, tls)),
+            None => block_on(async_std_adapter::Client::connect(options)),
+        }
+        .map_err(newer_error)?;
         Ok(AsyncStd { client, events: Arc::new(Mutex::new(Some(events))) })
     }
 
@@ -111,5 +113,35 @@ impl Adapter for AsyncStd {
 
     fn close(&self) {
         block_on(self.client.close());
+    }
+}
+
+/// What the async-std adapter takes until it stands on skaro-adapter, too.
+pub(crate) fn older_options(options: Options) -> machine::Options {
+    let mut older = machine::Options::new(options.url);
+    older.config = options.config;
+    older.format = options.format;
+    older.headers = options.headers;
+    older.events = options.event_capacity;
+    older
+}
+
+fn newer_error(error: machine::ConnectError) -> ConnectError {
+    use machine::ConnectError as Older;
+    match error {
+        Older::Url { reason, .. } => ConnectError::Url(reason),
+        Older::Header(name) => ConnectError::Header(name),
+        Older::Network { host, reason } => {
+            ConnectError::Network { host, source: Arc::new(std::io::Error::other(reason)) }
+        }
+        Older::Tls { host, reason } => {
+            ConnectError::Tls { host, source: Arc::new(std::io::Error::other(reason)) }
+        }
+        Older::NoTls => ConnectError::NoTls,
+        Older::Status(code) => ConnectError::Status { code, reason: String::new() },
+        Older::Handshake(_) => ConnectError::Handshake("an older adapter says why"),
+        Older::TimedOut => ConnectError::TimedOut,
+        Older::Ended(reason) => ConnectError::Ended(reason),
+        other => panic!("{other:?}"),
     }
 }

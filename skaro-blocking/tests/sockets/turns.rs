@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use async_std::task::block_on;
 use futures_util::StreamExt;
-use skaro_blocking::proto::Format;
-use skaro_blocking::proto::client::{Event, SendMessage};
+use skaro_blocking::{Event, Format, SendMessage};
 
-use crate::adapters::{Adapter, Blocking};
+use crate::adapters::{Adapter, Blocking, older_options};
 use crate::world::{PATIENCE, USERS, World, until, wait_for};
 
 const EACH: usize = 60;
@@ -113,7 +112,8 @@ pub(crate) fn events_that_were_taken_are_not_shown() {
     until("the message arrives", || client.with(|machine| machine.dialogs().next().is_some()));
     assert!(matches!(events.next(), Some(Event::Connected { .. })));
     assert!(!format!("{events:?}").contains(BODY), "{events:?}");
-    let (client, mut events) = block_on(skaro_async_std::Client::connect(world.options())).unwrap();
+    let (client, mut events) =
+        block_on(skaro_async_std::Client::connect(older_options(world.options()))).unwrap();
     block_on(client.authorize(USERS[0].0, USERS[0].1)).unwrap();
     send();
     until("the message arrives", || client.with(|machine| machine.dialogs().next().is_some()));

@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 
 use async_std::task::block_on;
 use skaro_async_std::Server;
-use skaro_blocking::proto::client::{Authorize, Event, Options};
-use skaro_blocking::proto::message::SignedIn;
-use skaro_blocking::proto::{Format, server};
+use skaro_blocking::proto::server;
+use skaro_blocking::{Authorize, Event, Format, Options, SignedIn};
 
 use crate::adapters::Adapter;
 use crate::proxy::Proxy;

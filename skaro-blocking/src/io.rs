@@ -1,0 +1,156 @@
+//! The connection's bytes: a stream that does not block, and waiting for it, for a deadline and for other threads.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::time::Duration;
+
+use mio::event::Source;
+use mio::{Events, Interest, Poll, Token, Waker};
+use skaro_adapter::websocket::OUTPUT_AT_ONCE;
+
+/// A stream to a server that [mio](https://docs.rs/mio) can wait for, and that does not block: a
+/// `mio::net::UnixStream`, for example.
+pub trait Transport: Read + Write + Source + Send {}
+
+impl<T: Read + Write + Source + Send> Transport for T {}
+
+/// A stream of plain bytes, whatever is below: a transport, or TLS.
+pub(crate) trait Stream: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Stream for T {}
+
+/// Bytes that are read at once. What they mean is found out under the lock, where others wait meanwhile.
+const READ_AT_ONCE: usize = 16 << 10;
+
+/// Reading less than there was room for shows that nothing is left, and whatever comes later is told: so it is with
+/// epoll (see epoll(7)) and kqueue. It spares every second call of the system.
+const SHORT_READS_SHOW_THE_END: bool = cfg!(all(
+    any(target_os = "linux", target_os = "android", target_os = "macos", target_os = "freebsd"),
+    not(mio_unsupported_force_poll_poll)
+));
+
+const WAKER: Token = Token(0);
+const CONNECTION: Token = Token(1);
+const ATTEMPT: Token = Token(2);
+
+pub(crate) struct Io {
+    poll: Poll,
+    events: Events,
+    stream: Option<Box<dyn Stream>>,
+    /// What is to be written.
+    pub(crate) output: Vec<u8>,
+    input: Box<[u8]>,
+    /// Whether there may be something to read. If not, that there is something will be told.
+    is_readable: bool,
+    /// Whether the other end has closed the connection: nothing more is told, the end is found by reading.
+    is_closed: bool,
+    /// Whether a layer between, TLS, may have bytes that it has not handed over.
+    is_layered: bool,
+}
+
+impl Io {
+    /// Creates it without a connection, and what wakes the thread that waits with it.
+    pub(crate) fn new() -> io::Result<(Io, Waker)> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        let (events, input) = (Events::with_capacity(16), vec![0; READ_AT_ONCE].into());
+        let (stream, output) = (None, Vec::new());
+        let (is_readable, is_closed, is_layered) = (true, false, false);
+        Ok((Io { poll, events, stream, output, input, is_readable, is_closed, is_layered }, waker))
+    }
+
+    /// Waits, too, for a stream that is being connected.
+    pub(crate) fn watch(&self, stream: &mut impl Source) -> io::Result<()> {
+        self.poll.registry().register(stream, ATTEMPT, Interest::WRITABLE)
+    }
+
+    /// Makes a stream the connection, after it was [watched](Self::watch) or not.
+    pub(crate) fn adopt(&mut self, mut transport: Box<dyn Transport>, is_watched: bool) -> io::Result<()> {
+        if is_watched {
+            self.poll.registry().deregister(&mut *transport)?;
+        }
+        (self.is_readable, self.is_closed, self.is_layered) = (true, false, false);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        self.poll.registry().register(&mut *transport, CONNECTION, interest)?;
+        self.stream = Some(Box::new(transport));
+        Ok(())
+    }
+
+    /// Puts a layer around the stream.
+    pub(crate) fn layer(&mut self, around: impl FnOnce(Box<dyn Stream>) -> Box<dyn Stream>) {
+        self.stream = self.stream.take().map(around);
+        self.is_layered = true;
+    }
+
+    /// Writes the output, and reads once; waits before if there is nothing to read, for this long at most. Returns
+    /// nothing if nothing came, and no bytes at the end of the connection.
+    pub(crate) fn turn(&mut self, reads: bool, timeout: Option<Duration>) -> io::Result<Option<&[u8]>> {
+        let was_full = self.output.len() > OUTPUT_AT_ONCE;
+        let sent = self.send();
+        let mut read = self.read(reads);
+        if matches!(read, Ok(None)) {
+            // What a server that is gone has said before was read first.
+            sent?;
+            let has_more_to_send = was_full && self.output.is_empty();
+            self.wait(if has_more_to_send { Some(Duration::ZERO) } else { timeout });
+            read = self.read(reads);
+        }
+        Ok(read?.and_then(|length| self.input.get(..length)))
+    }
+
+    /// Waits until something happens, for this long at most. It may also return for no reason.
+    pub(crate) fn wait(&mut self, timeout: Option<Duration>) {
+        // A signal may interrupt it; whoever calls looks what there is to do and comes back.
+        _ = self.poll.poll(&mut self.events, timeout);
+        for event in self.events.iter().filter(|event| event.token() == CONNECTION) {
+            self.is_closed |= event.is_read_closed() || event.is_error();
+            self.is_readable |= event.is_readable() || self.is_closed;
+        }
+    }
+
+    /// Drops the connection; writes the rest of the output before as far as that goes without waiting.
+    pub(crate) fn hang_up(&mut self) {
+        _ = self.send();
+        self.stream = None;
+        self.output.clear();
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        let Some(stream) = &mut self.stream else { return Ok(()) };
+        let mut written = Ok(0);
+        while !self.output.is_empty() {
+            written = stream.write(&self.output);
+            match written {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(length) => drop(self.output.drain(..length)),
+                Err(_) => break,
+            }
+        }
+        // TLS may have something left to write.
+        let flushed = written.and_then(|_| stream.flush());
+        flushed.or_else(|error| if is_pending(&error) { Ok(()) } else { Err(error) })
+    }
+
+    fn read(&mut self, reads: bool) -> io::Result<Option<usize>> {
+        let Some(stream) = self.stream.as_mut().filter(|_| reads && self.is_readable) else {
+            return Ok(None);
+        };
+        match stream.read(&mut self.input) {
+            Ok(length) => {
+                let is_short = SHORT_READS_SHOW_THE_END && !self.is_layered && length < self.input.len();
+                self.is_readable = !is_short || self.is_closed;
+                Ok(Some(length))
+            }
+            Err(error) if is_pending(&error) => {
+                // Mio tells that there is more only after it was asked in vain.
+                self.is_readable = error.kind() == ErrorKind::Interrupted;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Returns whether it is no failure: there is nothing to do for now.
+fn is_pending(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
