@@ -1,6 +1,7 @@
 //! Handshakes with proxies, without I/O: HTTP CONNECT (RFC 9110, section 9.3.6) and SOCKS5 (RFC 1928, RFC 1929).
 
 use std::fmt;
+use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use data_encoding::BASE64;
@@ -96,7 +97,6 @@ fn percent_decoded(text: &str) -> Result<Secret, ConnectError> {
 }
 
 /// A handshake with a proxy, for a connection to a server.
-#[derive(Debug)]
 pub struct ProxyHandshake {
     proxy: Proxy,
     host: String,
@@ -113,6 +113,13 @@ enum Stage {
     SocksMethod,
     SocksSignIn,
     SocksConnect,
+}
+
+/// Without the response.
+impl fmt::Debug for ProxyHandshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProxyHandshake").field("proxy", &self.proxy).finish_non_exhaustive()
+    }
 }
 
 impl ProxyHandshake {
@@ -157,6 +164,11 @@ impl ProxyHandshake {
             };
             self.stage = next;
         }
+    }
+
+    /// Returns the error of a connection that ended in the middle of the handshake.
+    pub fn handle_end(&self, error: Option<io::Error>) -> ConnectError {
+        self.error(&error.map_or("closed during the handshake".into(), |error| error.to_string()))
     }
 
     /// Returns the length of the response that is awaited, if it is complete.

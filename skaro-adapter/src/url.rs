@@ -1,5 +1,6 @@
 //! URLs of servers and proxies: one parser, whose result is what is dialed and sent.
 
+use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::error::ConnectError;
@@ -14,7 +15,7 @@ use crate::error::ConnectError;
 /// assert_eq!((url.target(), &*url.host_header()), ("/?room=1", "[::1]"));
 /// # Ok::<(), skaro_adapter::ConnectError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Url {
     is_secure: bool,
     authority: Authority,
@@ -87,6 +88,15 @@ impl Url {
     }
 }
 
+/// Without the query, which may be secret.
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.is_secure { "wss" } else { "ws" };
+        let path = self.target.split('?').next().unwrap_or_default();
+        write!(f, "{scheme}://{}{path}", self.authority)
+    }
+}
+
 /// Splits `scheme://rest`; the scheme is returned in lower case.
 pub(crate) fn split_scheme(url: &str) -> Option<(String, &str)> {
     let (scheme, rest) = url.split_once("://")?;
@@ -136,8 +146,8 @@ impl Authority {
     }
 }
 
-impl std::fmt::Display for Authority {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.bracketed(), self.port)
     }
 }

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::io;
 
 use skaro_proto::Time;
@@ -76,13 +77,20 @@ use crate::websocket::{Phase, Received, Role, WebSocket};
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct Driver<W> {
     mailbox: Mailbox<W>,
     websocket: Option<WebSocket>,
     /// What a WebSocket that was closed wants to be written last.
     last_output: Vec<u8>,
     has_been_connected: bool,
+}
+
+/// Without what is sent.
+impl<W> fmt::Debug for Driver<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Driver");
+        shown.field("mailbox", &self.mailbox).field("websocket", &self.websocket).finish_non_exhaustive()
+    }
 }
 
 /// What an adapter does next.

@@ -1,5 +1,6 @@
 //! A client's side.
 
+use std::fmt;
 use std::io;
 
 use httparse::{EMPTY_HEADER, Response, Status};
@@ -16,7 +17,6 @@ use crate::url::Url;
 const MAX_HEAD: usize = 16 << 10;
 
 /// A client's side of the opening handshake: writes the request, judges the response.
-#[derive(Debug)]
 pub struct ClientHandshake {
     /// The server, as errors show it.
     host: String,
@@ -24,6 +24,13 @@ pub struct ClientHandshake {
     accept: String,
     format: Option<Format>,
     head: Vec<u8>,
+}
+
+/// Without the response.
+impl fmt::Debug for ClientHandshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientHandshake").field("host", &self.host).finish_non_exhaustive()
+    }
 }
 
 impl ClientHandshake {
@@ -96,9 +103,9 @@ impl ClientHandshake {
     }
 
     /// Returns the error of a connection that ended in the middle of the handshake: closed without a word, or broken.
-    pub fn handle_end(self, error: Option<io::Error>) -> ConnectError {
+    pub fn handle_end(&self, error: Option<io::Error>) -> ConnectError {
         let closed = || io::Error::new(io::ErrorKind::UnexpectedEof, "closed during the opening handshake");
-        ConnectError::network(self.host, error.unwrap_or_else(closed))
+        ConnectError::network(&self.host, error.unwrap_or_else(closed))
     }
 
     /// RFC 6455, section 4.1.

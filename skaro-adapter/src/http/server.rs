@@ -1,5 +1,6 @@
 //! A server's side.
 
+use std::fmt;
 use std::mem;
 use std::net::IpAddr;
 
@@ -22,7 +23,6 @@ const MAX_HEAD: usize = 8 << 10;
 /// let Reply::Refuse(response) = handshake.receive(&mut &b"Host: example.org\r\n\r\n"[..]) else { panic!() };
 /// assert!(response.starts_with(b"HTTP/1.1 200 OK\r\n"));
 /// ```
-#[derive(Debug)]
 pub struct ServerHandshake {
     head: Vec<u8>,
     address_header: Option<AddressHeader>,
@@ -52,7 +52,6 @@ pub enum Reply {
 }
 
 /// An opening handshake that succeeded.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Upgrade {
     /// The response.
@@ -63,6 +62,21 @@ pub struct Upgrade {
     pub target: String,
     /// The client's address as the trusted header tells it; `None` without one.
     pub address: Option<IpAddr>,
+}
+
+/// Without the request, which may have cookies.
+impl fmt::Debug for ServerHandshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerHandshake").field("received", &self.head.len()).finish_non_exhaustive()
+    }
+}
+
+/// Without the target, whose query may be secret.
+impl fmt::Debug for Upgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Upgrade");
+        shown.field("format", &self.format).field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 impl ServerHandshake {

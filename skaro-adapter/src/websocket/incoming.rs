@@ -7,7 +7,6 @@ use std::mem;
 const MAX_HEADER: usize = 14;
 
 /// Where the input is within the stream of frames.
-#[derive(Debug)]
 pub(super) struct Incoming {
     /// The header of the frame that has begun, as far as it has come.
     header: [u8; MAX_HEADER],

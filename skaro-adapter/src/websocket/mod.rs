@@ -11,6 +11,7 @@ mod output;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::io;
 
 use skaro_proto::client::Disconnect;
@@ -55,7 +56,6 @@ const KEPT: usize = 16 << 10;
 /// }
 /// # Ok::<(), skaro_adapter::websocket::WebSocketError>(())
 /// ```
-#[derive(Debug)]
 pub struct WebSocket {
     role: Role,
     phase: Phase,
@@ -91,7 +91,7 @@ pub enum Received {
 }
 
 /// The content of a message that arrived.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Payload {
     /// Of a text message.
     Text(Utf8Bytes),
@@ -106,6 +106,22 @@ impl Payload {
             Payload::Text(text) => Frame::Text(text),
             Payload::Binary(bytes) => Frame::Binary(bytes),
         }
+    }
+}
+
+/// Only kind and length: the content may be secret.
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.frame().fmt(f)
+    }
+}
+
+/// Without what arrives and leaves, which may be secret.
+impl fmt::Debug for WebSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("WebSocket");
+        shown.field("role", &self.role).field("phase", &self.phase).field("output_len", &self.output_len());
+        shown.finish_non_exhaustive()
     }
 }
 

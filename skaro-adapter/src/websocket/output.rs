@@ -10,7 +10,6 @@ use tungstenite::protocol::frame::coding::{Control, OpCode};
 use super::{KEPT, OUTPUT_AT_ONCE};
 
 /// Frames that wait to be written to the connection.
-#[derive(Debug)]
 pub(super) struct Output {
     bytes: Vec<u8>,
     /// The content of the latest ping that has not been answered, because much output waits.

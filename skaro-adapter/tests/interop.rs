@@ -1,0 +1,111 @@
+//! Both sides against tungstenite's own, over sockets.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+
+use std::convert::Infallible;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+use skaro_adapter::{Connection, Driver, Next, Opened, Opening, Options, READ_AT_ONCE, Turn, Url};
+use skaro_proto::client::{Client, Event, Status};
+use skaro_proto::{Time, server};
+use tungstenite::Message;
+
+/// The shortest adapter of a server: one connection, one thread, no clock.
+fn serve(mut stream: TcpStream) {
+    let mut machine = server::Server::new(server::Config::default(), [1; 32]);
+    let mut connection = Connection::new(Time::ZERO, None);
+    let (mut bytes, mut output) = (vec![0; READ_AT_ONCE], Vec::new());
+    loop {
+        let read = stream.read(&mut bytes).unwrap();
+        if read == 0 {
+            return connection.handle_end(Time::ZERO, &mut machine);
+        }
+        let mut input = &bytes[..read];
+        loop {
+            connection.handle_bytes(&mut input);
+            let turn = connection.turn(Time::ZERO, &mut machine);
+            connection.take_output(&mut output);
+            stream.write_all(&output).unwrap();
+            output.clear();
+            if turn == Turn::Gone {
+                return;
+            }
+            if input.is_empty() {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn tungstenites_client_talks_to_our_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || serve(listener.accept().unwrap().0));
+    let stream = TcpStream::connect(address).unwrap();
+    let (mut client, _) = tungstenite::client(format!("ws://{address}/"), stream).unwrap();
+    assert!(matches!(client.read(), Ok(Message::Binary(_))), "the server speaks first");
+    client.send(Message::Ping(b"here".to_vec().into())).unwrap();
+    assert!(matches!(client.read(), Ok(Message::Pong(content)) if content == b"here"[..]));
+    client.send(Message::text("x".repeat(100_000))).unwrap();
+    assert!(matches!(client.read(), Ok(Message::Binary(_))), "an error");
+    client.close(None).unwrap();
+    assert!(matches!(client.read(), Ok(Message::Close(_))));
+    assert!(matches!(client.read(), Err(tungstenite::Error::ConnectionClosed)));
+    server.join().unwrap();
+}
+
+#[test]
+fn our_client_talks_to_tungstenites_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let options = Options::from(format!("ws://{}/", listener.local_addr().unwrap()));
+    let server = thread::spawn(move || {
+        let mut server = tungstenite::accept(listener.accept().unwrap().0).unwrap();
+        server.send(Message::text(r#"{"type":"check_connection","token":"t"}"#)).unwrap();
+        server.send(Message::text(format!(r#"{{"type":"info","info":"{}"}}"#, "x".repeat(100_000)))).unwrap();
+        let closing = server.read().unwrap();
+        while server.read().is_ok() {}
+        closing
+    });
+
+    let url = Url::parse(&options.url).unwrap();
+    let mut stream = TcpStream::connect(options.dials(&url)).unwrap();
+    let (mut bytes, mut output) = (vec![0; READ_AT_ONCE], Vec::new());
+    let mut opening = Opening::new(&url, &options).unwrap();
+    loop {
+        opening.take_output(&mut output);
+        stream.write_all(&output).unwrap();
+        output.clear();
+        let read = stream.read(&mut bytes).unwrap();
+        if opening.handle_bytes(&bytes[..read]).unwrap() {
+            break;
+        }
+    }
+    let Opened { input, .. } = opening.finish();
+    let mut driver = Driver::<Infallible>::new(Client::new(options.config.clone(), 1), 10);
+    assert!(driver.connected(Time::ZERO));
+    driver.handle_bytes(Time::ZERO, &input);
+    let mut heard = Vec::new();
+    while driver.drive(Time::ZERO) != Next::Closed {
+        driver.take_output(&mut output);
+        stream.write_all(&output).unwrap();
+        output.clear();
+        let read = stream.read(&mut bytes).unwrap();
+        driver.handle_bytes(Time::ZERO, &bytes[..read]);
+        while let Some(event) = driver.mailbox_mut().next_event() {
+            if let Event::Info(notice) = &event {
+                assert_eq!(notice.info.len(), 100_000);
+                driver.mailbox_mut().close(Time::ZERO);
+            }
+            heard.push(event);
+        }
+    }
+    assert_eq!(driver.mailbox().client().status(), Status::Closed);
+    assert!(
+        matches!(&heard[..], [Event::Connected { .. }, Event::Info(_), Event::Disconnected(_)]),
+        "{heard:?}"
+    );
+    let closing = server.join().unwrap();
+    assert!(matches!(&closing, Message::Close(Some(frame)) if u16::from(frame.code) == 1000), "{closing:?}");
+}
