@@ -7,6 +7,7 @@
 //! * [`dial`] chooses among a host's addresses; [`Opening`] makes a WebSocket of a socket, through proxy, TLS and HTTP.
 //! * [`Channel`] lies between the socket and what follows: nothing, or TLS.
 //! * [`Driver`] is a client with its WebSocket and its [`Mailbox`]; [`Next`] says what to do next.
+//! * [`leader`] says which thread drives the connection, for adapters in which several may.
 //! * [`Connection`] is one connection of a server, from its first byte to its last.
 //! * [`websocket`] is below both.
 //!
@@ -31,6 +32,7 @@ pub mod dial;
 mod driver;
 mod error;
 pub mod http;
+pub mod leader;
 mod mailbox;
 mod opening;
 mod options;

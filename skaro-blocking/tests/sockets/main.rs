@@ -9,6 +9,7 @@
 )]
 
 mod adapters;
+mod hostile;
 mod proxy;
 mod scenarios;
 mod tls;
@@ -16,6 +17,8 @@ mod turns;
 mod world;
 
 use adapters::{Adapter, AsyncStd, Blocking};
+use skaro_blocking::Format;
+use world::World;
 
 /// The adapters under test: another one is another line here.
 const ADAPTERS: [Tests; 2] = [Tests::of::<AsyncStd>("async-std"), Tests::of::<Blocking>("blocking")];
@@ -65,4 +68,17 @@ fn an_ipv6_address_is_a_good_name() {
 fn events_come_in_order_and_their_texts_are_not_shown() {
     turns::both_ways_of_reading_share_one_order();
     turns::events_that_were_taken_are_not_shown();
+}
+
+/// Not for the async-std adapter as it is: it would take memory without end.
+#[test]
+fn hostile_servers_and_unread_events() {
+    use hostile as h;
+    for format in [Format::Json, Format::Cbor] {
+        let world = World::new(format);
+        h::a_flood_before_the_greeting_ends_the_connection::<Blocking>(&world);
+        h::a_flood_instead_of_an_answer_ends_the_connection::<Blocking>(&world);
+        h::a_flood_while_closing_ends_the_connection::<Blocking>(&world);
+        h::an_answer_behind_3000_unread_events_comes::<Blocking>(&world);
+    }
 }
