@@ -257,10 +257,11 @@ impl Server {
         self.agenda.deadlines.insert((connection.deadline, id));
     }
 
-    /// A frame of this connection was handled, and so many bytes written for it.
-    pub(super) fn charge(&mut self, id: ConnectionId, written: usize) {
+    /// A frame of this connection was handled; so many bytes waited for it before.
+    pub(super) fn charge(&mut self, id: ConnectionId, before: usize) {
         let Some(rate) = self.config.frames else { return };
         let Some(connection) = self.connections.get_mut(&id) else { return };
+        let written = connection.output.len().saturating_sub(before);
         let count = 1 + u32::try_from(written / BYTES_PER_FRAME).unwrap_or(u32::MAX - 1);
         if let Some(until) = connection.frames.take(count, self.now, rate)
             && connection.is_heard()
@@ -292,7 +293,7 @@ impl Server {
         connection.output.settle();
         connection.count(&mut self.agenda);
         connection.progress = self.now;
-        connection.output.poll()
+        connection.output.take()
     }
 }
 

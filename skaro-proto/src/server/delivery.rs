@@ -39,7 +39,9 @@ impl Scratch {
     pub(super) fn begin(&mut self) {
         for written in [&mut self.json, &mut self.cbor] {
             written.clear();
-            written.shrink_to(KEPT);
+            if written.capacity() > KEPT {
+                written.shrink_to(KEPT);
+            }
         }
     }
 

@@ -104,8 +104,7 @@ impl Server {
             }
             Err(rejected) => Err(self.reject(id, *rejected)),
         };
-        let after = self.connections.get(&id).map_or(0, |connection| connection.output.len());
-        self.charge(id, after.saturating_sub(before));
+        self.charge(id, before);
         result
     }
 
@@ -136,10 +135,8 @@ impl Server {
 
     fn carry_out(&mut self, id: ConnectionId, message: ClientMessage<'_>) {
         let (number, request) = (message.on_request, message.request);
-        if !self.make_room(0) {
-            return self.answer(id, number, request.kind(), memory::refused());
-        }
         let outcome = match &request {
+            _ if !self.make_room(0) => memory::refused(),
             Request::Authorize { login, proof } => return self.authorize(id, number, login, proof),
             Request::SessionRestore { sid } => return self.session_restore(id, number, sid),
             Request::GetHistory { login } => return self.get_history(id, number, login),
