@@ -41,7 +41,7 @@ use crate::wakes::Guest;
 /// options.config.keep_credentials = true;
 /// let (client, events) = Client::connect(options).await?;
 /// client.authorize("alice", "correct horse").await?;
-/// for message in client.get_history("bob").await?.messages {
+/// for message in client.get_history("bob").await? {
 ///     println!("{}: {}", message.from.login, message.body);
 /// }
 /// client.close().await;

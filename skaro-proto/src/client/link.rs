@@ -1,7 +1,7 @@
 //! Connections come and go: what the outside reports, what silence means, when to try again.
 
 use super::{Awaited, Client, CommandError, Delivery, Disconnect, Ended, Event, Failure, Status};
-use crate::format::Format;
+use crate::codec::Format;
 use crate::keep_alive::{KeepAlive, Silence};
 use crate::message::RequestKind;
 use crate::output::CloseCode;

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::format::Format;
+use crate::codec::Format;
 use crate::limits::Limits;
 use crate::message::Registration;
 

@@ -8,13 +8,12 @@ use alloc::vec::Vec;
 use super::secrets::SessionKey;
 use super::users::UserId;
 use super::{ConnectError, ConnectionId, Server};
-use crate::format::{DecodeError, Fault, Format};
+use crate::codec::{DecodeError, DecodeErrorKind, Format};
 use crate::keep_alive::{KeepAlive, Silence};
 use crate::message::{Challenge, Notice, ServerMessage};
 use crate::output::{CloseCode, Output};
 use crate::secret::Secret;
 use crate::time::Time;
-use crate::value::Fields;
 
 pub(super) struct Connection {
     pub(super) format: Format,
@@ -86,7 +85,7 @@ impl Server {
         };
         self.connections.insert(id, connection);
         let token = Cow::Borrowed(token.expose());
-        self.push(id, &ServerMessage::CheckConnection(Challenge { token, extra: Fields::new() }));
+        self.push(id, &ServerMessage::CheckConnection(Challenge::new(token)));
         self.mark_secret(id);
         Ok(id)
     }
@@ -166,7 +165,7 @@ impl Server {
         self.advance(now);
         let ids: Vec<_> = self.connections.keys().copied().collect();
         for id in ids {
-            let notice = Notice { info: Cow::Borrowed(info), extra: Fields::new() };
+            let notice = Notice::new(info);
             self.push(id, &ServerMessage::Info(notice));
         }
     }
@@ -212,7 +211,7 @@ impl Server {
     }
 
     pub(super) fn notify_error(&mut self, id: ConnectionId, info: super::Info) {
-        self.push(id, &ServerMessage::Error(Notice { info, extra: Fields::new() }));
+        self.push(id, &ServerMessage::Error(Notice::new(info)));
     }
 
     /// Answers a frame without sense, and closes the connection if it was one too many.
@@ -220,7 +219,7 @@ impl Server {
         let limit = self.config.faults;
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.faults += 1;
-        if matches!(error.fault, Fault::TooLarge { .. }) {
+        if matches!(error.kind, DecodeErrorKind::TooLarge { .. }) {
             self.begin_close(id, CloseCode::TooBig);
         } else if connection.faults >= limit {
             self.begin_close(id, CloseCode::Policy);

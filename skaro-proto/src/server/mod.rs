@@ -18,7 +18,7 @@ use thiserror::Error;
 pub use config::Config;
 pub use users::UserError;
 
-use crate::format::Format;
+use crate::codec::Format;
 use crate::message::{Date, Message, Registration, ServerMessage};
 use crate::output::Transmit;
 use crate::time::Time;

@@ -8,15 +8,15 @@ use alloc::vec::Vec;
 use super::connection::State;
 use super::users::UserId;
 use super::{ConnectionId, Info, Server};
-use crate::format::{DecodeError, Fault, Frame};
+use crate::codec::Fields;
+use crate::codec::{DecodeError, DecodeErrorKind, Frame};
 use crate::message::{
-    Answer, AnswerMessage, ClientMessage, Contacts, Date, History, Message, Refusal, Rejected, Request,
-    ServerMessage, SignedIn, Status, User,
+    Answer, AnswerMessage, ClientMessage, Date, History, InvalidRequest, Message, Refusal, Request,
+    ServerMessage, SignedIn, StatusCode, User,
 };
 use crate::output::CloseCode;
 use crate::secret::Secret;
 use crate::time::Time;
-use crate::value::Fields;
 
 /// Why a request is refused: a status like HTTP's (RFC 9110, section 15), since a first digit tells much, and words.
 type Refused = (u16, Info);
@@ -40,8 +40,8 @@ impl Server {
         }
         let (length, limit) = (frame.as_bytes().len(), self.config.limits.frame);
         if length > limit {
-            let error = DecodeError::frame(Fault::TooLarge { length, limit });
-            return Err(self.reject(id, Rejected { error, request: None }));
+            let error = DecodeError::frame(DecodeErrorKind::TooLarge { length, limit });
+            return Err(self.reject(id, InvalidRequest { error, request: None }));
         }
         match ClientMessage::decode(frame) {
             Ok(message) => self.carry_out(id, message),
@@ -51,8 +51,8 @@ impl Server {
     }
 
     /// Says what is wrong with a frame: as the request's answer if it has a number, else as an `error`.
-    fn reject(&mut self, id: ConnectionId, rejected: Rejected<'_>) -> DecodeError {
-        let Rejected { error, request } = rejected;
+    fn reject(&mut self, id: ConnectionId, rejected: InvalidRequest<'_>) -> DecodeError {
+        let InvalidRequest { error, request } = rejected;
         let info = error.to_string().into();
         match request {
             Some((number, kind)) => self.answer(id, number, &kind, Err((400, info))),
@@ -63,7 +63,7 @@ impl Server {
     }
 
     fn answer(&mut self, id: ConnectionId, number: u64, kind: &str, outcome: Result<Answer<'_>, Refused>) {
-        let refusal = |(code, info)| Refusal { status: Some(Status::new(code)), info };
+        let refusal = |(code, info)| Refusal { status: Some(StatusCode::new(code)), info };
         let outcome = outcome.map_err(refusal);
         let message = AnswerMessage { kind: kind.into(), id: number, outcome, extra: Fields::new() };
         self.push(id, &ServerMessage::Answer(message));
@@ -186,7 +186,7 @@ impl Server {
                 contact.extra.push("online", !user.online.is_empty());
                 contact
             };
-            Answer::Contacts(Contacts(known.take(self.config.contacts).map(contact).collect()))
+            Answer::Contacts(known.take(self.config.contacts).map(contact).collect())
         });
         self.answer(id, number, "get_contacts", contacts);
     }

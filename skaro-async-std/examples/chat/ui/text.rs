@@ -98,14 +98,14 @@ impl Look {
     }
 
     fn contacts(self, contacts: &Contacts<'_>) -> String {
-        if contacts.0.is_empty() {
+        if contacts.is_empty() {
             return "you know nobody yet".into();
         }
         let contact = |user: &skaro_proto::message::User<'_>| match user.extra.get("online") {
             Some(Value::Bool(true)) => format!("{} (online)", self.name(&user.login)),
             _ => self.name(&user.login),
         };
-        let contacts: Vec<_> = contacts.0.iter().map(contact).collect();
+        let contacts: Vec<_> = contacts.iter().map(contact).collect();
         format!("you know {}", contacts.join(", "))
     }
 
