@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroize;
 
-use crate::format::{Format, Frame};
+use crate::codec::{Format, Frame};
 
 /// What the adapter is to do with the connection. Borrowed from the machine: gone with the next call to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,13 +11,13 @@ use super::rate::Bucket;
 use super::secrets::SessionKey;
 use super::users::UserId;
 use super::{ConnectionId, Server};
-use crate::format::{DecodeError, Fault, Format};
+use crate::codec::Fields;
+use crate::codec::{DecodeError, DecodeErrorKind, Format};
 use crate::keep_alive::{KeepAlive, Silence};
 use crate::message::{Notice, ServerMessage};
 use crate::output::{CloseCode, Output, Transmit};
 use crate::secret::Secret;
 use crate::time::Time;
-use crate::value::Fields;
 
 /// Bytes that may wait for a connection until its frames are not wanted any more: a client that asks for much and reads
 /// nothing is slowed down by its network, long before it is cut off.
@@ -396,7 +396,7 @@ impl Server {
         let limit = self.config.faults;
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.faults += 1;
-        if matches!(error.fault, Fault::TooLarge { .. }) {
+        if matches!(error.kind, DecodeErrorKind::TooLarge { .. }) {
             self.begin_close(id, CloseCode::TooBig);
         } else if connection.faults >= limit {
             self.begin_close(id, CloseCode::Policy);

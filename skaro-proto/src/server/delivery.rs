@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::dialogs::Dialogs;
 use super::users::UserId;
 use super::{ConnectionId, Server};
-use crate::format::Format;
+use crate::codec::Format;
 use crate::message::{Date, Message, ServerMessage};
 use crate::time::Time;
 

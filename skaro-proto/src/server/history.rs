@@ -4,9 +4,9 @@ use alloc::vec::Vec;
 
 use super::dialogs::Stored;
 use super::{ConnectionId, Server, memory};
-use crate::format::Format;
+use crate::codec::Fields;
+use crate::codec::Format;
 use crate::message::{Answer, AnswerMessage, Date, History, Message, ServerMessage};
-use crate::value::Fields;
 
 /// Bytes that escapes add to a text in JSON: one for each quotation mark, backslash and control character that has a
 /// short escape, five for each other control character (RFC 8259, section 7).
