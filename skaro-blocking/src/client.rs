@@ -19,7 +19,8 @@ use crate::shared::Shared;
 
 /// A client: commands go in, answers come back. Clones share the connection and can be sent to other threads; when
 /// the last one is dropped, the connection is closed properly, which may take
-/// [a few seconds](machine::Config::close_timeout) if the server does not take part.
+/// [a few seconds](machine::Config::close_timeout) if the server does not take part. An attempt to connect again that is
+/// under way then ends by itself, in its own thread, when its [time](machine::Config::dial_timeout) is over.
 ///
 /// Many commands may be under way at once, from many threads: none waits for another, nor for events. Each ends
 /// exactly once: with its answer, or with a [`RequestError`] that says why there is none.
@@ -84,8 +85,8 @@ impl Client {
     }
 
     /// Connects as [`connect`](Self::connect), but over streams of the application's own, for example a Unix socket.
-    /// The function is called for each connection, from other threads too; it should not take long. The URL tells what
-    /// is sent in the opening handshake, and whether there is TLS; nothing is dialed, and a proxy is asked over the
+    /// The function is called for each connection, later by other threads, and returns a stream that does not block. The
+    /// URL tells what is sent in the opening handshake, and whether there is TLS; a proxy, if any, is asked over the
     /// stream.
     ///
     /// # Errors
