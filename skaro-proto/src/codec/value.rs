@@ -523,3 +523,6 @@ impl Encode for Fields<'_> {
         copy_map(self.raw(), to);
     }
 }
+
+#[cfg(test)]
+mod tests;
