@@ -215,7 +215,7 @@ impl Chat {
                 self.news.push_back(news::contacts(contacts));
                 if core::mem::take(&mut self.seeks_strangers) {
                     let is_stranger = |login: &str| !self.client.dialogs().any(|dialog| dialog == login);
-                    let logins = contacts.0.iter().map(|user| user.login.to_string());
+                    let logins = contacts.iter().map(|user| user.login.to_string());
                     let strangers: Vec<_> = logins.filter(|login| is_stranger(login)).collect();
                     strangers.iter().for_each(|login| self.open(now, login));
                 }
