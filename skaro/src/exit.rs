@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use skaro_proto::client::{CommandError, Disconnect, Failure, RequestError};
-use skaro_proto::message::{Refusal, Status};
+use skaro_proto::message::{Refusal, StatusCode};
 use skaro_tokio::ConnectError;
 
 use crate::text::Shown;
@@ -145,7 +145,7 @@ impl From<&Failure<'_>> for Exit {
     fn from(failure: &Failure<'_>) -> Self {
         match failure {
             Failure::Refused(Refusal { status, .. }) => {
-                Exit::of_code(status.as_ref().map_or(0, Status::code))
+                Exit::of_code(status.as_ref().map_or(0, StatusCode::code))
             }
             Failure::TimedOut | Failure::Lost(_) => Exit::Temporary,
             _ => Exit::Unavailable,
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     fn refused(code: u16) -> RequestError {
-        let refusal = Refusal { status: Some(Status::new(code)), info: "no".into() };
+        let refusal = Refusal::new(Some(StatusCode::new(code)), "no");
         RequestError::Failure(Failure::Refused(refusal))
     }
 

@@ -115,7 +115,7 @@ async fn a_twin() {
         }
     }
     let history = alice.client.get_history("bot").await.unwrap();
-    assert_eq!(history.messages.len(), 30);
+    assert_eq!(history.len(), 30);
 }
 
 #[tokio::test]
