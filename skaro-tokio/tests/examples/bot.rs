@@ -80,6 +80,7 @@ async fn a_cut_connection() {
     alice.posts(&server, 100);
     proxy.cut();
     alice.wait_for_bots(&server, 0).await;
+    proxy.mend();
     alice.wait_for_bots(&server, 1).await;
     alice.says("after").await;
     while alice.hears().await != "you said: after" {}

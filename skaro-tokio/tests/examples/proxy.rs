@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 pub(crate) struct Proxy {
     address: SocketAddr,
-    cuts: watch::Sender<()>,
+    is_cut: watch::Sender<bool>,
 }
 
 impl Proxy {
@@ -18,11 +18,11 @@ impl Proxy {
         listener.set_nonblocking(true).unwrap();
         let listener = TcpListener::from_std(listener).unwrap();
         let address = listener.local_addr().unwrap();
-        let (cuts, cut) = watch::channel(());
+        let (is_cut, mut cuts) = watch::channel(false);
         tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
-                let mut cut = cut.clone();
-                cut.mark_unchanged();
+                cuts.wait_for(|is_cut| !is_cut).await.unwrap();
+                let mut cut = cuts.clone();
                 let mut far = TcpStream::connect(to).await.unwrap();
                 tokio::spawn(async move {
                     tokio::select! {
@@ -32,15 +32,19 @@ impl Proxy {
                 });
             }
         });
-        Proxy { address, cuts }
+        Proxy { address, is_cut }
     }
 
     pub(crate) fn url(&self) -> String {
         format!("ws://{}/skaro_client/", self.address)
     }
 
-    /// Cuts all connections that there are.
+    /// Cuts all connections, and relays nothing until it is mended.
     pub(crate) fn cut(&self) {
-        self.cuts.send(()).unwrap();
+        self.is_cut.send_replace(true);
+    }
+
+    pub(crate) fn mend(&self) {
+        self.is_cut.send_replace(false);
     }
 }

@@ -54,8 +54,8 @@ fn proxy(asked_for: &str, address: Option<String>) -> String {
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut near = BufReader::new(stream.unwrap());
-            let mut lines = Vec::new();
-            while lines.last().is_none_or(|line| line != "") {
+            let mut lines: Vec<String> = Vec::new();
+            while lines.last().is_none_or(|line| !line.is_empty()) {
                 let mut line = String::new();
                 near.read_line(&mut line).unwrap();
                 lines.push(line.trim_end().to_owned());
