@@ -396,7 +396,7 @@ impl Server {
         let limit = self.config.faults;
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.faults += 1;
-        if matches!(error.kind, DecodeErrorKind::TooLarge { .. }) {
+        if matches!(error.kind, DecodeErrorKind::TooLarge { .. }) && error.field.is_empty() {
             self.begin_close(id, CloseCode::TooBig);
         } else if connection.faults >= limit {
             self.begin_close(id, CloseCode::Policy);
