@@ -85,13 +85,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             return Poll::Ready(Ok(None));
         }
         let input = input.get(..length).unwrap_or_default();
-        Poll::Ready(self.channel.receive(input, &mut self.decrypted).map(Some))
+        let received = self.channel.receive(input, &mut self.decrypted);
+        if received.is_err() && self.written == self.output.len() {
+            // Why TLS failed, for the peer, as far as it goes at once.
+            let mut alert = Vec::new();
+            self.channel.seal(&mut alert);
+            _ = Pin::new(&mut self.socket).poll_write(cx, &alert);
+        }
+        Poll::Ready(received.map(Some))
     }
 }
 
+type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// A timer that is armed stays, if it goes off early enough: that is cheaper than arming one for each deadline.
 pub(super) struct Timer<R> {
-    armed: Option<(Time, Pin<Box<dyn Future<Output = ()> + Send>>)>,
+    armed: Option<(Time, Sleep)>,
     runtime: PhantomData<fn() -> R>,
 }
 
