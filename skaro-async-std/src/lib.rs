@@ -42,7 +42,8 @@ use async_std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use async_std::task;
 use skaro_adapter::asynchronous::{self, Runtime};
 
-pub use skaro_adapter::asynchronous::Events;
+pub use skaro_adapter::asynchronous::{Events, ServerOptions};
+pub use skaro_adapter::http::AddressHeader;
 pub use skaro_adapter::prelude::*;
 
 /// A client over async-std.

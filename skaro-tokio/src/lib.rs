@@ -28,7 +28,8 @@ use skaro_adapter::asynchronous::{self, Runtime};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
-pub use skaro_adapter::asynchronous::Events;
+pub use skaro_adapter::asynchronous::{Events, ServerOptions};
+pub use skaro_adapter::http::AddressHeader;
 pub use skaro_adapter::prelude::*;
 
 /// A client over tokio. Must be used within a tokio runtime whose I/O and time are enabled.
