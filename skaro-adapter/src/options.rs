@@ -79,6 +79,12 @@ impl From<&str> for Options {
     }
 }
 
+impl From<&String> for Options {
+    fn from(url: &String) -> Self {
+        Options::new(url)
+    }
+}
+
 impl From<String> for Options {
     fn from(url: String) -> Self {
         Options::new(url)

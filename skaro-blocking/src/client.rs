@@ -13,14 +13,14 @@ use skaro_proto::client::{
 };
 use skaro_proto::message::{Contacts, Date, History, Registration, SignedIn};
 
-use crate::connect::{Connector, MakeTransport};
+use crate::connect::{MakeTransport, Target};
 use crate::io::Transport;
 use crate::shared::Shared;
 
 /// A client: commands go in, answers come back. Clones share the connection and can be sent to other threads; when
 /// the last one is dropped, the connection is closed properly, which may take
-/// [a few seconds](machine::Config::close_timeout) if the server does not take part, and longer only if the system is
-/// looking up the server's name just then: that can't be interrupted.
+/// [a few seconds](machine::Config::close_timeout) if the server does not take part. An attempt to connect again that is
+/// under way then ends by itself, in its own thread, when its [time](machine::Config::dial_timeout) is over.
 ///
 /// Many commands may be under way at once, from many threads: none waits for another, nor for events. Each ends
 /// exactly once: with its answer, or with a [`RequestError`] that says why there is none.
@@ -85,8 +85,8 @@ impl Client {
     }
 
     /// Connects as [`connect`](Self::connect), but over streams of the application's own, for example a Unix socket.
-    /// The function is called for each connection, from other threads too; it should not take long. The URL tells what
-    /// is sent in the opening handshake, and whether there is TLS; nothing is dialed, and a proxy is asked over the
+    /// The function is called for each connection, later by other threads, and returns a stream that does not block. The
+    /// URL tells what is sent in the opening handshake, and whether there is TLS; a proxy, if any, is asked over the
     /// stream.
     ///
     /// # Errors
@@ -104,19 +104,16 @@ impl Client {
     /// ```
     pub fn connect_over(
         options: impl Into<Options>,
-        transport: impl FnMut() -> io::Result<Box<dyn Transport>> + Send + 'static,
+        transport: impl Fn() -> io::Result<Box<dyn Transport>> + Send + Sync + 'static,
     ) -> Result<(Client, Events), ConnectError> {
         Self::start(options.into(), Some(Box::new(transport)))
     }
 
     fn start(options: Options, transport: Option<MakeTransport>) -> Result<(Client, Events), ConnectError> {
-        let (connector, waker) = Connector::new(options, transport)?;
-        let host = connector.url.host_and_port();
-        let shared = Arc::new(Shared::connect(connector, waker)?);
+        let shared = Shared::connect(Target::new(options, transport)?)?;
         let own = shared.clone();
         let thread = thread::Builder::new().name("skaro".into()).spawn(move || own.run());
-        let no_thread = |error| ConnectError::Network { host, source: Arc::new(error) };
-        let thread = Some(thread.map_err(no_thread)?);
+        let thread = Some(thread.map_err(|error| shared.target.failed(error))?);
         Ok((Client(Arc::new(Handle { shared: shared.clone(), thread })), Events(shared)))
     }
 

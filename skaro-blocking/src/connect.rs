@@ -1,11 +1,12 @@
 //! Makes connections: TCP by Happy Eyeballs or a stream of the application's own, a proxy, TLS, the opening handshake.
 
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::Arc;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use mio::net::TcpStream;
+use mio::Waker;
 use skaro_adapter::dial::{Dialer, Step};
 use skaro_adapter::http::ClientHandshake;
 use skaro_adapter::{ConnectError, Options, ProxyHandshake, Url};
@@ -14,27 +15,19 @@ use skaro_proto::Time;
 use crate::io::{Io, Transport};
 
 /// What makes streams of the application's own.
-pub(crate) type MakeTransport = Box<dyn FnMut() -> io::Result<Box<dyn Transport>> + Send>;
+pub(crate) type MakeTransport = Box<dyn Fn() -> io::Result<Box<dyn Transport>> + Send + Sync>;
 
-/// Returns how long an attempt to connect may yet take; `None` if it is not wanted any more.
-pub(crate) type Left<'a> = &'a mut dyn FnMut() -> Option<Duration>;
-
-/// Where and how to connect, and the connection.
-pub(crate) struct Connector {
+/// Where and how to connect.
+pub(crate) struct Target {
     pub(crate) options: Options,
-    pub(crate) url: Url,
+    url: Url,
     transport: Option<MakeTransport>,
     #[cfg(feature = "tls")]
     tls: Option<Arc<rustls::ClientConfig>>,
-    pub(crate) io: Io,
 }
 
-impl Connector {
-    /// Creates it without connecting, and what wakes the thread that waits for it.
-    pub(crate) fn new(
-        options: Options,
-        transport: Option<MakeTransport>,
-    ) -> Result<(Connector, mio::Waker), ConnectError> {
+impl Target {
+    pub(crate) fn new(options: Options, transport: Option<MakeTransport>) -> Result<Target, ConnectError> {
         let url = Url::parse(&options.url)?;
         #[cfg(feature = "tls")]
         let tls = url.is_secure().then(|| skaro_adapter::tls::config(&options)).transpose()?;
@@ -42,43 +35,43 @@ impl Connector {
         if url.is_secure() {
             return Err(ConnectError::NoTls);
         }
-        let (io, waker) = Io::new().map_err(|error| failed(&url, error))?;
-        #[cfg(feature = "tls")]
-        return Ok((Connector { options, url, transport, tls, io }, waker));
-        #[cfg(not(feature = "tls"))]
-        return Ok((Connector { options, url, transport, io }, waker));
+        Ok(Target {
+            options,
+            url,
+            transport,
+            #[cfg(feature = "tls")]
+            tls,
+        })
     }
 
-    /// Connects; returns the first bytes for the WebSocket.
-    pub(crate) fn connect(&mut self, left: Left<'_>) -> Result<Vec<u8>, ConnectError> {
+    /// Connects; returns the connection, what wakes the thread that waits for it, and the first bytes for the WebSocket.
+    pub(crate) fn connect(&self) -> Result<(Io, Waker, Vec<u8>), ConnectError> {
+        let until = Instant::now() + self.options.dial_timeout();
         let (mut handshake, request) = ClientHandshake::new(&self.url, &self.options)?;
-        match &mut self.transport {
-            Some(make) => make().and_then(|transport| self.io.adopt(transport, false)),
-            None => {
-                let stream = self.connect_tcp(left)?;
-                self.io.adopt(Box::new(stream), true)
-            }
-        }
-        .map_err(|error| failed(&self.url, error))?;
-        let proxy =
-            self.options.proxy.as_ref().map(|proxy| ProxyHandshake::new(proxy, &self.url)).transpose()?;
-        if let Some((mut handshake, request)) = proxy {
-            self.io.output = request;
-            self.exchange(left, |input, output| handshake.receive(input, output))?;
+        let transport = match &self.transport {
+            Some(make) => make().map_err(|error| self.failed(error))?,
+            None => Box::new(self.connect_tcp(until)?),
+        };
+        let (mut io, waker) = Io::new(transport).map_err(|error| self.failed(error))?;
+        if let Some(proxy) = &self.options.proxy {
+            let (mut handshake, request) = ProxyHandshake::new(proxy, &self.url)?;
+            io.output = request;
+            self.exchange(&mut io, until, |input, output| handshake.receive(input, output))?;
         }
         #[cfg(feature = "tls")]
         if let Some(config) = &self.tls {
             let name = skaro_adapter::tls::server_name(&self.url)?;
-            let session = rustls::ClientConnection::new(config.clone(), name)
-                .map_err(|error| failed(&self.url, io::Error::other(error)))?;
-            self.io.layer(|stream| Box::new(rustls::StreamOwned::new(session, stream)));
+            let session = rustls::ClientConnection::new(config.clone(), name);
+            let session = session.map_err(|error| self.failed(io::Error::other(error)))?;
+            io.layer(|stream| Box::new(rustls::StreamOwned::new(session, stream)));
         }
-        self.io.output = request;
-        self.exchange(left, |input, _| handshake.receive(input))
+        io.output = request;
+        let rest = self.exchange(&mut io, until, |input, _| handshake.receive(input))?;
+        Ok((io, waker, rest))
     }
 
     /// Connects to the first address that takes the connection.
-    fn connect_tcp(&mut self, left: Left<'_>) -> Result<TcpStream, ConnectError> {
+    fn connect_tcp(&self, until: Instant) -> Result<mio::net::TcpStream, ConnectError> {
         let (host, port) = match &self.options.proxy {
             Some(proxy) => (proxy.host(), proxy.port()),
             None => (self.url.host(), self.url.port()),
@@ -86,29 +79,29 @@ impl Connector {
         let unknown = |error| ConnectError::Resolve { host: host.to_owned(), source: Arc::new(error) };
         let addresses = (host, port).to_socket_addrs().map_err(unknown)?;
         let mut dialer = Dialer::new(format!("{host}:{port}"), addresses);
-        let mut attempts: Vec<(SocketAddr, TcpStream)> = Vec::new();
+        let (sender, receiver) = mpsc::channel();
         let start = Instant::now();
         loop {
-            let now = Time::since_epoch(start.elapsed());
+            let (now, left) = (Time::since_epoch(start.elapsed()), left(until)?);
             match dialer.next(now) {
                 Step::Failed(error) => return Err(error),
                 Step::Connect(address) => {
-                    let stream = TcpStream::connect(address)
-                        .and_then(|mut stream| self.io.watch(&mut stream).map(|()| stream));
-                    match stream {
-                        Ok(stream) => attempts.push((address, stream)),
-                        Err(error) => dialer.failed(address, error),
+                    let sender = sender.clone();
+                    // Those that come too late are for nobody.
+                    let attempt =
+                        move || _ = sender.send((address, TcpStream::connect_timeout(&address, left)));
+                    if let Err(error) = thread::Builder::new().spawn(attempt) {
+                        dialer.failed(address, error);
                     }
                 }
-                Step::Wait(until) => {
-                    let left = left().ok_or(ConnectError::TimedOut)?;
-                    self.io.wait(Some(until.map_or(left, |until| left.min(until - now))));
-                    for (address, stream) in std::mem::take(&mut attempts) {
-                        match is_connected(&stream) {
-                            Ok(true) => return Ok(stream),
-                            Ok(false) => attempts.push((address, stream)),
-                            Err(error) => dialer.failed(address, error),
+                Step::Wait(next) => {
+                    let timeout = next.map_or(left, |next| left.min(next - now));
+                    match receiver.recv_timeout(timeout) {
+                        Ok((_, Ok(stream))) => {
+                            return non_blocking(stream).map_err(|error| self.failed(error));
                         }
+                        Ok((address, Err(error))) => dialer.failed(address, error),
+                        Err(_) => (),
                     }
                 }
             }
@@ -117,45 +110,45 @@ impl Connector {
 
     /// Sends the output, and reads until the handshake is done; returns what came behind it.
     fn exchange(
-        &mut self,
-        left: Left<'_>,
+        &self,
+        io: &mut Io,
+        until: Instant,
         mut handle: impl FnMut(&mut &[u8], &mut Vec<u8>) -> Result<bool, ConnectError>,
     ) -> Result<Vec<u8>, ConnectError> {
         loop {
-            let left = left().ok_or(ConnectError::TimedOut)?;
             let mut reply = Vec::new();
-            match self.io.turn(true, Some(left)).map_err(|error| failed(&self.url, error))? {
+            match io.turn(true, Some(left(until)?)).map_err(|error| self.failed(error))? {
                 None => continue,
-                Some([]) => return Err(failed(&self.url, ErrorKind::UnexpectedEof.into())),
+                Some([]) => return Err(self.failed(ErrorKind::UnexpectedEof.into())),
                 Some(mut bytes) => {
                     if handle(&mut bytes, &mut reply)? {
                         return Ok(bytes.to_vec());
                     }
                 }
             }
-            self.io.output.append(&mut reply);
+            io.output.append(&mut reply);
         }
     }
+
+    /// Creates the error for a failure of the network, of TLS, or of the system.
+    pub(crate) fn failed(&self, error: io::Error) -> ConnectError {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return skaro_adapter::tls::failed(&self.url, error);
+        }
+        ConnectError::Network { host: self.url.host_and_port(), source: Arc::new(error) }
+    }
 }
 
-/// Creates the error for a failure of the network, or of TLS.
-fn failed(url: &Url, error: io::Error) -> ConnectError {
-    #[cfg(feature = "tls")]
-    if url.is_secure() {
-        return skaro_adapter::tls::failed(url, error);
-    }
-    ConnectError::Network { host: url.host_and_port(), source: Arc::new(error) }
+/// Returns how long is left until then.
+fn left(until: Instant) -> Result<Duration, ConnectError> {
+    let left = until.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(ConnectError::TimedOut) } else { Ok(left) }
 }
 
-/// Returns whether a stream is connected; `false` if it may yet be.
-fn is_connected(stream: &TcpStream) -> io::Result<bool> {
-    if let Some(error) = stream.take_error()? {
-        return Err(error);
-    }
-    match stream.peer_addr() {
-        // Chat messages are small and wanted at once.
-        Ok(_) => stream.set_nodelay(true).map(|()| true),
-        Err(error) if error.kind() == ErrorKind::NotConnected => Ok(false),
-        Err(error) => Err(error),
-    }
+fn non_blocking(stream: TcpStream) -> io::Result<mio::net::TcpStream> {
+    // Chat messages are small and wanted at once.
+    stream.set_nodelay(true)?;
+    stream.set_nonblocking(true)?;
+    Ok(mio::net::TcpStream::from_std(stream))
 }

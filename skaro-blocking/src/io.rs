@@ -30,8 +30,8 @@ const SHORT_READS_SHOW_THE_END: bool = cfg!(all(
 
 const WAKER: Token = Token(0);
 const CONNECTION: Token = Token(1);
-const ATTEMPT: Token = Token(2);
 
+/// A connection, or what is left of one: whoever waits for another connection waits here, too.
 pub(crate) struct Io {
     poll: Poll,
     events: Events,
@@ -48,34 +48,26 @@ pub(crate) struct Io {
 }
 
 impl Io {
-    /// Creates it without a connection, and what wakes the thread that waits with it.
-    pub(crate) fn new() -> io::Result<(Io, Waker)> {
+    /// Creates it for a connection, and what wakes the thread that waits with it.
+    pub(crate) fn new(mut transport: Box<dyn Transport>) -> io::Result<(Io, Waker)> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKER)?;
-        let (events, input) = (Events::with_capacity(16), vec![0; READ_AT_ONCE].into());
-        let (stream, output) = (None, Vec::new());
-        let (is_readable, is_closed, is_layered) = (true, false, false);
-        Ok((Io { poll, events, stream, output, input, is_readable, is_closed, is_layered }, waker))
-    }
-
-    /// Waits, too, for a stream that is being connected.
-    pub(crate) fn watch(&self, stream: &mut impl Source) -> io::Result<()> {
-        self.poll.registry().register(stream, ATTEMPT, Interest::WRITABLE)
-    }
-
-    /// Makes a stream the connection, after it was [watched](Self::watch) or not.
-    pub(crate) fn adopt(&mut self, mut transport: Box<dyn Transport>, is_watched: bool) -> io::Result<()> {
-        if is_watched {
-            self.poll.registry().deregister(&mut *transport)?;
-        }
-        (self.is_readable, self.is_closed, self.is_layered) = (true, false, false);
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(&mut *transport, CONNECTION, interest)?;
-        self.stream = Some(Box::new(transport));
-        Ok(())
+        poll.registry().register(&mut *transport, CONNECTION, Interest::READABLE | Interest::WRITABLE)?;
+        let io = Io {
+            poll,
+            events: Events::with_capacity(4),
+            stream: Some(Box::new(transport)),
+            output: Vec::new(),
+            input: vec![0; READ_AT_ONCE].into(),
+            is_readable: true,
+            is_closed: false,
+            is_layered: false,
+        };
+        Ok((io, waker))
     }
 
     /// Puts a layer around the stream.
+    #[cfg(feature = "tls")]
     pub(crate) fn layer(&mut self, around: impl FnOnce(Box<dyn Stream>) -> Box<dyn Stream>) {
         self.stream = self.stream.take().map(around);
         self.is_layered = true;
@@ -98,7 +90,7 @@ impl Io {
     }
 
     /// Waits until something happens, for this long at most. It may also return for no reason.
-    pub(crate) fn wait(&mut self, timeout: Option<Duration>) {
+    fn wait(&mut self, timeout: Option<Duration>) {
         // A signal may interrupt it; whoever calls looks what there is to do and comes back.
         _ = self.poll.poll(&mut self.events, timeout);
         for event in self.events.iter().filter(|event| event.token() == CONNECTION) {

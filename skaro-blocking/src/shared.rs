@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::thread;
 use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -10,7 +12,8 @@ use skaro_adapter::{ConnectError, Driver, Mailbox, Next, Waiter};
 use skaro_proto::Time;
 use skaro_proto::client::{Client, Command, CommandError, Ended, Status};
 
-use crate::connect::Connector;
+use crate::connect::Target;
+use crate::io::Io;
 
 /// The thread that waits for the end of a command.
 pub(crate) struct Waiting(oneshot::Sender<Ended<'static>>);
@@ -22,9 +25,8 @@ impl Waiter for Waiting {
 }
 
 pub(crate) struct Shared {
+    pub(crate) target: Target,
     state: Mutex<State>,
-    /// Wakes the leader.
-    waker: mio::Waker,
     /// Where the one waits that is to lead.
     turn: Condvar,
     /// Where followers wait for events, and others for the end.
@@ -36,7 +38,13 @@ type Guard<'a> = MutexGuard<'a, State>;
 
 struct State {
     driver: Driver<Waiting>,
-    leader: Leader<Connector>,
+    leader: Leader<Io>,
+    /// Wakes the leader.
+    waker: mio::Waker,
+    /// A new connection, which the leader takes in place of the one that was lost; and what wakes it then. (A waker that
+    /// is dropped wakes nobody any more, not even when it was called before.)
+    fresh: Option<(Io, mio::Waker)>,
+    is_dialing: bool,
 }
 
 /// How a leader's time has ended.
@@ -50,23 +58,22 @@ enum Led<T> {
 /// For everybody.
 impl Shared {
     /// Makes the first connection, and waits until the server has spoken.
-    pub(crate) fn connect(mut connector: Connector, waker: mio::Waker) -> Result<Shared, ConnectError> {
+    pub(crate) fn connect(target: Target) -> Result<Arc<Shared>, ConnectError> {
         // Only spreads the clients of a server over time: nothing depends on its quality.
         let seed = getrandom::u64().unwrap_or_default();
-        let machine = Client::new(connector.options.config.clone(), seed);
-        let mut driver = Driver::new(machine, connector.options.event_capacity);
-        let start = Instant::now();
-        let timeout = connector.options.dial_timeout();
-        let rest = connector.connect(&mut || timeout.checked_sub(start.elapsed()))?;
-        driver.connected(Time::since_epoch(start.elapsed()));
-        driver.handle_bytes(Time::since_epoch(start.elapsed()), &rest);
-        let state = Mutex::new(State { driver, leader: Leader::new() });
+        let machine = Client::new(target.options.config.clone(), seed);
+        let mut driver = Driver::new(machine, target.options.event_capacity);
+        let (io, waker, rest) = target.connect()?;
+        driver.connected(Time::ZERO);
+        driver.handle_bytes(Time::ZERO, &rest);
+        let state = State { driver, leader: Leader::new(), waker, fresh: None, is_dialing: false };
         let (turn, news) = (Condvar::new(), Condvar::new());
-        let shared = Shared { state, waker, turn, news, start };
+        let shared = Shared { target, state: Mutex::new(state), turn, news, start: Instant::now() };
+        let shared = Arc::new(shared);
         let has_spoken = |mailbox: &mut Mailbox<_>| {
             (mailbox.client().status() != Status::Greeting).then(|| mailbox.why_offline())
         };
-        let led = shared.lead(Role::Background, &mut shared.state.lock(), connector, None, has_spoken);
+        let led = shared.lead(Role::Background, &mut shared.state.lock(), io, None, has_spoken);
         match led {
             Led::Left(Some(Some(reason))) => Err(ConnectError::Ended(reason)),
             _ => Ok(shared),
@@ -87,7 +94,7 @@ impl Shared {
         let now = self.now();
         let mut state = self.state.lock();
         let result = command(state.driver.mailbox_mut(), now);
-        self.wake(state.leader.nudge());
+        self.nudge(&mut state);
         self.tell_news(&state.driver);
         result
     }
@@ -97,14 +104,20 @@ impl Shared {
         self.news.wait_while(&mut self.state.lock(), |state| !state.driver.mailbox().is_finished());
     }
 
-    fn wake(&self, wake: Wake) {
+    fn wake(&self, waker: &mio::Waker, wake: Wake) {
         match wake {
             Wake::Nobody => (),
             // Fails only if the system has no memory left; then there is another look at the next deadline.
-            Wake::Leader => _ = self.waker.wake(),
+            Wake::Leader => _ = waker.wake(),
             Wake::Successor => _ = self.turn.notify_one(),
             Wake::Everybody => _ = self.turn.notify_all() + self.news.notify_all(),
         }
+    }
+
+    /// Lets the leader look at what was given.
+    fn nudge(&self, state: &mut State) {
+        let wake = state.leader.nudge();
+        self.wake(&state.waker, wake);
     }
 
     fn tell_news(&self, driver: &Driver<Waiting>) {
@@ -115,14 +128,15 @@ impl Shared {
 
     fn finish(&self, state: &mut State) {
         state.driver.mailbox_mut().finish();
-        self.wake(state.leader.finish());
+        let wake = state.leader.finish();
+        self.wake(&state.waker, wake);
     }
 }
 
 /// For callers.
 impl Shared {
     /// Gives a command, and waits for its end.
-    pub(crate) fn request(&self, command: impl Command) -> Result<Ended<'static>, CommandError> {
+    pub(crate) fn request(self: &Arc<Self>, command: impl Command) -> Result<Ended<'static>, CommandError> {
         let (sender, receiver) = oneshot::channel();
         let now = self.now();
         let mut state = self.state.lock();
@@ -135,7 +149,7 @@ impl Shared {
 
     /// Takes something from the mailbox, and waits until then if it is not there.
     pub(crate) fn take<T>(
-        &self,
+        self: &Arc<Self>,
         until: Option<Instant>,
         take: impl Fn(&mut Mailbox<Waiting>) -> Option<T>,
     ) -> Option<T> {
@@ -157,33 +171,32 @@ impl Shared {
             });
         }
         if state.driver.mailbox().has_room_again() {
-            self.wake(state.leader.nudge());
+            self.nudge(&mut state);
         }
         taken
     }
 
     /// Waits as the leader, or else as a follower.
     fn wait<T>(
-        &self,
+        self: &Arc<Self>,
         state: &mut Guard<'_>,
         until: Option<Instant>,
         mut take: impl FnMut(&mut Mailbox<Waiting>) -> Option<T>,
         follow: impl FnOnce(&mut Guard<'_>) -> Option<T>,
     ) -> Option<T> {
-        let has_connection = state.driver.has_connection();
-        let (leads, wake) = state.leader.enter(has_connection);
-        self.wake(wake);
+        let (leads, wake) = state.leader.enter();
+        self.wake(&state.waker, wake);
         while leads && !state.leader.is_over() {
-            let Some(connector) = state.leader.take() else {
+            let Some(io) = state.leader.take() else {
                 self.turn.wait(state);
                 continue;
             };
-            match self.lead(Role::Caller, state, connector, until, &mut take) {
+            match self.lead(Role::Caller, state, io, until, &mut take) {
                 Led::Left(taken) => return taken,
                 Led::Follows => break,
             }
         }
-        self.wake(state.leader.nudge());
+        self.nudge(state);
         let taken = follow(state);
         state.leader.leave();
         taken
@@ -193,13 +206,13 @@ impl Shared {
 /// For the background thread.
 impl Shared {
     /// Leads whenever nobody else does, until the client is closed.
-    pub(crate) fn run(&self) {
+    pub(crate) fn run(self: &Arc<Self>) {
         let mut state = self.state.lock();
         let mut has_lingered = false;
         loop {
             match state.leader.rest(has_lingered) {
-                Rest::Lead(connector) => {
-                    self.lead(Role::Background, &mut state, connector, None, |_| None::<()>);
+                Rest::Lead(io) => {
+                    self.lead(Role::Background, &mut state, io, None, |_| None::<()>);
                     has_lingered = false;
                 }
                 Rest::Linger => has_lingered = self.turn.wait_for(&mut state, LINGER).timed_out(),
@@ -217,14 +230,14 @@ impl Shared {
 impl Shared {
     /// Drives the connection until the leader has what it waits for, or somebody else is to lead.
     fn lead<T>(
-        &self,
+        self: &Arc<Self>,
         role: Role,
         state: &mut Guard<'_>,
-        connector: Connector,
+        io: Io,
         until: Option<Instant>,
         take: impl FnMut(&mut Mailbox<Waiting>) -> Option<T>,
     ) -> Led<T> {
-        let drive = AssertUnwindSafe(|| self.drive(role, state, connector, until, take));
+        let drive = AssertUnwindSafe(|| self.drive(role, state, io, until, take));
         catch_unwind(drive).unwrap_or_else(|panic| {
             // Nobody is to wait in vain.
             self.finish(state);
@@ -233,49 +246,50 @@ impl Shared {
     }
 
     fn drive<T>(
-        &self,
+        self: &Arc<Self>,
         role: Role,
         guard: &mut Guard<'_>,
-        mut connector: Connector,
+        mut io: Io,
         until: Option<Instant>,
         mut take: impl FnMut(&mut Mailbox<Waiting>) -> Option<T>,
     ) -> Led<T> {
         let until = until.map(|until| Time::since_epoch(until.saturating_duration_since(self.start)));
         let mut now = self.now();
         loop {
-            let State { driver, leader } = &mut **guard;
+            let State { driver, leader, waker, fresh, is_dialing } = &mut **guard;
+            if let Some(new) = fresh.take() {
+                (io, *waker) = new;
+            }
             let next = driver.drive(now);
             let taken = take(driver.mailbox_mut());
             if taken.is_some() || until.is_some_and(|until| until <= now) {
-                self.wake(leader.leave_as_leader(role, connector));
+                self.wake(waker, leader.leave_as_leader(role, io));
                 return Led::Left(taken);
             }
+            if !leader.leads(role) {
+                self.wake(waker, leader.put_back(io));
+                return Led::Follows;
+            }
             self.tell_news(driver);
-            driver.take_output(&mut connector.io.output);
+            driver.take_output(&mut io.output);
             if !driver.has_connection() {
-                connector.io.hang_up();
+                io.hang_up();
             }
             let deadline = match next {
                 Next::Closed => {
                     self.finish(guard);
                     return Led::Follows;
                 }
-                Next::Idle { until } if leader.leads(role) => until,
-                Next::Dial { .. } if leader.leads(role) && role == Role::Background => {
-                    self.dial(guard, &mut connector);
-                    now = self.now();
-                    continue;
+                Next::Dial { until } => {
+                    *is_dialing = *is_dialing || self.dial(driver);
+                    until
                 }
-                // Looking up a name can't be interrupted: that is not for those who wait with a time-out.
-                _ => {
-                    self.wake(leader.hand_over(role, connector));
-                    return Led::Follows;
-                }
+                Next::Idle { until } => until,
             };
             let reads = driver.wants_bytes();
             let timeout = deadline.into_iter().chain(until).min().map(|deadline| deadline - now);
             leader.begin_io();
-            let heard = MutexGuard::unlocked(guard, || connector.io.turn(reads, timeout));
+            let heard = MutexGuard::unlocked(guard, || io.turn(reads, timeout));
             guard.leader.end_io();
             now = self.now();
             match heard {
@@ -287,24 +301,29 @@ impl Shared {
         }
     }
 
-    /// Connects again.
-    fn dial(&self, guard: &mut Guard<'_>, connector: &mut Connector) {
-        let (start, timeout) = (Instant::now(), connector.options.dial_timeout());
-        let left = &mut || {
-            let mut state = self.state.lock();
-            // What woke this thread has been noticed.
-            state.leader.begin_io();
-            let is_wanted = state.driver.mailbox().client().status() == Status::Dialing;
-            timeout.checked_sub(start.elapsed()).filter(|_| is_wanted)
-        };
-        guard.leader.begin_io();
-        let connected = MutexGuard::unlocked(guard, || connector.connect(left));
-        guard.leader.end_io();
-        match connected {
-            Ok(rest) if guard.driver.connected(self.now()) => guard.driver.handle_bytes(self.now(), &rest),
-            Ok(_) => (),
-            Err(error) => guard.driver.dial_failed(self.now(), error),
-        }
+    /// Connects again, in a thread of its own: looking up a name can't be interrupted. Returns whether that is under way.
+    fn dial(self: &Arc<Self>, driver: &mut Driver<Waiting>) -> bool {
+        let shared = self.clone();
+        let thread = thread::Builder::new().name("skaro-dial".into()).spawn(move || {
+            let connected = catch_unwind(AssertUnwindSafe(|| shared.target.connect()));
+            let now = shared.now();
+            let mut guard = shared.state.lock();
+            let State { driver, leader, waker, fresh, is_dialing } = &mut *guard;
+            *is_dialing = false;
+            // It waits with the connection that was lost.
+            shared.wake(waker, leader.nudge());
+            match connected {
+                Ok(Ok((io, new_waker, rest))) if driver.connected(now) => {
+                    *fresh = Some((io, new_waker));
+                    driver.handle_bytes(now, &rest);
+                }
+                Ok(Ok(_)) => (),
+                Ok(Err(error)) => driver.dial_failed(now, error),
+                Err(_) => shared.finish(&mut guard),
+            }
+        });
+        let failed = thread.map_err(|error| driver.dial_failed(self.now(), self.target.failed(error)));
+        failed.is_ok()
     }
 }
 

@@ -12,7 +12,7 @@ use skaro_async_std::Server;
 use skaro_blocking::mio::event::Source;
 use skaro_blocking::mio::{self, Interest, Registry, Token};
 use skaro_blocking::proto::server;
-use skaro_blocking::{Client, CommandError, Event, GetContacts, NoEvent, Status};
+use skaro_blocking::{Client, CommandError, Event, GetContacts, NoEvent, Options, Status};
 
 const URL: &str = "ws://localhost/skaro_client/";
 
@@ -124,14 +124,30 @@ fn a_panic_closes_the_client_and_its_status_says_so() {
     check_closed(&client, &events);
 }
 
+/// Case 29: what the application connects with panics.
+#[test]
+fn a_panic_while_connecting_again_closes_the_client() {
+    let server = serve();
+    let (address, is_first) = (server.local_addr(), AtomicBool::new(true));
+    let transport = move || {
+        assert!(is_first.swap(false, Ordering::SeqCst), "as the test wants it");
+        Ok(Box::new(mio::net::TcpStream::connect(address)?) as Box<_>)
+    };
+    let mut options = Options::new(URL);
+    options.config.reconnect.as_mut().unwrap().base = Duration::ZERO;
+    let (client, events) = Client::connect_over(options, transport).unwrap();
+    block_on(server.shut_down("good night"));
+    check_closed(&client, &events);
+}
+
 fn check_closed(client: &Client, events: &skaro_blocking::Events) {
-    assert_eq!(client.status(), Status::Closed);
-    assert_eq!(client.request(GetContacts).map(drop), Err(CommandError::Closed.into()));
-    client.close();
     let mut ends = std::iter::from_fn(|| match events.next_event(Duration::from_secs(20)) {
         Ok(event) => Some(event),
         Err(NoEvent::Closed) => None,
         Err(NoEvent::TimedOut) => panic!("nobody tells that it is over"),
     });
     assert!(ends.by_ref().count() > 0);
+    assert_eq!(client.status(), Status::Closed);
+    assert_eq!(client.request(GetContacts).map(drop), Err(CommandError::Closed.into()));
+    client.close();
 }

@@ -87,7 +87,7 @@ extern crate std;
 
 pub mod auth;
 pub mod client;
-mod format;
+mod codec;
 #[cfg(feature = "tungstenite")]
 #[doc = include_str!("../GUIDE.md")]
 pub mod guide {}
@@ -100,14 +100,12 @@ pub mod server;
 mod time;
 #[cfg(feature = "tungstenite")]
 pub mod tungstenite;
-mod value;
 
-pub use format::{DecodeError, Fault, Format, Frame, Path};
+pub use codec::{DecodeError, DecodeErrorKind, Fields, FieldsIter, Format, Frame, Path, Value};
 pub use limits::{Limits, NESTING};
 pub use output::{CloseCode, Transmit};
 pub use secret::Secret;
 pub use time::Time;
-pub use value::{Fields, Value};
 
 /// How long after the end of its connection a session can be restored.
 pub const SESSION_LIFETIME: core::time::Duration = core::time::Duration::from_secs(5 * 60);

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroize;
 
-use crate::format::{Format, Frame};
+use crate::codec::{Format, Frame};
 
 /// What the adapter is to do with the connection. Borrowed from the machine: gone with the next call to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,6 +219,7 @@ impl Output {
 
     /// Gives memory back: all but a little if the queue is drained, else of a long queue what was sent once it is the
     /// larger part. Called before entries are taken, and by whoever counts memory.
+    #[inline]
     pub(crate) fn settle(&mut self) {
         if self.is_empty() {
             self.reclaim();
@@ -268,6 +269,12 @@ impl Output {
     #[inline]
     pub(crate) fn poll(&mut self) -> Option<Transmit<'_>> {
         self.settle();
+        self.take()
+    }
+
+    /// Takes the next entry of a queue that has just been settled.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Option<Transmit<'_>> {
         if self.is_empty() {
             return None;
         }

@@ -1,6 +1,6 @@
 //! Any bytes as a frame: an error, or a message that stays the same when it is written and read again.
 
-use skaro_proto::{Fault, Format, Frame};
+use skaro_proto::{DecodeErrorKind, Format, Frame};
 
 use super::direction::frame;
 use super::{Direction, ToClient, ToServer};
@@ -30,7 +30,7 @@ fn read<D: Direction>(received: Frame<'_>) {
     match D::decode(frame(Format::Json, &in_json)) {
         Ok(said) => both_say::<D>(&said),
         // A byte string is a list in JSON, which is one level more.
-        Err(error) => assert_eq!(D::fault(&error), Fault::TooDeep, "{message:?}"),
+        Err(error) => assert_eq!(D::fault(&error), DecodeErrorKind::TooDeep, "{message:?}"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use skaro_proto::message::{Answer, ClientMessage, Request, ServerMessage};
-use skaro_proto::{DecodeError, Fault, Fields, Format, Frame};
+use skaro_proto::{DecodeError, DecodeErrorKind, Fields, Format, Frame};
 
 pub trait Direction {
     type Message<'a>: Clone + Debug + PartialEq;
@@ -12,7 +12,7 @@ pub trait Direction {
 
     fn decode(frame: Frame<'_>) -> Result<Self::Message<'_>, Self::Error>;
     fn encode(message: &Self::Message<'_>, format: Format) -> Vec<u8>;
-    fn fault(error: &Self::Error) -> Fault;
+    fn fault(error: &Self::Error) -> DecodeErrorKind;
 
     /// The fields of the frame's map that the message does not need.
     fn others<'m, 'a>(message: &'m Self::Message<'a>) -> &'m Fields<'a>;
@@ -36,8 +36,8 @@ impl Direction for ToServer {
         message.encode(format)
     }
 
-    fn fault(error: &Self::Error) -> Fault {
-        error.0.fault
+    fn fault(error: &Self::Error) -> DecodeErrorKind {
+        error.0.kind
     }
 
     fn others<'m, 'a>(message: &'m Self::Message<'a>) -> &'m Fields<'a> {
@@ -60,8 +60,8 @@ impl Direction for ToClient {
         message.encode(format)
     }
 
-    fn fault(error: &DecodeError) -> Fault {
-        error.fault
+    fn fault(error: &DecodeError) -> DecodeErrorKind {
+        error.kind
     }
 
     fn others<'m, 'a>(message: &'m Self::Message<'a>) -> &'m Fields<'a> {

@@ -1,6 +1,8 @@
 //! The same message in JSON and in CBOR: read alike, refused alike, nothing lost on either way.
 
-use skaro_proto::{Fault, Fields, Format, Frame, NESTING, Value};
+use std::borrow::Cow;
+
+use skaro_proto::{DecodeErrorKind, Fields, Format, Frame, NESTING, Value};
 
 use super::direction::frame;
 use super::{Choices, Direction, ToClient, ToServer, writing};
@@ -19,11 +21,11 @@ fn compare<D: Direction>(fields: &Fields<'_>, frames: [Frame<'_>; 2]) {
     let written: [_; 2];
     let [json, cbor] = frames.map(D::decode);
     assert_eq!(json, cbor, "{fields:?}");
-    let is_too_deep = json.as_ref().is_err_and(|error| D::fault(error) == Fault::TooDeep);
+    let is_too_deep = json.as_ref().is_err_and(|error| D::fault(error) == DecodeErrorKind::TooDeep);
     assert_eq!(is_too_deep, depth(fields) > NESTING.into(), "{fields:?}");
     let Ok(message) = json else { return };
-    let kept = unlisted(D::others(&message).iter());
-    assert_eq!(kept, unlisted(fields.iter()), "what nobody has listed is kept, in its order");
+    let kept = unlisted(D::others(&message));
+    assert_eq!(kept, unlisted(fields), "what nobody has listed is kept, in its order");
     written = [Format::Json, Format::Cbor].map(|format| (format, D::encode(&message, format)));
     for (format, bytes) in &written {
         let read = D::decode(frame(*format, bytes)).expect("what was written is read");
@@ -53,15 +55,13 @@ fn is_listed(name: &str) -> bool {
 }
 
 /// The fields that no message of the protocol has.
-fn unlisted<'f, 'a: 'f>(
-    fields: impl Iterator<Item = (&'f str, &'f Value<'a>)>,
-) -> Vec<(&'f str, &'f Value<'a>)> {
-    fields.filter(|(name, _)| !is_listed(name)).collect()
+fn unlisted<'f>(fields: &'f Fields<'_>) -> Vec<(Cow<'f, str>, Value<'f>)> {
+    fields.iter().filter(|(name, _)| !is_listed(name)).collect()
 }
 
 /// Levels, the map itself being the first.
 fn depth(fields: &Fields<'_>) -> usize {
-    1 + fields.iter().map(|(_, value)| depth_of(value)).max().unwrap_or(0)
+    1 + fields.iter().map(|(_, value)| depth_of(&value)).max().unwrap_or(0)
 }
 
 fn depth_of(value: &Value<'_>) -> usize {
@@ -151,8 +151,8 @@ fn user(choices: &mut Choices<'_>) -> Fields<'static> {
     user
 }
 
-fn named_user(choices: &mut Choices<'_>) -> (std::borrow::Cow<'static, str>, Value<'static>) {
-    (some_name(choices).into(), Value::Map(user(choices)))
+fn named_user(choices: &mut Choices<'_>) -> (String, Value<'static>) {
+    (some_name(choices), Value::Map(user(choices)))
 }
 
 fn chat_message(choices: &mut Choices<'_>) -> Value<'static> {
@@ -189,7 +189,7 @@ fn anything(choices: &mut Choices<'_>, depth: usize) -> Value<'static> {
         4 | 5 => Value::Text(choices.text(12).into()),
         6 if depth < 20 => Value::List((0..choices.below(4)).map(|_| anything(choices, depth + 1)).collect()),
         7 if depth < 20 => {
-            let field = |choices: &mut Choices<'_>| (some_name(choices).into(), anything(choices, depth + 1));
+            let field = |choices: &mut Choices<'_>| (some_name(choices), anything(choices, depth + 1));
             Value::Map((0..choices.below(4)).map(|_| field(choices)).collect())
         }
         _ => {
@@ -197,7 +197,7 @@ fn anything(choices: &mut Choices<'_>, depth: usize) -> Value<'static> {
             for _ in 0..choices.below(20) {
                 value = match choices.flag() {
                     false => Value::List(vec![value]),
-                    true => Value::Map([("in".into(), value)].into_iter().collect()),
+                    true => Value::Map([("in", value)].into_iter().collect()),
                 };
             }
             value

@@ -1,8 +1,8 @@
 //! The server that a client faces when it is fuzzed: it reads what the client sends, and answers as the bytes say.
 
 use skaro_proto::message::{
-    Answer, AnswerMessage, Challenge, ClientMessage, Contacts, Date, History, Message, Notice, Refusal,
-    Registration, Request, ServerMessage, SignedIn, Status, User,
+    Answer, AnswerMessage, Challenge, ClientMessage, Date, History, Message, Notice, Refusal, Registration,
+    Request, ServerMessage, SignedIn, StatusCode, User,
 };
 use skaro_proto::{Fields, Format, Transmit};
 
@@ -39,7 +39,7 @@ impl Script {
     }
 
     pub fn challenge(&self, token: &str, format: Format) -> Vec<u8> {
-        let challenge = Challenge { token: token.into(), extra: Fields::new() };
+        let challenge = Challenge::new(token);
         ServerMessage::CheckConnection(challenge).encode(format)
     }
 
@@ -84,8 +84,8 @@ impl Script {
             0..4 | 7 => Ok(success(&kind, choices)),
             _ => {
                 let status = choices.pick(&[401, 429, 503, 200, 0]);
-                let status = (status != 200).then(|| Status::new(status));
-                Err(Refusal { status, info: "no".into() })
+                let status = (status != 200).then(|| StatusCode::new(status));
+                Err(Refusal::new(status, "no"))
             }
         };
         let fits = !matches!(
@@ -94,20 +94,20 @@ impl Script {
         );
         let is_right = request.is_open && is_of_its_type && fits;
         request.is_open &= !is_right;
-        let message = AnswerMessage { kind: kind.into(), id: request.number, outcome, extra: Fields::new() };
+        let message = AnswerMessage::new(kind, request.number, outcome);
         let frame = ServerMessage::Answer(message).encode(request.format);
         Some(AnswerFrame { format: request.format, frame, is_right })
     }
 
     pub fn say(&self, choices: &mut Choices<'_>) -> (Format, Vec<u8>) {
         let format = if choices.flag() { Format::Cbor } else { Format::Json };
-        let notice = Notice { info: "hear".into(), extra: Fields::new() };
+        let notice = Notice::new("hear");
         let message = match choices.below(6) {
             0 => ServerMessage::Info(notice),
             1 => ServerMessage::Error(notice),
             2 => ServerMessage::Unknown {
                 kind: "news".into(),
-                message: [("type".into(), "news".into())].into_iter().collect(),
+                message: [("type", "news".into())].into_iter().collect(),
             },
             3 => return (format, self.challenge("another", format)),
             _ => ServerMessage::ShowMessage(chat_message(choices)),
@@ -121,7 +121,7 @@ fn success(kind: &str, choices: &mut Choices<'_>) -> Answer<'static> {
         "authorize" => Answer::Authorized(signed_in(choices)),
         "session_restore" => Answer::Restored(signed_in(choices)),
         "register_type" => Answer::RegisterType(Registration::Open),
-        "get_contacts" => Answer::Contacts(Contacts(vec![User::new("bob")])),
+        "get_contacts" => Answer::Contacts(vec![User::new("bob")].into()),
         "get_history" => {
             Answer::History(History::new((0..choices.below(4)).map(|_| chat_message(choices)).collect()))
         }
@@ -132,12 +132,14 @@ fn success(kind: &str, choices: &mut Choices<'_>) -> Answer<'static> {
 
 fn signed_in(choices: &mut Choices<'_>) -> SignedIn<'static> {
     let login = choices.pick(&["alice", "alice", "bob", "somebody with a long name"]);
-    SignedIn { session_id: format!("s{}", choices.byte()).into(), user: User::new(login) }
+    SignedIn::new(format!("s{}", choices.byte()), User::new(login))
 }
 
 fn chat_message(choices: &mut Choices<'_>) -> Message<'static> {
     let from = choices.pick(&["alice", "bob"]);
-    Message { date: date(choices), ..Message::new(from, "alice", "hello") }
+    let mut message = Message::new(from, "alice", "hello");
+    message.date = date(choices);
+    message
 }
 
 fn date(choices: &mut Choices<'_>) -> Option<Date<'static>> {

@@ -273,10 +273,9 @@ impl Visitors {
             }
             Ok(Answer::MessageSent(_)) => self.sent.iter_mut().for_each(|sent| sent.was_taken = true),
             Ok(Answer::History(history)) => {
-                let dates: Vec<_> =
-                    history.messages.iter().map(|it| it.date.as_ref().unwrap().as_integer()).collect();
+                let dates: Vec<_> = history.iter().map(|it| it.date.as_ref().unwrap().as_integer()).collect();
                 assert!(dates.is_sorted_by(|one, next| one < next), "{dates:?}");
-                let bodies: Vec<_> = history.messages.iter().map(|it| it.body.to_string()).collect();
+                let bodies: Vec<_> = history.iter().map(|it| it.body.to_string()).collect();
                 let visitor = &self.all[n];
                 let dialog = self.dialogs.get(&key(visitor.user.as_deref().unwrap(), &visitor.history));
                 if !self.more_was_said {

@@ -15,9 +15,9 @@ fn json_map(fields: &Fields<'_>, style: &mut Choices<'_>, out: &mut String) {
     out.push('{');
     for (n, (name, value)) in fields.iter().enumerate() {
         out.push_str(if n == 0 { "" } else { "," });
-        json_text(name, style, out);
+        json_text(&name, style, out);
         out.push(':');
-        json_value(value, style, out);
+        json_value(&value, style, out);
     }
     out.push('}');
 }
@@ -115,8 +115,8 @@ fn begin(kind: u8, number: u64, style: u8, out: &mut Vec<u8>) -> bool {
 fn cbor_map(fields: &Fields<'_>, style: &mut Choices<'_>, out: &mut Vec<u8>) {
     let is_indefinite = begin(MAP, fields.len() as u64, style.byte(), out);
     for (name, value) in fields.iter() {
-        cbor_text(name, style, out);
-        cbor_value(value, style, out);
+        cbor_text(&name, style, out);
+        cbor_value(&value, style, out);
     }
     out.extend(is_indefinite.then_some(BREAK));
 }

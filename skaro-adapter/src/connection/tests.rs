@@ -242,7 +242,9 @@ fn behind_a_proxy_the_address_comes_from_the_header_that_is_trusted() {
 /// Cases 3 and 13: what waits stays in the machine, which counts it.
 #[test]
 fn a_turn_fetches_little_at_once() {
-    let mut server = server();
+    let mut config = Config::default();
+    config.stranger_output = 1 << 20;
+    let mut server = Server::new(config, [1; 32]);
     let (mut connection, _) = open(&mut server);
     for _ in 0..50 {
         server.announce(Time::ZERO, &"x".repeat(1000));

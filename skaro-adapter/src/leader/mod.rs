@@ -1,22 +1,20 @@
 //! Which thread drives the connection, as a machine without I/O. This is the leader/followers pattern (POSA2);
 //! async-io's `block_on` does the same.
 //!
-//! The *leader* reads, writes and waits for the socket. It is a caller that waits alone for an answer or an event: then
-//! a request in a row costs no change of threads, which would cost more than all the rest together. Otherwise it is the
-//! client's background thread, which also does all the dialing. All others who wait are *followers*: they sleep until
-//! the leader hands them what they wait for. What the leader needs, the *baton*, is in its place here when nobody
-//! has it.
+//! The *leader* reads, writes and waits for the socket. It is a caller that waits for an answer or an event, if it began
+//! to wait alone: then a request in a row costs no change of threads, which would cost more than all the rest together.
+//! Otherwise it is the client's background thread. All others who wait are *followers*: they sleep until the leader hands
+//! them what they wait for. Leading needs the *baton* (the socket and its buffers), which is in its place here while
+//! nobody has it: so there can't be two leaders.
 //!
 //! | who leads | what happens | who leads then | who is woken |
 //! |---|---|---|---|
 //! | nobody | a caller enters | the caller | |
-//! | nobody | a caller enters, and there is no connection | background | background |
 //! | nobody | the background thread has lingered | background | |
-//! | background | a caller enters alone, and there is a connection | the caller | background, to give the baton up |
+//! | background | a caller enters alone | the caller | background, to give the baton up |
 //! | background, caller | another caller enters | no change: it follows | the leader, if a command was given |
-//! | caller | it leaves, others wait | background | background |
+//! | caller | it leaves, others wait | background | background, which takes the baton |
 //! | caller | it leaves, nobody waits | nobody | background, if parked: it begins to linger |
-//! | caller | the connection is lost | background | background |
 //! | background, caller | the client is closed | nobody, for ever | everybody |
 //!
 //! After the last caller left, the background thread lingers for [`LINGER`] before it takes over, since the next caller
@@ -101,19 +99,13 @@ impl<B> Leader<B> {
     }
 
     /// A caller begins to wait. Returns whether it is to lead, and take the baton as soon as that is in its place.
-    pub const fn enter(&mut self, has_connection: bool) -> (bool, Wake) {
+    pub const fn enter(&mut self) -> (bool, Wake) {
         self.waiting += 1;
-        match self.role {
-            _ if self.waiting == 1 && has_connection => {
-                self.role = Some(Role::Caller);
-                (true, self.wake_leader())
-            }
-            None => {
-                self.role = Some(Role::Background);
-                (false, Wake::Successor)
-            }
-            Some(_) => (false, Wake::Nobody),
+        if self.waiting > 1 {
+            return (false, Wake::Nobody);
         }
+        self.role = Some(Role::Caller);
+        (true, self.wake_leader())
     }
 
     /// Takes the baton, for the caller that is to lead; `None` until the leader before has put it back.
@@ -146,25 +138,19 @@ impl<B> Leader<B> {
         self.waiting -= 1;
     }
 
-    /// The leader has what it waited for, or waits no more. The background thread, which waits for nothing else than the
-    /// first connection, leads on.
+    /// The leader has what it waited for, or waits no more. (The background thread waits for nothing but the greeting of
+    /// the first connection, and leads on.)
     pub fn leave_as_leader(&mut self, role: Role, baton: B) -> Wake {
+        self.baton = Some(baton);
         if role == Role::Caller {
             self.leave();
-            if self.waiting == 0 {
-                self.role = None;
-                self.baton = Some(baton);
-                return if self.is_parked { Wake::Successor } else { Wake::Nobody };
-            }
+            self.role = (self.waiting > 0).then_some(Role::Background);
         }
-        self.hand_over(role, baton)
+        if self.role.is_some() || self.is_parked { Wake::Successor } else { Wake::Nobody }
     }
 
-    /// The leader puts the baton back, for the caller that is to lead, or else for the background thread.
-    pub fn hand_over(&mut self, role: Role, baton: B) -> Wake {
-        if role == Role::Caller {
-            self.role = Some(Role::Background);
-        }
+    /// The background thread puts the baton back: a caller is to lead, or the thread has yet to begin.
+    pub fn put_back(&mut self, baton: B) -> Wake {
         self.baton = Some(baton);
         Wake::Successor
     }

@@ -13,12 +13,10 @@ struct World {
     callers: [Caller; CALLERS],
     /// The waker of the poll has been called.
     is_woken: bool,
-    is_connected: bool,
     is_closing: bool,
     /// Something was given for whose end nobody waits, and the leader has not seen it.
     has_submitted: bool,
     /// How often the world may yet surprise.
-    cuts: u8,
     closes: u8,
     submits: u8,
     timeouts: u8,
@@ -32,7 +30,6 @@ enum Background {
     Lingering { is_notified: bool },
     Parked { is_notified: bool },
     Polling,
-    Dialing,
     Ended,
 }
 
@@ -90,7 +87,7 @@ impl Caller {
 
 fn new() -> Machine {
     let mut machine = Leader::new();
-    _ = machine.hand_over(Role::Background, ());
+    _ = machine.put_back(());
     machine
 }
 
@@ -100,10 +97,8 @@ impl World {
             background: Background::Lingering { is_notified: true },
             callers: [Caller::Elsewhere(2); CALLERS],
             is_woken: false,
-            is_connected: true,
             is_closing: false,
             has_submitted: false,
-            cuts: 1,
             closes: 1,
             submits: 1,
             timeouts: 1,
@@ -144,11 +139,9 @@ impl World {
             self.wake(wake);
             return true;
         }
-        if self.is_connected {
-            self.has_submitted = false;
-            let answers = self.callers.iter_mut().filter_map(Caller::answer);
-            answers.filter(|answer| **answer == Answer::Given).for_each(|answer| *answer = Answer::Sent);
-        }
+        self.has_submitted = false;
+        let answers = self.callers.iter_mut().filter_map(Caller::answer);
+        answers.filter(|answer| **answer == Answer::Given).for_each(|answer| *answer = Answer::Sent);
         false
     }
 
@@ -165,13 +158,9 @@ impl World {
             let wake = self.machine.leave_as_leader(Role::Caller, ());
             self.callers[n] = Caller::Elsewhere(left);
             self.wake(wake);
-        } else if self.is_connected {
+        } else {
             self.machine.begin_io();
             self.callers[n] = Caller::Polling { left, answer };
-        } else {
-            let wake = self.machine.hand_over(Role::Caller, ());
-            self.callers[n] = Caller::Following { left, answer };
-            self.wake(wake);
         }
         self
     }
@@ -181,12 +170,12 @@ impl World {
         if self.drive() {
             self.background = Background::Ended;
         } else if !self.machine.leads(Role::Background) {
-            let wake = self.machine.hand_over(Role::Background, ());
+            let wake = self.machine.put_back(());
             self.wake(wake);
             return self.rest(false);
         } else {
             self.machine.begin_io();
-            self.background = if self.is_connected { Background::Polling } else { Background::Dialing };
+            self.background = Background::Polling;
         }
         self
     }
@@ -212,7 +201,7 @@ impl World {
             Caller::Elsewhere(left) => {
                 let left = left - 1;
                 world.callers[n] = Caller::Following { left, answer: Answer::Given };
-                let (leads, wake) = world.machine.enter(self.is_connected);
+                let (leads, wake) = world.machine.enter();
                 world.wake(wake);
                 if !leads {
                     let wake = world.machine.nudge();
@@ -263,16 +252,10 @@ impl World {
             Background::Parked { is_notified: true } => vec![self.clone().rest(false)],
             Background::Parked { .. } | Background::Ended => Vec::new(),
             Background::Polling => self.polled().into_iter().map(World::lead_in_background).collect(),
-            Background::Dialing => {
-                let mut world = self.clone();
-                world.is_connected = true;
-                world.machine.end_io();
-                vec![world.lead_in_background()]
-            }
         }
     }
 
-    /// The worlds in which the leader's poll has returned: it was woken, an answer came, or the connection broke.
+    /// The worlds in which the leader's poll has returned: it was woken, or an answer came.
     fn polled(&self) -> Vec<World> {
         let mut worlds = Vec::new();
         let mut back = self.clone();
@@ -286,12 +269,6 @@ impl World {
                 *answer = Answer::Here;
                 worlds.push(world);
             }
-        }
-        if self.cuts > 0 {
-            let mut world = World { cuts: self.cuts - 1, is_connected: false, ..back };
-            let answers = world.callers.iter_mut().filter_map(Caller::answer);
-            answers.for_each(|answer| *answer = Answer::Here);
-            worlds.push(world);
         }
         worlds
     }
@@ -321,7 +298,7 @@ impl World {
 
     fn check(&self) {
         let leads = |caller: &&Caller| matches!(caller, Caller::Polling { .. });
-        let in_background = matches!(self.background, Background::Polling | Background::Dialing);
+        let in_background = self.background == Background::Polling;
         let leaders = self.callers.iter().filter(leads).count() + usize::from(in_background);
         assert!(leaders <= 1, "two leaders: {self:#?}");
         let waiting = self.callers.iter().filter(|caller| !matches!(caller, Caller::Elsewhere(_))).count();
@@ -341,16 +318,12 @@ impl World {
             )
         };
         let has_work = self.has_submitted || self.is_closing || self.callers.iter().any(is_given);
-        if has_work && leaders == 1 && self.background != Background::Dialing {
+        if has_work && leaders == 1 {
             assert!(self.is_woken, "a leader sleeps though there is work: {self:#?}");
         }
         let is_appointed = |caller: &&Caller| matches!(caller, Caller::Appointed { .. });
         let appointed = self.callers.iter().filter(is_appointed).count();
         assert!(appointed <= 1, "two are to lead: {self:#?}");
-        assert!(
-            appointed == 0 || self.background != Background::Dialing,
-            "a caller waits for a dial: {self:#?}"
-        );
         if leaders == 0 {
             let is_notified = |caller: &Caller| matches!(caller, Caller::Appointed { is_notified: true, .. });
             let is_due = match self.background {
@@ -412,27 +385,27 @@ fn every_interleaving_keeps_the_promises_and_comes_to_an_end() {
 #[test]
 fn a_caller_leads_while_it_waits_alone() {
     let mut machine = new();
-    assert_eq!(machine.enter(true), (true, Wake::Nobody));
+    assert_eq!(machine.enter(), (true, Wake::Nobody));
     machine.take().unwrap();
-    assert_eq!(machine.enter(true), (false, Wake::Nobody), "another one follows");
+    assert_eq!(machine.enter(), (false, Wake::Nobody), "another one follows");
     assert_eq!(machine.leave_as_leader(Role::Caller, ()), Wake::Successor);
-    assert_eq!(machine.enter(true), (false, Wake::Nobody), "several wait: the background thread leads");
+    assert_eq!(machine.enter(), (false, Wake::Nobody), "several wait: the background thread leads");
     machine.leave();
     machine.leave();
-    assert_eq!(machine.enter(true), (true, Wake::Nobody));
+    assert_eq!(machine.enter(), (true, Wake::Nobody));
     assert!(machine.leads(Role::Caller));
 }
 
 #[test]
 fn the_background_thread_parks_while_a_caller_leads_for_long() {
     let mut machine = new();
-    assert_eq!(machine.enter(true), (true, Wake::Nobody));
+    assert_eq!(machine.enter(), (true, Wake::Nobody));
     machine.take().unwrap();
     assert_eq!((machine.rest(false), machine.rest(true)), (Rest::Linger, Rest::Park));
     assert_eq!(machine.leave_as_leader(Role::Caller, ()), Wake::Successor);
     assert_eq!(machine.rest(false), Rest::Linger);
     for _ in 0..3 {
-        assert_eq!(machine.enter(true), (true, Wake::Nobody));
+        assert_eq!(machine.enter(), (true, Wake::Nobody));
         machine.take().unwrap();
         assert_eq!(machine.leave_as_leader(Role::Caller, ()), Wake::Nobody, "it lingers by itself");
     }

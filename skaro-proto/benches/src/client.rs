@@ -19,7 +19,7 @@ pub fn signed_in(format: Format, config: Config) -> Client {
     client.handle_frame(NOW, Content::translated(format, challenge).frame()).unwrap();
     client.authorize(NOW, "bob", "correct horse").unwrap();
     drain(&mut client);
-    let signed_in = SignedIn { session_id: "s-1".into(), user: User::new("bob") };
+    let signed_in = SignedIn::new("s-1", User::new("bob"));
     let answer = samples::answer(format, "authorize", 1, Answer::Authorized(signed_in));
     client.handle_frame(NOW, answer.frame()).unwrap();
     assert!(client.is_authorized());

@@ -1,7 +1,7 @@
 //! The messages that are read and written.
 
 use skaro_proto::message::{Answer, AnswerMessage, Date, History, Message, ServerMessage};
-use skaro_proto::{Fields, Format, Frame};
+use skaro_proto::{Format, Frame};
 
 /// 28 bytes: with it the message is 118 bytes of JSON.
 pub const BODY: &str = "Shall we meet at the bridge?";
@@ -75,12 +75,14 @@ pub fn sent(format: Format, id: u64) -> Content {
 pub fn history(format: Format, id: u64) -> Content {
     let messages = (0..100).map(|n| {
         let (from, to) = if n % 2 == 0 { ("alice", "bob") } else { ("bob", "alice") };
-        Message { date: Some(Date::Integer(DATE + n)), ..Message::new(from, to, BODY) }
+        let mut message = Message::new(from, to, BODY);
+        message.date = Some(Date::Integer(DATE + n));
+        message
     });
     answer(format, "get_history", id, Answer::History(History::new(messages.collect())))
 }
 
 pub fn answer(format: Format, kind: &str, id: u64, answer: Answer<'_>) -> Content {
-    let message = AnswerMessage { kind: kind.into(), id, outcome: Ok(answer), extra: Fields::new() };
+    let message = AnswerMessage::new(kind, id, Ok(answer));
     Content::of(format, ServerMessage::Answer(message).encode(format))
 }

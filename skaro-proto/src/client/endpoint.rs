@@ -8,7 +8,7 @@ use core::time::Duration;
 use thiserror::Error;
 
 use super::{Config, Disconnect};
-use crate::format::Format;
+use crate::codec::Format;
 
 /// Where and how to connect.
 ///

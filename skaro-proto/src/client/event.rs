@@ -9,10 +9,10 @@ use thiserror::Error;
 use super::command::{Command, CommandError};
 use super::incoming::Incoming;
 use super::ticket::Ticket;
-use crate::format::DecodeError;
+use crate::codec::DecodeError;
+use crate::codec::Fields;
 use crate::message::{Answer, Notice, Refusal};
 use crate::time::Time;
-use crate::value::Fields;
 
 /// Something that happened. What came in a frame borrows from the frame; [`Event::into_owned`] lets go of it.
 ///

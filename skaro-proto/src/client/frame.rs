@@ -4,7 +4,7 @@ use super::in_flight::Place;
 use super::incoming::Incoming;
 use super::link::{Link, SignIn, Stage};
 use super::{Client, Ended, Event, Failure, ProtocolError};
-use crate::format::{DecodeError, Fault, Format, Frame};
+use crate::codec::{DecodeError, DecodeErrorKind, Format, Frame};
 use crate::message::{Answer, AnswerMessage, Challenge, Message, RequestKind, ServerMessage};
 use crate::secret::Secret;
 use crate::time::Time;
@@ -21,7 +21,7 @@ impl Client {
     pub fn handle_frame<'f>(&mut self, now: Time, frame: Frame<'f>) -> Result<Event<'f>, ProtocolError> {
         let (length, limit) = (frame.as_bytes().len(), self.config.limits.frame);
         if length > limit {
-            return Err(DecodeError::frame(Fault::TooLarge { length, limit }).into());
+            return Err(DecodeError::frame(DecodeErrorKind::TooLarge { length, limit }).into());
         }
         if !matches!(self.link, Link::Up(_)) {
             return Err(ProtocolError::NoConnection);
@@ -110,7 +110,7 @@ impl Client {
                 self.sign_in_succeeded(answer.id, signed_in)
             }
             Ok(Answer::History(history)) => {
-                history.unseen = self.seen.history(&ticket.login, &history.messages);
+                history.unseen = self.seen.history(&ticket.login, history);
             }
             Ok(Answer::MessageSent(date)) => self.seen.live(&ticket.login, date.as_ref()),
             Ok(_) => (),

@@ -3,7 +3,7 @@
 use super::{
     Awaited, Client, CommandError, Delivery, Disconnect, Ended, Event, Failure, SignedOutReason, Status,
 };
-use crate::format::Format;
+use crate::codec::Format;
 use crate::keep_alive::{KeepAlive, Silence};
 use crate::message::RequestKind;
 use crate::output::CloseCode;

@@ -5,7 +5,7 @@ use core::convert::Infallible;
 use core::fmt;
 
 use super::{Client, Command, CommandError, Disconnect, Ended, Event, RequestId, Status};
-use crate::format::Frame;
+use crate::codec::Frame;
 use crate::time::Time;
 
 /// Bytes of frames whose events wait for the application; beyond that it is asked for a pause, too.

@@ -76,12 +76,12 @@ pub use status::Status;
 pub use ticket::{RequestId, Ticket};
 
 use crate::auth;
-use crate::format::Format;
-use crate::message::{ClientMessage, Request, RequestKind, send_message};
+use crate::codec::Fields;
+use crate::codec::Format;
+use crate::message::{ClientMessage, Request, RequestKind};
 use crate::output::{Output, Transmit};
 use crate::secret::Secret;
 use crate::time::Time;
-use crate::value::Fields;
 use command::within;
 use in_flight::InFlight;
 use link::{Connection, Link, SignIn, Stage};
@@ -339,7 +339,10 @@ impl Client {
         signed_in?;
         self.room()?;
         let ticket = Ticket { marker, ..self.ticket(RequestKind::SendMessage, to) };
-        Ok(self.put_under_way(now, ticket, |format, number, out| send_message(format, out, number, to, body)))
+        Ok(self.put_under_way(now, ticket, |format, number, out| {
+            let request = Request::SendMessage { to: to.into(), body: body.into() };
+            ClientMessage::new(number, request).encode_into(format, out);
+        }))
     }
 
     /// Keeps a message for when the user is signed in again.

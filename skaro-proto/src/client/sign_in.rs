@@ -7,7 +7,7 @@ use super::link::{Link, SignIn, Stage};
 use super::session::{Credentials, Session};
 use super::{Client, CommandError, Disconnect, Event, RequestId, SignedOutReason, Ticket};
 use crate::auth;
-use crate::message::{Refusal, Request, RequestKind, SignedIn, Status};
+use crate::message::{Refusal, Request, RequestKind, SignedIn, StatusCode};
 use crate::secret::Secret;
 use crate::time::Time;
 
@@ -172,7 +172,7 @@ impl Client {
     /// The server refused to sign the user in again.
     pub(super) fn resumption_refused(&mut self, kind: RequestKind, refusal: &Refusal<'_>) {
         // 5…: the server can't at present; 429: too many are signed in.
-        if matches!(refusal.status.as_ref().map_or(0, Status::code), 429 | 500..=599) {
+        if matches!(refusal.status.as_ref().map_or(0, StatusCode::code), 429 | 500..=599) {
             return self.give_up_resuming(Disconnect::Unavailable);
         }
         if kind == RequestKind::SessionRestore {

@@ -5,14 +5,13 @@
 //! strict: one way to say each thing.
 
 mod client;
-mod field;
-mod parts;
-mod plain;
-mod plain_write;
+mod decode;
+mod encode;
+#[cfg(feature = "serde")]
+mod serialize;
 mod server;
-mod write;
+mod types;
 
-pub use client::{ClientMessage, Rejected, Request, RequestKind};
-pub use parts::{Contacts, Date, Message, Registration, Sender, Status, User};
-pub(crate) use plain_write::send_message;
+pub use client::{ClientMessage, InvalidRequest, Request, RequestKind};
 pub use server::{Answer, AnswerMessage, Challenge, History, Notice, Refusal, ServerMessage, SignedIn};
+pub use types::{Contacts, Date, Message, Registration, Sender, StatusCode, User};

@@ -1,18 +1,13 @@
-//! What servers send.
+//! Messages of servers.
 
 use alloc::borrow::Cow;
-use alloc::boxed::Box;
-use alloc::vec::Vec;
+use alloc::vec::{self, Vec};
 use core::fmt;
+use core::ops::Deref;
+use core::slice;
 
-use super::field::Field::{self, *};
-use super::field::FieldSet;
-use super::parts::{self, Contacts, Message, Registration, Sender, Status, owned};
-use super::plain;
-use crate::format::{
-    DecodeError, Decoded, Fill, Frame, Inside, Key, Parsed, Read, Reader, optional, required,
-};
-use crate::value::Fields;
+use super::types::{Contacts, Date, Message, Registration, StatusCode, User, list_bytes, owned, text_bytes};
+use crate::codec::Fields;
 
 /// A message from a server.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,8 +32,9 @@ pub enum ServerMessage<'a> {
     },
 }
 
-/// What the server asks to be proven. `Debug` leaves the token out.
+/// The server's challenge: what has to be proven. `Debug` leaves the token out.
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Challenge<'a> {
     /// The text to authenticate with the password as the key.
     pub token: Cow<'a, str>,
@@ -46,29 +42,31 @@ pub struct Challenge<'a> {
     pub extra: Fields<'a>,
 }
 
-/// Something that the server tells its user.
+/// A notice of the server to its user.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Notice<'a> {
-    /// What it tells.
+    /// The text.
     pub info: Cow<'a, str>,
     /// Everything else that came with it.
     pub extra: Fields<'a>,
 }
 
-/// An answer, with the request that it answers.
+/// An answer, with the type and the number of its request.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct AnswerMessage<'a> {
     /// The type of the request.
     pub kind: Cow<'a, str>,
     /// The request's number.
     pub id: u64,
-    /// What came of it.
+    /// The answer, or why the request was not carried out.
     pub outcome: Result<Answer<'a>, Refusal<'a>>,
     /// Fields that an answer of this kind does not need.
     pub extra: Fields<'a>,
 }
 
-/// What a request yields when it succeeds.
+/// The yield of a request that was carried out.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Answer<'a> {
@@ -83,28 +81,36 @@ pub enum Answer<'a> {
     /// To `get_history`: the messages exchanged with a user.
     History(History<'a>),
     /// To `send_message`: the server has taken the message, then, if it tells.
-    MessageSent(Option<parts::Date<'a>>),
+    MessageSent(Option<Date<'a>>),
     /// To a request of another type: all the fields but `type`, `for`, `id` and `status`.
     Other(Fields<'a>),
 }
 
-/// The messages exchanged with a user, oldest first.
+/// The messages exchanged with a user, oldest first: a list.
+///
+/// ```
+/// use skaro_proto::message::{History, Message};
+/// let history = History::new(vec![Message::new("alice", "bob", "hello")]);
+/// assert_eq!(history[0].body, "hello");
+/// for message in &history {
+///     println!("{}: {}", message.from.login, message.body);
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History<'a> {
-    /// All that the server sent.
-    pub messages: Vec<Message<'a>>,
-    /// Which of them are new, by their places.
+    messages: Vec<Message<'a>>,
+    /// The places of those that are new.
     pub(crate) unseen: Vec<usize>,
 }
 
 impl<'a> History<'a> {
-    /// A history of these messages, none of them new.
+    /// Returns a history of these messages, none of them new.
     pub const fn new(messages: Vec<Message<'a>>) -> Self {
         History { messages, unseen: Vec::new() }
     }
 
-    /// The messages that have not reached the application yet, neither by themselves nor in a history before, and
-    /// that won't come by themselves: after a reconnection, what was missed while away.
+    /// Returns the messages that have not reached the application yet, neither by themselves nor in a history before,
+    /// and that won't come by themselves: after a reconnection, what was missed while away.
     ///
     /// A [`Client`](crate::client::Client) finds them by their dates. So there are none unless the server tells
     /// dates as whole numbers, and they are exact only if these strictly increase within a dialog, as this project's
@@ -112,273 +118,208 @@ impl<'a> History<'a> {
     pub fn unseen(&self) -> impl Iterator<Item = &Message<'a>> {
         self.unseen.iter().filter_map(|place| self.messages.get(*place))
     }
+
+    /// Returns the same history, independent of the frame.
+    pub fn into_owned(self) -> History<'static> {
+        let messages = self.messages.into_iter().map(Message::into_owned).collect();
+        History { messages, unseen: self.unseen }
+    }
+
+    /// Returns how many bytes of heap the history takes once it is owned, or more.
+    pub fn heap_bytes(&self) -> usize {
+        list_bytes(&self.messages, Message::heap_bytes) + list_bytes(&self.unseen, |_| 0)
+    }
+}
+
+impl<'a> Deref for History<'a> {
+    type Target = [Message<'a>];
+
+    fn deref(&self) -> &[Message<'a>] {
+        &self.messages
+    }
+}
+
+impl<'a> IntoIterator for History<'a> {
+    type Item = Message<'a>;
+    type IntoIter = vec::IntoIter<Message<'a>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.messages.into_iter()
+    }
+}
+
+impl<'h, 'a> IntoIterator for &'h History<'a> {
+    type Item = &'h Message<'a>;
+    type IntoIter = slice::Iter<'h, Message<'a>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.messages.iter()
+    }
 }
 
 /// A user, and the session that lets the user come back. `Debug` leaves the session's id out.
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub struct SignedIn<'a> {
-    /// What `session_restore` takes within five minutes after the connection broke.
+    /// The session's id, which `session_restore` takes within five minutes after the connection broke.
     pub session_id: Cow<'a, str>,
     /// The user.
-    pub user: parts::User<'a>,
+    pub user: User<'a>,
 }
 
-/// Why a request was not carried out.
+/// A refusal: why a request was not carried out.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Refusal<'a> {
     /// The status, if the answer had one.
-    pub status: Option<Status<'a>>,
+    pub status: Option<StatusCode<'a>>,
     /// The reason, for people; empty if the server gave none.
     pub info: Cow<'a, str>,
 }
 
-impl<'a> ServerMessage<'a> {
-    /// Reads a server's frame.
-    ///
-    /// # Errors
-    /// If it is not well-formed, or a field that the message needs is missing or of the wrong type.
-    pub fn decode(frame: Frame<'a>) -> Result<Self, DecodeError> {
-        let mut reading = Reading::default();
-        frame.read(&mut reading)?;
-        if let Some(message) = reading.message {
-            return Ok(message);
+impl<'a> Challenge<'a> {
+    /// Returns a challenge with this token and nothing else.
+    pub fn new(token: impl Into<Cow<'a, str>>) -> Self {
+        Challenge { token: token.into(), extra: Fields::new() }
+    }
+
+    /// Returns the same challenge, independent of the frame.
+    pub fn into_owned(self) -> Challenge<'static> {
+        Challenge { token: owned(self.token), extra: self.extra.into_owned() }
+    }
+
+    /// Returns how many bytes of heap the challenge takes once it is owned, or more.
+    pub fn heap_bytes(&self) -> usize {
+        text_bytes(&self.token) + self.extra.heap_bytes()
+    }
+}
+
+impl<'a> Notice<'a> {
+    /// Returns a notice with this text and nothing else.
+    pub fn new(info: impl Into<Cow<'a, str>>) -> Self {
+        Notice { info: info.into(), extra: Fields::new() }
+    }
+
+    /// Returns the same notice, independent of the frame.
+    pub fn into_owned(self) -> Notice<'static> {
+        Notice { info: owned(self.info), extra: self.extra.into_owned() }
+    }
+
+    /// Returns how many bytes of heap the notice takes once it is owned, or more.
+    pub fn heap_bytes(&self) -> usize {
+        text_bytes(&self.info) + self.extra.heap_bytes()
+    }
+}
+
+impl<'a> AnswerMessage<'a> {
+    /// Returns an answer to the request of this type and number.
+    pub fn new(kind: impl Into<Cow<'a, str>>, id: u64, outcome: Result<Answer<'a>, Refusal<'a>>) -> Self {
+        AnswerMessage { kind: kind.into(), id, outcome, extra: Fields::new() }
+    }
+
+    /// Returns the same answer, independent of the frame.
+    pub fn into_owned(self) -> AnswerMessage<'static> {
+        AnswerMessage {
+            kind: owned(self.kind),
+            id: self.id,
+            outcome: self.outcome.map(Answer::into_owned).map_err(Refusal::into_owned),
+            extra: self.extra.into_owned(),
         }
-        let mut slots = Slots::default();
-        let slots = match &mut reading.slots {
-            Some(slots) => slots,
-            None => {
-                frame.read(&mut slots)?;
-                &mut slots
-            }
+    }
+
+    /// Returns how many bytes of heap the answer takes once it is owned, or more.
+    pub fn heap_bytes(&self) -> usize {
+        let outcome = match &self.outcome {
+            Ok(answer) => answer.heap_bytes(),
+            Err(refusal) => refusal.heap_bytes(),
         };
-        slots.message(frame).map_err(|error| *error)
+        text_bytes(&self.kind) + outcome + self.extra.heap_bytes()
     }
 }
 
-/// What was read of a frame: a message, if it can be told on the way; else all fields, or nothing of use.
-#[derive(Default)]
-struct Reading<'a> {
-    message: Option<ServerMessage<'a>>,
-    slots: Option<Slots<'a>>,
-}
+impl<'a> SignedIn<'a> {
+    /// Returns a user with a session of this id.
+    pub fn new(session_id: impl Into<Cow<'a, str>>, user: User<'a>) -> Self {
+        SignedIn { session_id: session_id.into(), user }
+    }
 
-impl<'de> Fill<'de> for Reading<'de> {
-    fn fill<R: Reader<'de>>(&mut self, mut map: Inside<'_, R, R::Left>) -> Read<()> {
-        self.message = map.attempt(plain::server_message);
-        if self.message.is_some() {
-            return Ok(());
-        }
-        let slots = self.slots.insert(Slots::default());
-        let Some(first) = map.next_name()? else { return Ok(()) };
-        slots.take(first, &mut map)?;
-        if !matches!(&slots.kind, Some(Ok(kind)) if kind == "show_message") {
-            return slots.fill(map);
-        }
-        // A chat message with something unusual: read at once, if nothing is wrong with it. But if the type came once
-        // more, it may be another one.
-        self.slots = None;
-        let message = Message::read_long(map)?.ok().filter(|message| message.extra.get("type").is_none());
-        self.message = message.map(ServerMessage::ShowMessage);
-        Ok(())
+    /// Returns the same, independent of the frame.
+    pub fn into_owned(self) -> SignedIn<'static> {
+        SignedIn { session_id: owned(self.session_id), user: self.user.into_owned() }
     }
 }
 
-/// Every field that any message has.
-#[derive(Default)]
-struct Slots<'a> {
-    seen: FieldSet,
-    kind: Parsed<Cow<'a, str>>,
-    request: Parsed<Cow<'a, str>>,
-    id: Parsed<u64>,
-    status: Parsed<Status<'a>>,
-    info: Parsed<Cow<'a, str>>,
-    token: Parsed<Cow<'a, str>>,
-    from: Parsed<Sender<'a>>,
-    to: Parsed<Cow<'a, str>>,
-    body: Parsed<Cow<'a, str>>,
-    date: Parsed<parts::Date<'a>>,
-    session_id: Parsed<Cow<'a, str>>,
-    user: Parsed<parts::User<'a>>,
-    register_type: Parsed<Registration<'a>>,
-    data: Parsed<Contacts<'a>>,
-    history: Parsed<Vec<Message<'a>>>,
-}
+impl<'a> Refusal<'a> {
+    /// Returns a refusal for a reason that people read; empty if there is none to give.
+    pub fn new(status: Option<StatusCode<'a>>, info: impl Into<Cow<'a, str>>) -> Self {
+        Refusal { status, info: info.into() }
+    }
 
-impl<'de> Fill<'de> for Slots<'de> {
-    fn fill<R: Reader<'de>>(&mut self, mut map: Inside<'_, R, R::Left>) -> Read<()> {
-        while let Some(name) = map.next_name()? {
-            self.take(name, &mut map)?;
-        }
-        Ok(())
+    /// Returns the same refusal, independent of the frame.
+    pub fn into_owned(self) -> Refusal<'static> {
+        Refusal { status: self.status.map(StatusCode::into_owned), info: owned(self.info) }
+    }
+
+    /// Returns how many bytes of heap the refusal takes once it is owned, or more.
+    pub fn heap_bytes(&self) -> usize {
+        self.status.as_ref().map_or(0, StatusCode::heap_bytes) + text_bytes(&self.info)
     }
 }
 
-impl<'de> Slots<'de> {
-    #[inline]
-    fn take<R: Reader<'de>>(&mut self, name: Key<'de, Field>, map: &mut Inside<'_, R, R::Left>) -> Read<()> {
-        let Key::Listed(field) = name else {
-            self.seen = self.seen.with_unlisted();
-            return map.skip();
-        };
-        self.seen = self.seen.with(field);
-        match field {
-            Type => self.kind = map.value()?,
-            For => self.request = map.value()?,
-            Id => self.id = map.value()?,
-            Status => self.status = map.value()?,
-            Info => self.info = map.value()?,
-            Token => self.token = map.value()?,
-            From => self.from = map.value()?,
-            To => self.to = map.value()?,
-            Body => self.body = map.value()?,
-            Date => self.date = map.value()?,
-            SessionId => self.session_id = map.value()?,
-            User => self.user = map.value()?,
-            RegisterType => self.register_type = map.value()?,
-            Data => self.data = map.value()?,
-            History => self.history = map.value()?,
-            _ => map.skip()?,
+impl Answer<'_> {
+    /// Returns the same answer, independent of the frame.
+    pub fn into_owned(self) -> Answer<'static> {
+        match self {
+            Answer::Authorized(signed_in) => Answer::Authorized(signed_in.into_owned()),
+            Answer::Restored(signed_in) => Answer::Restored(signed_in.into_owned()),
+            Answer::RegisterType(registration) => Answer::RegisterType(registration.into_owned()),
+            Answer::Contacts(contacts) => Answer::Contacts(contacts.into_owned()),
+            Answer::History(history) => Answer::History(history.into_owned()),
+            Answer::MessageSent(date) => Answer::MessageSent(date.map(Date::into_owned)),
+            Answer::Other(fields) => Answer::Other(fields.into_owned()),
         }
-        Ok(())
     }
-}
 
-const CHALLENGE: FieldSet = FieldSet::of(&[Type, Token]);
-const NOTICE: FieldSet = FieldSet::of(&[Type, Info]);
-const MESSAGE: FieldSet = FieldSet::of(&[Type, From, To, Body, Date]);
-const ANSWER: FieldSet = FieldSet::of(&[Type, For, Id, Status]);
-const REFUSAL: FieldSet = ANSWER.with(Info);
-const SIGNED_IN: FieldSet = ANSWER.with(SessionId).with(User);
-
-impl<'a> Slots<'a> {
-    fn message(&mut self, frame: Frame<'a>) -> Decoded<ServerMessage<'a>> {
-        let kind = required(self.kind.take(), "type")?;
-        Ok(match &*kind {
-            "check_connection" => ServerMessage::CheckConnection(Challenge {
-                token: required(self.token.take(), "token")?,
-                extra: CHALLENGE.others(self.seen, frame)?,
-            }),
-            "request" => ServerMessage::Answer(self.answer(frame)?),
-            "show_message" => ServerMessage::ShowMessage(Message {
-                from: required(self.from.take(), "from")?,
-                to: required(self.to.take(), "to")?,
-                body: required(self.body.take(), "body")?,
-                date: optional(self.date.take(), "date")?,
-                extra: MESSAGE.others(self.seen, frame)?,
-            }),
-            "info" => ServerMessage::Info(self.notice(frame)?),
-            "error" => ServerMessage::Error(self.notice(frame)?),
-            _ => {
-                let mut message = Fields::new();
-                frame.read(&mut message).map_err(Box::new)?;
-                ServerMessage::Unknown { kind, message }
+    /// Returns how many bytes of heap the answer takes once it is owned, or more.
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Answer::Authorized(signed_in) | Answer::Restored(signed_in) => {
+                text_bytes(&signed_in.session_id) + signed_in.user.heap_bytes()
             }
-        })
-    }
-
-    fn notice(&mut self, frame: Frame<'a>) -> Decoded<Notice<'a>> {
-        Ok(Notice { info: required(self.info.take(), "info")?, extra: NOTICE.others(self.seen, frame)? })
-    }
-
-    fn answer(&mut self, frame: Frame<'a>) -> Decoded<AnswerMessage<'a>> {
-        let kind = required(self.request.take(), "for")?;
-        let id = required(self.id.take(), "id")?;
-        let status = optional(self.status.take(), "status")?;
-        let seen = self.seen;
-        let (mut outcome, known) = match status {
-            Some(status) if status.is_success() => {
-                let (answer, known) = self.success(&kind)?;
-                (Ok(answer), known)
-            }
-            status => (
-                Err(Refusal { status, info: optional(self.info.take(), "info")?.unwrap_or_default() }),
-                REFUSAL,
-            ),
-        };
-        let mut extra = known.others(seen, frame)?;
-        if let Ok(Answer::Other(fields)) = &mut outcome {
-            *fields = core::mem::take(&mut extra);
+            Answer::RegisterType(registration) => registration.heap_bytes(),
+            Answer::Contacts(contacts) => contacts.heap_bytes(),
+            Answer::History(history) => history.heap_bytes(),
+            Answer::MessageSent(date) => date.as_ref().map_or(0, Date::heap_bytes),
+            Answer::Other(fields) => fields.heap_bytes(),
         }
-        Ok(AnswerMessage { kind, id, outcome, extra })
-    }
-
-    /// The answer, and the fields that such an answer has.
-    fn success(&mut self, kind: &str) -> Decoded<(Answer<'a>, FieldSet)> {
-        Ok(match kind {
-            "authorize" => (Answer::Authorized(self.signed_in()?), SIGNED_IN),
-            "session_restore" => (Answer::Restored(self.signed_in()?), SIGNED_IN),
-            "register_type" => {
-                let registration = required(self.register_type.take(), "register_type")?;
-                (Answer::RegisterType(registration), ANSWER.with(RegisterType))
-            }
-            "get_contacts" => (Answer::Contacts(required(self.data.take(), "data")?), ANSWER.with(Data)),
-            "get_history" => (
-                Answer::History(self::History::new(required(self.history.take(), "history")?)),
-                ANSWER.with(History),
-            ),
-            "send_message" => (Answer::MessageSent(optional(self.date.take(), "date")?), ANSWER.with(Date)),
-            _ => (Answer::Other(Fields::new()), ANSWER),
-        })
-    }
-
-    fn signed_in(&mut self) -> Decoded<SignedIn<'a>> {
-        let session_id = required(self.session_id.take(), "session_id")?;
-        Ok(SignedIn { session_id, user: required(self.user.take(), "user")? })
     }
 }
 
-/// What makes each of the messages independent of the frame.
-mod owning {
-    use super::*;
-
-    impl Challenge<'_> {
-        /// The same challenge, independent of the frame.
-        pub fn into_owned(self) -> Challenge<'static> {
-            Challenge { token: owned(self.token), extra: self.extra.into_owned() }
-        }
-    }
-
-    impl Notice<'_> {
-        /// The same notice, independent of the frame.
-        pub fn into_owned(self) -> Notice<'static> {
-            Notice { info: owned(self.info), extra: self.extra.into_owned() }
-        }
-    }
-
-    impl SignedIn<'_> {
-        /// The same, independent of the frame.
-        pub fn into_owned(self) -> SignedIn<'static> {
-            SignedIn { session_id: owned(self.session_id), user: self.user.into_owned() }
-        }
-    }
-
-    impl super::History<'_> {
-        /// The same history, independent of the frame.
-        pub fn into_owned(self) -> super::History<'static> {
-            let messages = self.messages.into_iter().map(Message::into_owned).collect();
-            super::History { messages, unseen: self.unseen }
-        }
-    }
-
-    impl Refusal<'_> {
-        /// The same refusal, independent of the frame.
-        pub fn into_owned(self) -> Refusal<'static> {
-            Refusal { status: self.status.map(Status::into_owned), info: owned(self.info) }
-        }
-    }
-
-    impl Answer<'_> {
-        /// The same answer, independent of the frame.
-        pub fn into_owned(self) -> Answer<'static> {
-            match self {
-                Answer::Authorized(signed_in) => Answer::Authorized(signed_in.into_owned()),
-                Answer::Restored(signed_in) => Answer::Restored(signed_in.into_owned()),
-                Answer::RegisterType(registration) => Answer::RegisterType(registration.into_owned()),
-                Answer::Contacts(contacts) => Answer::Contacts(contacts.into_owned()),
-                Answer::History(history) => Answer::History(history.into_owned()),
-                Answer::MessageSent(date) => Answer::MessageSent(date.map(parts::Date::into_owned)),
-                Answer::Other(fields) => Answer::Other(fields.into_owned()),
+impl ServerMessage<'_> {
+    /// Returns the same message, independent of the frame.
+    pub fn into_owned(self) -> ServerMessage<'static> {
+        match self {
+            ServerMessage::CheckConnection(challenge) => {
+                ServerMessage::CheckConnection(challenge.into_owned())
             }
+            ServerMessage::Answer(answer) => ServerMessage::Answer(answer.into_owned()),
+            ServerMessage::ShowMessage(message) => ServerMessage::ShowMessage(message.into_owned()),
+            ServerMessage::Info(notice) => ServerMessage::Info(notice.into_owned()),
+            ServerMessage::Error(notice) => ServerMessage::Error(notice.into_owned()),
+            ServerMessage::Unknown { kind, message } => {
+                ServerMessage::Unknown { kind: owned(kind), message: message.into_owned() }
+            }
+        }
+    }
+
+    /// Returns how many bytes of heap the message takes once it is owned, or more.
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            ServerMessage::CheckConnection(challenge) => challenge.heap_bytes(),
+            ServerMessage::Answer(answer) => answer.heap_bytes(),
+            ServerMessage::ShowMessage(message) => message.heap_bytes(),
+            ServerMessage::Info(notice) | ServerMessage::Error(notice) => notice.heap_bytes(),
+            ServerMessage::Unknown { kind, message } => text_bytes(kind) + message.heap_bytes(),
         }
     }
 }
@@ -392,48 +333,5 @@ impl fmt::Debug for Challenge<'_> {
 impl fmt::Debug for SignedIn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SignedIn").field("user", &self.user).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::plain::tests::{both, fields};
-    use super::*;
-    use proptest::prelude::*;
-
-    fn the_long_way(frame: Frame<'_>) -> Result<ServerMessage<'_>, DecodeError> {
-        let mut slots = Slots::default();
-        frame.read(&mut slots)?;
-        slots.message(frame).map_err(|error| *error)
-    }
-
-    #[test]
-    fn fields_of_other_messages_are_kept() {
-        let message = r#"{"type":"show_message","from":{"login":"a"},"to":"b","body":"c","date":1"#;
-        let answer = r#"{"type":"request","for":"send_message","id":1,"status":"200","date":1"#;
-        let others = [
-            r#""id":2"#,
-            r#""status":"200""#,
-            r#""for":"x""#,
-            r#""from":{"login":"a"}"#,
-            r#""to":"b""#,
-            r#""body":"c""#,
-        ];
-        for (start, other) in [message, answer].iter().flat_map(|start| others.map(|other| (start, other))) {
-            let text = std::format!("{start},{other}}}");
-            assert_eq!(ServerMessage::decode(Frame::Text(&text)), the_long_way(Frame::Text(&text)), "{text}");
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-        #[test]
-        fn the_short_way_leads_where_the_long_way_does(fields in fields()) {
-            let (json, cbor) = both(&fields);
-            for frame in [Frame::Text(&json), Frame::Binary(&cbor)] {
-                prop_assert_eq!(ServerMessage::decode(frame), the_long_way(frame), "{}", &json);
-            }
-        }
     }
 }

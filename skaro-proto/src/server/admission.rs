@@ -9,11 +9,11 @@ use super::connection::{Connection, State};
 use super::memory::CONNECTION;
 use super::peer::{Peer, Place};
 use super::{ConnectionId, Server};
-use crate::format::Format;
+use crate::codec::Fields;
+use crate::codec::Format;
 use crate::message::{Challenge, ServerMessage};
 use crate::secret::Secret;
 use crate::time::Time;
-use crate::value::Fields;
 
 /// A connection that the server does not take: the adapter drops it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::guesses::GuessLimit;
 use super::rate::Rate;
-use crate::format::Format;
+use crate::codec::Format;
 use crate::limits::Limits;
 use crate::message::Registration;
 

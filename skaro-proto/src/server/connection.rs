@@ -11,13 +11,13 @@ use super::rate::Bucket;
 use super::secrets::SessionKey;
 use super::users::UserId;
 use super::{ConnectionId, Server};
-use crate::format::{DecodeError, Fault, Format};
+use crate::codec::Fields;
+use crate::codec::{DecodeError, DecodeErrorKind, Format};
 use crate::keep_alive::{KeepAlive, Silence};
 use crate::message::{Notice, ServerMessage};
 use crate::output::{CloseCode, Output, Transmit};
 use crate::secret::Secret;
 use crate::time::Time;
-use crate::value::Fields;
 
 /// Bytes that may wait for a connection until its frames are not wanted any more: a client that asks for much and reads
 /// nothing is slowed down by its network, long before it is cut off.
@@ -257,10 +257,11 @@ impl Server {
         self.agenda.deadlines.insert((connection.deadline, id));
     }
 
-    /// A frame of this connection was handled, and so many bytes written for it.
-    pub(super) fn charge(&mut self, id: ConnectionId, written: usize) {
+    /// A frame of this connection was handled; so many bytes waited for it before.
+    pub(super) fn charge(&mut self, id: ConnectionId, before: usize) {
         let Some(rate) = self.config.frames else { return };
         let Some(connection) = self.connections.get_mut(&id) else { return };
+        let written = connection.output.len().saturating_sub(before);
         let count = 1 + u32::try_from(written / BYTES_PER_FRAME).unwrap_or(u32::MAX - 1);
         if let Some(until) = connection.frames.take(count, self.now, rate)
             && connection.is_heard()
@@ -292,7 +293,7 @@ impl Server {
         connection.output.settle();
         connection.count(&mut self.agenda);
         connection.progress = self.now;
-        connection.output.poll()
+        connection.output.take()
     }
 }
 
@@ -395,7 +396,7 @@ impl Server {
         let limit = self.config.faults;
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.faults += 1;
-        if matches!(error.fault, Fault::TooLarge { .. }) {
+        if matches!(error.kind, DecodeErrorKind::TooLarge { .. }) && error.field.is_empty() {
             self.begin_close(id, CloseCode::TooBig);
         } else if connection.faults >= limit {
             self.begin_close(id, CloseCode::Policy);

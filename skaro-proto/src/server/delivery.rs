@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::dialogs::Dialogs;
 use super::users::UserId;
 use super::{ConnectionId, Server};
-use crate::format::Format;
+use crate::codec::Format;
 use crate::message::{Date, Message, ServerMessage};
 use crate::time::Time;
 
@@ -39,7 +39,9 @@ impl Scratch {
     pub(super) fn begin(&mut self) {
         for written in [&mut self.json, &mut self.cbor] {
             written.clear();
-            written.shrink_to(KEPT);
+            if written.capacity() > KEPT {
+                written.shrink_to(KEPT);
+            }
         }
     }
 

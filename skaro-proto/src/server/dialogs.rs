@@ -13,7 +13,8 @@ type Pair = (UserId, UserId);
 #[derive(Default)]
 pub(super) struct Dialogs {
     all: BTreeMap<Pair, Dialog>,
-    /// Where the oldest messages are: the place of each dialog's first message in the order of all.
+    /// Where the oldest messages are: the place of each dialog's first message in the order of all, or of one that was
+    /// given up since.
     oldest: BTreeSet<(u64, Pair)>,
     /// The place of the last message in the order of all.
     last: u64,
@@ -39,8 +40,6 @@ pub(super) struct Stored {
     pub(super) date: i64,
     /// The place in the order of all messages.
     place: u64,
-    /// Bytes that escapes add to the body in JSON.
-    pub(super) escapes: u32,
 }
 
 #[cfg(test)]
@@ -48,7 +47,20 @@ impl Stored {
     /// A message of which only these matter.
     pub(super) fn new(body: &str, date: i64) -> Self {
         let (from, to) = (UserId::default(), UserId::default());
-        Stored { from, to, body: body.into(), date, place: 0, escapes: super::history::escapes(body) }
+        Stored { from, to, body: body.into(), date, place: 0 }
+    }
+}
+
+impl Dialog {
+    /// Gives up the oldest message, and returns how many bytes it took.
+    fn forget_first(&mut self) -> usize {
+        let Some(oldest) = self.messages.pop_front() else { return 0 };
+        self.bytes -= oldest.body.len();
+        // What many messages took is not kept for a few.
+        if self.messages.capacity() > 4 * self.messages.len() + 16 {
+            self.messages.shrink_to(2 * self.messages.len());
+        }
+        MESSAGE + oldest.body.len()
     }
 }
 
@@ -78,37 +90,33 @@ impl Dialogs {
         dialog.latest = date;
         dialog.bytes += body.len();
         self.bytes += MESSAGE + body.len();
-        let escapes = super::history::escapes(body);
-        dialog.messages.push_back(Stored { from, to, body: body.into(), date, place, escapes });
-        let is_over =
-            |dialog: &Dialog| dialog.messages.len() > config.history || dialog.bytes > config.history_bytes;
-        while self.all.get(&pair).is_some_and(is_over) {
-            self.forget_first(pair);
+        dialog.messages.push_back(Stored { from, to, body: body.into(), date, place });
+        while dialog.messages.len() > config.history || dialog.bytes > config.history_bytes {
+            self.bytes -= dialog.forget_first();
+        }
+        if dialog.messages.is_empty() {
+            self.oldest.remove(&(place, pair));
         }
         date
     }
 
     /// Gives up the oldest message of all; returns whether there was one.
     pub(super) fn forget_oldest(&mut self) -> bool {
-        let Some((_, pair)) = self.oldest.first().copied() else { return false };
-        self.forget_first(pair);
-        true
-    }
-
-    fn forget_first(&mut self, pair: Pair) {
-        let Some(dialog) = self.all.get_mut(&pair) else { return };
-        let Some(oldest) = dialog.messages.pop_front() else { return };
-        self.oldest.remove(&(oldest.place, pair));
-        dialog.bytes -= oldest.body.len();
-        self.bytes -= MESSAGE + oldest.body.len();
-        match dialog.messages.front() {
-            Some(first) => _ = self.oldest.insert((first.place, pair)),
-            None => dialog.messages = VecDeque::new(),
+        while let Some((place, pair)) = self.oldest.pop_first() {
+            let Some(dialog) = self.all.get_mut(&pair) else { continue };
+            // A dialog that gave up messages by itself stands here with an older one.
+            let is_first = dialog.messages.front().is_some_and(|first| first.place == place);
+            if is_first {
+                self.bytes -= dialog.forget_first();
+            }
+            if let Some(first) = dialog.messages.front() {
+                self.oldest.insert((first.place, pair));
+            }
+            if is_first {
+                return true;
+            }
         }
-        // What many messages took is not kept for a few.
-        if dialog.messages.capacity() > 4 * dialog.messages.len() + 16 {
-            dialog.messages.shrink_to(2 * dialog.messages.len());
-        }
+        false
     }
 
     /// The messages between two users, newest first.

@@ -4,13 +4,13 @@ use alloc::vec::Vec;
 
 use super::dialogs::Stored;
 use super::{ConnectionId, Server, memory};
-use crate::format::Format;
+use crate::codec::Fields;
+use crate::codec::Format;
 use crate::message::{Answer, AnswerMessage, Date, History, Message, ServerMessage};
-use crate::value::Fields;
 
 /// Bytes that escapes add to a text in JSON: one for each quotation mark, backslash and control character that has a
 /// short escape, five for each other control character (RFC 8259, section 7).
-pub(super) fn escapes(text: &str) -> u32 {
+fn escapes(text: &str) -> usize {
     let more = |byte: u8| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 8 | 12 => 1,
         0..0x20 => 5,
@@ -31,9 +31,9 @@ const fn cbor_head(number: u64) -> usize {
 }
 
 /// Bytes of a text as JSON, without the quotation marks, or as CBOR.
-fn text(format: Format, text: &str, escapes: u32) -> usize {
+fn text(format: Format, text: &str) -> usize {
     match format {
-        Format::Json => text.len() + escapes as usize,
+        Format::Json => text.len() + escapes(text),
         Format::Cbor => cbor_head(text.len() as u64) + text.len(),
     }
 }
@@ -59,7 +59,7 @@ const fn frame(format: Format) -> usize {
 
 /// Bytes of a message in the answer to `get_history`, both logins given as written.
 fn message(format: Format, logins: usize, stored: &Stored) -> usize {
-    frame(format) + logins + text(format, &stored.body, stored.escapes) + date(format, stored.date)
+    frame(format) + logins + text(format, &stored.body) + date(format, stored.date)
 }
 
 impl Server {
@@ -83,7 +83,7 @@ impl Server {
         answer(Vec::new(), empty);
         let mut size = empty.len() + 8;
         let logins = [user, other].map(|user| self.users.login(user));
-        let logins = logins.iter().map(|login| text(format, login, escapes(login))).sum();
+        let logins = logins.iter().map(|login| text(format, login)).sum();
         let mut count = 0;
         for stored in self.dialogs.newest(user, other).take(self.config.history_answer) {
             // With the comma in between.
@@ -145,7 +145,7 @@ mod tests {
             let written = Message { date: Some(Date::Integer(at)), ..written };
             let stored = Stored::new(&body, at);
             for format in [Format::Json, Format::Cbor] {
-                let names = logins.iter().map(|login| text(format, login, escapes(login))).sum();
+                let names = logins.iter().map(|login| text(format, login)).sum();
                 let expected = encoded(format, Vec::from([written.clone()])) - encoded(format, Vec::new());
                 prop_assert_eq!(message(format, names, &stored), expected, "{:?}", &written);
             }

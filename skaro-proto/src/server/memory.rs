@@ -34,10 +34,14 @@ impl Server {
 
     /// Makes room for so many bytes, if need be by giving the oldest messages up; returns whether there is room.
     pub(super) fn make_room(&mut self, bytes: usize) -> bool {
-        let Some(limit) = self.config.max_memory else { return true };
-        if self.memory() + bytes <= limit {
-            return true;
+        match self.config.max_memory {
+            Some(limit) if self.memory() + bytes > limit => self.forget_messages(bytes, limit),
+            _ => true,
         }
+    }
+
+    #[cold]
+    fn forget_messages(&mut self, bytes: usize, limit: usize) -> bool {
         // If giving everything up would not help, nothing is given up.
         if self.memory_besides_histories() + bytes > limit {
             return false;

@@ -25,27 +25,32 @@ impl Rate {
         1_000_000_000 / u64::from(self.per_second.max(1))
     }
 
-    /// How long it takes until it may happen `burst` times at once again.
-    fn rest(self) -> Duration {
-        Duration::from_nanos(self.interval() * u64::from(self.burst))
+    /// Nanoseconds until it may happen `burst` times at once again.
+    fn rest(self) -> u64 {
+        self.interval().saturating_mul(u64::from(self.burst))
     }
 }
 
 /// A token bucket: one moment stands for how full it is.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Bucket {
-    /// When it will be full again.
-    full: Time,
+    /// When it will be full again, in nanoseconds: of these 64 bits hold five centuries.
+    full: u64,
+}
+
+fn nanos(now: Time) -> u64 {
+    u64::try_from(now.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Bucket {
     /// Takes so many tokens out, also if there are fewer. If there are none left, returns the moment at which there will
     /// be some, a sixteenth of all, so that whoever waits for it does not wake up for each token.
     pub(super) fn take(&mut self, count: u32, now: Time, rate: Rate) -> Option<Time> {
-        self.full = self.full.max(now) + Duration::from_nanos(rate.interval() * u64::from(count));
-        let rest = rate.rest();
-        let missing = self.full - now;
-        (missing > rest).then(|| now + (missing - rest) + rest / 16)
+        let at = nanos(now);
+        let taken = rate.interval().saturating_mul(u64::from(count));
+        self.full = self.full.max(at).saturating_add(taken);
+        let (missing, rest) = (self.full - at, rate.rest());
+        (missing > rest).then(|| now + Duration::from_nanos(missing - rest + rest / 16))
     }
 
     /// Takes one token out.
@@ -53,11 +58,11 @@ impl Bucket {
     /// # Errors
     /// If there is none: how long it takes until there is one.
     pub(super) fn take_one(&mut self, now: Time, rate: Rate) -> Result<(), Duration> {
-        let full = self.full.max(now) + Duration::from_nanos(rate.interval());
-        let missing = full - now;
-        let rest = rate.rest();
+        let at = nanos(now);
+        let full = self.full.max(at).saturating_add(rate.interval());
+        let (missing, rest) = (full - at, rate.rest());
         if missing > rest {
-            return Err(missing - rest);
+            return Err(Duration::from_nanos(missing - rest));
         }
         self.full = full;
         Ok(())
@@ -94,7 +99,7 @@ mod tests {
         let now = Time::from_secs(1);
         assert_eq!(bucket.take(5, now, RATE), None);
         let again = bucket.take(10, now, RATE);
-        assert_eq!(again, Some(now + Duration::from_secs(1) + RATE.rest() / 16));
+        assert_eq!(again, Some(now + Duration::from_secs(1) + Duration::from_nanos(RATE.rest() / 16)));
         // By then there is something in it.
         assert_eq!(bucket.take(0, now + Duration::from_secs(1), RATE), None);
     }

@@ -9,13 +9,13 @@ use super::connection::State;
 use super::rate::seconds;
 use super::users::UserId;
 use super::{ConnectionId, Server, memory};
-use crate::format::{DecodeError, Fault, Frame};
+use crate::codec::Fields;
+use crate::codec::{DecodeError, DecodeErrorKind, Frame};
 use crate::message::{
-    Answer, AnswerMessage, ClientMessage, Contacts, Date, Refusal, Rejected, Request, ServerMessage, Status,
+    Answer, AnswerMessage, ClientMessage, Date, InvalidRequest, Refusal, Request, ServerMessage, StatusCode,
     User,
 };
 use crate::time::Time;
-use crate::value::Fields;
 
 /// Text for an `info` field.
 pub(super) type Info = Cow<'static, str>;
@@ -35,15 +35,15 @@ pub(super) fn refused<T>(code: u16, info: impl Into<Info>) -> Result<T, Refused>
 
 /// A frame from a client that was decoded, or makes no sense: what [`decode`] makes of it.
 #[derive(Debug)]
-pub struct Decoded<'f>(Result<ClientMessage<'f>, Box<Rejected<'f>>>);
+pub struct Decoded<'f>(Result<ClientMessage<'f>, Box<InvalidRequest<'f>>>);
 
 /// Decodes a frame from a client. That needs no server: an adapter in which many threads share one does this before it
 /// locks the server. `limit` is what [`Server::max_frame_bytes`] says of the connection.
 pub fn decode(frame: Frame<'_>, limit: usize) -> Decoded<'_> {
     let length = frame.as_bytes().len();
     if length > limit {
-        let error = DecodeError::frame(Fault::TooLarge { length, limit });
-        return Decoded(Err(Box::new(Rejected { error, request: None })));
+        let error = DecodeError::frame(DecodeErrorKind::TooLarge { length, limit });
+        return Decoded(Err(Box::new(InvalidRequest { error, request: None })));
     }
     Decoded(match ClientMessage::decode(frame) {
         Ok(message) => check_type(message.request.kind()).map(|()| message),
@@ -55,13 +55,13 @@ pub fn decode(frame: Frame<'_>, limit: usize) -> Decoded<'_> {
 }
 
 /// An answer repeats the type of its request, so a long one would cost more than its frame.
-fn check_type<'f>(kind: &str) -> Result<(), Box<Rejected<'f>>> {
+fn check_type<'f>(kind: &str) -> Result<(), Box<InvalidRequest<'f>>> {
     let (length, limit) = (kind.len(), TYPE);
     if length <= limit {
         return Ok(());
     }
-    let error = DecodeError::field("type", Fault::TooLarge { length, limit });
-    Err(Box::new(Rejected { error, request: None }))
+    let error = Box::new(DecodeError::frame(DecodeErrorKind::TooLarge { length, limit })).in_field("type");
+    Err(Box::new(InvalidRequest { error: *error, request: None }))
 }
 
 /// Handle: what the outside reports.
@@ -104,14 +104,13 @@ impl Server {
             }
             Err(rejected) => Err(self.reject(id, *rejected)),
         };
-        let after = self.connections.get(&id).map_or(0, |connection| connection.output.len());
-        self.charge(id, after.saturating_sub(before));
+        self.charge(id, before);
         result
     }
 
     /// Says what is wrong with a frame: as the request's answer if it has a number, else as an `error`.
-    fn reject(&mut self, id: ConnectionId, rejected: Rejected<'_>) -> DecodeError {
-        let Rejected { error, request } = rejected;
+    fn reject(&mut self, id: ConnectionId, rejected: InvalidRequest<'_>) -> DecodeError {
+        let InvalidRequest { error, request } = rejected;
         let info = error.to_string().into();
         match request {
             Some((number, kind)) => self.answer(id, number, &kind, Err((400, info))),
@@ -128,7 +127,7 @@ impl Server {
         kind: &str,
         outcome: Result<Answer<'_>, Refused>,
     ) {
-        let refusal = |(code, info)| Refusal { status: Some(Status::new(code)), info };
+        let refusal = |(code, info)| Refusal { status: Some(StatusCode::new(code)), info };
         let outcome = outcome.map_err(refusal);
         let message = AnswerMessage { kind: kind.into(), id: number, outcome, extra: Fields::new() };
         self.push(id, &ServerMessage::Answer(message));
@@ -136,10 +135,8 @@ impl Server {
 
     fn carry_out(&mut self, id: ConnectionId, message: ClientMessage<'_>) {
         let (number, request) = (message.on_request, message.request);
-        if !self.make_room(0) {
-            return self.answer(id, number, request.kind(), memory::refused());
-        }
         let outcome = match &request {
+            _ if !self.make_room(0) => memory::refused(),
             Request::Authorize { login, proof } => return self.authorize(id, number, login, proof),
             Request::SessionRestore { sid } => return self.session_restore(id, number, sid),
             Request::GetHistory { login } => return self.get_history(id, number, login),
@@ -179,7 +176,7 @@ impl Server {
             contact
         };
         let contacts = self.users.contacts(user, directory).take(limit).map(contact).collect();
-        self.answer(id, number, "get_contacts", Ok(Answer::Contacts(Contacts(contacts))));
+        self.answer(id, number, "get_contacts", Ok(Answer::Contacts(contacts)));
     }
 
     fn send_message(&mut self, id: ConnectionId, to: &str, body: &str) -> Result<Answer<'static>, Refused> {

@@ -16,7 +16,7 @@ use tungstenite::protocol::{CloseFrame, Message, WebSocketConfig};
 use tungstenite::{Error, error::CapacityError};
 
 use crate::client::{ConnectError, Disconnect, Options, without_secrets};
-use crate::format::{Format, Frame};
+use crate::codec::{Format, Frame};
 use crate::output::Transmit;
 
 pub use socket::{Messages, NonBlocking, Socket};

@@ -81,10 +81,10 @@ fn each_command_has_an_answer_of_its_own() {
     assert!(refused.to_string().contains("no such session"), "{refused}");
     let signed_in = pair.request(Authorize { login: "alice", password: "correct horse" }).unwrap();
     assert_eq!(signed_in.user.login, "alice");
-    assert_eq!(pair.request(GetContacts).unwrap().0[0].login, "bob");
+    assert_eq!(pair.request(GetContacts).unwrap()[0].login, "bob");
     let message = SendMessage { to: "bob", body: "hello", marker: None };
     assert_eq!(pair.request(message).unwrap(), Some(Date::Integer(1000)));
-    assert_eq!(pair.request(GetHistory { login: "bob" }).unwrap().messages[0].body, "hello");
+    assert_eq!(pair.request(GetHistory { login: "bob" }).unwrap()[0].body, "hello");
     // The connection breaks; the session opens on the next one.
     pair.server.handle_disconnected(NOW, pair.connection.take().unwrap());
     pair.mailbox.client = Client::new(Config::default(), 1);

@@ -82,5 +82,5 @@ fn the_client_sends_what_the_original_sends() {
 
 fn greeting_message() -> skaro_proto::message::ServerMessage<'static> {
     use skaro_proto::message::{Challenge, ServerMessage};
-    ServerMessage::CheckConnection(Challenge { token: TOKEN.into(), extra: Default::default() })
+    ServerMessage::CheckConnection(Challenge::new(TOKEN))
 }

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use skaro_proto::client::{Client, Config, Event, Failure, ProtocolError};
-use skaro_proto::message::{Answer, Contacts, Date, Message, Registration, ServerMessage, Status, User};
-use skaro_proto::{DecodeError, Fault, Fields, Format, Frame, Time, Value};
+use skaro_proto::message::{Answer, Contacts, Date, Message, Registration, ServerMessage, StatusCode, User};
+use skaro_proto::{DecodeError, DecodeErrorKind, Fields, Format, Frame, Time, Value};
 
 /// A message in both formats, written by other hands than ours.
 struct Both(String, Vec<u8>);
@@ -25,28 +25,9 @@ impl Both {
 /// Reads a message in both formats, which must say the same.
 fn read(message: &Json) -> Result<ServerMessage<'static>, DecodeError> {
     let both = Both::of(message);
-    let [json, cbor] = both.frames().map(|frame| ServerMessage::decode(frame).map(owned));
+    let [json, cbor] = both.frames().map(|frame| ServerMessage::decode(frame).map(ServerMessage::into_owned));
     assert_eq!(json, cbor, "{message}");
     json
-}
-
-fn owned(message: ServerMessage<'_>) -> ServerMessage<'static> {
-    match message {
-        ServerMessage::CheckConnection(it) => ServerMessage::CheckConnection(it.into_owned()),
-        ServerMessage::Answer(mut it) => {
-            let extra = std::mem::take(&mut it.extra).into_owned();
-            let outcome = it.outcome.map(Answer::into_owned).map_err(|refusal| refusal.into_owned());
-            let kind = it.kind.into_owned().into();
-            ServerMessage::Answer(skaro_proto::message::AnswerMessage { kind, id: it.id, outcome, extra })
-        }
-        ServerMessage::ShowMessage(it) => ServerMessage::ShowMessage(it.into_owned()),
-        ServerMessage::Info(it) => ServerMessage::Info(it.into_owned()),
-        ServerMessage::Error(it) => ServerMessage::Error(it.into_owned()),
-        ServerMessage::Unknown { kind, message } => {
-            ServerMessage::Unknown { kind: kind.into_owned().into(), message: message.into_owned() }
-        }
-        other => panic!("{other:?}"),
-    }
 }
 
 fn answer(message: &Json) -> Answer<'static> {
@@ -72,7 +53,7 @@ fn each_message_of_a_server() {
             other => panic!("{other:?}"),
         };
         assert_eq!((&*signed_in.session_id, &*signed_in.user.login), ("s-1", "alice"));
-        assert_eq!(signed_in.user.extra.get("age"), Some(&Value::Unsigned(7)));
+        assert_eq!(signed_in.user.extra.get("age"), Some(Value::Unsigned(7)));
     }
     for (word, registration) in [
         ("open", Registration::Open),
@@ -88,12 +69,12 @@ fn each_message_of_a_server() {
         {"from": {"login": "bob"}, "to": "alice", "body": "hi", "date": 5, "color": "red"},
     ]});
     let Answer::History(history) = answer(&history) else { panic!() };
-    assert_eq!(history.messages[0].body, "hi");
-    assert_eq!(history.messages[0].extra.get("color"), Some(&"red".into()));
+    assert_eq!(history[0].body, "hi");
+    assert_eq!(history[0].extra.get("color"), Some("red".into()));
     let sent = json!({"type": "request", "for": "send_message", "id": 1, "status": "200", "date": 5});
     assert_eq!(answer(&sent), Answer::MessageSent(Some(Date::Integer(5))));
     let other = json!({"type": "request", "for": "add_contact", "id": 1, "status": "200", "user": "x"});
-    assert_eq!(answer(&other), Answer::Other([("user".into(), "x".into())].into_iter().collect()));
+    assert_eq!(answer(&other), Answer::Other([("user", "x".into())].into_iter().collect()));
     assert!(
         matches!(read(&json!({"type": "info", "info": "i"})), Ok(ServerMessage::Info(it)) if it.info == "i")
     );
@@ -109,11 +90,11 @@ fn contacts_as_a_list_or_as_a_map() {
     };
     let mut bob = User::new("bob");
     bob.extra.push("online", true);
-    let expected = Answer::Contacts(Contacts(vec![bob.clone()]));
+    let expected = Answer::Contacts(Contacts::from(vec![bob.clone()]));
     assert_eq!(contacts(json!([{"login": "bob", "online": true}])), expected);
     assert_eq!(contacts(json!({"bob": {"online": true}})), expected);
     assert_eq!(contacts(json!({"bob": {"login": "bob", "online": true}})), expected);
-    assert_eq!(contacts(json!([])), Answer::Contacts(Contacts(vec![])));
+    assert_eq!(contacts(json!([])), Answer::Contacts(Contacts::default()));
 }
 
 #[test]
@@ -190,7 +171,7 @@ fn the_first_three_characters_of_a_status_decide() {
         let refusal = answer.outcome.unwrap_err();
         assert_eq!((refusal.status, &*refusal.info), (None, ""));
     }
-    assert_eq!(Status::new(1000).code(), 0);
+    assert_eq!(StatusCode::new(1000).code(), 0);
 }
 
 /// Zeros in front were lost in writing, which made a success of this.
@@ -233,11 +214,11 @@ fn fields_that_nobody_listed_are_kept() {
     let message = json!({"type": "show_message", "from": {"login": "a", "mood": "good"}, "to": "b", "body": "x",
         "date": 1, "color": "red", "id": 5, "user": "not a map", "nested": {"list": [1, -2, 2.5, null, true, "t"]}});
     let ServerMessage::ShowMessage(message) = read(&message).unwrap() else { panic!() };
-    assert_eq!(message.from.extra.get("mood"), Some(&"good".into()));
-    assert_eq!(message.extra.get("color"), Some(&"red".into()));
+    assert_eq!(message.from.extra.get("mood"), Some("good".into()));
+    assert_eq!(message.extra.get("color"), Some("red".into()));
     // Names that mean something in other messages mean nothing here.
-    assert_eq!(message.extra.get("id"), Some(&Value::Unsigned(5)));
-    assert_eq!(message.extra.get("user"), Some(&"not a map".into()));
+    assert_eq!(message.extra.get("id"), Some(Value::Unsigned(5)));
+    assert_eq!(message.extra.get("user"), Some("not a map".into()));
     let Some(Value::Map(nested)) = message.extra.get("nested") else { panic!() };
     let list = vec![
         Value::Unsigned(1),
@@ -247,7 +228,7 @@ fn fields_that_nobody_listed_are_kept() {
         Value::Bool(true),
         "t".into(),
     ];
-    assert_eq!(nested.get("list"), Some(&Value::List(list)));
+    assert_eq!(nested.get("list"), Some(Value::List(list)));
     assert_eq!(message.extra.len(), 4);
 }
 
@@ -256,10 +237,8 @@ fn messages_of_unknown_type_reach_the_application_whole() {
     let message = json!({"type": "changed_user_data", "user": {"login": "bob"}, "id": 3});
     let ServerMessage::Unknown { kind, message } = read(&message).unwrap() else { panic!() };
     assert_eq!(kind, "changed_user_data");
-    assert_eq!(message.get("type"), Some(&"changed_user_data".into()));
-    assert!(
-        matches!(message.get("user"), Some(Value::Map(user)) if user.get("login") == Some(&"bob".into()))
-    );
+    assert_eq!(message.get("type"), Some("changed_user_data".into()));
+    assert!(matches!(message.get("user"), Some(Value::Map(user)) if user.get("login") == Some("bob".into())));
     assert_eq!(message.len(), 3);
 }
 
@@ -278,11 +257,11 @@ fn of_two_fields_of_the_same_name_the_last_counts_in_both_formats() {
     for (frame, two) in [(Frame::Text(json), Value::Unsigned(2)), (Frame::Binary(&cbor), "2".into())] {
         let ServerMessage::Info(notice) = ServerMessage::decode(frame).unwrap() else { panic!() };
         assert_eq!(notice.info, "last");
-        assert_eq!([notice.extra.get("x"), notice.extra.get("to")], [Some(&two); 2]);
+        assert_eq!([notice.extra.get("x"), notice.extra.get("to")], [Some(two.clone()), Some(two.clone())]);
     }
     let json = r#"{"type":"info","info":"x","to":1,"to":2}"#;
     let ServerMessage::Info(notice) = ServerMessage::decode(Frame::Text(json)).unwrap() else { panic!() };
-    assert_eq!(notice.extra.get("to"), Some(&Value::Unsigned(2)), "and is kept without others, too");
+    assert_eq!(notice.extra.get("to"), Some(Value::Unsigned(2)), "and is kept without others, too");
 }
 
 #[test]
@@ -314,7 +293,7 @@ fn cbor_in_all_its_variety() {
     ] {
         let mut frame = b"\xa3\x64type\x64info\x64info\x62hi\x61x".to_vec();
         frame.extend(value);
-        assert_eq!(info(&frame).extra.get("x"), Some(&expected), "{value:02x?}");
+        assert_eq!(info(&frame).extra.get("x"), Some(expected), "{value:02x?}");
     }
 }
 
@@ -330,18 +309,18 @@ fn json_in_all_its_variety() {
 fn what_a_message_lacks_is_named() {
     let missing = |message: Json| {
         let error = read(&message).unwrap_err();
-        (error.field.names().collect::<Vec<_>>().join("."), error.fault)
+        (error.field.names().collect::<Vec<_>>().join("."), error.kind)
     };
-    let wrong = |expected| Fault::WrongType { expected };
+    let wrong = |expected| DecodeErrorKind::WrongType { expected };
     for (message, field, fault) in [
-        (json!({}), "type", Fault::Missing),
+        (json!({}), "type", DecodeErrorKind::Missing),
         (json!({"type": 5}), "type", wrong("text")),
-        (json!({"type": "check_connection"}), "token", Fault::Missing),
+        (json!({"type": "check_connection"}), "token", DecodeErrorKind::Missing),
         (json!({"type": "check_connection", "token": ["t"]}), "token", wrong("text")),
-        (json!({"type": "info"}), "info", Fault::Missing),
+        (json!({"type": "info"}), "info", DecodeErrorKind::Missing),
         (json!({"type": "error", "info": {"a": 1}}), "info", wrong("text")),
-        (json!({"type": "request", "id": 1}), "for", Fault::Missing),
-        (json!({"type": "request", "for": "x"}), "id", Fault::Missing),
+        (json!({"type": "request", "id": 1}), "for", DecodeErrorKind::Missing),
+        (json!({"type": "request", "for": "x"}), "id", DecodeErrorKind::Missing),
         (json!({"type": "request", "for": "x", "id": "1"}), "id", wrong("a whole number from 0 to 2^64 - 1")),
         (json!({"type": "request", "for": "x", "id": -1}), "id", wrong("a whole number from 0 to 2^64 - 1")),
         (
@@ -349,10 +328,18 @@ fn what_a_message_lacks_is_named() {
             "status",
             wrong("text or a whole number"),
         ),
-        (json!({"type": "show_message", "to": "b", "body": "x"}), "from", Fault::Missing),
+        (json!({"type": "show_message", "to": "b", "body": "x"}), "from", DecodeErrorKind::Missing),
         (json!({"type": "show_message", "from": "a", "to": "b", "body": "x"}), "from", wrong("a map")),
-        (json!({"type": "show_message", "from": {}, "to": "b", "body": "x"}), "from.login", Fault::Missing),
-        (json!({"type": "show_message", "from": {"login": "a"}, "to": "b"}), "body", Fault::Missing),
+        (
+            json!({"type": "show_message", "from": {}, "to": "b", "body": "x"}),
+            "from.login",
+            DecodeErrorKind::Missing,
+        ),
+        (
+            json!({"type": "show_message", "from": {"login": "a"}, "to": "b"}),
+            "body",
+            DecodeErrorKind::Missing,
+        ),
         (
             json!({"type": "request", "for": "get_history", "id": 1, "status": "200", "history": [
                 {"from": {"login": "a"}, "to": "b", "body": "x"}, {"from": {"login": 7}, "to": "b", "body": "x"}]}),
@@ -367,7 +354,7 @@ fn what_a_message_lacks_is_named() {
         (
             json!({"type": "request", "for": "get_history", "id": 1, "status": "200", "history": [null]}),
             "history",
-            Fault::Missing,
+            DecodeErrorKind::Missing,
         ),
         (
             json!({"type": "request", "for": "get_contacts", "id": 1, "status": "200", "data": {"bob": 1}}),
@@ -377,12 +364,12 @@ fn what_a_message_lacks_is_named() {
         (
             json!({"type": "request", "for": "authorize", "id": 1, "status": "200"}),
             "session_id",
-            Fault::Missing,
+            DecodeErrorKind::Missing,
         ),
         (
             json!({"type": "request", "for": "authorize", "id": 1, "status": "200", "session_id": "s", "user": {}}),
             "user.login",
-            Fault::Missing,
+            DecodeErrorKind::Missing,
         ),
     ] {
         assert_eq!(missing(message.clone()), (field.to_owned(), fault), "{message}");
@@ -394,15 +381,15 @@ fn frames_that_are_no_messages() {
     let fault = |frame: Frame<'_>| {
         let error = ServerMessage::decode(frame).unwrap_err();
         assert!(error.field.is_empty());
-        error.fault
+        error.kind
     };
-    let malformed = |format, offset| Fault::Malformed { format, offset };
-    let not_a_map = Fault::WrongType { expected: "a map" };
+    let malformed = |format, offset| DecodeErrorKind::Malformed { format, offset };
+    let not_a_map = DecodeErrorKind::WrongType { expected: "a map" };
     for (text, expected) in [
-        ("", Fault::Truncated),
-        (" ", Fault::Truncated),
-        ("{", Fault::Truncated),
-        (r#"{"type"#, Fault::Truncated),
+        ("", DecodeErrorKind::Truncated),
+        (" ", DecodeErrorKind::Truncated),
+        ("{", DecodeErrorKind::Truncated),
+        (r#"{"type"#, DecodeErrorKind::Truncated),
         ("hello", malformed("JSON", 0)),
         ("{\n  oops}", malformed("JSON", 4)),
         ("[]", not_a_map),
@@ -413,36 +400,36 @@ fn frames_that_are_no_messages() {
         (r#"{,"type":"info","info":"x"}"#, malformed("JSON", 1)),
         (r#"{"type":"info","info":"x",}"#, malformed("JSON", 26)),
         (r#"{"type";"info","info":"x"}"#, malformed("JSON", 7)),
-        (r#"{"type":"info","info":"x"} {}"#, Fault::Trailing),
-        (&"[".repeat(1_000_000), Fault::TooDeep),
-        (&r#"{"x":"#.repeat(1_000_000), Fault::TooDeep),
+        (r#"{"type":"info","info":"x"} {}"#, DecodeErrorKind::Trailing),
+        (&"[".repeat(1_000_000), DecodeErrorKind::TooDeep),
+        (&r#"{"x":"#.repeat(1_000_000), DecodeErrorKind::TooDeep),
     ] {
         assert_eq!(fault(Frame::Text(text)), expected, "{:.40}", text);
     }
     for (bytes, expected) in [
-        (&b""[..], Fault::Truncated),
-        (b"\xa1", Fault::Truncated),
-        (b"\xa1\x64typ", Fault::Truncated),
-        (b"{\"type\":1}", Fault::Truncated),
+        (&b""[..], DecodeErrorKind::Truncated),
+        (b"\xa1", DecodeErrorKind::Truncated),
+        (b"\xa1\x64typ", DecodeErrorKind::Truncated),
+        (b"{\"type\":1}", DecodeErrorKind::Truncated),
         (b"\xff", malformed("CBOR", 0)),
-        (b"\xa1\x01\x02", Fault::KeyNotText),
-        (b"\xa1\x44type\x02", Fault::KeyNotText),
+        (b"\xa1\x01\x02", DecodeErrorKind::KeyNotText),
+        (b"\xa1\x44type\x02", DecodeErrorKind::KeyNotText),
         (b"\x80", not_a_map),
         (b"\xf6", not_a_map),
-        (b"\xa0\xa0", Fault::Trailing),
-        (&[0x81; 1_000_000], Fault::TooDeep),
-        (&[0xc1; 1_000_000], Fault::Truncated),
+        (b"\xa0\xa0", DecodeErrorKind::Trailing),
+        (&[0x81; 1_000_000], DecodeErrorKind::TooDeep),
+        (&[0xc1; 1_000_000], DecodeErrorKind::Truncated),
         // Huge lengths that nothing follows cost nothing.
-        (b"\xbb\xff\xff\xff\xff\xff\xff\xff\xff", Fault::Truncated),
-        (b"\xa1\x61x\x9b\x7f\xff\xff\xff\xff\xff\xff\xff", Fault::Truncated),
-        (b"\xa1\x61x\x7b\x7f\xff\xff\xff\xff\xff\xff\xff", Fault::Truncated),
-        (b"\xa1\x61x\x5b\xff\xff\xff\xff\xff\xff\xff\xff", Fault::Truncated),
+        (b"\xbb\xff\xff\xff\xff\xff\xff\xff\xff", DecodeErrorKind::Truncated),
+        (b"\xa1\x61x\x9b\x7f\xff\xff\xff\xff\xff\xff\xff", DecodeErrorKind::Truncated),
+        (b"\xa1\x61x\x7b\x7f\xff\xff\xff\xff\xff\xff\xff", DecodeErrorKind::Truncated),
+        (b"\xa1\x61x\x5b\xff\xff\xff\xff\xff\xff\xff\xff", DecodeErrorKind::Truncated),
     ] {
         assert_eq!(fault(Frame::Binary(bytes)), expected, "{:02x?}", &bytes[..bytes.len().min(12)]);
     }
     // Text that is not UTF-8; where a name should be, the end of what has none, or a head that there is not.
     for bytes in [b"\xa1\x61\xff\x01", b"\xa1\xff\x01\x01", b"\xa1\x1c\x01\x01"] {
-        assert!(matches!(fault(Frame::Binary(bytes)), Fault::Malformed { .. }), "{bytes:02x?}");
+        assert!(matches!(fault(Frame::Binary(bytes)), DecodeErrorKind::Malformed { .. }), "{bytes:02x?}");
     }
 }
 

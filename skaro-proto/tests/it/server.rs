@@ -54,16 +54,15 @@ fn everything_on_the_api_page_works_in_both_formats() {
     net.drive();
     let [alice, bob] = &net.peers[..] else { panic!() };
     let Answer::Contacts(contacts) = alice.answer_to(contacts) else { panic!() };
-    let known: Vec<_> =
-        contacts.0.iter().map(|user| (&*user.login, user.extra.get("online").cloned())).collect();
+    let known: Vec<_> = contacts.iter().map(|user| (&*user.login, user.extra.get("online"))).collect();
     assert_eq!(known, [("bob", Some(true.into())), ("carol", Some(false.into()))]);
     let Answer::MessageSent(Some(date)) = alice.answer_to(sent) else { panic!() };
     assert_eq!(alice.end_of(sent).unwrap().ticket.marker(), Some(7));
     assert_eq!(alice.end_of(sent).unwrap().ticket.login(), "bob");
     assert_eq!(bob.messages(), [("alice".into(), "hello".into())]);
     let Answer::History(history) = bob.answer_to(history) else { panic!() };
-    assert_eq!(history.messages.len(), 1);
-    assert_eq!(history.messages[0].date, Some(date));
+    assert_eq!(history.len(), 1);
+    assert_eq!(history[0].date, Some(date));
 }
 
 #[test]
@@ -168,19 +167,16 @@ fn what_arrives_for_somebody_who_is_away_waits_in_the_history() {
     let id = net.peers[1].client.get_history(net.now, "alice").unwrap();
     net.drive();
     let Answer::History(history) = net.peers[1].answer_to(id) else { panic!() };
-    let bodies: Vec<_> = history.messages.iter().map(|message| &*message.body).collect();
+    let bodies: Vec<_> = history.iter().map(|message| &*message.body).collect();
     assert_eq!(bodies, ["one", "two"]);
-    assert!(
-        history.messages[0].date.as_ref().unwrap().as_integer()
-            < history.messages[1].date.as_ref().unwrap().as_integer()
-    );
+    assert!(history[0].date.as_ref().unwrap().as_integer() < history[1].date.as_ref().unwrap().as_integer());
     // Carol has no part in it.
     net.replace(1);
     net.connect_and_sign_in(1, "carol");
     let id = net.peers[1].client.get_history(net.now, "alice").unwrap();
     net.drive();
     let Answer::History(history) = net.peers[1].answer_to(id) else { panic!() };
-    assert!(history.messages.is_empty());
+    assert!(history.is_empty());
 }
 
 #[test]
@@ -215,7 +211,7 @@ fn no_more_contacts_are_told_than_the_limit() {
         let id = net.peers[0].client.get_contacts(net.now).unwrap();
         net.drive();
         let Answer::Contacts(contacts) = net.peers[0].answer_to(id) else { panic!() };
-        assert_eq!(contacts.0.len(), told);
+        assert_eq!(contacts.len(), told);
     }
 }
 
@@ -411,7 +407,7 @@ fn a_slow_reader_is_cut_off_and_keeps_history_and_session() {
     let id = net.peers[0].client.get_history(net.now, "bob").unwrap();
     net.drive();
     let Answer::History(history) = net.peers[0].answer_to(id) else { panic!() };
-    assert_eq!(history.messages.len(), 200);
+    assert_eq!(history.len(), 200);
 }
 
 #[test]
@@ -433,8 +429,8 @@ fn a_history_fits_into_one_frame_that_clients_take() {
             Event::Message(incoming) => incoming.message.date.clone(),
             _ => None,
         });
-        assert!(history.messages.len() >= 6, "{}", history.messages.len());
-        assert_eq!(history.messages.last().unwrap().date, last);
+        assert!(history.len() >= 6, "{}", history.len());
+        assert_eq!(history.last().unwrap().date, last);
     }
 }
 
@@ -459,7 +455,7 @@ fn old_messages_make_room() {
         let id = net.peers[0].client.get_history(net.now, "bob").unwrap();
         net.drive();
         let Answer::History(history) = net.peers[0].answer_to(id) else { panic!() };
-        history.messages.len()
+        history.len()
     };
     assert_eq!(count(&["a"; 9]), 5);
     assert_eq!(count(&[&"b".repeat(98)]), 3);

@@ -112,14 +112,14 @@ impl Network {
 
     fn unauthorized_step(&mut self, n: usize) -> Checked {
         match self.choices.below(20) {
-            0..12 => self.authorize(n, true),
-            12..14 => self.authorize(n, false),
-            14..18 => {
+            0..9 => self.authorize(n, true),
+            9..11 => self.authorize(n, false),
+            11..18 => {
                 let sid = self.some_session();
                 let result = self.peers[n].client.session_restore(self.now, &sid);
                 self.gave(n, result, None)?;
                 // What is written now must not leave in the name of whoever that will be.
-                if self.choices.chance(50) { self.send_one(n, 10) } else { Ok(()) }
+                if self.choices.chance(80) { self.send_one(n, 10) } else { Ok(()) }
             }
             18 => self.give(n, Client::register_type),
             _ => self.give(n, Client::get_contacts),

@@ -12,7 +12,7 @@ fn a_stranger_who_reads_nothing_costs_little() {
             format!(r#"{{"type":"{}","on_request":18446744073709551615}}"#, "\\u0001".repeat(250)),
             CloseCode::Policy,
         ),
-        (format!(r#"{{"type":"{}","on_request":1}}"#, "\\u0001".repeat(257)), CloseCode::TooBig),
+        (format!(r#"{{"type":"{}","on_request":1}}"#, "\\u0001".repeat(257)), CloseCode::Policy),
     ] {
         let mut id = None;
         let measured = allocation_counter::measure(|| {

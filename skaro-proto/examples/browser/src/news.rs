@@ -36,15 +36,15 @@ pub(crate) fn sent(ticket: &Ticket, taken: Option<&Date<'_>>) -> String {
 
 pub(crate) fn contacts(contacts: &Contacts<'_>) -> String {
     let contact = |user: &skaro_proto::message::User<'_>| {
-        let is_online = user.extra.get("online") == Some(&skaro_proto::Value::Bool(true));
+        let is_online = user.extra.get("online").and_then(|online| online.as_bool()) == Some(true);
         json!({ "login": user.login, "online": is_online })
     };
-    let contacts: Vec<_> = contacts.0.iter().map(contact).collect();
+    let contacts: Vec<_> = contacts.iter().map(contact).collect();
     json!({ "event": "contacts", "contacts": contacts }).to_string()
 }
 
 pub(crate) fn history(dialog: &str, history: &History<'_>) -> String {
-    let messages: Vec<_> = history.messages.iter().map(message).collect();
+    let messages: Vec<_> = history.iter().map(message).collect();
     let unseen: Vec<_> = history.unseen().map(message).collect();
     json!({ "event": "history", "dialog": dialog, "messages": messages, "unseen": unseen }).to_string()
 }

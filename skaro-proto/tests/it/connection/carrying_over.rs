@@ -319,7 +319,7 @@ fn stored_messages(net: &mut Net) -> usize {
     let id = net.peers[0].client.get_history(net.now, "alice").unwrap();
     net.drive();
     let Answer::History(history) = net.peers[0].answer_to(id) else { panic!() };
-    history.messages.len()
+    history.len()
 }
 
 /// The same for the exchange by which a client comes back: it gets there in the end.

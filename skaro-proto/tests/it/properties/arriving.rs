@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use skaro_proto::client::{Event, ProtocolError};
 use skaro_proto::message::{ClientMessage, ServerMessage};
-use skaro_proto::{DecodeError, Fault, Frame, Time};
+use skaro_proto::{DecodeError, DecodeErrorKind, Frame, Time};
 
 use super::choices::{Choices, choices};
 use super::messages::Kind;
@@ -137,12 +137,16 @@ fn from_clients() -> impl Strategy<Value = Tree> {
 /// An error says what is wrong in words, and where within the frame.
 fn check_error(error: &DecodeError, frame: Frame<'_>) {
     assert!(error.to_string().starts_with("the f"), "{error}");
-    if let Fault::Malformed { offset, .. } = error.fault {
+    if let DecodeErrorKind::Malformed { offset, .. } = error.kind {
         assert!(offset <= frame.as_bytes().len(), "{error}");
     }
     let of_the_frame = matches!(
-        error.fault,
-        Fault::Malformed { .. } | Fault::Truncated | Fault::Trailing | Fault::TooDeep | Fault::KeyNotText
+        error.kind,
+        DecodeErrorKind::Malformed { .. }
+            | DecodeErrorKind::Truncated
+            | DecodeErrorKind::Trailing
+            | DecodeErrorKind::TooDeep
+            | DecodeErrorKind::KeyNotText
     );
     assert!(!of_the_frame || error.field.is_empty(), "{error}");
 }
@@ -206,7 +210,7 @@ proptest! {
                 true => ServerMessage::decode(part).unwrap_err(),
                 false => ClientMessage::decode(part).unwrap_err().error,
             };
-            prop_assert_eq!(error.fault, Fault::Truncated, "{:?}", part.as_bytes());
+            prop_assert_eq!(error.kind, DecodeErrorKind::Truncated, "{:?}", part.as_bytes());
         }
     }
 }

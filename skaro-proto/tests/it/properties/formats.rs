@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use skaro_proto::message::{ClientMessage, ServerMessage};
-use skaro_proto::{DecodeError, Fault, Format, Frame};
+use skaro_proto::{DecodeError, DecodeErrorKind, Format, Frame};
 
 use super::choices::{Choices, choices};
 use super::messages::Kind;
@@ -104,7 +104,7 @@ proptest! {
             for frame in [Frame::Text(&json), Frame::Binary(&cbor)] {
                 let error = read(frame).expect("an error");
                 prop_assert_eq!(error.field.names().collect::<Vec<_>>(), [name.as_str()], "{}", json);
-                prop_assert!(matches!(error.fault, Fault::WrongType { .. }), "{}", error);
+                prop_assert!(matches!(error.kind, DecodeErrorKind::WrongType { .. }), "{}", error);
             }
         }
     }

@@ -6,8 +6,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use skaro_proto::message::{
-    Answer, AnswerMessage, Challenge, ClientMessage, Contacts, Date, History, Message, Notice, Refusal,
-    Registration, Request, RequestKind, Sender, ServerMessage, SignedIn, Status, User,
+    Answer, AnswerMessage, Challenge, ClientMessage, Date, History, Message, Notice, Refusal, Registration,
+    Request, RequestKind, Sender, ServerMessage, SignedIn, StatusCode, User,
 };
 use skaro_proto::{Fields, Value};
 
@@ -123,26 +123,47 @@ impl Kind {
     }
 
     fn user(self) -> impl Strategy<Value = User<'static>> {
-        (text(), self.extra(&["login"])).prop_map(|(login, extra)| User { login, extra })
+        (text(), self.extra(&["login"])).prop_map(|(login, extra)| {
+            let mut user = User::new(login);
+            user.extra = extra;
+            user
+        })
     }
 
     fn message(self, listed: &'static [&'static str]) -> impl Strategy<Value = Message<'static>> {
         let sender = (text(), option::of(text()), self.extra(&["login", "in_conference"]));
-        let sender = sender.prop_map(|(login, in_conference, extra)| Sender { login, in_conference, extra });
-        (sender, text(), text(), option::of(date()), self.extra(listed))
-            .prop_map(|(from, to, body, date, extra)| Message { from, to, body, date, extra })
+        let sender = sender.prop_map(|(login, in_conference, extra)| {
+            let mut sender = Sender::new(login);
+            (sender.in_conference, sender.extra) = (in_conference, extra);
+            sender
+        });
+        (sender, text(), text(), option::of(date()), self.extra(listed)).prop_map(
+            |(from, to, body, date, extra)| {
+                let mut message = Message::new("", to, body);
+                (message.from, message.date, message.extra) = (from, date, extra);
+                message
+            },
+        )
     }
 
     pub fn server_message(self) -> BoxedStrategy<ServerMessage<'static>> {
-        let challenge = (text(), self.extra(&["type", "token"]))
-            .prop_map(|(token, extra)| ServerMessage::CheckConnection(Challenge { token, extra }));
-        let notice =
-            || (text(), self.extra(&["type", "info"])).prop_map(|(info, extra)| Notice { info, extra });
+        let challenge = (text(), self.extra(&["type", "token"])).prop_map(|(token, extra)| {
+            let mut challenge = Challenge::new(token);
+            challenge.extra = extra;
+            ServerMessage::CheckConnection(challenge)
+        });
+        let notice = || {
+            (text(), self.extra(&["type", "info"])).prop_map(|(info, extra)| {
+                let mut notice = Notice::new(info);
+                notice.extra = extra;
+                notice
+            })
+        };
         let unknown =
             (unlisted(&["check_connection", "request", "show_message", "info", "error"]), any::<usize>());
         let unknown = (unknown, self.extra(&["type"])).prop_map(|((kind, at), extra)| {
             let mut fields: Vec<_> =
-                extra.iter().map(|(name, value)| (Cow::Owned(name.to_owned()), value.clone())).collect();
+                extra.iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
             fields.insert(at % (fields.len() + 1), ("type".into(), Value::Text(kind.clone())));
             ServerMessage::Unknown { kind, message: fields.into_iter().collect() }
         });
@@ -159,7 +180,8 @@ impl Kind {
 
     fn answer(self) -> impl Strategy<Value = AnswerMessage<'static>> {
         const OTHERS: [&str; 4] = ["type", "for", "id", "status"];
-        let signed_in = || (text(), self.user()).prop_map(|(session_id, user)| SignedIn { session_id, user });
+        let signed_in =
+            || (text(), self.user()).prop_map(|(session_id, user)| SignedIn::new(session_id, user));
         let messages = vec(self.message(&["from", "to", "body", "date"]), 0..4);
         let sign_in = || self.extra(&["type", "for", "id", "status", "session_id", "user"]);
         let other = (unlisted(&listed_requests()), self.extra(&OTHERS));
@@ -178,7 +200,7 @@ impl Kind {
             )
                 .prop_map(ok("register_type")),
             (
-                vec(self.user(), 0..4).prop_map(|users| Answer::Contacts(Contacts(users))),
+                vec(self.user(), 0..4).prop_map(|users| Answer::Contacts(users.into())),
                 self.extra(&["type", "for", "id", "status", "data"])
             )
                 .prop_map(ok("get_contacts")),
@@ -196,11 +218,10 @@ impl Kind {
             (kind(), refusal(), self.extra(&["type", "for", "id", "status", "info"]))
                 .prop_map(|(kind, refusal, extra)| (kind, Err(refusal), extra)),
         ];
-        (number(), outcome).prop_map(|(id, (kind, outcome, extra))| AnswerMessage {
-            kind,
-            id,
-            outcome,
-            extra,
+        (number(), outcome).prop_map(|(id, (kind, outcome, extra))| {
+            let mut message = AnswerMessage::new(kind, id, outcome);
+            message.extra = extra;
+            message
         })
     }
 
@@ -230,7 +251,11 @@ impl Kind {
             ),
             (other.prop_map(|(kind, fields)| Request::Other { kind, fields }), Just(Fields::new())),
         ];
-        let message = |(on_request, (request, extra))| ClientMessage { on_request, request, extra };
+        let message = |(on_request, (request, extra))| {
+            let mut message = ClientMessage::new(on_request, request);
+            message.extra = extra;
+            message
+        };
         (number(), request).prop_map(message).boxed()
     }
 }
@@ -265,10 +290,10 @@ fn registration() -> impl Strategy<Value = Registration<'static>> {
 /// Why a request is refused: everything but a status of success.
 fn refusal() -> impl Strategy<Value = Refusal<'static>> {
     let status = prop_oneof![
-        (1..1000_u16).prop_map(Status::new),
+        (1..1000_u16).prop_map(StatusCode::new),
         "[0-9]{0,7}[ a-z]{0,4}".prop_map(|text| Cow::<str>::Owned(text).into()),
-        text().prop_map(Status::from),
+        text().prop_map(StatusCode::from),
     ];
     let status = status.prop_filter("success", |status| !status.is_success());
-    (option::of(status), text()).prop_map(|(status, info)| Refusal { status, info })
+    (option::of(status), text()).prop_map(|(status, info)| Refusal::new(status, info))
 }

@@ -84,7 +84,7 @@ impl World {
     pub fn new() -> World {
         // A frame over the limit closes its connection; that is tested elsewhere.
         let mut config = server::Config::default();
-        config.limits.frame = usize::MAX;
+        (config.limits.frame, config.stranger_frame) = (usize::MAX, usize::MAX);
         let mut server = Server::new(config, [7; 32]);
         server.add_user("alice", "correct horse").unwrap();
         server.add_user("bob", "battery staple").unwrap();

@@ -96,8 +96,8 @@ pub fn listed(name: &str, value: Tree) -> Entry {
 
 pub fn unlisted(fields: &Fields<'_>) -> impl Iterator<Item = Entry> {
     fields.iter().map(|(name, value)| Entry {
-        name: name.into(),
-        value: Tree::Plain(plain(value)),
+        name: name.into_owned(),
+        value: Tree::Plain(plain(&value)),
         listed: false,
     })
 }
@@ -113,7 +113,7 @@ pub fn plain(value: &Value<'_>) -> Plain {
         Value::Bytes(bytes) => Plain::Bytes(bytes.to_vec()),
         Value::List(items) => Plain::List(items.iter().map(plain).collect()),
         Value::Map(fields) => {
-            Plain::Map(fields.iter().map(|(name, value)| (name.into(), plain(value))).collect())
+            Plain::Map(fields.iter().map(|(name, value)| (name.into_owned(), plain(&value))).collect())
         }
     }
 }

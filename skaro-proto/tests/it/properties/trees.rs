@@ -75,9 +75,9 @@ fn of_answer(answer: &AnswerMessage<'_>) -> Tree {
     match &answer.outcome {
         Ok(Answer::Authorized(it) | Answer::Restored(it)) => own.extend(of_signed_in(it)),
         Ok(Answer::RegisterType(it)) => own.push(listed("register_type", text(it.as_str()))),
-        Ok(Answer::Contacts(it)) => own.push(listed("data", of_contacts(&it.0))),
+        Ok(Answer::Contacts(it)) => own.push(listed("data", of_contacts(it))),
         Ok(Answer::History(it)) => {
-            let messages = it.messages.iter().map(|message| record(fields_of(message), &message.extra));
+            let messages = it.iter().map(|message| record(fields_of(message), &message.extra));
             own.push(listed("history", Tree::List(messages.collect())));
         }
         Ok(Answer::MessageSent(it)) => own.push(listed("date", optional(it.as_ref().map(of_date)))),

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 use skaro_proto::message::{ClientMessage, ServerMessage};
-use skaro_proto::{DecodeError, Fault, Format, Frame, auth};
+use skaro_proto::{DecodeError, DecodeErrorKind, Format, Frame, auth};
 
 /// The vectors of a file, each of which has all of the required keys and none that is unknown.
 fn vectors(file: &str, required: &[&str], optional: &[&str]) -> Vec<Json> {
@@ -184,7 +184,7 @@ fn malformed() {
         let error = meaning(direction, encoded.frame()).expect_err(name);
         let field: Vec<_> = error.field.names().collect();
         assert_eq!(field.join("."), string(&vector["error"], "field"), "{name}");
-        assert_eq!(kind(error.fault), string(&vector["error"], "kind"), "{name}");
+        assert_eq!(kind(error.kind), string(&vector["error"], "kind"), "{name}");
         assert_eq!(vector["reply"].is_string(), direction == "client", "{name}");
         if direction == "client" {
             let reply = machines::reply(false, encoded.frame());
@@ -196,16 +196,16 @@ fn malformed() {
     }
 }
 
-fn kind(fault: Fault) -> &'static str {
+fn kind(fault: DecodeErrorKind) -> &'static str {
     match fault {
-        Fault::TooLarge { .. } => "too_large",
-        Fault::Truncated => "truncated",
-        Fault::Malformed { .. } => "malformed",
-        Fault::Trailing => "trailing",
-        Fault::TooDeep => "too_deep",
-        Fault::KeyNotText => "key_not_text",
-        Fault::Missing => "missing",
-        Fault::WrongType { .. } => "wrong_type",
+        DecodeErrorKind::TooLarge { .. } => "too_large",
+        DecodeErrorKind::Truncated => "truncated",
+        DecodeErrorKind::Malformed { .. } => "malformed",
+        DecodeErrorKind::Trailing => "trailing",
+        DecodeErrorKind::TooDeep => "too_deep",
+        DecodeErrorKind::KeyNotText => "key_not_text",
+        DecodeErrorKind::Missing => "missing",
+        DecodeErrorKind::WrongType { .. } => "wrong_type",
         other => panic!("{other:?}"),
     }
 }

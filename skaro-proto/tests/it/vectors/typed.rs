@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value as Json};
 use skaro_proto::message::{
-    Answer, AnswerMessage, Challenge, ClientMessage, Contacts, Date, History, Message, Notice, Refusal,
-    Registration, Request, Sender, ServerMessage, SignedIn, Status, User,
+    Answer, AnswerMessage, Challenge, ClientMessage, Date, History, Message, Notice, Refusal, Registration,
+    Request, ServerMessage, SignedIn, StatusCode, User,
 };
 use skaro_proto::{Fields, Value};
 
@@ -22,7 +22,7 @@ fn map(value: &Json) -> &Map<String, Json> {
 /// All the fields but these.
 fn others(of: &Json, but: &[&str]) -> Fields<'static> {
     let others = map(of).iter().filter(|(name, _)| !but.contains(&name.as_str()));
-    others.map(|(name, field)| (name.clone().into(), value(field))).collect()
+    others.map(|(name, field)| (name, value(field))).collect()
 }
 
 fn value(of: &Json) -> Value<'static> {
@@ -60,16 +60,23 @@ pub(crate) fn client_message(of: &Json) -> ClientMessage<'static> {
         }
     };
     let extra = others(of, &[own, &["type", "on_request"]].concat());
-    ClientMessage { on_request, request, extra }
+    let mut message = ClientMessage::new(on_request, request);
+    message.extra = extra;
+    message
 }
 
 pub(crate) fn server_message(of: &Json) -> ServerMessage<'static> {
-    let notice = || Notice { info: text(&of["info"]), extra: others(of, &["type", "info"]) };
+    let notice = || {
+        let mut notice = Notice::new(text(&of["info"]));
+        notice.extra = others(of, &["type", "info"]);
+        notice
+    };
     match of["type"].as_str().unwrap() {
-        "check_connection" => ServerMessage::CheckConnection(Challenge {
-            token: text(&of["token"]),
-            extra: others(of, &["type", "token"]),
-        }),
+        "check_connection" => {
+            let mut challenge = Challenge::new(text(&of["token"]));
+            challenge.extra = others(of, &["type", "token"]);
+            ServerMessage::CheckConnection(challenge)
+        }
         "request" => ServerMessage::Answer(answer(of)),
         "show_message" => ServerMessage::ShowMessage(message(of, &["type"])),
         "info" => ServerMessage::Info(notice()),
@@ -87,19 +94,21 @@ fn answer(of: &Json) -> AnswerMessage<'static> {
             (Ok(answer), own)
         }
         status => {
-            let status = status.map(|status| Status::from(Text::from(status.to_owned())));
-            (Err(Refusal { status, info: text(&of["info"]) }), &["info"])
+            let status = status.map(|status| StatusCode::from(Text::from(status.to_owned())));
+            (Err(Refusal::new(status, text(&of["info"]))), &["info"])
         }
     };
     let extra = match &outcome {
         Ok(Answer::Other(_)) => Fields::new(),
         _ => others(of, &[own, &head].concat()),
     };
-    AnswerMessage { kind, id, outcome, extra }
+    let mut message = AnswerMessage::new(kind, id, outcome);
+    message.extra = extra;
+    message
 }
 
 fn success(kind: &str, of: &Json) -> (Answer<'static>, &'static [&'static str]) {
-    let signed_in = || SignedIn { session_id: text(&of["session_id"]), user: user(&of["user"]) };
+    let signed_in = || SignedIn::new(text(&of["session_id"]), user(&of["user"]));
     match kind {
         "authorize" => (Answer::Authorized(signed_in()), &["session_id", "user"]),
         "session_restore" => (Answer::Restored(signed_in()), &["session_id", "user"]),
@@ -114,7 +123,7 @@ fn success(kind: &str, of: &Json) -> (Answer<'static>, &'static [&'static str]) 
         }
         "get_contacts" => {
             let users = of["data"].as_array().unwrap().iter().map(user).collect();
-            (Answer::Contacts(Contacts(users)), &["data"])
+            (Answer::Contacts(users), &["data"])
         }
         "get_history" => {
             let messages = of["history"].as_array().unwrap().iter().map(|it| message(it, &[])).collect();
@@ -126,18 +135,20 @@ fn success(kind: &str, of: &Json) -> (Answer<'static>, &'static [&'static str]) 
 }
 
 fn user(of: &Json) -> User<'static> {
-    User { login: text(&of["login"]), extra: others(of, &["login"]) }
+    let mut user = User::new(text(&of["login"]));
+    user.extra = others(of, &["login"]);
+    user
 }
 
 fn message(of: &Json, but: &[&str]) -> Message<'static> {
     let from = &of["from"];
-    let from = Sender {
-        login: text(&from["login"]),
-        in_conference: map(from).get("in_conference").map(text),
-        extra: others(from, &["login", "in_conference"]),
-    };
+    let mut message = Message::new(text(&from["login"]), text(&of["to"]), text(&of["body"]));
+    message.from.in_conference = map(from).get("in_conference").map(text);
+    message.from.extra = others(from, &["login", "in_conference"]);
     let extra = others(of, &[but, &["from", "to", "body", "date"]].concat());
-    Message { from, to: text(&of["to"]), body: text(&of["body"]), date: date(of), extra }
+    message.date = date(of);
+    message.extra = extra;
+    message
 }
 
 fn date(of: &Json) -> Option<Date<'static>> {

@@ -168,16 +168,16 @@ impl Model {
             (Due::Registration { .. }, Ok(Answer::RegisterType(_))) => Ok(()),
             (Due::Contacts { user, certain, .. }, Ok(Answer::Contacts(contacts))) => {
                 let place = |login: &str| self.by_login.get(login).copied();
-                let told: BTreeSet<_> = contacts.0.iter().filter_map(|it| place(&it.login)).collect();
+                let told: BTreeSet<_> = contacts.iter().filter_map(|it| place(&it.login)).collect();
                 let limit = self.config.contacts;
-                ensure!(contacts.0.len() <= limit, "{} contacts, {limit} is the limit", contacts.0.len());
+                ensure!(contacts.len() <= limit, "{} contacts, {limit} is the limit", contacts.len());
                 let all = told.is_superset(certain) || told.len() == limit;
                 let possible = |other: &User| certain.contains(other) || self.have_talked(*user, *other);
                 ensure!(all && told.iter().all(possible), "contacts {certain:?} were due: {}", wrong());
                 Ok(())
             }
             (Due::History { dialog, length, .. }, Ok(Answer::History(history))) => {
-                self.compare(*dialog, *length, &history.messages)
+                self.compare(*dialog, *length, history)
             }
             (Due::Taken { message, .. }, Ok(Answer::MessageSent(date))) => {
                 self.date(*message, date.as_ref().and_then(Date::as_integer))

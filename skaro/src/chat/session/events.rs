@@ -77,7 +77,7 @@ impl Session {
             (Answer::Restored(signed_in), _) => self.handle_signed_in(signed_in, true),
             (Answer::RegisterType(register_type), _) => self.show(&Report::RegisterType { register_type }),
             (Answer::Contacts(contacts), Some(Ask::MissedStrangers { known })) => {
-                let strangers = contacts.0.iter().filter(|contact| !known.contains(&*contact.login));
+                let strangers = contacts.iter().filter(|contact| !known.contains(&*contact.login));
                 self.asks.extend(strangers.map(|contact| Ask::Missed { login: contact.login.to_string() }));
             }
             (Answer::Contacts(contacts), _) => self.show(&Report::Contacts { contacts }),
@@ -85,7 +85,7 @@ impl Session {
                 history.unseen().for_each(|message| self.handle_message(login, message));
             }
             (Answer::History(history), Some(Ask::History { login })) => {
-                self.show(&Report::History { login, history: &history.messages });
+                self.show(&Report::History { login, history });
             }
             (Answer::MessageSent(date), Some(Ask::Message { to, body, marker })) => {
                 if let Some(bot) = &mut self.bot {

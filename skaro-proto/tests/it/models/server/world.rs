@@ -234,10 +234,10 @@ fn answered(answer: AnswerMessage<'_>, sids: &mut Vec<String>) -> Heard {
         Ok(Answer::RegisterType(Registration::Closed)) => Outcome::RegistrationClosed,
         Ok(Answer::Contacts(contacts)) => {
             let online =
-                |user: &skaro_proto::message::User<'_>| user.extra.get("online") == Some(&Value::Bool(true));
-            Outcome::Contacts(contacts.0.iter().map(|user| (number(&user.login), online(user))).collect())
+                |user: &skaro_proto::message::User<'_>| user.extra.get("online") == Some(Value::Bool(true));
+            Outcome::Contacts(contacts.iter().map(|user| (number(&user.login), online(user))).collect())
         }
-        Ok(Answer::History(history)) => Outcome::History(history.messages.iter().map(said).collect()),
+        Ok(Answer::History(history)) => Outcome::History(history.iter().map(said).collect()),
         Ok(Answer::MessageSent(date)) => Outcome::Sent(date.unwrap().as_integer().unwrap()),
         Err(refusal) => Outcome::Refused(refusal.status.unwrap().code()),
         other => panic!("{other:?}"),

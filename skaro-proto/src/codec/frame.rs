@@ -1,34 +1,16 @@
-//! Bytes to messages and back: the two formats, and how to tell them apart.
-
-#[cfg(test)]
-mod agreement;
-mod cbor;
-mod error;
-mod json;
-mod pieces;
-mod read;
-mod shape;
-mod write;
+//! The two formats, and frames in them.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use serde::Serialize;
-
-pub use error::{DecodeError, Fault, Path};
-pub(crate) use pieces::Pieces;
-pub(crate) use read::{Fill, Inside, Key, Name, Read, Reader};
-pub(crate) use shape::{Decoded, Parsed, Shape, optional, required};
-use write::Writer;
-
-/// How messages are written: JSON (RFC 8259) in text frames, or CBOR (RFC 8949) in binary ones.
+/// The format of messages: JSON (RFC 8259) in text frames, or CBOR (RFC 8949) in binary ones.
 ///
 /// A frame's kind tells its format, so nobody ever has to be told: a client answers in the format in which the
 /// server spoke first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Format {
-    /// CBOR in binary frames: what the original client speaks.
+    /// CBOR in binary frames, as the original client speaks.
     Cbor,
     /// JSON in text frames.
     Json,
@@ -43,8 +25,8 @@ impl Format {
         }
     }
 
-    /// The first format among the subprotocols that a client offers, as the header `Sec-WebSocket-Protocol` lists
-    /// them.
+    /// Returns the first format among the subprotocols that a client offers, as the header `Sec-WebSocket-Protocol`
+    /// lists them.
     ///
     /// ```
     /// use skaro_proto::Format;
@@ -55,15 +37,6 @@ impl Format {
         let named =
             |name: &str| [Format::Cbor, Format::Json].into_iter().find(|f| f.subprotocol() == name.trim());
         subprotocols.split(',').find_map(named)
-    }
-
-    /// Writes a message after what is in the buffer already.
-    pub(crate) fn write(self, message: &impl Serialize, out: &mut Vec<u8>) {
-        let written = match self {
-            Format::Cbor => message.serialize(Writer { out, notation: cbor::Cbor }),
-            Format::Json => message.serialize(Writer { out, notation: json::Json }),
-        };
-        debug_assert!(written.is_ok(), "messages consist of what can be written");
     }
 }
 
@@ -101,22 +74,9 @@ impl<'a> Frame<'a> {
             Frame::Binary(_) => Format::Cbor,
         }
     }
-
-    /// Reads the fields of the map of which the frame must consist.
-    pub(crate) fn read(self, into: &mut impl Fill<'a>) -> Result<(), DecodeError> {
-        let is_map = match self {
-            Frame::Text(text) => json::read(text, into),
-            Frame::Binary(bytes) => cbor::read(bytes, into),
-        };
-        match is_map {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(DecodeError::frame(Fault::WrongType { expected: "a map" })),
-            Err(fault) => Err(DecodeError::frame(*fault)),
-        }
-    }
 }
 
-/// Only the kind and the length: the content may be secret.
+/// Shows the kind and the length only: the content may be secret.
 impl fmt::Debug for Frame<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Frame({}, {} bytes)", self.format(), self.as_bytes().len())

@@ -1,42 +1,40 @@
-//! What can be wrong with a frame: where, and why.
+//! Errors of frames: which field, and why.
 
+use alloc::boxed::Box;
 use core::fmt;
 
 use thiserror::Error;
 
 use crate::limits::NESTING;
 
-/// A frame that makes no sense: which field, and what is wrong with it. Never shows the frame's content, which may
-/// be secret.
+/// An error in a frame: which field, and what is wrong with it. Never shows the frame's content, which may be secret.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{field}{fault}")]
+#[error("{field}{kind}")]
 #[non_exhaustive]
 pub struct DecodeError {
     /// The field that is at fault, or an empty path if it is the frame as a whole.
     pub field: Path,
-    /// What is wrong with it.
-    pub fault: Fault,
+    /// The kind of error.
+    pub kind: DecodeErrorKind,
 }
 
 impl DecodeError {
-    pub(crate) fn frame(fault: Fault) -> Self {
-        DecodeError { field: Path::default(), fault }
+    /// An error of the frame as a whole.
+    pub(crate) fn frame(kind: DecodeErrorKind) -> Self {
+        DecodeError { field: Path::default(), kind }
     }
 
-    pub(crate) fn field(name: &'static str, fault: Fault) -> Self {
-        DecodeError { field: Path::default().within(name), fault }
-    }
-
-    pub(crate) fn within(mut self, outer: &'static str) -> Self {
-        self.field = self.field.within(outer);
+    /// The same error, in a field of this name.
+    pub(crate) fn in_field(mut self: Box<Self>, outer: &'static str) -> Box<Self> {
+        self.field = self.field.in_field(outer);
         self
     }
 }
 
-/// What is wrong with a frame or with one of its fields.
+/// The kinds of errors in a frame or in one of its fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum DecodeErrorKind {
     /// It is larger than the limit allows.
     #[error("has {length} bytes, the limit is {limit}")]
     TooLarge {
@@ -84,7 +82,7 @@ pub struct Path {
 }
 
 impl Path {
-    fn within(mut self, outer: &'static str) -> Self {
+    fn in_field(mut self, outer: &'static str) -> Self {
         if let Some(free) = self.names.iter_mut().find(|name| name.is_none()) {
             *free = Some(outer);
         }
@@ -109,7 +107,7 @@ impl Path {
     }
 }
 
-/// The beginning of a sentence that a [`Fault`] ends: `the field "from.login" `.
+/// The beginning of a sentence that a [`DecodeErrorKind`] ends: `the field "from.login" `.
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_empty() {

@@ -1,0 +1,98 @@
+//! The names of all fields that the protocol lists, each once, and sets of them.
+
+use super::literal::Key;
+
+macro_rules! fields {
+    ($($(#[$doc:meta])* $field:ident = $name:literal,)*) => {
+        /// A field of some message of the protocol.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Field {
+            $($(#[$doc])* $field,)*
+            /// Any field whose name is not listed here.
+            Unlisted,
+        }
+
+        impl Field {
+            pub(crate) const COUNT: usize = Field::Unlisted as usize + 1;
+
+            /// Returns the field of this name, if it is listed.
+            #[inline(always)]
+            pub(crate) fn listed(name: &[u8]) -> Option<Field> {
+                match name {
+                    $($name => Some(Field::$field),)*
+                    _ => None,
+                }
+            }
+
+            /// The name with what surrounds it in each format.
+            #[inline]
+            pub(crate) const fn key(self) -> &'static Key {
+                match self {
+                    $(Field::$field => const { &Key::new($name) },)*
+                    Field::Unlisted => const { &Key::new(b"") },
+                }
+            }
+        }
+    };
+}
+
+fields! {
+    Type = b"type",
+    OnRequest = b"on_request",
+    For = b"for",
+    Id = b"id",
+    Status = b"status",
+    Info = b"info",
+    Token = b"token",
+    Login = b"login",
+    InConference = b"in_conference",
+    Password = b"password",
+    Sid = b"sid",
+    From = b"from",
+    To = b"to",
+    Body = b"body",
+    Date = b"date",
+    SessionId = b"session_id",
+    User = b"user",
+    RegisterType = b"register_type",
+    Data = b"data",
+    History = b"history",
+}
+
+impl Field {
+    /// Returns the field of this name, or [`Field::Unlisted`].
+    pub(crate) fn of(name: &str) -> Field {
+        Field::listed(name.as_bytes()).unwrap_or(Field::Unlisted)
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        self.key().name()
+    }
+}
+
+/// A set of fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FieldSet(u32);
+
+impl FieldSet {
+    #[inline]
+    pub(crate) const fn with(self, field: Field) -> Self {
+        FieldSet(self.0 | 1 << field as u32)
+    }
+
+    /// Returns the fields that are not in the other set.
+    #[inline]
+    pub(crate) const fn without(self, others: FieldSet) -> Self {
+        FieldSet(self.0 & !others.0)
+    }
+
+    #[inline]
+    pub(crate) const fn has(self, field: Field) -> bool {
+        self.0 & 1 << field as u32 != 0
+    }
+
+    #[inline]
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}

@@ -1,0 +1,27 @@
+//! Bytes to values and back: one reader and one writer, each for both formats. Knows the names of fields, but no message.
+
+#[cfg(test)]
+mod agreement;
+mod cbor;
+mod dispatch;
+mod encoder;
+mod error;
+mod field;
+mod frame;
+mod json;
+mod literal;
+mod reader;
+#[cfg(any(test, feature = "serde"))]
+mod serialize;
+mod value;
+
+pub(crate) use dispatch::{read, write};
+pub(crate) use encoder::{Encode, Encoder};
+pub use error::{DecodeError, DecodeErrorKind, Path};
+pub(crate) use field::Field;
+pub use frame::{Format, Frame};
+pub(crate) use literal::Start;
+pub(crate) use reader::{Decode, MapReader, Nesting, Reader, Result, SeqReader, Slot, add};
+#[cfg(feature = "serde")]
+pub(crate) use serialize::serialize_encoded;
+pub use value::{Fields, FieldsIter, Value};

@@ -1,0 +1,525 @@
+//! Values of any shape, and fields that no message lists, kept as they came until somebody looks at them.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::dispatch::read;
+use super::encoder::{Encode, Encoder};
+use super::field::{Field, FieldSet};
+use super::frame::Frame;
+use super::reader::{Decode, Item, MapReader, Nesting, Reader, Result, SeqReader, Slot, skip};
+use super::{cbor, json};
+
+/// A value of any shape that JSON and CBOR share.
+///
+/// A CBOR tag is left out, its content kept; `undefined` is [`Value::Null`]; an integer below -2⁶³ and a big number
+/// beyond what fits are floating-point numbers. JSON has no byte strings: they are written there as lists of numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// JSON's `null`, CBOR's `null` and `undefined`.
+    Null,
+    /// A truth value.
+    Bool(bool),
+    /// An integer from 0 to 2⁶⁴ - 1.
+    Unsigned(u64),
+    /// An integer from -2⁶³ to -1.
+    Negative(i64),
+    /// A floating-point number.
+    Float(f64),
+    /// Text.
+    Text(Cow<'a, str>),
+    /// Bytes; only CBOR has them.
+    Bytes(Cow<'a, [u8]>),
+    /// A list.
+    List(Vec<Value<'a>>),
+    /// A map with text keys.
+    Map(Fields<'a>),
+}
+
+impl<'a> Value<'a> {
+    /// Returns the text, if the value is text.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Returns the integer, if the value is one.
+    pub fn as_integer(&self) -> Option<i128> {
+        match *self {
+            Value::Unsigned(number) => Some(number.into()),
+            Value::Negative(number) => Some(number.into()),
+            _ => None,
+        }
+    }
+
+    /// Returns the truth value, if the value is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        match *self {
+            Value::Bool(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Returns the fields, if the value is a map.
+    pub fn as_map(&self) -> Option<&Fields<'a>> {
+        match self {
+            Value::Map(fields) => Some(fields),
+            _ => None,
+        }
+    }
+
+    /// Returns the same value, independent of the frame that it was borrowed from.
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Value::Null => Value::Null,
+            Value::Bool(value) => Value::Bool(value),
+            Value::Unsigned(number) => Value::Unsigned(number),
+            Value::Negative(number) => Value::Negative(number),
+            Value::Float(number) => Value::Float(number),
+            Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+            Value::Bytes(bytes) => Value::Bytes(Cow::Owned(bytes.into_owned())),
+            Value::List(items) => Value::List(items.into_iter().map(Value::into_owned).collect()),
+            Value::Map(fields) => Value::Map(fields.into_owned()),
+        }
+    }
+
+    /// Reads a value that was read before, or is of our own making.
+    fn known(raw: Frame<'a>) -> Option<Self> {
+        match read(raw, Nesting::KNOWN) {
+            Ok(Slot::Value(value)) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Value::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Value<'_> {
+    fn from(text: String) -> Self {
+        Value::Text(Cow::Owned(text))
+    }
+}
+
+impl From<u64> for Value<'_> {
+    fn from(number: u64) -> Self {
+        Value::Unsigned(number)
+    }
+}
+
+impl From<i64> for Value<'_> {
+    fn from(number: i64) -> Self {
+        u64::try_from(number).map_or(Value::Negative(number), Value::Unsigned)
+    }
+}
+
+impl From<f64> for Value<'_> {
+    fn from(number: f64) -> Self {
+        Value::Float(number)
+    }
+}
+
+impl From<bool> for Value<'_> {
+    fn from(value: bool) -> Self {
+        Value::Bool(value)
+    }
+}
+
+impl<'a> From<Fields<'a>> for Value<'a> {
+    fn from(fields: Fields<'a>) -> Self {
+        Value::Map(fields)
+    }
+}
+
+impl<'a> Decode<'a> for Value<'a> {
+    const EXPECTED: &'static str = "anything";
+
+    fn null() -> Slot<Self> {
+        Slot::Value(Value::Null)
+    }
+
+    fn bool(value: bool) -> Slot<Self> {
+        Slot::Value(Value::Bool(value))
+    }
+
+    fn unsigned(number: u64) -> Slot<Self> {
+        Slot::Value(Value::Unsigned(number))
+    }
+
+    fn negative(number: i64) -> Slot<Self> {
+        Slot::Value(Value::Negative(number))
+    }
+
+    fn float(number: f64) -> Slot<Self> {
+        Slot::Value(Value::Float(number))
+    }
+
+    fn text(text: Cow<'a, str>) -> Slot<Self> {
+        Slot::Value(Value::Text(text))
+    }
+
+    fn bytes(bytes: Cow<'a, [u8]>) -> Slot<Self> {
+        Slot::Value(Value::Bytes(bytes))
+    }
+
+    fn list<R: Reader<'a>>(mut list: SeqReader<'_, 'a, R>) -> Result<Slot<Self>> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next()? {
+            if let Slot::Value(item) = item {
+                items.push(item);
+            }
+        }
+        Ok(Slot::Value(Value::List(items)))
+    }
+
+    fn map<R: Reader<'a>>(mut map: MapReader<'_, 'a, R>) -> Result<Slot<Self>> {
+        map.skip_all()?;
+        Ok(Slot::Value(Value::Map(Fields::all(&map))))
+    }
+}
+
+impl Encode for Value<'_> {
+    fn encode<E: Encoder>(&self, to: &mut E) {
+        match self {
+            Value::Null => to.null(),
+            Value::Bool(value) => to.bool(*value),
+            Value::Unsigned(number) => to.unsigned(*number),
+            Value::Negative(number) => number.encode(to),
+            Value::Float(number) => to.float(*number),
+            Value::Text(text) => to.text(text),
+            Value::Bytes(bytes) => to.bytes(bytes),
+            Value::List(items) => items.encode(to),
+            Value::Map(fields) => fields.encode(to),
+        }
+    }
+}
+
+/// Fields in the order in which they came, with their names.
+///
+/// They are kept as the part of the frame that they were, and are decoded when somebody looks at them: each call of
+/// [`get`](Self::get), [`len`](Self::len) or [`iter`](Self::iter) goes through them once. Made by an application, they
+/// are kept as CBOR.
+///
+/// A name that came twice stands here twice; [`Fields::get`] finds the last one, in both formats.
+///
+/// ```
+/// use skaro_proto::{Fields, Value};
+/// let mut fields = Fields::new();
+/// fields.push("color", "red");
+/// fields.extend([("size", Value::from(5_i64))]);
+/// assert_eq!(fields.get("color").as_ref().and_then(Value::as_text), Some("red"));
+/// for (name, value) in &fields {
+///     println!("{name}: {value:?}");
+/// }
+/// ```
+#[derive(Clone, Default)]
+pub struct Fields<'a>(Option<Box<Kept<'a>>>);
+
+/// A map of which at least one field is not hidden.
+#[derive(Clone)]
+struct Kept<'a> {
+    map: Raw<'a>,
+    /// The fields that belong to the message around, and are not meant.
+    hidden: FieldSet,
+}
+
+impl Kept<'_> {
+    /// Copies the fields that are meant, unless they are owned already.
+    #[cold]
+    fn into_owned(self) -> Kept<'static> {
+        let hidden = self.hidden;
+        match self.map {
+            Raw::Json(Cow::Owned(text)) => Kept { map: Raw::Json(Cow::Owned(text)), hidden },
+            Raw::Cbor(Cow::Owned(bytes)) => Kept { map: Raw::Cbor(Cow::Owned(bytes)), hidden },
+            Raw::Json(Cow::Borrowed(text)) => {
+                let mut bytes = Vec::new();
+                copy_map(RawFields::of(Frame::Text(text), hidden), &mut json::Encoder::new(&mut bytes));
+                bytes.shrink_to_fit();
+                let text = String::from_utf8(bytes).unwrap_or_default();
+                Kept { map: Raw::Json(Cow::Owned(text)), hidden: FieldSet::default() }
+            }
+            Raw::Cbor(Cow::Borrowed(bytes)) => {
+                let mut copy = Vec::new();
+                copy_map(RawFields::of(Frame::Binary(bytes), hidden), &mut cbor::Encoder::new(&mut copy));
+                copy.shrink_to_fit();
+                Kept { map: Raw::Cbor(Cow::Owned(copy)), hidden: FieldSet::default() }
+            }
+        }
+    }
+}
+
+/// A map as it stands in a frame.
+#[derive(Clone)]
+enum Raw<'a> {
+    Json(Cow<'a, str>),
+    Cbor(Cow<'a, [u8]>),
+}
+
+impl Raw<'_> {
+    fn frame(&self) -> Frame<'_> {
+        match self {
+            Raw::Json(text) => Frame::Text(text),
+            Raw::Cbor(bytes) => Frame::Binary(bytes),
+        }
+    }
+}
+
+/// The head and the end mark of a map whose length is not told (RFC 8949, section 3.2.2): it can grow.
+const OPEN: u8 = 0xbf;
+const END: u8 = 0xff;
+
+impl<'a> Fields<'a> {
+    /// Returns no fields.
+    pub const fn new() -> Self {
+        Fields(None)
+    }
+
+    /// Keeps the fields of a map that was read to its end, without those that were taken.
+    #[inline(always)]
+    pub(crate) fn others<R: Reader<'a>>(map: &MapReader<'_, 'a, R>) -> Self {
+        map.others().map_or(Fields::new(), Fields::kept)
+    }
+
+    /// Keeps all fields of a map that was read to its end.
+    pub(crate) fn all<R: Reader<'a>>(map: &MapReader<'_, 'a, R>) -> Self {
+        map.all().map_or(Fields::new(), Fields::kept)
+    }
+
+    #[cold]
+    fn kept((map, hidden): (Frame<'a>, FieldSet)) -> Self {
+        let map = match map {
+            Frame::Text(text) => Raw::Json(Cow::Borrowed(text)),
+            Frame::Binary(bytes) => Raw::Cbor(Cow::Borrowed(bytes)),
+        };
+        Fields(Some(Box::new(Kept { map, hidden })))
+    }
+
+    /// Returns the value of the last field of this name.
+    pub fn get(&self, name: &str) -> Option<Value<'_>> {
+        let (_, value) = self.raw().filter(|(other, _)| other == name).last()?;
+        Value::known(value)
+    }
+
+    /// Adds a field after the others.
+    pub fn push<'v>(&mut self, name: impl AsRef<str>, value: impl Into<Value<'v>>) {
+        let mut map = self.take_open_map();
+        let mut to = cbor::Encoder::new(&mut map);
+        to.name(name.as_ref());
+        value.into().encode(&mut to);
+        map.push(END);
+        self.0 = Some(Box::new(Kept { map: Raw::Cbor(Cow::Owned(map)), hidden: FieldSet::default() }));
+    }
+
+    /// Takes the fields out as a map in CBOR that lacks its end mark.
+    fn take_open_map(&mut self) -> Vec<u8> {
+        let fields = core::mem::take(self);
+        match fields.0.map(|kept| *kept) {
+            Some(Kept { map: Raw::Cbor(Cow::Owned(mut map)), hidden })
+                if hidden.is_empty() && map.first() == Some(&OPEN) =>
+            {
+                map.pop();
+                map
+            }
+            kept => {
+                let mut map = Vec::from([OPEN]);
+                Fields(kept.map(Box::new)).encode_fields(&mut cbor::Encoder::new(&mut map));
+                map
+            }
+        }
+    }
+
+    /// Returns how many fields there are.
+    pub fn len(&self) -> usize {
+        self.raw().count()
+    }
+
+    /// Returns whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Returns the fields in their order.
+    pub fn iter(&self) -> FieldsIter<'_> {
+        FieldsIter(self.raw())
+    }
+
+    /// Returns the same fields, independent of the frame that they were borrowed from.
+    #[inline]
+    pub fn into_owned(self) -> Fields<'static> {
+        match self.0 {
+            None => Fields::new(),
+            Some(kept) => Fields(Some(Box::new(kept.into_owned()))),
+        }
+    }
+
+    /// Returns how many bytes of heap the fields take once they are owned, or more.
+    pub fn heap_bytes(&self) -> usize {
+        let Some(kept) = &self.0 else { return 0 };
+        let map = match &kept.map {
+            Raw::Json(Cow::Owned(text)) => text.capacity(),
+            Raw::Cbor(Cow::Owned(bytes)) => bytes.capacity(),
+            map => map.frame().as_bytes().len(),
+        };
+        size_of::<Kept<'_>>() + map
+    }
+
+    fn raw(&self) -> RawFields<'_> {
+        match &self.0 {
+            None => RawFields::None,
+            Some(kept) => RawFields::of(kept.map.frame(), kept.hidden),
+        }
+    }
+
+    /// Writes the fields into a map that has others, too.
+    #[inline]
+    pub(crate) fn encode_fields<E: Encoder>(&self, to: &mut E) {
+        if !self.is_empty() {
+            copy_fields(self.raw(), to);
+        }
+    }
+}
+
+#[cold]
+fn copy_fields<E: Encoder>(fields: RawFields<'_>, to: &mut E) {
+    for (name, value) in fields {
+        to.name(&name);
+        if value.format() == E::FORMAT {
+            to.raw(value.as_bytes());
+        } else if let Some(value) = Value::known(value) {
+            value.encode(to);
+        }
+    }
+}
+
+fn copy_map<E: Encoder>(fields: RawFields<'_>, to: &mut E) {
+    let map = to.begin_map();
+    copy_fields(fields, to);
+    to.end_map(map);
+}
+
+/// Fields, each with its value as it stands in the frame.
+enum RawFields<'f> {
+    None,
+    Json(json::Reader<'f>, json::Left, FieldSet),
+    Cbor(cbor::Reader<'f>, cbor::Left, FieldSet),
+}
+
+impl<'f> RawFields<'f> {
+    fn of(map: Frame<'f>, hidden: FieldSet) -> Self {
+        match map {
+            Frame::Text(text) => {
+                let mut reader = json::Reader::new(text);
+                match reader.item() {
+                    Ok(Item::Map(left)) => RawFields::Json(reader, left, hidden),
+                    _ => RawFields::None,
+                }
+            }
+            Frame::Binary(bytes) => {
+                let mut reader = cbor::Reader::new(bytes);
+                match reader.item() {
+                    Ok(Item::Map(left)) => RawFields::Cbor(reader, left, hidden),
+                    _ => RawFields::None,
+                }
+            }
+        }
+    }
+}
+
+impl<'f> Iterator for RawFields<'f> {
+    type Item = (Cow<'f, str>, Frame<'f>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            RawFields::None => None,
+            RawFields::Json(reader, left, hidden) => next_shown(reader, left, *hidden),
+            RawFields::Cbor(reader, left, hidden) => next_shown(reader, left, *hidden),
+        }
+    }
+}
+
+/// Reads the next field that is not hidden. The map was read before, so nothing can be wrong with it.
+fn next_shown<'f, R: Reader<'f>>(
+    reader: &mut R,
+    left: &mut R::Left,
+    hidden: FieldSet,
+) -> Option<(Cow<'f, str>, Frame<'f>)> {
+    loop {
+        let name = reader.next_name(left).ok()??;
+        let start = reader.mark();
+        skip(reader, Nesting::KNOWN).ok()?;
+        if !hidden.has(Field::of(&name)) {
+            return Some((name, reader.since(start)));
+        }
+    }
+}
+
+/// The fields of [`Fields`] in their order, each decoded when it is its turn.
+pub struct FieldsIter<'f>(RawFields<'f>);
+
+impl<'f> Iterator for FieldsIter<'f> {
+    type Item = (Cow<'f, str>, Value<'f>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (name, value) = self.0.next()?;
+        Some((name, Value::known(value)?))
+    }
+}
+
+impl<'f> IntoIterator for &'f Fields<'_> {
+    type Item = (Cow<'f, str>, Value<'f>);
+    type IntoIter = FieldsIter<'f>;
+
+    fn into_iter(self) -> FieldsIter<'f> {
+        self.iter()
+    }
+}
+
+impl<'v, N: AsRef<str>> Extend<(N, Value<'v>)> for Fields<'_> {
+    fn extend<I: IntoIterator<Item = (N, Value<'v>)>>(&mut self, fields: I) {
+        fields.into_iter().for_each(|(name, value)| self.push(name, value));
+    }
+}
+
+impl<'v, N: AsRef<str>> FromIterator<(N, Value<'v>)> for Fields<'_> {
+    fn from_iter<I: IntoIterator<Item = (N, Value<'v>)>>(fields: I) -> Self {
+        let mut all = Fields::new();
+        all.extend(fields);
+        all
+    }
+}
+
+/// Compares names and values in their order, however they are written.
+impl<'b> PartialEq<Fields<'b>> for Fields<'_> {
+    fn eq(&self, other: &Fields<'b>) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl fmt::Debug for Fields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self).finish()
+    }
+}
+
+impl<'a> Decode<'a> for Fields<'a> {
+    const EXPECTED: &'static str = "a map";
+
+    fn map<R: Reader<'a>>(mut map: MapReader<'_, 'a, R>) -> Result<Slot<Self>> {
+        map.skip_all()?;
+        Ok(Slot::Value(Fields::all(&map)))
+    }
+}
+
+impl Encode for Fields<'_> {
+    fn encode<E: Encoder>(&self, to: &mut E) {
+        copy_map(self.raw(), to);
+    }
+}

@@ -1,0 +1,337 @@
+//! Reading messages: each of them is described here once, for both formats.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use super::client::{ClientMessage, InvalidRequest, Request};
+use super::server::{Answer, AnswerMessage, Challenge, History, Notice, Refusal, ServerMessage, SignedIn};
+use super::types::{Contacts, Date, Message, Registration, Sender, StatusCode, User};
+use crate::codec::{
+    self, Decode, DecodeError, DecodeErrorKind, Field, Fields, Frame, MapReader, Nesting, Reader, Result,
+    SeqReader, Slot, add,
+};
+
+/// Reads the map of which a frame must consist.
+fn read<'a, T: Decode<'a>>(frame: Frame<'a>) -> core::result::Result<T, DecodeError> {
+    match codec::read(frame, Nesting::FRAME) {
+        Ok(Slot::Value(value)) => Ok(value),
+        Ok(Slot::Absent) => Err(DecodeError::frame(DecodeErrorKind::WrongType { expected: T::EXPECTED })),
+        Ok(Slot::Wrong(error)) | Err(error) => Err(*error),
+    }
+}
+
+impl<'a> ServerMessage<'a> {
+    /// Reads a server's frame.
+    ///
+    /// # Errors
+    /// If it is not well-formed, or a field that the message needs is missing or of the wrong type.
+    pub fn decode(frame: Frame<'a>) -> core::result::Result<Self, DecodeError> {
+        read(frame)
+    }
+}
+
+impl<'a> ClientMessage<'a> {
+    /// Reads a client's frame.
+    ///
+    /// # Errors
+    /// If it is not well-formed, or a field that the request needs is missing or of the wrong type.
+    pub fn decode(frame: Frame<'a>) -> core::result::Result<Self, Box<InvalidRequest<'a>>> {
+        match read(frame) {
+            Ok(Incoming(result)) => result,
+            Err(error) => Err(Box::new(InvalidRequest { error, request: None })),
+        }
+    }
+}
+
+impl<'a> Decode<'a> for ServerMessage<'a> {
+    const EXPECTED: &'static str = "a map";
+
+    #[inline]
+    fn map<R: Reader<'a>>(mut map: MapReader<'_, 'a, R>) -> Result<Slot<Self>> {
+        let (mut from, mut lists) = (Slot::Absent, None::<Lists<'_>>);
+        while let Some(field) = map.field()? {
+            match field {
+                Field::From => from = map.value()?,
+                Field::Data => lists.get_or_insert_default().contacts = map.value()?,
+                Field::History => lists.get_or_insert_default().history = map.value()?,
+                _ => map.pass(field)?,
+            }
+        }
+        Ok(server_message(&mut map, &mut from, &mut lists).into())
+    }
+}
+
+/// What is too large to be passed by, and read again when it is needed.
+#[derive(Default)]
+struct Lists<'a> {
+    contacts: Slot<Contacts<'a>>,
+    history: Slot<History<'a>>,
+}
+
+#[inline(always)]
+fn server_message<'a, R: Reader<'a>>(
+    map: &mut MapReader<'_, 'a, R>,
+    from: &mut Slot<Sender<'a>>,
+    lists: &mut Option<Lists<'a>>,
+) -> Result<ServerMessage<'a>> {
+    let kind: Cow<'a, str> = map.required(Field::Type)?;
+    Ok(match &*kind {
+        "show_message" => ServerMessage::ShowMessage(message(map, from)?),
+        "request" => ServerMessage::Answer(answer(map, lists)?),
+        "check_connection" => ServerMessage::CheckConnection(Challenge {
+            token: map.required(Field::Token)?,
+            extra: Fields::others(map),
+        }),
+        "info" => ServerMessage::Info(notice(map)?),
+        "error" => ServerMessage::Error(notice(map)?),
+        _ => ServerMessage::Unknown { kind, message: Fields::all(map) },
+    })
+}
+
+#[inline(always)]
+fn answer<'a, R: Reader<'a>>(
+    map: &mut MapReader<'_, 'a, R>,
+    lists: &mut Option<Lists<'a>>,
+) -> Result<AnswerMessage<'a>> {
+    let kind: Cow<'a, str> = map.required(Field::For)?;
+    let id = map.required(Field::Id)?;
+    let status = map.optional::<StatusCode<'_>>(Field::Status)?;
+    let outcome = match status {
+        Some(status) if status.is_success() => Ok(match &*kind {
+            "send_message" => Answer::MessageSent(map.optional(Field::Date)?),
+            "get_history" => {
+                Answer::History(map.needed(Field::History, lists.take().unwrap_or_default().history)?)
+            }
+            "get_contacts" => {
+                Answer::Contacts(map.needed(Field::Data, lists.take().unwrap_or_default().contacts)?)
+            }
+            "register_type" => Answer::RegisterType(map.required(Field::RegisterType)?),
+            "authorize" => Answer::Authorized(signed_in(map)?),
+            "session_restore" => Answer::Restored(signed_in(map)?),
+            _ => {
+                let outcome = Ok(Answer::Other(Fields::others(map)));
+                return Ok(AnswerMessage { kind, id, outcome, extra: Fields::new() });
+            }
+        }),
+        status => Err(Refusal { status, info: map.optional(Field::Info)?.unwrap_or_default() }),
+    };
+    Ok(AnswerMessage { kind, id, outcome, extra: Fields::others(map) })
+}
+
+fn notice<'a, R: Reader<'a>>(map: &mut MapReader<'_, 'a, R>) -> Result<Notice<'a>> {
+    Ok(Notice { info: map.required(Field::Info)?, extra: Fields::others(map) })
+}
+
+fn signed_in<'a, R: Reader<'a>>(map: &mut MapReader<'_, 'a, R>) -> Result<SignedIn<'a>> {
+    Ok(SignedIn { session_id: map.required(Field::SessionId)?, user: map.required(Field::User)? })
+}
+
+#[inline(always)]
+fn message<'a, R: Reader<'a>>(
+    map: &mut MapReader<'_, 'a, R>,
+    from: &mut Slot<Sender<'a>>,
+) -> Result<Message<'a>> {
+    Ok(Message {
+        from: map.needed(Field::From, core::mem::take(from))?,
+        to: map.required(Field::To)?,
+        body: map.required(Field::Body)?,
+        date: map.optional(Field::Date)?,
+        extra: Fields::others(map),
+    })
+}
+
+impl<'a> Decode<'a> for Message<'a> {
+    const EXPECTED: &'static str = "a map";
+
+    fn map<R: Reader<'a>>(mut map: MapReader<'_, 'a, R>) -> Result<Slot<Self>> {
+        let mut from = Slot::Absent;
+        while let Some(field) = map.field()? {
+            match field {
+                Field::From => from = map.value()?,
+                _ => map.pass(field)?,
+            }
+        }
+        Ok(message(&mut map, &mut from).into())
+    }
+}
+
+impl<'a> Decode<'a> for Sender<'a> {
+    const EXPECTED: &'static str = "a map";
+
+    fn map<R: Reader<'a>>(mut map: MapReader<'_, 'a, R>) -> Result<Slot<Self>> {
+        map.pass_all()?;
+        Ok(sender(&mut map).into())
+    }
+}
+
+#[inline(always)]
+fn sender<'a, R: Reader<'a>>(map: &mut MapReader<'_, 'a, R>) -> Result<Sender<'a>> {
+    Ok(Sender {
+        in_conference: map.optional(Field::InConference)?,
+        login: map.required(Field::Login)?,
+        extra: Fields::others(map),
+    })
+}
+
+impl<'a> Decode<'a> for User<'a> {
+    const EXPECTED: &'static str = "a map";
+
+    fn map<R: Reader<'a>>(mut map: MapReader<'_, 'a, R>) -> Result<Slot<Self>> {
+        map.pass_all()?;
+        Ok(user(&mut map).into())
+    }
+}
+
+fn user<'a, R: Reader<'a>>(map: &mut MapReader<'_, 'a, R>) -> Result<User<'a>> {
+    Ok(User { login: map.required(Field::Login)?, extra: Fields::others(map) })
+}
+
+impl<'a> Decode<'a> for Contacts<'a> {
+    const EXPECTED: &'static str = "a list of users or a map from login to user";
+
+    fn list<R: Reader<'a>>(list: SeqReader<'_, 'a, R>) -> Result<Slot<Self>> {
+        Ok(list.items()?.map(Contacts::from).into())
+    }
+
+    fn map<R: Reader<'a>>(mut map: MapReader<'_, 'a, R>) -> Result<Slot<Self>> {
+        let mut users = Ok(Vec::new());
+        while let Some(login) = map.name()? {
+            match map.value()? {
+                Slot::Absent => (),
+                Slot::Wrong(error) => add(&mut users, Slot::Wrong(error)),
+                Slot::Value(Profile(extra)) => add(&mut users, Slot::Value(User { login, extra })),
+            }
+        }
+        Ok(users.map(Contacts::from).into())
+    }
+}
+
+/// The fields of a user, whose login is known from elsewhere.
+struct Profile<'a>(Fields<'a>);
+
+impl<'a> Decode<'a> for Profile<'a> {
+    const EXPECTED: &'static str = "a map";
+
+    fn map<R: Reader<'a>>(mut map: MapReader<'_, 'a, R>) -> Result<Slot<Self>> {
+        map.skip_all()?;
+        map.ignore(Field::Login);
+        Ok(Slot::Value(Profile(Fields::others(&map))))
+    }
+}
+
+impl<'a> Decode<'a> for History<'a> {
+    const EXPECTED: &'static str = "a list of messages";
+
+    fn list<R: Reader<'a>>(list: SeqReader<'_, 'a, R>) -> Result<Slot<Self>> {
+        Ok(list.items()?.map(History::new).into())
+    }
+}
+
+impl<'a> Decode<'a> for Date<'a> {
+    const EXPECTED: &'static str = "a number or text";
+
+    #[inline]
+    fn unsigned(number: u64) -> Slot<Self> {
+        Slot::Value(i64::try_from(number).map_or(Date::Float(number as f64), Date::Integer))
+    }
+
+    fn negative(number: i64) -> Slot<Self> {
+        Slot::Value(Date::Integer(number))
+    }
+
+    fn float(number: f64) -> Slot<Self> {
+        Slot::Value(Date::Float(number))
+    }
+
+    fn text(text: Cow<'a, str>) -> Slot<Self> {
+        Slot::Value(Date::Text(text))
+    }
+}
+
+impl<'a> Decode<'a> for Registration<'a> {
+    const EXPECTED: &'static str = "text";
+
+    fn text(word: Cow<'a, str>) -> Slot<Self> {
+        Slot::Value(word.into())
+    }
+}
+
+impl<'a> Decode<'a> for StatusCode<'a> {
+    const EXPECTED: &'static str = "text or a whole number";
+
+    fn unsigned(number: u64) -> Slot<Self> {
+        Slot::Value(match u16::try_from(number) {
+            Ok(code) if code < 1000 => StatusCode::new(code),
+            // Whatever else it is, it means what its digits mean as a text.
+            _ => StatusCode::from(Cow::Owned(number.to_string())),
+        })
+    }
+
+    fn negative(number: i64) -> Slot<Self> {
+        Slot::Value(StatusCode::from(Cow::Owned(number.to_string())))
+    }
+
+    #[inline(always)]
+    fn text(text: Cow<'a, str>) -> Slot<Self> {
+        Slot::Value(if text == "200" { StatusCode::SUCCESS } else { text.into() })
+    }
+}
+
+/// A request, or why it is none.
+struct Incoming<'a>(core::result::Result<ClientMessage<'a>, Box<InvalidRequest<'a>>>);
+
+impl<'a> Decode<'a> for Incoming<'a> {
+    const EXPECTED: &'static str = "a map";
+
+    #[inline]
+    fn map<R: Reader<'a>>(mut map: MapReader<'_, 'a, R>) -> Result<Slot<Self>> {
+        map.pass_all()?;
+        Ok(client_message(&mut map).into())
+    }
+}
+
+#[inline(always)]
+fn client_message<'a, R: Reader<'a>>(map: &mut MapReader<'_, 'a, R>) -> Result<Incoming<'a>> {
+    let kind: Cow<'a, str> = map.required(Field::Type)?;
+    let on_request = match map.required(Field::OnRequest)? {
+        0 => return Err(zero(Field::OnRequest)),
+        number => number,
+    };
+    let request = match request(map, &kind) {
+        Ok(request) => request,
+        Err(error) => {
+            let request = Some((on_request, kind));
+            return Ok(Incoming(Err(Box::new(InvalidRequest { error: *error, request }))));
+        }
+    };
+    let extra = match request {
+        Request::Other { .. } => Fields::new(),
+        _ => Fields::others(map),
+    };
+    Ok(Incoming(Ok(ClientMessage { on_request, request, extra })))
+}
+
+#[inline(always)]
+fn request<'a, R: Reader<'a>>(map: &mut MapReader<'_, 'a, R>, kind: &Cow<'a, str>) -> Result<Request<'a>> {
+    Ok(match &**kind {
+        "send_message" => {
+            Request::SendMessage { to: map.required(Field::To)?, body: map.required(Field::Body)? }
+        }
+        "get_history" => Request::GetHistory { login: map.required(Field::Login)? },
+        "get_contacts" => Request::GetContacts,
+        "register_type" => Request::RegisterType,
+        "session_restore" => Request::SessionRestore { sid: map.required(Field::Sid)? },
+        "authorize" => {
+            Request::Authorize { login: map.required(Field::Login)?, proof: map.required(Field::Password)? }
+        }
+        _ => Request::Other { kind: kind.clone(), fields: Fields::others(map) },
+    })
+}
+
+#[cold]
+fn zero(field: Field) -> Box<DecodeError> {
+    let kind = DecodeErrorKind::WrongType { expected: "at least 1" };
+    Box::new(DecodeError::frame(kind)).in_field(field.name())
+}
