@@ -85,7 +85,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             return Poll::Ready(Ok(None));
         }
         let input = input.get(..length).unwrap_or_default();
-        Poll::Ready(self.channel.receive(input, &mut self.decrypted).map(Some))
+        let received = self.channel.receive(input, &mut self.decrypted);
+        if received.is_err() && self.written == self.output.len() {
+            // An alert tells the peer why (RFC 8446, section 6.2). Nobody waits for that.
+            let mut alert = Vec::new();
+            self.channel.seal(&mut alert);
+            _ = Pin::new(&mut self.socket).poll_write(cx, &alert);
+        }
+        Poll::Ready(received.map(Some))
     }
 }
 
