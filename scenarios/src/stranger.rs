@@ -4,9 +4,9 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 
 use skaro_blocking::Format;
+use skaro_blocking::proto::Frame;
 use skaro_blocking::proto::auth::proof;
 use skaro_blocking::proto::message::{ClientMessage, Request, ServerMessage};
-use skaro_blocking::proto::Frame;
 use tungstenite::{Message, WebSocket};
 
 use crate::world::{PATIENCE, USERS};
@@ -29,8 +29,7 @@ pub fn open(address: SocketAddr) -> WebSocket<TcpStream> {
 pub fn sign_in(address: SocketAddr, login: &str) -> WebSocket<TcpStream> {
     let mut socket = open(address);
     let greeting = socket.read().unwrap().into_data();
-    let ServerMessage::CheckConnection(challenge) =
-        ServerMessage::decode(Frame::Binary(&greeting)).unwrap()
+    let ServerMessage::CheckConnection(challenge) = ServerMessage::decode(Frame::Binary(&greeting)).unwrap()
     else {
         panic!("no challenge")
     };

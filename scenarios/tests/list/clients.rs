@@ -291,9 +291,7 @@ fn closing<A: Adapter>(world: &World) {
     assert_eq!(reason, Disconnect::Requested);
     assert_eq!(alice.next_event(PATIENCE), Err(NoEvent::Closed));
     assert_eq!(alice.request(GetContacts).map(drop), Err(CommandError::Closed.into()));
-    until("the server has noticed", || {
-        world.with(|machine, _| machine.connections() == 0)
-    });
+    until("the server has noticed", || world.with(|machine, _| machine.connections() == 0));
 }
 
 fn dropping<A: Adapter>(world: &World) {
@@ -302,9 +300,7 @@ fn dropping<A: Adapter>(world: &World) {
     drop(alice);
     send(&clone, "bob", "still here").unwrap();
     drop(clone);
-    until("the server has noticed", || {
-        world.with(|machine, _| machine.connections() == 0)
-    });
+    until("the server has noticed", || world.with(|machine, _| machine.connections() == 0));
 }
 
 fn closing_while_dialing<A: Adapter>(world: &World) {

@@ -67,7 +67,10 @@ fn ways_not_to_connect<A: Adapter>() {
     };
     let not_found = answers("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     let error = fails(not_found);
-    assert!(matches!(&error, ConnectError::Status { code: 404, reason } if reason == "Not Found"), "{error:?}");
+    assert!(
+        matches!(&error, ConnectError::Status { code: 404, reason } if reason == "Not Found"),
+        "{error:?}"
+    );
     assert!(matches!(fails(answers("hello\r\n\r\n")), ConnectError::Handshake(_)));
     assert!(matches!(fails(answers("")), ConnectError::TimedOut));
     // A WebSocket server that says nothing.

@@ -58,7 +58,8 @@ fn main() -> ExitCode {
 
 /// All that is tested of an adapter's client.
 fn of_client<A: Adapter>(adapter: &str) -> Vec<Trial> {
-    let in_worlds = KINDS.iter().flat_map(|kind| clients::all::<A>().into_iter().map(move |one| (*kind, one)));
+    let in_worlds =
+        KINDS.iter().flat_map(|kind| clients::all::<A>().into_iter().map(move |one| (*kind, one)));
     let in_worlds = in_worlds.map(|(kind, (name, scenario))| {
         trial(format!("{adapter} {}: {name}", kind.name), move || scenario(&World::new(kind)))
     });

@@ -1,5 +1,6 @@
 //! Strangers at the server's door: whatever they send, they are told what is wrong with it, and nobody else notices.
 
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -76,7 +77,7 @@ fn frames_without_sense<R: Host>() {
         (text(""), "ends in the middle"),
         (text("hello"), "not well-formed JSON"),
         (text("{\"type\":\"get_contacts\"}"), "on_request"),
-        (text(&"[".repeat(50_000)), "nested deeper"),
+        (text(&"[".repeat(10_000)), "nested deeper"),
         (binary(b""), "ends in the middle"),
         (binary(b"{\"type\":1}"), "ends in the middle"),
         (binary(b"\xff"), "not well-formed CBOR"),
@@ -240,7 +241,6 @@ fn held_up_by_nobody<R: Host>(begins: &mut dyn FnMut(&mut TcpStream), piece: &[u
     assert!(start.elapsed() < PATIENCE, "the friends had to wait until the strangers were done");
 }
 
-/// The server stops reading, or ends the connection.
 fn unread_answers<R: Host>() {
     let (server, friends) = begin::<R>(|_| ());
     let mut stream = open(server.address()).into_inner();
@@ -258,12 +258,13 @@ fn unread_histories<R: Host>() {
     are_undisturbed(&friends);
 }
 
-/// Checks that at most so much is taken before writing blocks or fails: what the kernel's buffers hold, and some more.
+/// Checks that at some time nothing more is taken: the server stops reading, or ends the connection.
 fn is_not_read_for_ever(stream: &mut TcpStream, piece: &[u8]) {
-    const MOST: usize = 32 << 20;
     stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
-    let taken = flood(stream, piece, MOST);
-    assert!(taken < MOST, "all of it was read");
+    let start = Instant::now();
+    while flood(stream, piece, 1 << 20) >= 1 << 20 {
+        assert!(start.elapsed() < PATIENCE, "the server reads for ever");
+    }
 }
 
 /// Case 19, without an opening handshake.
@@ -304,7 +305,8 @@ fn answer(address: SocketAddr, request: &[u8]) -> String {
 
 fn no_websocket_clients<R: Host>() {
     let (server, friends) = begin::<R>(|_| ());
-    for nonsense in [&b"\0\0\0\0\r\n\r\n"[..], b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03", b"hello\r\n\r\n"] {
+    for nonsense in [&b"\0\0\0\0\r\n\r\n"[..], b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03", b"hello\r\n\r\n"]
+    {
         answer(server.address(), nonsense);
     }
     // Who connects and says nothing holds nobody up.
@@ -316,9 +318,7 @@ fn a_handshake_without_end<R: Host>() {
     let (server, friends) = begin::<R>(|_| ());
     let mut stream = dial(server.address());
     stream.write_all(b"GET / HTTP/1.1\r\n").unwrap();
-    const MOST: usize = 64 << 20;
-    let taken = flood(&mut stream, &b"X-Nothing: 0123456789abcdef\r\n".repeat(1000), MOST);
-    assert!(taken < MOST, "all of it was read");
+    is_not_read_for_ever(&mut stream, &b"X-Nothing: 0123456789abcdef\r\n".repeat(1000));
     are_undisturbed(&friends);
 }
 
@@ -341,34 +341,25 @@ fn a_handshake_byte_by_byte<R: Host>() {
 
 /// Case 5: connections that say nothing take all places and are renewed again and again; friends come in.
 fn silent_connections_make_room<R: Host>() {
+    const HANDSHAKES: usize = 16;
     let server = serve::<R>(|config| {
-        (config.handshakes, config.strangers, config.connections) = (Some(8), Some(16), 24);
-        config.guesses_per_address = None;
+        (config.handshakes, config.strangers, config.connections) = (Some(HANDSHAKES), Some(32), 48);
     });
-    let is_over = AtomicBool::new(false);
-    thread::scope(|threads| {
-        threads.spawn(|| {
-            let mut silent = std::collections::VecDeque::new();
-            while !is_over.load(Ordering::Relaxed) {
-                silent.extend(TcpStream::connect(server.address()).ok());
-                if silent.len() > 24 {
-                    silent.pop_front();
-                }
-                // As fast as the attack that was seen, and ten times that.
-                thread::sleep(Duration::from_millis(1));
+    let silent = || TcpStream::connect(server.address()).unwrap();
+    let mut connections: VecDeque<_> = (0..48).map(|_| silent()).collect();
+    until("all places are taken", || server.connections() == HANDSHAKES);
+    for _ in 0..20 {
+        let friend = thread::scope(|threads| {
+            let friend = threads.spawn(|| connect::<R>(server.address()));
+            // Not so many that the friend were the oldest.
+            for _ in 1..HANDSHAKES {
+                connections.pop_front();
+                connections.push_back(silent());
             }
+            friend.join().unwrap()
         });
-        until("all places are taken", || server.connections() >= 8);
-        let results: Vec<_> = (0..40)
-            .map(|_| {
-                let client = Async::<R>::connect(Options::new(format!("ws://{}/", server.address())));
-                client.map(|client| _ = world::sign_in(&client, "alice"))
-            })
-            .collect();
-        is_over.store(true, Ordering::Relaxed);
-        let failed: Vec<_> = results.iter().filter(|result| result.is_err()).collect();
-        assert!(failed.is_empty(), "{} of 40 did not come in: {failed:?}", failed.len());
-    });
+        world::sign_in(&friend, "alice");
+    }
 }
 
 /// A reader that is too slow is cut off; the sender, and the friends, go on.
@@ -402,8 +393,7 @@ fn too_many_connections<R: Host>() {
 
 /// Refused, and the connection goes on.
 fn messages_beyond_the_rate<R: Host>() {
-    let (server, (alice, bob)) =
-        begin::<R>(|config| config.messages = Some(Rate::new(1, 10)));
+    let (server, (alice, bob)) = begin::<R>(|config| config.messages = Some(Rate::new(1, 10)));
     let results: Vec<_> =
         (0..30).map(|_| alice.request(SendMessage { to: "bob", body: "x", marker: None })).collect();
     let refused = results.iter().filter(|result| result.is_err()).count();
@@ -416,20 +406,18 @@ fn messages_beyond_the_rate<R: Host>() {
 
 /// They wait in the network, and are answered later.
 fn frames_beyond_the_rate<R: Host>() {
-    let (_server, (alice, _)) =
-        begin::<R>(|config| config.frames = Some(Rate::new(200, 20)));
+    let (_server, (alice, _)) = begin::<R>(|config| config.frames = Some(Rate::new(500, 20)));
     let start = Instant::now();
-    for _ in 0..100 {
+    for _ in 0..600 {
         alice.submit(GetContacts).unwrap();
     }
-    let mut answers = 0;
-    while answers < 100 {
+    for _ in 0..600 {
         wait_for(&alice, "an answer", |event| match event {
-            Event::Ended(ended) if ended.outcome.is_ok() => Some(answers += 1),
+            Event::Ended(ended) => Some(ended.outcome.as_ref().unwrap().clone()),
             _ => None,
         });
     }
-    // 20 at once, and 200 per second.
+    // What was read at once, 300 frames say, was handled; the rest had to wait for its time.
     assert!(start.elapsed() > Duration::from_millis(300), "no frame had to wait");
 }
 

@@ -47,8 +47,7 @@ pub(crate) fn everybody_takes_turns<A: Adapter>(world: &World) {
         // Bob looks in now and then, too.
         let mut messages = 0;
         for n in 0.. {
-            if let Ok(Event::Message(_)) = bob.next_event(Duration::from_millis(PAUSES[n % PAUSES.len()]))
-            {
+            if let Ok(Event::Message(_)) = bob.next_event(Duration::from_millis(PAUSES[n % PAUSES.len()])) {
                 messages += 1;
             }
             if messages == 4 * EACH {

@@ -63,7 +63,12 @@ impl Shared {
     pub(super) fn new(options: &Options, seed: u64) -> Shared {
         let machine = Machine::new(options.config.clone(), seed);
         let state = State { driver: Driver::new(machine, options.event_capacity), reader: None };
-        Shared { state: Mutex::new(state), task: AtomicWaker::new(), ends: Ends::default(), clock: Clock::start() }
+        Shared {
+            state: Mutex::new(state),
+            task: AtomicWaker::new(),
+            ends: Ends::default(),
+            clock: Clock::start(),
+        }
     }
 
     pub(super) fn now(&self) -> Time {
