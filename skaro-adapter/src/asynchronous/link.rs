@@ -87,7 +87,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         let input = input.get(..length).unwrap_or_default();
         let received = self.channel.receive(input, &mut self.decrypted);
         if received.is_err() && self.written == self.output.len() {
-            // Why TLS failed, for the peer, as far as it goes at once.
+            // An alert tells the peer why (RFC 8446, section 6.2). Nobody waits for that.
             let mut alert = Vec::new();
             self.channel.seal(&mut alert);
             _ = Pin::new(&mut self.socket).poll_write(cx, &alert);
@@ -96,11 +96,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     }
 }
 
-type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
-
 /// A timer that is armed stays, if it goes off early enough: that is cheaper than arming one for each deadline.
 pub(super) struct Timer<R> {
-    armed: Option<(Time, Sleep)>,
+    armed: Option<(Time, Pin<Box<dyn Future<Output = ()> + Send>>)>,
     runtime: PhantomData<fn() -> R>,
 }
 

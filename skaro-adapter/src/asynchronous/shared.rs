@@ -22,6 +22,8 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// The client's task: whoever gives it something to do wakes it.
     task: AtomicWaker,
+    /// Ends on their way to who waits for them.
+    ends: Ends,
     pub(super) clock: Clock,
 }
 
@@ -31,21 +33,42 @@ struct State {
     reader: Option<Waker>,
 }
 
+type Sender = oneshot::Sender<Ended<'static>>;
+
+type Ends = Arc<Mutex<VecDeque<(Sender, Ended<'static>)>>>;
+
 /// The sending half of a future that waits for the end of a command.
 #[derive(Debug)]
-pub(super) struct Answer(oneshot::Sender<Ended<'static>>);
+pub(super) struct Answer {
+    sender: Sender,
+    ends: Ends,
+}
 
 impl Waiter for Answer {
+    /// Sends nothing yet: that wakes whoever waits.
     fn end(self, ended: Ended<'static>) -> Result<(), Ended<'static>> {
-        self.0.send(ended)
+        if self.sender.is_canceled() {
+            return Err(ended);
+        }
+        lock(&self.ends).push_back((self.sender, ended));
+        Ok(())
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {
     pub(super) fn new(options: &Options, seed: u64) -> Shared {
         let machine = Machine::new(options.config.clone(), seed);
         let state = State { driver: Driver::new(machine, options.event_capacity), reader: None };
-        Shared { state: Mutex::new(state), task: AtomicWaker::new(), clock: Clock::start() }
+        Shared {
+            state: Mutex::new(state),
+            task: AtomicWaker::new(),
+            ends: Ends::default(),
+            clock: Clock::start(),
+        }
     }
 
     pub(super) fn now(&self) -> Time {
@@ -53,20 +76,32 @@ impl Shared {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
-    /// Calls the driver, and then wakes whoever waits for events if there are any.
+    /// Calls the driver, and then wakes whoever waits for ends or events that are there now.
     pub(super) fn with<T>(&self, call: impl FnOnce(&mut Driver<Answer>) -> T) -> T {
         let mut state = self.lock();
         let result = call(&mut state.driver);
         let reader = if state.driver.mailbox().has_news() { state.reader.take() } else { None };
         // Wakers are other people's code: not under the lock.
         drop(state);
+        self.send_ends();
         if let Some(reader) = reader {
             reader.wake();
         }
         result
+    }
+
+    fn send_ends(&self) {
+        loop {
+            // One by one: if a waker panics, the others are still there for the next call.
+            let next = lock(&self.ends).pop_front();
+            let Some((sender, ended)) = next else { return };
+            if let Err(unwanted) = sender.send(ended) {
+                self.with(|driver| driver.mailbox_mut().return_end(unwanted));
+            }
+        }
     }
 
     /// Calls the mailbox for the application, and lets the task see to what there is to do then.
@@ -80,7 +115,8 @@ impl Shared {
     /// Gives a command, whose end the returned future waits for.
     pub(super) fn request(self: &Arc<Self>, command: impl Command) -> Result<End, CommandError> {
         let (sender, receiver) = oneshot::channel();
-        self.command(|mailbox, now| mailbox.request(now, command, Answer(sender)))?;
+        let answer = Answer { sender, ends: self.ends.clone() };
+        self.command(|mailbox, now| mailbox.request(now, command, answer))?;
         Ok(End { shared: self.clone(), receiver })
     }
 

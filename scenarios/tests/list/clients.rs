@@ -1,33 +1,18 @@
-//! What every adapter must do.
+//! What every adapter does for its application, whatever the network does meanwhile.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use async_std::task::block_on;
 use skaro_blocking::{
-    Answer, Authorize, Awaited, CommandError, ConnectError, Disconnect, Event, Failure, Format, GetContacts,
-    GetHistory, NoEvent, Options, RegisterType, Registration, RequestError, SendMessage, SessionRestore,
-    Status,
+    Answer, Authorize, Awaited, CommandError, Disconnect, Event, Failure, GetContacts, GetHistory, NoEvent,
+    RegisterType, Registration, RequestError, SendMessage, SessionRestore, Status,
 };
+use skaro_scenarios::adapters::Adapter;
+use skaro_scenarios::world::{PATIENCE, World, sign_in, until, wait_for};
 
-use crate::adapters::Adapter;
-use crate::turns;
-use crate::world::{PATIENCE, World, options, sign_in, until, wait_for};
+use crate::{InWorld, turns};
 
-type Scenario = fn(&World);
-
-pub(crate) fn run<A: Adapter>() {
-    for (name, scenario) in all::<A>() {
-        for format in [Format::Json, Format::Cbor] {
-            eprintln!("{name} ({format})");
-            scenario(&World::new(format));
-        }
-    }
-}
-
-fn all<A: Adapter>() -> Vec<(&'static str, Scenario)> {
+pub(crate) fn all<A: Adapter>() -> Vec<InWorld> {
     vec![
         ("everything on the API page", everything_on_the_api_page::<A>),
         ("refusals", refusals::<A>),
@@ -37,6 +22,7 @@ fn all<A: Adapter>() -> Vec<(&'static str, Scenario)> {
         ("a sender does not wait for messages", a_sender_does_not_wait::<A>),
         ("everybody takes turns", turns::everybody_takes_turns::<A>),
         ("what is submitted leaves", turns::what_is_submitted_leaves::<A>),
+        ("own messages are told apart", own_messages::<A>),
         ("a cut is healed, and what was missed is told", a_cut_is_healed::<A>),
         ("what was under way is lost", lost::<A>),
         ("messages wait for the connection", offline_messages::<A>),
@@ -49,10 +35,9 @@ fn all<A: Adapter>() -> Vec<(&'static str, Scenario)> {
         ("closing while connecting again", closing_while_dialing::<A>),
         ("the server shuts down", shut_down::<A>),
         ("a slow application", a_slow_application::<A>),
+        ("an answer behind 3000 unread events", an_answer_behind_unread_events::<A>),
         ("a frame over the limit", a_frame_over_the_limit::<A>),
-        ("ways not to connect", ways_not_to_connect::<A>),
-        ("headers", headers::<A>),
-        ("floods do not stop the clock", floods_do_not_stop_the_clock::<A>),
+        ("texts are not shown", texts_are_not_shown::<A>),
     ]
 }
 
@@ -62,13 +47,13 @@ fn send<A: Adapter>(client: &A, to: &str, body: &str) -> Result<(), RequestError
 
 fn next_message<A: Adapter>(client: &A) -> (String, String) {
     wait_for(client, "a message", |event| match event {
-        Event::Message { dialog, message } => Some((dialog.to_string(), message.body.to_string())),
+        Event::Message(incoming) => Some((incoming.dialog().to_owned(), incoming.message.body.to_string())),
         _ => None,
     })
 }
 
 fn everything_on_the_api_page<A: Adapter>(world: &World) {
-    let alice = A::connect(world.options(), None).unwrap();
+    let alice = A::connect(world.options()).unwrap();
     wait_for(&alice, "the connection", |event| matches!(event, Event::Connected { .. }).then_some(()));
     assert_eq!(alice.status(), Status::Connected);
     assert_eq!(alice.request(RegisterType), Ok(Registration::Closed));
@@ -89,7 +74,7 @@ fn everything_on_the_api_page<A: Adapter>(world: &World) {
 }
 
 fn refusals<A: Adapter>(world: &World) {
-    let alice = A::connect(world.options(), None).unwrap();
+    let alice = A::connect(world.options()).unwrap();
     let refusal = |result: Result<(), RequestError>| match result {
         Err(RequestError::Failure(Failure::Refused(refusal))) => refusal.info.into_owned(),
         other => panic!("{other:?}"),
@@ -106,17 +91,17 @@ fn refusals<A: Adapter>(world: &World) {
 }
 
 fn a_session_goes_on_elsewhere<A: Adapter>(world: &World) {
-    let alice = A::connect(world.options(), None).unwrap();
+    let alice = A::connect(world.options()).unwrap();
     let session = sign_in(&alice, "alice").session_id.into_owned();
     alice.close();
-    let again = A::connect(world.options(), None).unwrap();
+    let again = A::connect(world.options()).unwrap();
     assert_eq!(again.request(SessionRestore { sid: &session }).unwrap().user.login, "alice");
-    let third = A::connect(world.options(), None).unwrap();
+    let third = A::connect(world.options()).unwrap();
     assert!(third.request(SessionRestore { sid: "made up" }).is_err());
 }
 
 fn pipelined<A: Adapter>(world: &World) {
-    let (alice, bob): (A, A) = (world.client("alice", |_| ()), world.client("bob", |_| ()));
+    let (alice, bob): (A, A) = world.friends();
     for n in 0..200_u64 {
         alice.submit(SendMessage { to: "bob", body: &n.to_string(), marker: Some(n) }).unwrap();
     }
@@ -134,7 +119,7 @@ fn pipelined<A: Adapter>(world: &World) {
 }
 
 fn eight_senders<A: Adapter>(world: &World) {
-    let (alice, bob): (A, A) = (world.client("alice", |_| ()), world.client("bob", |_| ()));
+    let (alice, bob): (A, A) = world.friends();
     let senders: Vec<_> = (0..8)
         .map(|sender| {
             let alice = alice.clone();
@@ -172,14 +157,14 @@ fn a_sender_does_not_wait<A: Adapter>(world: &World) {
 }
 
 fn a_cut_is_healed<A: Adapter>(world: &World) {
-    let (alice, bob): (A, A) = (world.client("alice", |_| ()), world.client("bob", |_| ()));
+    let (alice, bob): (A, A) = world.friends();
     send(&bob, "alice", "seen").unwrap();
     assert_eq!(next_message(&alice).1, "seen");
-    world.proxy.refuse(true);
-    world.proxy.cut();
+    world.cable.refuse(true);
+    world.cable.cut();
     wait_for(&alice, "the cut", |event| matches!(event, Event::Disconnected(_)).then_some(()));
-    world.with(|server| server.with(|machine, now| machine.post(now, "bob", "alice", "missed").unwrap()));
-    world.proxy.refuse(false);
+    world.with(|machine, now| machine.post(now, "bob", "alice", "missed").unwrap());
+    world.cable.refuse(false);
     let restored = |event: &Event<'static>| match event {
         Event::Ended(ended) if ended.ticket.is_automatic() => {
             Some(matches!(ended.outcome, Ok(Answer::Restored(_))))
@@ -195,10 +180,10 @@ fn a_cut_is_healed<A: Adapter>(world: &World) {
 
 fn lost<A: Adapter>(world: &World) {
     let alice: A = world.client("alice", |_| ());
-    world.proxy.stall();
+    world.cable.stall();
     let id = alice.submit(SendMessage { to: "bob", body: "hello", marker: Some(7) }).unwrap();
-    world.proxy.cut();
-    world.proxy.resume();
+    world.cable.cut();
+    world.cable.resume();
     let (marker, failure) = wait_for(&alice, "the end of the message", |event| match event {
         Event::Ended(ended) if ended.ticket.id() == id => {
             Some((ended.ticket.marker(), ended.outcome.clone().unwrap_err()))
@@ -212,14 +197,14 @@ fn lost<A: Adapter>(world: &World) {
 fn offline_messages<A: Adapter>(world: &World) {
     let alice: A = world.client("alice", |options| options.config.offline_messages = 10);
     let bob: A = world.client("bob", |_| ());
-    world.proxy.refuse(true);
-    world.proxy.cut();
+    world.cable.refuse(true);
+    world.cable.cut();
     wait_for(&alice, "the cut", |event| matches!(event, Event::Disconnected(_)).then_some(()));
     for n in 0..5 {
         alice.submit(SendMessage { to: "bob", body: &n.to_string(), marker: Some(n) }).unwrap();
     }
     wait_for(&bob, "the cut", |event| matches!(event, Event::Disconnected(_)).then_some(()));
-    world.proxy.refuse(false);
+    world.cable.refuse(false);
     for n in 0..5 {
         let marker = wait_for(&alice, "an answer", |event| match event {
             Event::Ended(ended) if !ended.ticket.is_automatic() => Some(ended.ticket.marker()),
@@ -253,22 +238,22 @@ fn a_stall_is_noticed<A: Adapter>(world: &World) {
     let alice: A = world.client("alice", |options| {
         options.config.keep_alive = Some(Duration::from_millis(400));
     });
-    world.proxy.stall();
+    world.cable.stall();
     let reason = wait_for(&alice, "noticing", |event| match event {
         Event::Disconnected(reason) => Some(reason.clone()),
         _ => None,
     });
     assert_eq!(reason, Disconnect::TimedOut(Awaited::SignOfLife));
-    world.proxy.resume();
+    world.cable.resume();
     until("alice is back", || alice.status() == Status::SignedIn);
 }
 
 fn a_request_times_out<A: Adapter>(world: &World) {
     let alice: A =
         world.client("alice", |options| options.config.request_timeout = Duration::from_millis(200));
-    world.proxy.stall();
+    world.cable.stall();
     assert_eq!(alice.request(GetContacts).map(drop), Err(Failure::TimedOut.into()));
-    world.proxy.resume();
+    world.cable.resume();
     let late = wait_for(&alice, "the late answer", |event| match event {
         Event::Late(late) => Some(late.outcome.is_ok()),
         _ => None,
@@ -281,8 +266,8 @@ fn giving_up<A: Adapter>(world: &World) {
     let alice: A = world.client("alice", |options| {
         options.config.reconnect.as_mut().unwrap().attempts = Some(2);
     });
-    world.proxy.refuse(true);
-    world.proxy.cut();
+    world.cable.refuse(true);
+    world.cable.cut();
     let mut attempts = 0;
     wait_for(&alice, "giving up", |event| match event {
         Event::Reconnecting { .. } => {
@@ -306,9 +291,7 @@ fn closing<A: Adapter>(world: &World) {
     assert_eq!(reason, Disconnect::Requested);
     assert_eq!(alice.next_event(PATIENCE), Err(NoEvent::Closed));
     assert_eq!(alice.request(GetContacts).map(drop), Err(CommandError::Closed.into()));
-    until("the server has noticed", || {
-        world.with(|server| server.with(|machine, _| machine.connections() == 0))
-    });
+    until("the server has noticed", || world.with(|machine, _| machine.connections() == 0));
 }
 
 fn dropping<A: Adapter>(world: &World) {
@@ -317,15 +300,13 @@ fn dropping<A: Adapter>(world: &World) {
     drop(alice);
     send(&clone, "bob", "still here").unwrap();
     drop(clone);
-    until("the server has noticed", || {
-        world.with(|server| server.with(|machine, _| machine.connections() == 0))
-    });
+    until("the server has noticed", || world.with(|machine, _| machine.connections() == 0));
 }
 
 fn closing_while_dialing<A: Adapter>(world: &World) {
     let alice: A = world.client("alice", |_| ());
-    world.proxy.stall();
-    world.proxy.cut();
+    world.cable.stall();
+    world.cable.cut();
     until("alice dials", || alice.status() == Status::Dialing);
     let start = Instant::now();
     alice.close();
@@ -334,8 +315,7 @@ fn closing_while_dialing<A: Adapter>(world: &World) {
 
 fn shut_down<A: Adapter>(world: &World) {
     let alice: A = world.client("alice", |options| options.config.reconnect = None);
-    let server = world.server.lock().unwrap().take().unwrap();
-    block_on(server.shut_down("good night"));
+    world.shut_down("good night");
     let info = wait_for(&alice, "the information", |event| match event {
         Event::Info(notice) => Some(notice.info.to_string()),
         _ => None,
@@ -384,91 +364,48 @@ fn a_frame_over_the_limit<A: Adapter>(world: &World) {
     assert!(reason.contains("2000 bytes") || reason.contains("limit is 2000"), "{reason}");
 }
 
-fn ways_not_to_connect<A: Adapter>(world: &World) {
-    let fails = |options: Options| match A::connect(options, None) {
-        Ok(_) => panic!("connected"),
-        Err(error) => error,
+/// Whoever answers messages by program must not answer these.
+fn own_messages<A: Adapter>(world: &World) {
+    let (alice, bob): (A, A) = world.friends();
+    let other: A = world.client("alice", |_| ());
+    send(&bob, "alice", "hello").unwrap();
+    send(&other, "bob", "hello yourself").unwrap();
+    let next = || {
+        wait_for(&alice, "a message", |event| match event {
+            Event::Message(incoming) => Some((incoming.dialog().to_owned(), incoming.is_own())),
+            _ => None,
+        })
     };
-    let url = |url: &str| Options::new(url);
-    assert!(matches!(fails(url("http://localhost/")), ConnectError::Url(_)));
-    assert!(matches!(fails(url("ws://local host/")), ConnectError::Url(_) | ConnectError::Network { .. }));
-    let mut header = world.options();
-    header.headers.push(("bad name".into(), "x".into()));
-    assert!(matches!(fails(header), ConnectError::Header(name) if name == "bad name"));
-    // Nobody listens on a port that was just given back.
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    assert!(matches!(fails(options(free, world.format)), ConnectError::Network { .. }));
-    // Somebody listens, but is no WebSocket server.
-    let answers = |answer: &'static str| {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            _ = stream.read(&mut [0; 2000]);
-            stream.write_all(answer.as_bytes()).unwrap();
-            // Until the client has gone.
-            _ = stream.read(&mut [0; 1]);
-        });
-        let mut options = options(address, world.format);
-        options.config.dial_timeout = Duration::from_millis(500);
-        options
-    };
-    let not_found = answers("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
-    assert!(matches!(fails(not_found), ConnectError::Status { code: 404, .. }));
-    assert!(matches!(fails(answers("hello\r\n\r\n")), ConnectError::Handshake(_)));
-    assert!(matches!(fails(answers("")), ConnectError::TimedOut));
-    // A WebSocket server that says nothing.
-    world.proxy.stall();
-    let mut silent = world.options();
-    silent.config.dial_timeout = Duration::from_millis(200);
-    assert!(matches!(fails(silent), ConnectError::TimedOut));
-    world.proxy.resume();
+    assert_eq!([next(), next()], [("bob".to_owned(), false), ("bob".to_owned(), true)]);
 }
 
-fn headers<A: Adapter>(_: &World) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut request = [0; 2000];
-        let length = stream.read(&mut request).unwrap();
-        String::from_utf8_lossy(&request[..length]).to_lowercase()
+/// Case 6: reading pauses when too many events wait, but not while somebody waits for an answer behind them.
+fn an_answer_behind_unread_events<A: Adapter>(world: &World) {
+    let (alice, bob): (A, A) = world.friends();
+    world.with(|machine, now| {
+        for n in 0..3000 {
+            machine.post(now, "alice", "bob", &n.to_string()).unwrap();
+        }
     });
-    let mut options = Options::new(format!("ws://{address}/some/path?x=1"));
-    options.headers.push(("X-Test".into(), "yes".into()));
-    options.format = Some(Format::Json);
-    assert!(A::connect(options, None).is_err());
-    let request = server.join().unwrap();
-    for line in ["get /some/path?x=1 http/1.1", "x-test: yes", "sec-websocket-protocol: skaro.json"] {
-        assert!(request.contains(line), "{request}");
+    // As in a bot's loop: one event, one answer to be waited for.
+    for n in 0..3000 {
+        assert_eq!(next_message(&bob).1, n.to_string());
+        if n % 100 == 0 {
+            send(&bob, "alice", "yes?").unwrap();
+        }
     }
+    until("alice is told", || alice.dialogs() == ["bob"]);
 }
 
-/// A server that never stops talking: time-outs come all the same, and so does the end.
-fn floods_do_not_stop_the_clock<A: Adapter>(_: &World) {
-    flooded::<A>(|mut socket| while socket.send(tungstenite::Message::Ping(Default::default())).is_ok() {});
-    // Pieces of a message that never ends, none of which has any length: there is no message to hear, ever.
-    flooded::<A>(|mut socket| {
-        let stream = socket.get_mut();
-        stream.write_all(&[0x01, 0]).unwrap();
-        while stream.write_all(&[0; 1 << 16]).is_ok() {}
-    });
-}
-
-fn flooded<A: Adapter>(flood: fn(tungstenite::WebSocket<TcpStream>)) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = thread::spawn(move || {
-        let mut socket = tungstenite::accept(listener.accept().unwrap().0).unwrap();
-        socket.send(tungstenite::Message::text(r#"{"type":"check_connection","token":"t"}"#)).unwrap();
-        flood(socket);
-    });
-    let mut options = Options::new(format!("ws://{address}/"));
-    options.config.request_timeout = Duration::from_millis(200);
-    options.config.close_timeout = Duration::from_millis(200);
-    let client = A::connect(options, None).unwrap();
-    assert_eq!(client.request(RegisterType), Err(Failure::TimedOut.into()));
-    client.close();
-    drop(client);
-    server.join().unwrap();
+fn texts_are_not_shown<A: Adapter>(world: &World) {
+    const BODY: &str = "nobody's business";
+    let (alice, bob): (A, A) = world.friends();
+    send(&alice, "bob", BODY).unwrap();
+    until("the message arrives", || bob.dialogs() == ["alice"]);
+    assert!(!bob.shown().contains(BODY), "{}", bob.shown());
+    // The next event may be taken together with it.
+    wait_for(&bob, "the connection", |event| matches!(event, Event::Connected { .. }).then_some(()));
+    for text in [BODY, "correct horse", "battery staple"] {
+        assert!(!bob.shown().contains(text), "{}", bob.shown());
+    }
 }

@@ -1,12 +1,14 @@
-//! A proxy on loopback that cuts, stalls and resumes.
+//! A cable on loopback that can be cut and stalled.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
-pub(crate) struct Proxy {
-    pub(crate) address: SocketAddr,
+/// A cable between clients and a server.
+pub struct Cable {
+    /// Where clients connect to.
+    pub address: SocketAddr,
     shared: Arc<Shared>,
 }
 
@@ -24,8 +26,9 @@ struct State {
     done: bool,
 }
 
-impl Proxy {
-    pub(crate) fn new(target: SocketAddr) -> Proxy {
+impl Cable {
+    /// Lays a cable to a server.
+    pub fn new(target: SocketAddr) -> Cable {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let state = State { target, stalled: false, open: Vec::new(), refusing: false, done: false };
@@ -48,35 +51,39 @@ impl Proxy {
                 state.open.extend([client, server]);
             }
         });
-        Proxy { address, shared }
+        Cable { address, shared }
     }
 
-    pub(crate) fn cut(&self) {
+    /// Cuts all connections.
+    pub fn cut(&self) {
         for stream in self.shared.state.lock().unwrap().open.drain(..) {
             _ = stream.shutdown(Shutdown::Both);
         }
     }
 
-    /// What is sent from now on stays under way.
-    pub(crate) fn stall(&self) {
+    /// Keeps what is sent from now on under way.
+    pub fn stall(&self) {
         self.shared.state.lock().unwrap().stalled = true;
     }
 
-    pub(crate) fn resume(&self) {
+    /// Lets it arrive.
+    pub fn resume(&self) {
         self.shared.state.lock().unwrap().stalled = false;
         self.shared.changed.notify_all();
     }
 
-    pub(crate) fn refuse(&self, refusing: bool) {
+    /// Takes new connections and drops them at once, or no longer.
+    pub fn refuse(&self, refusing: bool) {
         self.shared.state.lock().unwrap().refusing = refusing;
     }
 
-    pub(crate) fn retarget(&self, target: SocketAddr) {
+    /// Leads new connections to another server.
+    pub fn retarget(&self, target: SocketAddr) {
         self.shared.state.lock().unwrap().target = target;
     }
 }
 
-impl Drop for Proxy {
+impl Drop for Cable {
     fn drop(&mut self) {
         self.resume();
         self.cut();

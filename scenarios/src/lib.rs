@@ -1,0 +1,15 @@
+//! What the scenarios need: each adapter behind one trait, each server behind another, and a world to meet in.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests say what went wrong by panicking"
+)]
+
+pub mod adapters;
+pub mod cable;
+pub mod certificates;
+pub mod servers;
+pub mod stranger;
+pub mod world;

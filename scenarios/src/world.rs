@@ -1,0 +1,164 @@
+//! A server with users, a cable before it, and what tests ask of clients.
+
+use std::net::TcpListener;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use skaro_async_std::ServerOptions;
+use skaro_blocking::proto::server;
+use skaro_blocking::{Authorize, Event, Format, Options, SendMessage, SignedIn, Status};
+
+use crate::adapters::Adapter;
+use crate::cable::Cable;
+use crate::certificates::Authority;
+use crate::servers::{Serve, Served};
+
+/// How long anything may take that is expected to happen.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Users of every server, with their passwords.
+pub const USERS: [(&str, &str); 2] = [("alice", "correct horse"), ("bob", "battery staple")];
+
+/// How clients and server of a world talk to each other.
+#[derive(Clone, Copy)]
+pub struct Kind {
+    /// Shown in the names of tests.
+    pub name: &'static str,
+    /// The format that clients ask for.
+    pub format: Format,
+    /// Whether there is TLS.
+    pub tls: bool,
+    /// The server.
+    pub serve: Serve,
+}
+
+/// A server, and a cable that leads to it.
+pub struct World {
+    /// How they talk.
+    pub kind: Kind,
+    /// The cable.
+    pub cable: Cable,
+    server: Mutex<Option<Box<dyn Served>>>,
+    authority: Option<Authority>,
+}
+
+impl World {
+    /// Begins with a server.
+    pub fn new(kind: Kind) -> World {
+        let authority = kind.tls.then(|| Authority::new("good"));
+        let server = new_server(kind, authority.as_ref());
+        let cable = Cable::new(server.address());
+        World { kind, cable, server: Mutex::new(Some(server)), authority }
+    }
+
+    /// Returns options for a client at the end of the cable.
+    pub fn options(&self) -> Options {
+        let scheme = if self.kind.tls { "wss" } else { "ws" };
+        let mut options = quick(format!("{scheme}://{}/skaro_client/", self.cable.address));
+        options.format = Some(self.kind.format);
+        options.tls = self.authority.as_ref().map(Authority::trusted);
+        options
+    }
+
+    /// Connects a client and signs it in.
+    pub fn client<A: Adapter>(&self, login: &str, change: impl FnOnce(&mut Options)) -> A {
+        let mut options = self.options();
+        change(&mut options);
+        let client = A::connect(options).expect("a connection");
+        sign_in(&client, login);
+        client
+    }
+
+    /// Connects Alice and Bob.
+    pub fn friends<A: Adapter>(&self) -> (A, A) {
+        (self.client("alice", |_| ()), self.client("bob", |_| ()))
+    }
+
+    /// Calls the server's machine.
+    pub fn with<T>(&self, look: impl FnOnce(&mut server::Server, skaro_blocking::proto::Time) -> T) -> T {
+        self.server.lock().unwrap().as_ref().unwrap().with(look)
+    }
+
+    /// Shuts the server down.
+    pub fn shut_down(&self, info: &str) {
+        let server = self.server.lock().unwrap().take().unwrap();
+        server.shut_down(info);
+    }
+
+    /// Ends the server, and puts another one with the same users in its place.
+    pub fn restart(&self) {
+        self.shut_down("restarting");
+        let new = new_server(self.kind, self.authority.as_ref());
+        self.cable.retarget(new.address());
+        *self.server.lock().unwrap() = Some(new);
+    }
+}
+
+/// Returns options for a client that connects again soon.
+pub fn quick(url: impl Into<String>) -> Options {
+    let mut options = Options::new(url);
+    options.config.reconnect.as_mut().unwrap().base = Duration::from_millis(50);
+    options
+}
+
+/// Returns a machine with users, for scenarios that send more than people do.
+pub fn machine(change: impl FnOnce(&mut server::Config)) -> server::Server {
+    let mut config = server::Config::default();
+    config.open_directory = true;
+    (config.messages, config.frames) = (None, None);
+    change(&mut config);
+    let mut machine = server::Server::new(config, skaro_async_std::random_seed().unwrap());
+    for (login, password) in USERS {
+        machine.add_user(login, password).unwrap();
+    }
+    machine
+}
+
+fn new_server(kind: Kind, authority: Option<&Authority>) -> Box<dyn Served> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut options = ServerOptions::default();
+    options.tls = authority.map(|authority| authority.certified(&["127.0.0.1"], false));
+    (kind.serve)(listener, machine(|_| ()), options)
+}
+
+/// Signs in with the user's password.
+pub fn sign_in<A: Adapter>(client: &A, login: &str) -> SignedIn<'static> {
+    let password = USERS.iter().find(|(name, _)| *name == login).unwrap().1;
+    client.request(Authorize { login, password }).unwrap()
+}
+
+/// Checks that two people can chat, each way.
+pub fn are_undisturbed<A: Adapter>((alice, bob): &(A, A)) {
+    alice.request(SendMessage { to: "bob", body: "still there?", marker: None }).unwrap();
+    bob.request(SendMessage { to: "alice", body: "yes", marker: None }).unwrap();
+    assert_eq!((alice.status(), bob.status()), (Status::SignedIn, Status::SignedIn));
+}
+
+/// Reads events until one is what was waited for.
+pub fn wait_for<A: Adapter, T>(
+    client: &A,
+    what: &str,
+    mut wanted: impl FnMut(&Event<'static>) -> Option<T>,
+) -> T {
+    let start = Instant::now();
+    let mut seen = Vec::new();
+    while start.elapsed() < PATIENCE {
+        match client.next_event(PATIENCE) {
+            Ok(event) => match wanted(&event) {
+                Some(found) => return found,
+                None => seen.push(event),
+            },
+            Err(error) => panic!("waiting for {what}: {error}; seen: {seen:?}"),
+        }
+    }
+    panic!("waited too long for {what}; seen: {seen:?}");
+}
+
+/// Waits until something is so.
+pub fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !so() {
+        assert!(start.elapsed() < PATIENCE, "waited too long until {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
