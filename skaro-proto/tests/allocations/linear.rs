@@ -249,14 +249,15 @@ fn to_client() -> Vec<Frames> {
     all
 }
 
+/// A server refuses types of more than 256 bytes, since its answers repeat them.
 fn to_server() -> Vec<Frames> {
     let mut all = anywhere(r#"{"type":"x","on_request":1,"x":"#, ASK);
     all.extend([
-        json("long type", true, r#"{"on_request":1,"type":""#, "x", "\"}"),
-        json("long type of escapes", true, r#"{"on_request":1,"type":""#, "\\u0001", "\"}"),
+        json("long type", false, r#"{"on_request":1,"type":""#, "x", "\"}"),
+        json("long type of escapes", false, r#"{"on_request":1,"type":""#, "\\u0001", "\"}"),
         cbor(
             "long type that needs escapes",
-            true,
+            false,
             &[b"\xbf\x6aon_request\x01\x64type\x7f"],
             &[b"\x61\x01"],
             b"\xff\xff",
