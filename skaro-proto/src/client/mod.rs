@@ -40,14 +40,12 @@
 
 mod command;
 mod config;
-mod endpoint;
 mod event;
 mod frame;
 mod heap;
 mod in_flight;
 mod incoming;
 mod link;
-mod mailbox;
 mod seen;
 mod session;
 mod sign_in;
@@ -64,14 +62,10 @@ pub use command::{
     Authorize, Command, CommandError, GetContacts, GetHistory, RegisterType, SendMessage, SessionRestore,
 };
 pub use config::{Backoff, Config};
-#[cfg(feature = "tungstenite")]
-pub(crate) use endpoint::without_secrets;
-pub use endpoint::{ConnectError, Endpoint, Options};
 pub use event::{
     Awaited, Delivery, Disconnect, Ended, Event, Failure, ProtocolError, RequestError, SignedOutReason,
 };
 pub use incoming::Incoming;
-pub use mailbox::{Mailbox, Waiter};
 pub use status::Status;
 pub use ticket::{RequestId, Ticket};
 

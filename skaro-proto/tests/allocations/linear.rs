@@ -250,6 +250,7 @@ fn to_client() -> Vec<Frames> {
     all
 }
 
+/// A server refuses types of more than 256 bytes, since its answers repeat them.
 fn to_server() -> Vec<Frames> {
     let mut all = anywhere(r#"{"type":"x","on_request":1,"x":"#, ASK);
     all.extend([
