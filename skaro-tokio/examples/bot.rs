@@ -1,7 +1,7 @@
 //! The README's bot, word for word: it answers everybody, and is there again after whatever happens.
 //!
 //! ```console
-//! $ cargo run -p skaro-tokio --example bot
+//! $ cargo run --example bot
 //! ```
 
 use skaro_tokio::{Client, Event};

@@ -2,7 +2,7 @@
 //! is at the other end of the pipes may be another chat.
 //!
 //! ```console
-//! $ SKARO_PASSWORD=secret cargo run -p skaro-tokio --example bridge -- \
+//! $ SKARO_PASSWORD=secret cargo run --example bridge -- \
 //!     ws://127.0.0.1:8000/skaro_client/ bridge bob
 //! ```
 

@@ -1,7 +1,7 @@
 //! A server and two clients in one process: what a test of a program that chats begins with.
 //!
 //! ```console
-//! $ cargo run -p skaro-tokio --example embedded
+//! $ cargo run --example embedded
 //! ```
 
 use std::error::Error;

@@ -1,7 +1,7 @@
 //! Sends one message, and ends: for scripts, and as a model for programs that now and then have something to tell.
 //!
 //! ```console
-//! $ SKARO_PASSWORD=secret cargo run -p skaro-tokio --example notify -- \
+//! $ SKARO_PASSWORD=secret cargo run --example notify -- \
 //!     ws://127.0.0.1:8000/skaro_client/ alice bob "it is done"
 //! ```
 

@@ -15,6 +15,13 @@ fn the_readme_has_the_bot_word_for_word() {
     let (_, bot) = include_str!("../../examples/bot.rs").split_once("\n\n").unwrap();
     assert_eq!(shown, bot);
     assert!(bot.lines().count() <= 25);
+    // The other async adapter has the same bot.
+    let other = include_str!("../../../skaro-async-std/examples/bot-async-std.rs");
+    let (_, other) = other.split_once("\n\n").unwrap();
+    assert_eq!(
+        other.replace("async_std::main", "tokio::main").replace("skaro_async_std", "skaro_tokio"),
+        bot
+    );
 }
 
 #[tokio::test]

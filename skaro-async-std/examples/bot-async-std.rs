@@ -1,7 +1,7 @@
 //! The README's bot over async-std: it answers everybody, and is there again after whatever happens.
 //!
 //! ```console
-//! $ cargo run -p skaro-async-std --example bot
+//! $ cargo run --example bot-async-std
 //! ```
 
 use skaro_async_std::{Client, Event};
