@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::connection::{Connection, Turn};
+use crate::connection::Connection;
 use crate::http::ClientHandshake;
 use crate::options::Options;
 use crate::url::Url;
