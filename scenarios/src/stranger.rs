@@ -22,9 +22,9 @@ pub fn dial(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Connects, and opens a WebSocket, with small buffers: some tests measure memory.
+/// Connects, and opens a WebSocket, with a small buffer: some tests measure memory.
 pub fn open(address: SocketAddr) -> WebSocket<TcpStream> {
-    let config = WebSocketConfig::default().read_buffer_size(4 << 10).write_buffer_size(0);
+    let config = WebSocketConfig::default().read_buffer_size(4 << 10);
     let url = format!("ws://{address}/skaro_client/");
     client_with_config(url, dial(address), Some(config)).unwrap().0
 }
