@@ -11,6 +11,8 @@
 //! * [`Connection`] is one connection of a server, from its first byte to its last.
 //! * [`websocket`] is below both.
 //!
+//! The [`guide`] (with the feature `async`) says which adapter is for whom, and how to port this to another runtime.
+//!
 //! # Promises
 //!
 //! * Whatever arrives, nothing panics, and memory has a bound: the largest message that is allowed, what the adapter has
@@ -31,6 +33,9 @@ mod connection;
 pub mod dial;
 mod driver;
 mod error;
+#[cfg(feature = "async")]
+#[doc = include_str!("../GUIDE.md")]
+pub mod guide {}
 pub mod http;
 pub mod leader;
 mod mailbox;

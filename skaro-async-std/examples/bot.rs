@@ -1,7 +1,7 @@
-//! The README's bot, word for word: it answers everybody, and is there again after whatever happens.
+//! The README's bot over async-std: it answers everybody, and is there again after whatever happens.
 //!
 //! ```console
-//! $ cargo run --example bot
+//! $ cargo run -p skaro-async-std --example bot
 //! ```
 
 use skaro_async_std::{Client, Event};

@@ -17,12 +17,11 @@
 //! * [`server::Server`] is the other side of all its connections: users, contacts, dialogs, sessions, in memory.
 //! * [`message`] has what both exchange, borrowed from the frames; [`Format`] writes it as JSON or CBOR.
 //! * [`auth`] is the proof of a password.
-//! * [`client::Mailbox`] helps adapters in which many tasks share one client.
 //!
 //! # The run loop
 //!
 //! An adapter is a loop around a machine. This is all that it does, here with two machines facing each other and
-//! no network between them:
+//! no network between them. (Over TCP and WebSockets, `skaro-adapter` does most of it, and has the guide for porting it.)
 //!
 //! ```
 //! use skaro_proto::client::{Client, Config, Event, Status};
@@ -76,8 +75,6 @@
 //! # Features
 //!
 //! * `std` (default): the dependencies may use the standard library. Without it nothing changes.
-//! * `tungstenite`: for adapters over tungstenite or its async relatives: frames to WebSocket messages and back, the
-//!   loop around a client, and the `guide` for writing an adapter.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -88,9 +85,6 @@ extern crate std;
 pub mod auth;
 pub mod client;
 mod codec;
-#[cfg(feature = "tungstenite")]
-#[doc = include_str!("../GUIDE.md")]
-pub mod guide {}
 mod keep_alive;
 mod limits;
 pub mod message;
@@ -98,8 +92,6 @@ mod output;
 mod secret;
 pub mod server;
 mod time;
-#[cfg(feature = "tungstenite")]
-pub mod tungstenite;
 
 pub use codec::{DecodeError, DecodeErrorKind, Fields, FieldsIter, Format, Frame, Path, Value};
 pub use limits::{Limits, NESTING};

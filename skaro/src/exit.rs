@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use skaro_async_std::ConnectError;
 use skaro_proto::client::{CommandError, Disconnect, Failure, RequestError};
-use skaro_proto::message::{Refusal, Status};
+use skaro_proto::message::{Refusal, StatusCode};
+use skaro_tokio::ConnectError;
 
 use crate::text::Shown;
 
@@ -22,6 +22,8 @@ pub(crate) enum Exit {
     NoInput = 66,
     /// EX_NOUSER
     NoUser = 67,
+    /// EX_NOHOST
+    NoHost = 68,
     /// EX_UNAVAILABLE
     Unavailable = 69,
     /// EX_SOFTWARE
@@ -48,6 +50,7 @@ Exit statuses (sysexits.h):
   65  data: the text is too long or empty, or a line of the chat is no command
   66  a file can't be read
   67  there is no such user
+  68  there is no such host
   69  no server: it can't be reached, or does not do this
   70  a mistake in this program
   71  the system refuses something: an address to listen on, a signal, a terminal
@@ -56,7 +59,7 @@ Exit statuses (sysexits.h):
       but a message may have arrived all the same, as the error then says
   76  the server speaks something else: no WebSocket, no TLS, a certificate not to be trusted
   77  wrong password, or not allowed
-  78  a file of the configuration is wrong, or can be read by others";
+  78  the configuration is wrong: a file, one that others can read, no trust roots in the system";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
@@ -85,9 +88,12 @@ impl Fault {
 impl From<ConnectError> for Fault {
     fn from(error: ConnectError) -> Self {
         let exit = match &error {
-            ConnectError::Url { .. } | ConnectError::Header(_) => Exit::Usage,
+            ConnectError::Url(_) | ConnectError::Header(_) => Exit::Usage,
+            ConnectError::Resolve { .. } => Exit::NoHost,
+            ConnectError::NotTls { .. } | ConnectError::TlsExpected { .. } => Exit::Protocol,
             ConnectError::Tls { .. } | ConnectError::Handshake(_) => Exit::Protocol,
-            ConnectError::Status(status) => match Exit::of_code(*status) {
+            ConnectError::NoTrustRoots(_) => Exit::Config,
+            ConnectError::Status { code, .. } => match Exit::of_code(*code) {
                 Exit::Unavailable => Exit::Protocol,
                 exit => exit,
             },
@@ -139,7 +145,7 @@ impl From<&Failure<'_>> for Exit {
     fn from(failure: &Failure<'_>) -> Self {
         match failure {
             Failure::Refused(Refusal { status, .. }) => {
-                Exit::of_code(status.as_ref().map_or(0, Status::code))
+                Exit::of_code(status.as_ref().map_or(0, StatusCode::code))
             }
             Failure::TimedOut | Failure::Lost(_) => Exit::Temporary,
             _ => Exit::Unavailable,
@@ -163,12 +169,15 @@ impl Exit {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::Arc;
+
     use skaro_proto::client::{Awaited, Delivery};
 
     use super::*;
 
     fn refused(code: u16) -> RequestError {
-        let refusal = Refusal { status: Some(Status::new(code)), info: "no".into() };
+        let refusal = Refusal::new(Some(StatusCode::new(code)), "no");
         RequestError::Failure(Failure::Refused(refusal))
     }
 
@@ -199,23 +208,31 @@ mod tests {
     #[test]
     fn every_failure_to_connect_has_its_status() {
         let text = || String::from("x");
+        let source = || io::Error::from(io::ErrorKind::NotFound);
+        let status = |code| ConnectError::Status { code, reason: text() };
         let closed = |code| ConnectError::Ended(Disconnect::Closed { code, reason: text() });
-        for (error, status) in [
-            (ConnectError::Url { url: text(), reason: "x" }, 64),
+        for (error, expected) in [
+            (ConnectError::Url("x"), 64),
             (ConnectError::Header(text()), 64),
-            (ConnectError::Network { host: text(), reason: text() }, 69),
-            (ConnectError::Tls { host: text(), reason: text() }, 76),
-            (ConnectError::Handshake(text()), 76),
-            (ConnectError::Status(200), 76),
-            (ConnectError::Status(401), 77),
-            (ConnectError::Status(503), 75),
+            (ConnectError::resolve(text(), source()), 68),
+            (ConnectError::network(text(), source()), 69),
+            (ConnectError::Proxy { proxy: text(), reason: text() }, 69),
+            (ConnectError::Tls { host: text(), source: Arc::new(source()) }, 76),
+            (ConnectError::NotTls { host: text() }, 76),
+            (ConnectError::TlsExpected { host: text() }, 76),
+            (ConnectError::NoTrustRoots(text()), 78),
+            (ConnectError::Handshake("x"), 76),
+            (status(200), 76),
+            (status(401), 77),
+            (status(503), 75),
             (ConnectError::TimedOut, 75),
             (closed(Some(1013)), 75),
             (closed(Some(1008)), 69),
             (closed(None), 69),
             (ConnectError::Ended(Disconnect::TimedOut(Awaited::Greeting)), 75),
         ] {
-            assert_eq!(Fault::from(error.clone()).exit as u8, status, "{error:?}");
+            let shown = format!("{error:?}");
+            assert_eq!(Fault::from(error).exit as u8, expected, "{shown}");
         }
     }
 

@@ -4,14 +4,15 @@
 
 mod chat;
 mod exit;
+mod network;
 mod output;
+mod runtime;
 mod secrets;
 mod send;
 mod serve;
 mod signals;
 mod text;
 mod time;
-mod trust;
 mod tty;
 
 use std::backtrace::{Backtrace, BacktraceStatus};

@@ -4,12 +4,12 @@ use std::io::{self, Read};
 use std::time::Duration;
 
 use clap::Args;
-use skaro_blocking::{Client, Options};
+use skaro_blocking::Client;
 
 use crate::exit::{self, Exit, Fault};
+use crate::network::NetworkOptions;
 use crate::secrets::PasswordOptions;
 use crate::time;
-use crate::trust::TrustOptions;
 
 /// Bytes of a text from standard input, at most; a message takes fewer.
 const TEXT: u64 = 64 << 10;
@@ -29,7 +29,7 @@ pub(crate) struct SendArgs {
     #[command(flatten)]
     password: PasswordOptions,
     #[command(flatten)]
-    trust: TrustOptions,
+    network: NetworkOptions,
     /// How long to wait for each answer.
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     request_timeout: Option<Duration>,
@@ -46,15 +46,12 @@ pub(crate) fn run(args: SendArgs) -> Result<Exit, Fault> {
     if text.is_empty() {
         return Err(Fault::new(Exit::Data, "there is nothing to send: the text is empty"));
     }
-    let mut options = Options::new(args.url);
+    let mut options = args.network.options(args.url)?;
     options.config.reconnect = None;
     if let Some(timeout) = args.request_timeout {
         options.config.request_timeout = timeout;
     }
-    let (client, events) = match args.trust.tls()? {
-        Some(tls) => Client::connect_with_tls(options, tls)?,
-        None => Client::connect(options)?,
-    };
+    let (client, events) = Client::connect(options)?;
     drop(events);
     let as_login = |fault: Fault| fault.in_front(&format!("can't sign in as {}: ", args.login));
     client.authorize(&args.login, password.expose()).map_err(|error| as_login(error.into()))?;

@@ -11,7 +11,7 @@ use embedded_websocket::{
     WebSocketReceiveMessageType as Received, WebSocketSendMessageType as Kind,
 };
 use rand_core::OsRng;
-use skaro_proto::client::{Client, ConnectError, Endpoint, Options};
+use skaro_proto::client::Client;
 use skaro_proto::{Frame, Transmit};
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -25,27 +25,23 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) fn dial(options: &Options) -> Result<Line> {
-        let Endpoint { is_secure, host, port } = Endpoint::parse(&options.url)?;
-        if is_secure {
-            return Err(ConnectError::NoTls.into());
-        }
-        // The URL's parts as they stand in the opening handshake.
-        let mut parts = options.url.splitn(4, '/').skip(2);
-        let (authority, path) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        let addresses = (host.as_str(), port).to_socket_addrs()?;
-        let connect = |address| TcpStream::connect_timeout(&address, options.dial_timeout()).ok();
-        let stream = addresses.into_iter().find_map(connect).ok_or("no address of the server answers")?;
-        stream.set_write_timeout(Some(options.dial_timeout()))?;
+    /// Connects to `ws://host:port/path`, each step within the time-out.
+    pub(crate) fn dial(url: &str, timeout: Duration) -> Result<Line> {
+        let rest = url.strip_prefix("ws://").ok_or("the URL must begin with ws://")?;
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let connect = |address| TcpStream::connect_timeout(&address, timeout).ok();
+        let stream =
+            authority.to_socket_addrs()?.find_map(connect).ok_or("no address of the server answers")?;
+        stream.set_write_timeout(Some(timeout))?;
         let codec = WebSocketClient::new_client(OsRng);
         let mut line = Line { stream, codec, frame: Vec::new(), message: Vec::new() };
         let (path, origin) = (&*format!("/{path}"), "");
         let request =
             WebSocketOptions { path, host: authority, origin, sub_protocols: None, additional_headers: None };
-        let mut buffer = vec![0; options.url.len() + 1024];
+        let mut buffer = vec![0; url.len() + 1024];
         let (length, key) = line.codec.client_connect(&request, &mut buffer).map_err(wrong)?;
         line.stream.write_all(&buffer[..length])?;
-        while line.read(Some(options.dial_timeout()))? {
+        while line.read(Some(timeout))? {
             match line.codec.client_accept(&key, &line.frame) {
                 Ok((length, _)) => {
                     line.frame.drain(..length);

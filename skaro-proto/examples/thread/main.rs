@@ -1,5 +1,5 @@
-//! The core in a plain thread, without runtime and without tungstenite: a socket of the standard library, and a codec
-//! for WebSocket frames. Here one sees the run loop bare, as the core's documentation has it.
+//! The core in a plain thread, without any adapter: a socket of the standard library, and a codec for WebSocket frames.
+//! The run loop is the one of the core's documentation.
 //!
 //! ```text
 //! cargo run -p skaro-proto --example thread -- ws://127.0.0.1:8000/skaro_client/ bob secret
@@ -11,7 +11,6 @@
     reason = "a program: what the core must not do is done here"
 )]
 
-#[path = "../bot/mod.rs"]
 mod bot;
 mod line;
 
@@ -28,14 +27,14 @@ fn main() -> Result<()> {
     let start = Instant::now();
     let now = || Time::since_epoch(start.elapsed());
     let failed = |error: Box<dyn Error>| Disconnect::Failed(error.to_string());
-    let mut client = Client::new(bot.options.config.clone(), 1);
-    let mut line = Some(Line::dial(&bot.options)?);
+    let mut client = Client::new(bot.config.clone(), 1);
+    let mut line = Some(Line::dial(&bot.url, bot.config.dial_timeout)?);
     client.handle_connected(now());
     loop {
         client.handle_timeout(now());
         match client.status() {
             Status::Closed => return Ok(()),
-            Status::Dialing => match Line::dial(&bot.options) {
+            Status::Dialing => match Line::dial(&bot.url, bot.config.dial_timeout) {
                 Ok(dialed) => {
                     line = Some(dialed);
                     client.handle_connected(now());

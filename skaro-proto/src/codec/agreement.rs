@@ -397,6 +397,13 @@ fn what_is_at_the_borders_is_written_as_the_libraries_write_it() {
         written_alike(&Value::Bytes(std::vec![7; length].into()));
         written_alike(&Value::List(std::vec![Value::Bool(true); length]));
     }
+    // The head of a map is written when it is known how many fields there are.
+    for count in [0, 1, 23, 24, 255, 256, 70_000] {
+        let inner = Value::Map([("x", Value::Null)].into_iter().collect());
+        let fields =
+            (0..count).map(|n| (format!("{n}"), inner.clone())).chain([("last".into(), 1_u64.into())]);
+        written_alike(&Value::Map(fields.collect()));
+    }
     for character in '\0'..='\u{ff}' {
         written_alike(&Value::Text(format!("Shall we{character}meet{character}{character}").into()));
     }

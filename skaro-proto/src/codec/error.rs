@@ -69,7 +69,7 @@ pub enum DecodeErrorKind {
     /// It is something else than it must be.
     #[error("is not {expected}")]
     WrongType {
-        /// What it must be.
+        /// The type that it must have, for people.
         expected: &'static str,
     },
 }
@@ -89,12 +89,12 @@ impl Path {
         self
     }
 
-    /// The names on the way, from the outside in.
+    /// Returns the names on the way, from the outside in.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.names.into_iter().rev().flatten()
     }
 
-    /// Whether the frame as a whole is meant.
+    /// Returns whether the frame as a whole is meant.
     pub fn is_empty(&self) -> bool {
         self.names().next().is_none()
     }

@@ -21,7 +21,7 @@ pub use error::{DecodeError, DecodeErrorKind, Path};
 pub(crate) use field::Field;
 pub use frame::{Format, Frame};
 pub(crate) use literal::Start;
-pub(crate) use reader::{Decode, MapReader, Nesting, Reader, Result, SeqReader, Slot, add};
+pub(crate) use reader::{Decode, MapReader, Nesting, Reader, Result, SeqReader, Slot, push};
 #[cfg(feature = "serde")]
 pub(crate) use serialize::serialize_encoded;
 pub use value::{Fields, FieldsIter, Value};

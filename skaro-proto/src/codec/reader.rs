@@ -36,7 +36,7 @@ pub(crate) enum Item<'a, L> {
 ///
 /// The usual items are read in place; functions that are `#[cold]` read the others, and go on from the same place.
 pub(crate) trait Reader<'a>: Sized {
-    /// What it takes to find the end of a list or map.
+    /// The state by which the end of a list or map is found.
     type Left;
 
     /// Returns the place where the next item begins.
@@ -61,7 +61,7 @@ pub(crate) trait Reader<'a>: Sized {
     fn next_field(&mut self, left: &mut Self::Left) -> Result<Option<Field>>;
 }
 
-/// How many levels a value may still have. It bounds all recursion over what a peer sent.
+/// The number of levels that a value may still have. It bounds all recursion over what a peer sent.
 #[derive(Clone, Copy)]
 pub(crate) struct Nesting(u32);
 
@@ -117,6 +117,23 @@ impl<T> Slot<T> {
             Slot::Absent => Ok(None),
         }
     }
+
+    /// Returns why the value of an item can't be used.
+    #[cold]
+    pub(crate) fn error(self) -> Box<DecodeError> {
+        match self {
+            Slot::Wrong(error) => error,
+            Slot::Absent | Slot::Value(_) => Box::new(DecodeError::frame(DecodeErrorKind::Missing)),
+        }
+    }
+
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Slot<U> {
+        match self {
+            Slot::Value(value) => Slot::Value(change(value)),
+            Slot::Wrong(error) => Slot::Wrong(error),
+            Slot::Absent => Slot::Absent,
+        }
+    }
 }
 
 impl<T> From<Result<T>> for Slot<T> {
@@ -134,10 +151,10 @@ fn missing(field: Field) -> Box<DecodeError> {
     Box::new(DecodeError::frame(DecodeErrorKind::Missing)).in_field(field.name())
 }
 
-/// The value of a field that was passed by: the usual as it is, all else as the place where it stands, until somebody
-/// needs it. There is nothing to be freed.
+/// The value of a field, until it is known whether it is needed: a text or whole number, or the place of anything else.
+/// Copied freely, since it owns nothing.
 #[derive(Clone, Copy, Default)]
-enum Passed<'a> {
+enum Stored<'a> {
     #[default]
     Absent,
     Text(&'a str),
@@ -146,19 +163,17 @@ enum Passed<'a> {
     Other(usize),
 }
 
-/// A map that is being read; afterwards, the values of its fields.
-///
-/// The values wait until all fields are read, since only then it is known which of them are needed.
+/// A map that is being read. When that is done, it holds the values of its fields, of which a message takes what it needs.
 pub(crate) struct MapReader<'r, 'a, R: Reader<'a>> {
     reader: &'r mut R,
     left: R::Left,
     nesting: Nesting,
     /// The place where the map begins.
     start: usize,
-    values: [Passed<'a>; Field::COUNT],
+    values: [Stored<'a>; Field::COUNT],
     /// The fields that came.
     seen: FieldSet,
-    /// The fields that were needed: all others are kept as they are.
+    /// The fields that were taken: all others are kept as they are.
     taken: FieldSet,
 }
 
@@ -166,7 +181,7 @@ impl<'r, 'a, R: Reader<'a>> MapReader<'r, 'a, R> {
     #[inline(always)]
     fn new(reader: &'r mut R, start: usize, left: R::Left, outside: Nesting) -> Result<Self> {
         let nesting = outside.inner()?;
-        let values = [Passed::Absent; Field::COUNT];
+        let values = [Stored::Absent; Field::COUNT];
         let (seen, taken) = Default::default();
         Ok(MapReader { reader, left, nesting, start, values, seen, taken })
     }
@@ -192,14 +207,14 @@ impl<'r, 'a, R: Reader<'a>> MapReader<'r, 'a, R> {
         T::decode(self.reader, self.nesting)
     }
 
-    /// Passes the value of this field by, whose name came last.
+    /// Reads the value of this field, whose name came last, and stores it.
     #[inline(always)]
-    pub(crate) fn pass(&mut self, field: Field) -> Result<()> {
+    pub(crate) fn store(&mut self, field: Field) -> Result<()> {
         let start = self.reader.mark();
         let value = match self.reader.item()? {
-            Item::Text(text) => Passed::Text(text),
-            Item::Unsigned(number) => Passed::Unsigned(number),
-            item => self.pass_other(start, item)?,
+            Item::Text(text) => Stored::Text(text),
+            Item::Unsigned(number) => Stored::Unsigned(number),
+            item => self.store_other(start, item)?,
         };
         if let Some(place) = self.values.get_mut(field as usize) {
             *place = value;
@@ -208,12 +223,12 @@ impl<'r, 'a, R: Reader<'a>> MapReader<'r, 'a, R> {
     }
 
     #[cold]
-    fn pass_other(&mut self, start: usize, item: Item<'a, R::Left>) -> Result<Passed<'a>> {
+    fn store_other(&mut self, start: usize, item: Item<'a, R::Left>) -> Result<Stored<'a>> {
         if let Item::Null = item {
-            return Ok(Passed::Absent);
+            return Ok(Stored::Absent);
         }
-        Skipped::of(item, self.reader, start, self.nesting)?;
-        Ok(Passed::Other(start))
+        skip_rest(item, self.reader, self.nesting)?;
+        Ok(Stored::Other(start))
     }
 
     /// Checks the values of all fields that are left, and drops them.
@@ -224,11 +239,11 @@ impl<'r, 'a, R: Reader<'a>> MapReader<'r, 'a, R> {
         Ok(())
     }
 
-    /// Passes all fields by that are left.
+    /// Reads and stores all fields that are left.
     #[inline]
-    pub(crate) fn pass_all(&mut self) -> Result<()> {
+    pub(crate) fn store_all(&mut self) -> Result<()> {
         while let Some(field) = self.field()? {
-            self.pass(field)?;
+            self.store(field)?;
         }
         Ok(())
     }
@@ -237,7 +252,7 @@ impl<'r, 'a, R: Reader<'a>> MapReader<'r, 'a, R> {
     #[inline(always)]
     pub(crate) fn required<T: Decode<'a>>(&mut self, field: Field) -> Result<T> {
         let value = self.take(field);
-        self.needed(field, value)
+        self.required_value(field, value)
     }
 
     /// Takes the value of a field that may be missing.
@@ -248,7 +263,7 @@ impl<'r, 'a, R: Reader<'a>> MapReader<'r, 'a, R> {
 
     /// Takes a field that must be there, and whose value was read at once.
     #[inline(always)]
-    pub(crate) fn needed<T>(&mut self, field: Field, value: Slot<T>) -> Result<T> {
+    pub(crate) fn required_value<T>(&mut self, field: Field, value: Slot<T>) -> Result<T> {
         self.ignore(field);
         value.required(field)
     }
@@ -263,10 +278,10 @@ impl<'r, 'a, R: Reader<'a>> MapReader<'r, 'a, R> {
     fn take<T: Decode<'a>>(&mut self, field: Field) -> Slot<T> {
         self.ignore(field);
         match self.values.get(field as usize) {
-            Some(Passed::Text(text)) => T::text(Cow::Borrowed(text)),
-            Some(Passed::Unsigned(number)) => T::unsigned(*number),
-            Some(Passed::Other(start)) => self.take_other(*start),
-            Some(Passed::Absent) | None => Slot::Absent,
+            Some(Stored::Text(text)) => T::text(Cow::Borrowed(text)),
+            Some(Stored::Unsigned(number)) => T::unsigned(*number),
+            Some(Stored::Other(start)) => self.take_other(*start),
+            Some(Stored::Absent) | None => Slot::Absent,
         }
     }
 
@@ -311,18 +326,27 @@ impl<'a, R: Reader<'a>> SeqReader<'_, 'a, R> {
         }
     }
 
-    /// Reads all items. The first bad one makes the list bad.
-    pub(crate) fn items<T: Decode<'a>>(mut self) -> Result<Result<Vec<T>>> {
-        let mut items = Ok(Vec::new());
+    /// Reads all items. The first one that is wrong makes the list wrong.
+    pub(crate) fn items<T: Decode<'a>>(mut self) -> Result<Slot<Vec<T>>> {
+        let mut items = Vec::new();
         while let Some(item) = self.next::<T>()? {
-            add(&mut items, item);
+            match item {
+                Slot::Value(item) => push(&mut items, item),
+                wrong => {
+                    drop(items);
+                    self.skip_all()?;
+                    return Ok(Slot::Wrong(wrong.error()));
+                }
+            }
         }
-        Ok(items)
+        Ok(Slot::Value(items))
     }
 
     /// Skips what is left.
     fn skip_all(&mut self) -> Result<()> {
-        while self.next::<Skipped>()?.is_some() {}
+        while self.reader.has_next(&mut self.left)? {
+            skip(self.reader, self.nesting)?;
+        }
         Ok(())
     }
 }
@@ -381,19 +405,7 @@ pub(crate) trait Decode<'a>: Sized {
     #[inline]
     fn decode<R: Reader<'a>>(reader: &mut R, nesting: Nesting) -> Result<Slot<Self>> {
         let start = reader.mark();
-        let item = reader.item()?;
-        Self::of(item, reader, start, nesting)
-    }
-
-    /// Makes something of an item that began there; reads what is in it.
-    #[inline(always)]
-    fn of<R: Reader<'a>>(
-        item: Item<'a, R::Left>,
-        reader: &mut R,
-        start: usize,
-        nesting: Nesting,
-    ) -> Result<Slot<Self>> {
-        Ok(match item {
+        Ok(match reader.item()? {
             Item::Map(left) => return Self::map(MapReader::new(reader, start, left, nesting)?),
             Item::List(left) => return Self::list(SeqReader { reader, left, nesting: nesting.inner()? }),
             Item::Text(text) => Self::text(Cow::Borrowed(text)),
@@ -408,21 +420,31 @@ pub(crate) trait Decode<'a>: Sized {
     }
 }
 
-/// Anything, not kept.
-struct Skipped;
-
-impl<'a> Decode<'a> for Skipped {
-    const EXPECTED: &'static str = "anything";
-
-    fn wrong() -> Slot<Self> {
-        Slot::Absent
-    }
-}
-
 /// Checks the next item, and drops it.
 #[inline]
 pub(super) fn skip<'a, R: Reader<'a>>(reader: &mut R, nesting: Nesting) -> Result<()> {
-    Skipped::decode(reader, nesting).map(drop)
+    let item = reader.item()?;
+    skip_rest(item, reader, nesting)
+}
+
+/// Checks what is in an item that has begun.
+fn skip_rest<'a, R: Reader<'a>>(item: Item<'a, R::Left>, reader: &mut R, nesting: Nesting) -> Result<()> {
+    match item {
+        Item::Map(mut left) => {
+            let nesting = nesting.inner()?;
+            while reader.next_field(&mut left)?.is_some() {
+                skip(reader, nesting)?;
+            }
+        }
+        Item::List(mut left) => {
+            let nesting = nesting.inner()?;
+            while reader.has_next(&mut left)? {
+                skip(reader, nesting)?;
+            }
+        }
+        _ => (),
+    }
+    Ok(())
 }
 
 impl<'a> Decode<'a> for Cow<'a, str> {
@@ -443,23 +465,15 @@ impl Decode<'_> for u64 {
     }
 }
 
-/// Adds an item to a list, unless an item before was wrong. Frees what was collected as soon as one is.
-pub(crate) fn add<T>(items: &mut Result<Vec<T>>, item: Slot<T>) {
-    let Ok(list) = items else { return };
-    match item {
-        Slot::Value(item) => {
-            if list.len() == list.capacity() {
-                // For 16, 128, 256, … items: a history of 100 messages takes two allocations. Room for all that might
-                // follow, in each of many lists that stay short, would be more than their frame is worth.
-                list.reserve_exact(match list.len() {
-                    0 => 16,
-                    16 => 112,
-                    length => length,
-                });
-            }
-            list.push(item);
-        }
-        Slot::Wrong(error) => *items = Err(error),
-        Slot::Absent => *items = Err(Box::new(DecodeError::frame(DecodeErrorKind::Missing))),
+/// Adds an item to a list, which grows to 16, 128, 256, … items: a history of 100 messages takes two allocations. Room for
+/// all that might follow, in each of many lists that stay short, would be more than their frame is worth.
+pub(crate) fn push<T>(list: &mut Vec<T>, item: T) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(match list.len() {
+            0 => 16,
+            16 => 112,
+            length => length,
+        });
     }
+    list.push(item);
 }

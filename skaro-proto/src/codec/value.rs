@@ -206,7 +206,7 @@ impl Encode for Value<'_> {
 ///
 /// They are kept as the part of the frame that they were, and are decoded when somebody looks at them: each call of
 /// [`get`](Self::get), [`len`](Self::len) or [`iter`](Self::iter) goes through them once. Made by an application, they
-/// are kept as CBOR.
+/// are kept as CBOR. In a message that is written in their format their values are copied as they are.
 ///
 /// A name that came twice stands here twice; [`Fields::get`] finds the last one, in both formats.
 ///
@@ -523,3 +523,6 @@ impl Encode for Fields<'_> {
         copy_map(self.raw(), to);
     }
 }
+
+#[cfg(test)]
+mod tests;

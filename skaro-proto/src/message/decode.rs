@@ -10,7 +10,7 @@ use super::server::{Answer, AnswerMessage, Challenge, History, Notice, Refusal, 
 use super::types::{Contacts, Date, Message, Registration, Sender, StatusCode, User};
 use crate::codec::{
     self, Decode, DecodeError, DecodeErrorKind, Field, Fields, Frame, MapReader, Nesting, Reader, Result,
-    SeqReader, Slot, add,
+    SeqReader, Slot, push,
 };
 
 /// Reads the map of which a frame must consist.
@@ -56,14 +56,14 @@ impl<'a> Decode<'a> for ServerMessage<'a> {
                 Field::From => from = map.value()?,
                 Field::Data => lists.get_or_insert_default().contacts = map.value()?,
                 Field::History => lists.get_or_insert_default().history = map.value()?,
-                _ => map.pass(field)?,
+                _ => map.store(field)?,
             }
         }
         Ok(server_message(&mut map, &mut from, &mut lists).into())
     }
 }
 
-/// What is too large to be passed by, and read again when it is needed.
+/// The values that are too large to be read once for their end, and once more if they are needed.
 #[derive(Default)]
 struct Lists<'a> {
     contacts: Slot<Contacts<'a>>,
@@ -102,10 +102,10 @@ fn answer<'a, R: Reader<'a>>(
         Some(status) if status.is_success() => Ok(match &*kind {
             "send_message" => Answer::MessageSent(map.optional(Field::Date)?),
             "get_history" => {
-                Answer::History(map.needed(Field::History, lists.take().unwrap_or_default().history)?)
+                Answer::History(map.required_value(Field::History, lists.take().unwrap_or_default().history)?)
             }
             "get_contacts" => {
-                Answer::Contacts(map.needed(Field::Data, lists.take().unwrap_or_default().contacts)?)
+                Answer::Contacts(map.required_value(Field::Data, lists.take().unwrap_or_default().contacts)?)
             }
             "register_type" => Answer::RegisterType(map.required(Field::RegisterType)?),
             "authorize" => Answer::Authorized(signed_in(map)?),
@@ -134,7 +134,7 @@ fn message<'a, R: Reader<'a>>(
     from: &mut Slot<Sender<'a>>,
 ) -> Result<Message<'a>> {
     Ok(Message {
-        from: map.needed(Field::From, core::mem::take(from))?,
+        from: map.required_value(Field::From, core::mem::take(from))?,
         to: map.required(Field::To)?,
         body: map.required(Field::Body)?,
         date: map.optional(Field::Date)?,
@@ -150,7 +150,7 @@ impl<'a> Decode<'a> for Message<'a> {
         while let Some(field) = map.field()? {
             match field {
                 Field::From => from = map.value()?,
-                _ => map.pass(field)?,
+                _ => map.store(field)?,
             }
         }
         Ok(message(&mut map, &mut from).into())
@@ -161,7 +161,7 @@ impl<'a> Decode<'a> for Sender<'a> {
     const EXPECTED: &'static str = "a map";
 
     fn map<R: Reader<'a>>(mut map: MapReader<'_, 'a, R>) -> Result<Slot<Self>> {
-        map.pass_all()?;
+        map.store_all()?;
         Ok(sender(&mut map).into())
     }
 }
@@ -179,7 +179,7 @@ impl<'a> Decode<'a> for User<'a> {
     const EXPECTED: &'static str = "a map";
 
     fn map<R: Reader<'a>>(mut map: MapReader<'_, 'a, R>) -> Result<Slot<Self>> {
-        map.pass_all()?;
+        map.store_all()?;
         Ok(user(&mut map).into())
     }
 }
@@ -192,19 +192,23 @@ impl<'a> Decode<'a> for Contacts<'a> {
     const EXPECTED: &'static str = "a list of users or a map from login to user";
 
     fn list<R: Reader<'a>>(list: SeqReader<'_, 'a, R>) -> Result<Slot<Self>> {
-        Ok(list.items()?.map(Contacts::from).into())
+        Ok(list.items::<User<'_>>()?.map(Contacts::from))
     }
 
     fn map<R: Reader<'a>>(mut map: MapReader<'_, 'a, R>) -> Result<Slot<Self>> {
-        let mut users = Ok(Vec::new());
+        let mut users = Vec::new();
         while let Some(login) = map.name()? {
             match map.value()? {
                 Slot::Absent => (),
-                Slot::Wrong(error) => add(&mut users, Slot::Wrong(error)),
-                Slot::Value(Profile(extra)) => add(&mut users, Slot::Value(User { login, extra })),
+                Slot::Value(Profile(extra)) => push(&mut users, User { login, extra }),
+                Slot::Wrong(error) => {
+                    drop(users);
+                    map.skip_all()?;
+                    return Ok(Slot::Wrong(error));
+                }
             }
         }
-        Ok(users.map(Contacts::from).into())
+        Ok(Slot::Value(users.into()))
     }
 }
 
@@ -225,7 +229,7 @@ impl<'a> Decode<'a> for History<'a> {
     const EXPECTED: &'static str = "a list of messages";
 
     fn list<R: Reader<'a>>(list: SeqReader<'_, 'a, R>) -> Result<Slot<Self>> {
-        Ok(list.items()?.map(History::new).into())
+        Ok(list.items()?.map(History::new))
     }
 }
 
@@ -287,7 +291,7 @@ impl<'a> Decode<'a> for Incoming<'a> {
 
     #[inline]
     fn map<R: Reader<'a>>(mut map: MapReader<'_, 'a, R>) -> Result<Slot<Self>> {
-        map.pass_all()?;
+        map.store_all()?;
         Ok(client_message(&mut map).into())
     }
 }

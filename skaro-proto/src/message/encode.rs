@@ -17,6 +17,7 @@ impl ClientMessage<'_> {
     /// let message = ClientMessage::new(1, Request::RegisterType);
     /// assert_eq!(message.encode(Format::Json), br#"{"type":"register_type","on_request":1}"#);
     /// ```
+    #[must_use]
     pub fn encode(&self, format: Format) -> Vec<u8> {
         let mut out = Vec::new();
         self.encode_into(format, &mut out);
@@ -32,6 +33,7 @@ impl ClientMessage<'_> {
 
 impl ServerMessage<'_> {
     /// Returns the message as the content of a frame of this format.
+    #[must_use]
     pub fn encode(&self, format: Format) -> Vec<u8> {
         let mut out = Vec::new();
         self.encode_into(format, &mut out);

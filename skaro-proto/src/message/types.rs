@@ -310,7 +310,7 @@ impl<'a> From<Cow<'a, str>> for Registration<'a> {
 pub struct StatusCode<'a> {
     /// The number that the first three characters are; 0 if they are none, or zeros.
     code: u16,
-    /// What follows them in a text; the whole text if the code is 0.
+    /// The rest of a text after them; the whole text if the code is 0.
     rest: Cow<'a, str>,
 }
 

@@ -5,6 +5,7 @@
 
 use allocation_counter::AllocationInfo;
 use skaro_proto::client::{Client, Config};
+use skaro_proto::message::ServerMessage;
 use skaro_proto::server::{self, Server};
 use skaro_proto::{Format, Frame, NESTING, Time};
 
@@ -249,6 +250,7 @@ fn to_client() -> Vec<Frames> {
     all
 }
 
+/// A server refuses types of more than 256 bytes, since its answers repeat them.
 fn to_server() -> Vec<Frames> {
     let mut all = anywhere(r#"{"type":"x","on_request":1,"x":"#, ASK);
     all.extend([
@@ -270,9 +272,9 @@ fn to_server() -> Vec<Frames> {
     all
 }
 
-/// Bytes at the peak, bytes in total and pieces, for each byte of a frame, at most. What costs most is a list in a
-/// list in a list in CBOR: of each byte there becomes a list with room for four values of 32 bytes.
-const EACH: [u64; 3] = [128, 144, 1];
+/// Bytes at the peak, bytes in total and pieces, for each byte of a frame, at most. What costs most are
+/// contacts in CBOR: of two bytes there becomes a contact of 32 bytes, in a list that doubles.
+const EACH: [u64; 3] = [32, 40, 1];
 
 /// So many there may be besides, whatever the length.
 const BASE: [u64; 3] = [4 << 10, 4 << 10, 64];
@@ -315,6 +317,65 @@ fn a_client_keeps_little_of_a_frame() {
         let mut client = client();
         let info = allocation_counter::measure(|| _ = client.handle_frame(NOW, frames.frame(&bytes)));
         assert!(info.bytes_current <= 1024, "{}, {}: {info:?}", frames.format, frames.name);
+    }
+}
+
+/// What waits for an application takes hardly more than it took in its frame, however deep or odd it is.
+#[test]
+fn fields_that_nobody_lists_take_little_more_than_their_frame() {
+    let nested = format!("{}{}", r#"{"":"#.repeat(12), r#"{}"#) + &"}".repeat(12);
+    for (name, item) in [("nested maps", nested.as_str()), ("maps", "{}"), ("lists", "[]"), ("numbers", "0")]
+    {
+        let list = vec![item; (128 << 10) / (item.len() + 1)].join(",");
+        let frames = [
+            format!(r#"{{"type":"info","info":"","x":[{list}]}}"#),
+            format!(r#"{{"type":"changed","x":[{list}]}}"#),
+            format!(r#"{{"type":"show_message","from":{{"login":"a","x":[{list}]}},"to":"b","body":"c"}}"#),
+        ];
+        for frame in frames {
+            let info = allocation_counter::measure(|| {
+                let message = ServerMessage::decode(Frame::Text(&frame)).unwrap().into_owned();
+                std::mem::forget(message);
+            });
+            let limit = frame.len() as i64 * 11 / 10 + 512;
+            assert!(info.bytes_current <= limit, "{name}: {} over {limit}: {frame:.40}", info.bytes_current);
+        }
+    }
+}
+
+/// What an application is told about the memory that a message takes is true, or a little more.
+#[test]
+fn messages_tell_how_much_memory_they_take() {
+    let request = |kind: &str, rest: &str| {
+        format!(r#"{{"type":"request","for":"{kind}","id":1,"status":"200",{rest}}}"#)
+    };
+    let message = r#"{"from":{"login":"alice"},"to":"bob","body":"Shall we meet at the bridge?","date":1}"#;
+    let user = r#"{"login":"somebody","online":true,"more":{"a":[1,{"b":"c"}]}}"#;
+    let frames = [
+        r#"{"type":"show_message","from":{"login":"alice"},"to":"bob","body":"hello","date":1}"#.into(),
+        r#"{"type":"show_message","from":{"login":"alice","in_conference":"all","x":1},"to":"bob","body":"a\nb","date":"today"}"#.into(),
+        r#"{"type":"check_connection","token":"0123456789abcdef"}"#.into(),
+        r#"{"type":"info","info":"hello","x":{"y":[{"z":[1,2,3]}]}}"#.into(),
+        r#"{"type":"changed_user_data","user":{"login":"bob","status":{"mood":"good"}}}"#.into(),
+        r#"{"type":"request","for":"send_message","id":1,"status":"404 not found","info":"nobody"}"#.into(),
+        request("send_message", r#""date":1"#),
+        request("register_type", r#""register_type":"by post""#),
+        request("authorize", &format!(r#""session_id":"s-1","user":{user}"#)),
+        request("add_contact", r#""user":{"login":"bob"},"list":[[[[[]]]],[[[[]]]]]"#),
+        request("get_history", &format!(r#""history":[{}]"#, vec![message; 500].join(","))),
+        request("get_history", r#""history":[]"#),
+        request("get_contacts", &format!(r#""data":[{}]"#, vec![user; 500].join(","))),
+        request("get_contacts", &format!(r#""data":{{"a":{user},"b":{user}}}"#)),
+    ];
+    for frame in frames {
+        let mut told = 0;
+        let info = allocation_counter::measure(|| {
+            let message = ServerMessage::decode(Frame::Text(&frame)).unwrap().into_owned();
+            told = message.heap_bytes() as i64;
+            std::mem::forget(message);
+        });
+        let taken = info.bytes_current;
+        assert!(taken <= told && told * 2 <= taken * 3, "{told} told, {taken} taken: {frame:.100}");
     }
 }
 

@@ -3,7 +3,7 @@
 //! | module | what it tests |
 //! |---|---|
 //! | `connection` | time-outs, keep-alive, reconnection and restoration, on a virtual clock |
-//! | `commands` | commands as types, through a mailbox |
+//! | `commands` | commands as types, each with an answer of its own |
 //! | `exactly_once` | every command that was taken ends once, whatever happens (a property) |
 //! | `server`, `slow_readers` | what the server does, seen from its clients |
 //! | `reading`, `original_bytes` | what is read, what is refused, and the original client's bytes |
@@ -20,8 +20,9 @@
 //! | `support` | a server, clients and connections that can be cut, on a clock that jumps |
 //! | `targets` | the fuzz targets' bodies |
 //!
-//! Programs of their own are `tests/allocations`, whose allocator counts, and `tests/simulation.rs`, which
-//! `.ci/run planted` builds alone. Its network, `tests/network`, is also a fuzz target and `examples/simulate`.
+//! Programs of their own are `tests/allocations`, whose allocator counts (what peers can cost is tested there, too), and
+//! `tests/simulation.rs`, which `.ci/run planted` builds alone. Its network, `tests/network`, is also a fuzz target and
+//! `examples/simulate`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

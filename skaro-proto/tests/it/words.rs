@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use skaro_proto::client::{
-    Awaited, Client, Config, ConnectError, Delivery, Disconnect, Event, Failure, Options,
-};
+use skaro_proto::client::{Awaited, Client, Config, Delivery, Disconnect, Event, Failure};
 use skaro_proto::message::{ClientMessage, Date, Request};
 use skaro_proto::server::{self, Server, UserError};
 use skaro_proto::{Format, Frame, Secret, Time, Value, auth};
@@ -26,10 +24,6 @@ fn ends_of_connections_say_why() {
         (
             Disconnect::Overrun { bytes: 9, limit: 5 },
             "the application does not read its events: 9 bytes wait (limit 5); read events, or drop them",
-        ),
-        (
-            ConnectError::Status(404).into(),
-            "the server answered with HTTP status 404 instead of opening a WebSocket",
         ),
     ] {
         assert_eq!(reason.to_string(), said);
@@ -89,26 +83,12 @@ fn secrets_stay_out_of_what_is_shown() {
         requests.into_iter().map(|request| format!("{:?}", ClientMessage::new(1, request))).collect();
     assert!(shown[0].contains("alice") && shown[2].contains("alice"), "{shown:?}");
     assert!(shown[3].contains("hello"), "{shown:?}");
-    let mut options = Options::from("ws://me:my-password@host/?my-query");
-    options.format = Some(Format::Json);
-    options.headers.push(("cookie".into(), "my cookie".into()));
-    let options = format!("{options:?} {:?}", Options::new("me:my-password@host"));
-    assert!(options.contains("cookie") && options.contains("host"), "{options}");
     let verifier = format!("{:?}", auth::Verifier::new("my password"));
     let secret = format!("{:?}", Secret::from("my session"));
     assert_eq!([&*verifier, &secret], ["Verifier(…)", "Secret(…)"], "and one sees that something is there");
-    assert!(!format!("{shown:?}{options}").contains("my"), "{shown:?} {options}");
+    assert!(!format!("{shown:?}").contains("my"), "{shown:?}");
     let client = format!("{:?}", Client::new(Config::default(), 1));
     assert!(client.contains("status: Offline") && client.contains("pending: 0"), "{client}");
-}
-
-#[test]
-fn connecting_takes_as_long_as_it_may_and_a_day_at_most() {
-    let mut options = Options::new("ws://localhost");
-    for (wanted, may) in [(20, 20), (86_400, 86_400), (86_401, 86_400), (u64::MAX, 86_400)] {
-        options.config.dial_timeout = Duration::from_secs(wanted);
-        assert_eq!(options.dial_timeout(), Duration::from_secs(may));
-    }
 }
 
 /// Errors of frames name the field, from the outside in.

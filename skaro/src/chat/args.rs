@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::Args;
 use skaro_proto::client::Config;
 
+use crate::network::NetworkOptions;
 use crate::secrets::PasswordOptions;
-use crate::trust::TrustOptions;
 use crate::{exit, time};
 
 /// Messages that may wait while the connection is being made again.
@@ -31,7 +31,7 @@ pub(crate) struct ChatArgs {
     #[command(flatten)]
     pub(crate) password: PasswordOptions,
     #[command(flatten)]
-    pub(crate) trust: TrustOptions,
+    pub(crate) network: NetworkOptions,
     /// Writes one JSON object a line, for programs.
     #[arg(long)]
     pub(crate) json: bool,
@@ -50,7 +50,6 @@ impl ChatArgs {
     /// How the client is to behave.
     pub(crate) fn config(&self) -> Config {
         let mut config = Config::default();
-        config.keep_credentials = true;
         config.offline_messages = OFFLINE_MESSAGES;
         if self.no_reconnect {
             config.reconnect = None;

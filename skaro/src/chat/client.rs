@@ -1,13 +1,10 @@
 //! What the chat needs of an adapter's client; the one place that knows the adapters.
 
 use std::iter::from_fn;
-use std::sync::Arc;
 
-use async_std::task::block_on;
-use futures_util::StreamExt;
-use rustls::ClientConfig;
-use skaro_async_std::{ConnectError, Options};
 use skaro_proto::client::{CommandError, Event, RequestId, Status};
+use skaro_tokio::{ConnectError, Options};
+use tokio::runtime::Handle;
 
 use super::ask::Ask;
 
@@ -25,47 +22,40 @@ pub(crate) trait Client: Send {
 /// What a client tells; each waits for the next one.
 pub(crate) type Events = Box<dyn Iterator<Item = Event<'static>> + Send>;
 
-/// Connects through the adapter for async-std.
-pub(crate) fn connect(
-    options: Options,
-    tls: Option<Arc<ClientConfig>>,
-) -> Result<(Box<dyn Client>, Events), ConnectError> {
-    let (client, mut events) = block_on(async {
-        match tls {
-            Some(tls) => skaro_async_std::Client::connect_with_tls(options, tls).await,
-            None => skaro_async_std::Client::connect(options).await,
-        }
-    })?;
-    Ok((Box::new(client), Box::new(from_fn(move || block_on(events.next())))))
+/// Connects through the adapter for tokio.
+pub(crate) fn connect(options: Options, runtime: &Handle) -> Result<(Box<dyn Client>, Events), ConnectError> {
+    let (client, mut events) = runtime.block_on(skaro_tokio::Client::connect(options))?;
+    let (here, there) = (runtime.clone(), runtime.clone());
+    let events = from_fn(move || there.block_on(events.next()));
+    Ok((Box::new(OnRuntime { client, runtime: here }), Box::new(events)))
 }
 
 /// Connects through the blocking adapter.
-pub(crate) fn connect_blocking(
-    options: Options,
-    tls: Option<Arc<ClientConfig>>,
-) -> Result<(Box<dyn Client>, Events), ConnectError> {
-    let (client, events) = match tls {
-        Some(tls) => skaro_blocking::Client::connect_with_tls(options, tls)?,
-        None => skaro_blocking::Client::connect(options)?,
-    };
-    Ok((Box::new(client), Box::new(events.into_iter())))
+pub(crate) fn connect_blocking(options: Options) -> Result<(Box<dyn Client>, Events), ConnectError> {
+    let (client, events) = skaro_blocking::Client::connect(options)?;
+    Ok((Box::new(client), Box::new(events)))
 }
 
-impl Client for skaro_async_std::Client {
+struct OnRuntime {
+    client: skaro_tokio::Client,
+    runtime: Handle,
+}
+
+impl Client for OnRuntime {
     fn submit(&self, ask: &Ask) -> Result<RequestId, CommandError> {
-        self.submit(ask)
+        self.client.submit(ask)
     }
 
     fn status(&self) -> Status {
-        self.with(|machine| machine.status())
+        self.client.status()
     }
 
     fn dialogs(&self) -> Vec<String> {
-        self.with(|machine| machine.dialogs().map(String::from).collect())
+        self.client.with(|machine| machine.dialogs().map(String::from).collect())
     }
 
     fn close(&self) {
-        block_on(self.close());
+        self.runtime.block_on(self.client.close());
     }
 }
 
@@ -75,7 +65,7 @@ impl Client for skaro_blocking::Client {
     }
 
     fn status(&self) -> Status {
-        self.with(|machine| machine.status())
+        self.status()
     }
 
     fn dialogs(&self) -> Vec<String> {

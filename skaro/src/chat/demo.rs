@@ -2,12 +2,10 @@
 
 use std::fmt::Display;
 
-use async_std::task;
-use futures_util::StreamExt;
-use skaro_async_std::{Client, Events, Options, Server};
 use skaro_proto::Time;
 use skaro_proto::client::Event;
 use skaro_proto::server::{self, UserError};
+use skaro_tokio::{Client, Events, Options, Server};
 
 use super::echo_bot::EchoBot;
 use crate::exit::{Exit, Fault};
@@ -38,7 +36,7 @@ pub(crate) struct Demo {
 impl Demo {
     /// Starts the server, and the one who answers.
     pub(crate) async fn start() -> Result<Self, Fault> {
-        let machine = serve::machine(serve::config())?;
+        let machine = serve::machine(server::Config::default())?;
         let unusable =
             |error: &dyn Display| Fault::new(Exit::System, format!("can't start a server: {error}"));
         let server = Server::bind("127.0.0.1:0", machine).await.map_err(|error| unusable(&error))?;
@@ -48,7 +46,7 @@ impl Demo {
         options.config.reconnect = None;
         let (friend, events) = Client::connect(options).await?;
         friend.authorize(FRIEND, PASSWORD).await?;
-        task::spawn(answer(friend, events));
+        tokio::spawn(answer(friend, events));
         Ok(Demo { server })
     }
 
@@ -83,14 +81,14 @@ fn furnish(machine: &mut server::Server, now: Time) -> Result<(), UserError> {
 async fn answer(friend: Client, mut events: Events) {
     let mut count = 0;
     while let Some(event) = events.next().await {
-        let Event::Message { message, .. } = event else { continue };
-        if message.from.login == FRIEND {
+        let Event::Message(incoming) = event else { continue };
+        if incoming.is_own() {
             continue;
         }
-        let words = reply(count, &message.from.login, &message.body);
+        let words = reply(count, incoming.dialog(), &incoming.message.body);
         count += 1;
         // Whoever asks for more than the server takes gets no answer.
-        _ = friend.send_message(&message.from.login, &words).await;
+        _ = friend.send_message(incoming.dialog(), &words).await;
     }
 }
 

@@ -21,8 +21,6 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use async_std::task::block_on;
-use skaro_async_std::Options;
 use skaro_proto::Secret;
 use skaro_proto::client::Event;
 
@@ -36,7 +34,7 @@ use screen::Screen;
 use session::Session;
 
 use crate::exit::{Exit, Fault};
-use crate::signals;
+use crate::{runtime, signals};
 
 /// How long to wait, after the last line, for answers.
 const ANSWERS: Duration = Duration::from_secs(10);
@@ -53,19 +51,22 @@ enum Happened {
 
 /// Runs the chat to its end.
 pub(crate) fn run(mut args: ChatArgs) -> Result<Exit, Fault> {
-    // Lives as long as the chat.
-    let demo = if args.url.is_none() { Some(block_on(Demo::start())?) } else { None };
+    // Both live as long as the chat.
+    let runtime = runtime::start()?;
+    let demo = if args.url.is_none() { Some(runtime.block_on(Demo::start())?) } else { None };
     let mut bot = None;
     if demo.is_some() {
         let user = args.login.get_or_insert_with(|| demo::USER.into());
         bot = Demo::bot(user);
     }
     let sign_in = sign_in(&args, demo.is_some())?;
-    let mut options = Options::new(demo.as_ref().map(Demo::url).or(args.url.take()).unwrap_or_default());
+    let url = demo.as_ref().map(Demo::url).or(args.url.take()).unwrap_or_default();
+    let mut options = args.network.options(url)?;
     options.config = args.config();
-    let tls = args.trust.tls()?;
-    let connect = if args.blocking { client::connect_blocking } else { client::connect };
-    let (client, events) = connect(options, tls)?;
+    let (client, events) = match args.blocking {
+        true => client::connect_blocking(options)?,
+        false => client::connect(options, runtime.handle())?,
+    };
 
     let (sender, happenings) = mpsc::sync_channel(WAITING);
     let (lines_sink, signals_sink) = (sender.clone(), sender.clone());
@@ -85,7 +86,10 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<Exit, Fault> {
     let (screen, source) = Screen::open(args.json)?;
     let lines = Lines::start(source, move |input| _ = lines_sink.send(Happened::Input(input)));
     let session = Session::new(screen, sign_in, bot);
-    Ok(Chat { client, happenings, lines, deadline: None, session }.run())
+    let exit = Chat { client, happenings, lines, deadline: None, session }.run();
+    // Nobody waits for a name that the system is still looking up.
+    runtime.shutdown_background();
+    Ok(exit)
 }
 
 /// Signing in as the options say, if they do.

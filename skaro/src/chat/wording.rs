@@ -73,12 +73,12 @@ fn list_history(login: &str, history: &[Message<'_>]) -> Shown {
 }
 
 fn list_contacts(contacts: &Contacts<'_>) -> Shown {
-    if contacts.0.is_empty() {
+    if contacts.is_empty() {
         return Shown::from("you know nobody yet");
     }
     let is_online = |user: &User<'_>| matches!(user.extra.get("online"), Some(Value::Bool(true)));
     let mut shown = Shown::from("you know ");
-    for (at, user) in contacts.0.iter().enumerate() {
+    for (at, user) in contacts.iter().enumerate() {
         let comma = if at == 0 { "" } else { ", " };
         shown = shown.plain(comma).name(&user.login).plain(if is_online(user) { " (online)" } else { "" });
     }

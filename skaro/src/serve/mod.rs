@@ -1,26 +1,26 @@
 //! `skaro serve`: a server, with its users from files and options, everything else in memory.
 
-mod machine;
+mod limits;
 mod users;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use async_std::channel;
-use async_std::task::block_on;
 use clap::{Args, ValueEnum};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject};
-use skaro_async_std::Server;
 use skaro_proto::message::Registration;
+use skaro_proto::server::{self, Config};
+use skaro_tokio::{Server, ServerOptions, random_seed};
+use tokio::sync::mpsc;
 
-pub(crate) use machine::{config, machine};
+use limits::LimitOptions;
 use users::UserOptions;
 
 use crate::exit::{self, Exit, Fault};
-use crate::output;
 use crate::signals::{self, Signal};
 use crate::text::Shown;
+use crate::{output, runtime};
 
 /// How to make a certificate; a test does what this says.
 const RECIPE: &str = "\
@@ -44,6 +44,8 @@ pub(crate) struct ServeArgs {
     listen: String,
     #[command(flatten)]
     users: UserOptions,
+    #[command(flatten)]
+    limits: LimitOptions,
     /// Keeps messages and sessions in memory only, as it does without this option until there is a store.
     #[arg(long)]
     memory: bool,
@@ -77,7 +79,7 @@ enum Format {
 /// Serves until a signal ends it.
 pub(crate) fn run(args: ServeArgs) -> Result<Exit, Fault> {
     // Before anything else, so that no signal can come too early.
-    let (sender, stop) = channel::bounded(1);
+    let (sender, mut stop) = mpsc::channel(1);
     let mut is_ending = false;
     signals::take(move |signal| match signal {
         Signal::End => {
@@ -91,7 +93,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Fault> {
         }
     });
     let (machine, users) = furnish(&args)?;
-    block_on(async {
+    runtime::start()?.block_on(async {
         let server = bind(&args, machine).await?;
         let kept = if args.memory { "in memory (--memory)" } else { "in memory" };
         log(&format!("{users} users; all else is kept {kept}, and lost when this ends"));
@@ -100,7 +102,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Fault> {
         }
         // If nobody reads that, the server serves all the same.
         _ = output::say(&Shown::from(format!("listening on {}", server.url())));
-        // An error would mean that nobody watches for signals any more.
+        // `None` would mean that nobody watches for signals any more.
         _ = stop.recv().await;
         log("shutting down");
         server.shut_down("the server is shutting down").await;
@@ -113,12 +115,14 @@ fn log(text: &str) {
     output::complain(&Shown::from("skaro serve: ").plain(text));
 }
 
-async fn bind(args: &ServeArgs, machine: skaro_proto::server::Server) -> Result<Server, Fault> {
+async fn bind(args: &ServeArgs, machine: server::Server) -> Result<Server, Fault> {
     let address = args.listen.as_str();
-    let bound = match (&args.tls_cert, &args.tls_key) {
-        (Some(cert), Some(key)) => Server::bind_with_tls(address, machine, tls(cert, key)?).await,
-        _ => Server::bind(address, machine).await,
-    };
+    let mut options = ServerOptions::default();
+    options.address_header = args.limits.address_header();
+    if let (Some(cert), Some(key)) = (&args.tls_cert, &args.tls_key) {
+        options.tls = Some(tls(cert, key)?);
+    }
+    let bound = Server::bind_with(address, machine, options).await;
     bound.map_err(|error| Fault::new(Exit::System, format!("can't listen on {address}: {error}")))
 }
 
@@ -142,8 +146,9 @@ fn tls(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, Fault> {
 }
 
 /// The machine, and how many users it has.
-fn furnish(args: &ServeArgs) -> Result<(skaro_proto::server::Server, usize), Fault> {
-    let mut config = config();
+fn furnish(args: &ServeArgs) -> Result<(server::Server, usize), Fault> {
+    let mut config = Config::default();
+    args.limits.apply(&mut config);
     // Nobody can add a contact in this protocol, so everybody knows everybody.
     config.open_directory = true;
     config.registration = match args.registration {
@@ -158,4 +163,10 @@ fn furnish(args: &ServeArgs) -> Result<(skaro_proto::server::Server, usize), Fau
     let mut machine = machine(config)?;
     let users = args.users.add_to(&mut machine)?;
     Ok((machine, users))
+}
+
+/// A machine with secrets of its own.
+pub(crate) fn machine(config: Config) -> Result<server::Server, Fault> {
+    let no_randomness = |error| Fault::new(Exit::System, format!("the system has no randomness: {error}"));
+    Ok(server::Server::new(config, random_seed().map_err(no_randomness)?))
 }

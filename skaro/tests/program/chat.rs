@@ -4,10 +4,9 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::thread;
 
-use async_tungstenite::tungstenite::Message;
-use async_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
-use futures_util::StreamExt;
 use serde_json::{Value, json};
+use tungstenite::Message;
+use tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 
 use crate::process::{ADAPTERS, Line, Process, serve};
 
@@ -246,26 +245,23 @@ pub(crate) fn strange_server() -> String {
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     thread::spawn(move || {
         let (stream, _) = listener.accept().unwrap();
-        async_std::task::block_on(async {
-            let stream = async_std::net::TcpStream::from(stream);
-            let mut socket = async_tungstenite::accept_async(stream).await.unwrap();
-            socket.send(Message::text(r#"{"type":"check_connection","token":"t"}"#)).await.unwrap();
-            while let Some(Ok(Message::Text(text))) = socket.next().await {
-                let request: Value = serde_json::from_str(&text).unwrap();
-                if request["type"] == "authorize" {
-                    let answer = json!({"type": "request", "for": "authorize", "id": request["on_request"],
-                        "status": "200", "session_id": "s", "user": {"login": "alice"}});
-                    let strange = [r#"{"type":"info","info":"hear"}"#, r#"{"type":"error","info":"oh"}"#];
-                    let stranger = [r#"{"type":"dance","steps":[1,2]}"#, "[nonsense"];
-                    for text in [&[&*answer.to_string()], &strange[..], &stranger].concat() {
-                        socket.send(Message::text(text)).await.unwrap();
-                    }
-                }
-                if request["body"] == "bye" {
-                    return;
+        let mut socket = tungstenite::accept(stream).unwrap();
+        socket.send(Message::text(r#"{"type":"check_connection","token":"t"}"#)).unwrap();
+        while let Ok(Message::Text(text)) = socket.read() {
+            let request: Value = serde_json::from_str(&text).unwrap();
+            if request["type"] == "authorize" {
+                let answer = json!({"type": "request", "for": "authorize", "id": request["on_request"],
+                    "status": "200", "session_id": "s", "user": {"login": "alice"}});
+                let strange = [r#"{"type":"info","info":"hear"}"#, r#"{"type":"error","info":"oh"}"#];
+                let stranger = [r#"{"type":"dance","steps":[1,2]}"#, "[nonsense"];
+                for text in [&[&*answer.to_string()], &strange[..], &stranger].concat() {
+                    socket.send(Message::text(text)).unwrap();
                 }
             }
-        });
+            if request["body"] == "bye" {
+                return;
+            }
+        }
     });
     url
 }
@@ -329,29 +325,24 @@ pub(crate) fn hostile_server(with_greeting: bool) -> String {
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     thread::spawn(move || {
         for stream in listener.incoming() {
-            async_std::task::block_on(async {
-                let stream = async_std::net::TcpStream::from(stream.unwrap());
-                let mut socket = async_tungstenite::accept_async(stream).await.unwrap();
-                if with_greeting {
-                    let texts = [
-                        json!({"type": "check_connection", "token": "t"}),
-                        json!({"type": "info", "info": EVIL}),
-                        json!({"type": "error", "info": EVIL}),
-                        json!({"type": EVIL}),
-                        json!({"type": "show_message", "from": {"login": EVIL}, "to": "alice", "body": EVIL}),
-                    ];
-                    for text in texts {
-                        socket.send(Message::text(text.to_string())).await.unwrap();
-                    }
+            let mut socket = tungstenite::accept(stream.unwrap()).unwrap();
+            if with_greeting {
+                let texts = [
+                    json!({"type": "check_connection", "token": "t"}),
+                    json!({"type": "info", "info": EVIL}),
+                    json!({"type": "error", "info": EVIL}),
+                    json!({"type": EVIL}),
+                    json!({"type": "show_message", "from": {"login": EVIL}, "to": "alice", "body": EVIL}),
+                ];
+                for text in texts {
+                    socket.send(Message::text(text.to_string())).unwrap();
                 }
                 // All of that has been read when the client wants to sign in.
-                if with_greeting {
-                    socket.next().await.unwrap().unwrap();
-                }
-                let reason = CloseFrame { code: CloseCode::Policy, reason: EVIL.into() };
-                _ = socket.close(Some(reason)).await;
-                while let Some(Ok(_)) = socket.next().await {}
-            });
+                socket.read().unwrap();
+            }
+            let reason = CloseFrame { code: CloseCode::Policy, reason: EVIL.into() };
+            _ = socket.close(Some(reason));
+            while socket.read().is_ok() {}
         }
     });
     url

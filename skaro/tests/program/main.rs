@@ -10,7 +10,9 @@
 mod chat;
 mod elsewhere;
 mod files;
+mod limits;
 mod process;
+mod proxy;
 mod send;
 mod serve;
 #[cfg(unix)]

@@ -66,9 +66,10 @@ fn the_status_tells_what_went_wrong() {
     let right = password("alice");
     // The URL, the password, the arguments, the input, what is said, the status.
     type Case<'a> = (&'a str, &'a str, &'a [&'a str], &'a str, &'a str, i32);
-    let cases: [Case<'_>; 10] = [
-        ("nowhere", right, &["bob", "x"], "", "\"nowhere\" is no URL", 64),
-        ("ws://127.0.0.1:1/", right, &["bob", "x"], "", "can't reach 127.0.0.1:1", 69),
+    let cases: [Case<'_>; 11] = [
+        ("nowhere", right, &["bob", "x"], "", "it must begin with ws:// or wss://", 64),
+        ("ws://127.0.0.1:1/", right, &["bob", "x"], "", "can't connect to 127.0.0.1:1", 69),
+        ("ws://no.such.host.invalid/", right, &["bob", "x"], "", "can't find the host", 68),
         (&url, "wrong", &["bob", "x"], "", "can't sign in as alice", 77),
         (&url, right, &["nobody", "x"], "", "can't send to nobody", 67),
         (&url, right, &["bob"], &long, "16384", 65),
@@ -76,7 +77,7 @@ fn the_status_tells_what_went_wrong() {
         (&url, right, &[], "", "TO", 64),
         (&url, right, &["bob", "x", "--bogus"], "", "--bogus", 64),
         (&url, right, &["--ca", "/dev/null", "bob", "x"], "", "no certificate", 66),
-        (&url.replace("ws:", "wss:"), right, &["bob", "x"], "", "skaro: ", 76),
+        (&url.replace("ws:", "wss:"), right, &["bob", "x"], "", "use a ws:// URL", 76),
     ];
     for (url, secret, args, input, reason, status) in cases {
         let mut process = send(url, secret, args, input);

@@ -20,13 +20,16 @@ fn both_chats_understand_each_other() {
         (files.path("server.pem"), files.path("key.pem"), files.path("ca.pem"));
     let tls = ["--tls-cert", &certificate, "--tls-key", &key];
     they_talk(Process::start(&[&SERVE[..], &tls].concat()), &["--ca", &authority]);
-    // Without the certificate's authority there is no connection.
+    // Without the certificate's authority there is no connection, and without TLS neither.
     let mut server = Process::start(&[&SERVE[..], &tls].concat());
     let url = server.address();
     for adapter in ADAPTERS {
         let mut refused = adapter.chat(&["--url", &url]);
         refused.complaint("certificate");
         assert_eq!(refused.end().1, Some(76));
+        let mut plain = adapter.chat(&["--url", &url.replace("wss:", "ws:")]);
+        plain.complaint("use a wss:// URL");
+        assert_eq!(plain.end().1, Some(76));
     }
 }
 

@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use skaro_proto::client::{Client, Config, Disconnect, Ended, Endpoint, Event, Status};
+use skaro_proto::client::{Client, Config, Disconnect, Ended, Event, Status};
 use skaro_proto::message::{Answer, RequestKind};
 use skaro_proto::{Frame, Secret, Time, Transmit};
 
@@ -58,10 +58,13 @@ impl Chat {
         }
     }
 
-    /// Signs a user in, as soon as there is a connection. The URL is only looked at: whether one can connect to it.
+    /// Signs a user in, as soon as there is a connection. Only the scheme of the URL is looked at: the rest is for the
+    /// browser to judge.
     pub fn sign_in(&mut self, now: Time, url: &str, login: &str, password: &str) {
-        if let Err(error) = Endpoint::parse(url) {
-            return self.news.push_back(news::sign_in_failed(error));
+        let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+        if !["ws", "wss"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+            let reason = "invalid URL: it must begin with ws:// or wss://";
+            return self.news.push_back(news::sign_in_failed(reason));
         }
         self.waiting = Some((login.into(), Secret::from(password)));
         match self.client.status() {
@@ -215,7 +218,7 @@ impl Chat {
                 self.news.push_back(news::contacts(contacts));
                 if core::mem::take(&mut self.seeks_strangers) {
                     let is_stranger = |login: &str| !self.client.dialogs().any(|dialog| dialog == login);
-                    let logins = contacts.0.iter().map(|user| user.login.to_string());
+                    let logins = contacts.iter().map(|user| user.login.to_string());
                     let strangers: Vec<_> = logins.filter(|login| is_stranger(login)).collect();
                     strangers.iter().for_each(|login| self.open(now, login));
                 }

@@ -1,4 +1,4 @@
-//! How CBOR is read. Text, integers, lists and maps whose length is told are read here. All else is left to minicbor:
+//! The reader of CBOR. Text, integers, lists and maps whose length is told are read here. All else is left to minicbor:
 //! floating-point numbers, tags, lengths that are not told, and saying what is wrong.
 
 use alloc::borrow::Cow;
@@ -33,7 +33,7 @@ pub(in crate::codec) struct Reader<'a> {
     rest: &'a [u8],
 }
 
-/// How many items of a list, or fields of a map, are left; `None` if an end mark will come.
+/// The number of items of a list, or of fields of a map, that are left; `None` if an end mark will come.
 pub(in crate::codec) type Left = Option<u64>;
 
 impl<'a> Reader<'a> {

@@ -1,4 +1,4 @@
-//! How CBOR is written: each item in the shortest way there is, floating-point numbers in 64 bits.
+//! The encoder of CBOR: each item in the shortest way there is, floating-point numbers in 64 bits.
 
 use alloc::vec::Vec;
 
@@ -10,11 +10,11 @@ use crate::codec::literal::{Key, Start};
 /// Writes CBOR.
 pub(in crate::codec) struct Encoder<'o> {
     out: &'o mut Vec<u8>,
-    /// How many fields the innermost map has so far.
+    /// The number of fields that the innermost map has so far.
     fields: usize,
 }
 
-/// A map that has begun: where, and how many fields the map around it has.
+/// A map that has begun: its place, and the number of fields of the map around it.
 pub(in crate::codec) struct Begun {
     start: usize,
     outer: usize,

@@ -1,4 +1,4 @@
-//! How JSON is read. Plain text, whole numbers, lists and maps are read here. All else is left to serde_json: escapes,
+//! The reader of JSON. Plain text, whole numbers, lists and maps are read here. All else is left to serde_json: escapes,
 //! other numbers, and saying what is wrong.
 
 use alloc::borrow::Cow;
@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
         Box::new(DecodeError::frame(DecodeErrorKind::Malformed { format: "JSON", offset: self.at }))
     }
 
-    /// What comes before the next quote, if that is near; the next byte is a quote too.
+    /// Returns the bytes before the next quote, if that is near; the next byte is a quote too.
     #[inline(always)]
     fn short(&self) -> Option<&'a [u8]> {
         let rest = self.text.as_bytes().get(self.at + 1..)?;

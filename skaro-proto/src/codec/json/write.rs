@@ -1,4 +1,4 @@
-//! How JSON is written. Escapes are as few as RFC 8259, section 7, allows, so that text stays raw UTF-8.
+//! The encoder of JSON. Escapes are as few as RFC 8259, section 7, allows, so that text stays raw UTF-8.
 
 use alloc::vec::Vec;
 

@@ -1,6 +1,6 @@
 //! What follows from each event of the client.
 
-use skaro_proto::client::{Disconnect, Ended, Event, Failure, Ticket};
+use skaro_proto::client::{Disconnect, Ended, Event, Failure, SignedOutReason, Ticket};
 use skaro_proto::message::{Answer, Message, RequestKind, SignedIn};
 
 use super::super::ask::Ask;
@@ -15,7 +15,7 @@ impl Session {
             Event::Connected { .. } => self.handle_connected(),
             Event::Ended(ended) => self.handle_ended(&ended),
             Event::Late(ended) => self.handle_late(&ended),
-            Event::Message { dialog, message } => self.handle_message(&dialog, &message),
+            Event::Message(incoming) => self.handle_message(incoming.dialog(), &incoming.message),
             Event::Info(notice) => self.show(&Report::Info { info: &notice.info, request: None }),
             Event::Error(notice) => self.show(&Report::Error { info: &notice.info }),
             Event::Unknown { kind, message } => {
@@ -27,6 +27,9 @@ impl Session {
                 let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
                 self.show(&Report::Reconnecting { after_ms });
             }
+            // The next event says so.
+            Event::SignedOut { reason: SignedOutReason::GaveUp } => (),
+            Event::SignedOut { reason } => self.fail(Exit::Denied, reason.to_string()),
             Event::GaveUp => self.fail(Exit::Unavailable, "not connecting again".into()),
             _ => (),
         }

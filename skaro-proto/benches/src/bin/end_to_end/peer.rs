@@ -9,7 +9,7 @@ use skaro_proto::message::{
     Answer, AnswerMessage, Challenge, ClientMessage, Date, Message, Request, ServerMessage, SignedIn, User,
 };
 use skaro_proto::tungstenite::config;
-use skaro_proto::{Fields, Format, Frame};
+use skaro_proto::{Format, Frame};
 use tungstenite::WebSocket;
 
 /// A message to this login brings as many messages as its body says.
@@ -31,7 +31,7 @@ fn talk(stream: TcpStream) -> tungstenite::Result<()> {
     // It collects by itself.
     let config = config(1 << 20).write_buffer_size(0);
     let mut socket = tungstenite::accept_with_config(stream, Some(config)).unwrap();
-    let token = Challenge { token: "3a0cf1b2c7d94e53".into(), extra: Fields::new() };
+    let token = Challenge::new("3a0cf1b2c7d94e53");
     write(&mut socket, &ServerMessage::CheckConnection(token))?;
     loop {
         let message = socket.read()?;
@@ -41,7 +41,8 @@ fn talk(stream: TcpStream) -> tungstenite::Result<()> {
             write(&mut socket, &answer)?;
             for number in 0..pushed {
                 let date = Some(Date::Integer(DATE + number));
-                let message = Message { date, ..Message::new("alice", "bob", BODY) };
+                let mut message = Message::new("alice", "bob", BODY);
+                message.date = date;
                 write(&mut socket, &ServerMessage::ShowMessage(message))?;
             }
         }
@@ -53,16 +54,15 @@ fn answer_to(message: ClientMessage<'_>) -> (ServerMessage<'static>, i64) {
     let (answer, pushed) = match &message.request {
         Request::Authorize { login, .. } => {
             let user = User::new(login.to_string());
-            let session_id = "s-1".into();
-            (Answer::Authorized(SignedIn { session_id, user }), 0)
+            (Answer::Authorized(SignedIn::new("s-1", user)), 0)
         }
         Request::SendMessage { to, body } if to == FLOOD => {
             (Answer::MessageSent(Some(Date::Integer(DATE))), body.parse().unwrap())
         }
         _ => (Answer::MessageSent(Some(Date::Integer(DATE))), 0),
     };
-    let (kind, id) = (message.request.kind().to_string().into(), message.on_request);
-    (ServerMessage::Answer(AnswerMessage { kind, id, outcome: Ok(answer), extra: Fields::new() }), pushed)
+    let (kind, id) = (message.request.kind().to_string(), message.on_request);
+    (ServerMessage::Answer(AnswerMessage::new(kind, id, Ok(answer))), pushed)
 }
 
 fn write(socket: &mut WebSocket<Together>, message: &ServerMessage<'_>) -> tungstenite::Result<()> {

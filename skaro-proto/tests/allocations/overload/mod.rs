@@ -1,13 +1,6 @@
 //! Nobody can knock the server over: what peers did to it, with the smallest input that showed it, and what it costs now.
 //!
-//! Memory is counted by the allocator, work in bytes that are asked for: nothing here is timed.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test"
-)]
+//! Memory is counted by the allocator, work in bytes that are asked for.
 
 mod memory;
 mod strangers;

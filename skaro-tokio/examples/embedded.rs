@@ -1,16 +1,15 @@
 //! A server and two clients in one process: what a test of a program that chats begins with.
 //!
 //! ```console
-//! $ cargo run --example embedded
+//! $ cargo run -p skaro-tokio --example embedded
 //! ```
 
 use std::error::Error;
 
-use futures_util::StreamExt;
-use skaro_async_std::proto::{client::Event, server};
-use skaro_async_std::{Client, Server, random_seed};
+use skaro_tokio::proto::server;
+use skaro_tokio::{Client, Event, Server, random_seed};
 
-#[async_std::main]
+#[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut machine = server::Server::new(server::Config::default(), random_seed()?);
     machine.add_user("alice", "correct horse")?;
@@ -24,8 +23,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     bob.authorize("bob", "battery staple").await?;
     alice.send_message("bob", "hello").await?;
     while let Some(event) = events.next().await {
-        if let Event::Message { dialog, message } = event {
-            assert_eq!((&*dialog, &*message.body), ("alice", "hello"));
+        if let Event::Message(incoming) = event {
+            assert_eq!((incoming.dialog(), &*incoming.message.body), ("alice", "hello"));
             break;
         }
     }

@@ -2,45 +2,43 @@
 //! is at the other end of the pipes may be another chat.
 //!
 //! ```console
-//! $ SKARO_PASSWORD=secret cargo run --example bridge -- ws://127.0.0.1:8000/skaro_client/ bridge bob
+//! $ SKARO_PASSWORD=secret cargo run -p skaro-tokio --example bridge -- \
+//!     ws://127.0.0.1:8000/skaro_client/ bridge bob
 //! ```
 
 use std::error::Error;
 use std::io::Write;
 
-use async_std::io::{BufReader, prelude::BufReadExt, stdin};
-use async_std::task;
-use futures_util::StreamExt;
-use skaro_async_std::{Client, Options, proto::client::Event};
+use skaro_tokio::{Client, Event, Options};
+use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 
-#[async_std::main]
+#[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<_> = std::env::args().collect();
     let [_, url, login, to] = &*arguments else { return Err("usage: bridge URL LOGIN TO".into()) };
     let password = std::env::var("SKARO_PASSWORD")?;
     let mut options = Options::new(url);
-    options.config.keep_credentials = true;
     // What is said while the connection is being made again waits for it.
     options.config.offline_messages = 100;
     let (client, mut events) = Client::connect(options).await?;
     client.authorize(login, &password).await?;
 
     let other = to.clone();
-    task::spawn(async move {
+    tokio::spawn(async move {
         while let Some(event) = events.next().await {
-            if let Event::Message { dialog, message } = event
-                && dialog == other
-                && message.from.login == other
+            if let Event::Message(incoming) = event
+                && incoming.dialog() == other
+                && !incoming.is_own()
             {
                 // One message, one line. When nobody reads any more, there is nobody to be told.
-                let line = message.body.replace('\n', "\\n");
+                let line = incoming.message.body.replace('\n', "\\n");
                 _ = writeln!(std::io::stdout(), "{line}");
             }
         }
     });
     let mut lines = BufReader::new(stdin()).lines();
-    while let Some(line) = lines.next().await {
-        if let Err(error) = client.send_message(to, &line?).await {
+    while let Some(line) = lines.next_line().await? {
+        if let Err(error) = client.send_message(to, &line).await {
             eprintln!("not sent: {error}");
         }
     }

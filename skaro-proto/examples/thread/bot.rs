@@ -1,10 +1,11 @@
-//! What the bot does, whatever it runs on: it answers each message, until somebody tells it to stop.
+//! The bot, apart from its connection: it answers each message, until somebody tells it to stop.
 
 use skaro_proto::Time;
-use skaro_proto::client::{Client, CommandError, Event, Options};
+use skaro_proto::client::{Client, CommandError, Config, Event};
 
 pub(crate) struct Bot {
-    pub(crate) options: Options,
+    pub(crate) url: String,
+    pub(crate) config: Config,
     login: String,
     password: String,
 }
@@ -15,10 +16,10 @@ impl Bot {
         let mut args = std::env::args().skip(1);
         let mut arg = || args.next().ok_or("usage: URL LOGIN PASSWORD");
         let (url, login, password) = (arg()?, arg()?, arg()?);
-        let mut options = Options::new(url);
+        let mut config = Config::default();
         // So that the machine can sign in by itself after a reconnection for which it has no session.
-        options.config.keep_credentials = true;
-        Ok(Bot { options, login, password })
+        config.keep_credentials = true;
+        Ok(Bot { url, config, login, password })
     }
 
     /// Reacts to an event with commands.

@@ -1,4 +1,4 @@
-//! Whom to connect to, and whose certificates are good.
+//! How to reach a server, and whose certificates are good.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,22 +6,37 @@ use std::sync::Arc;
 use clap::Args;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use skaro_tokio::{ConnectError, Options, Proxy};
 
 use crate::exit::{Exit, Fault};
+use crate::output;
 
-/// How to trust a server.
+/// How to reach a server, and how to trust it.
 #[derive(Args)]
-pub(crate) struct TrustOptions {
+pub(crate) struct NetworkOptions {
     /// A file with certificates, as PEM: with wss:// the server's must be certified by one of these, instead of by
     /// one that the system trusts.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    /// A proxy by which to reach the server: http://host:port (HTTP CONNECT) or socks5://host:port, with user:password@
+    /// in front of the host if it wants to know.
+    #[arg(long, value_name = "URL")]
+    proxy: Option<String>,
 }
 
-impl TrustOptions {
-    /// The configuration of TLS, if the options say more than that there is to be some.
-    pub(crate) fn tls(&self) -> Result<Option<Arc<ClientConfig>>, Fault> {
-        self.ca.as_deref().map(trusting).transpose()
+impl NetworkOptions {
+    /// Returns the adapters' options for a server.
+    pub(crate) fn options(&self, url: String) -> Result<Options, Fault> {
+        let mut options = Options::new(url);
+        options.tls = self.ca.as_deref().map(trusting).transpose()?;
+        if let Some(proxy) = &self.proxy {
+            if proxy.contains('@') {
+                output::warn("others can see the password in --proxy");
+            }
+            let unusable = |error: ConnectError| Fault::from(error).in_front("--proxy: ");
+            options.proxy = Some(Proxy::parse(proxy).map_err(unusable)?);
+        }
+        Ok(options)
     }
 }
 

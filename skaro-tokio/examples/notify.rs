@@ -1,14 +1,15 @@
 //! Sends one message, and ends: for scripts, and as a model for programs that now and then have something to tell.
 //!
 //! ```console
-//! $ SKARO_PASSWORD=secret cargo run --example notify -- ws://127.0.0.1:8000/skaro_client/ alice bob "it is done"
+//! $ SKARO_PASSWORD=secret cargo run -p skaro-tokio --example notify -- \
+//!     ws://127.0.0.1:8000/skaro_client/ alice bob "it is done"
 //! ```
 
 use std::error::Error;
 
-use skaro_async_std::{Client, Options};
+use skaro_tokio::{Client, Options};
 
-#[async_std::main]
+#[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<_> = std::env::args().collect();
     let [_, url, login, to, text] = &*arguments else { return Err("usage: notify URL LOGIN TO TEXT".into()) };

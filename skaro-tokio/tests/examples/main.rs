@@ -1,0 +1,14 @@
+//! The examples run, and do what they say; the bot survives its users.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests say what went wrong by panicking; helpers outside of test functions are not recognized as tests"
+)]
+
+mod bot;
+mod others;
+mod process;
+mod proxy;
+mod someone;
