@@ -7,6 +7,8 @@ use skaro_blocking::Format;
 use skaro_blocking::proto::Frame;
 use skaro_blocking::proto::auth::proof;
 use skaro_blocking::proto::message::{ClientMessage, Request, ServerMessage};
+use tungstenite::client::client_with_config;
+use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Message, WebSocket};
 
 use crate::world::{PATIENCE, USERS};
@@ -20,9 +22,11 @@ pub fn dial(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Connects, and opens a WebSocket.
+/// Connects, and opens a WebSocket, with a small buffer: some tests measure memory.
 pub fn open(address: SocketAddr) -> WebSocket<TcpStream> {
-    tungstenite::client(format!("ws://{address}/skaro_client/"), dial(address)).unwrap().0
+    let config = WebSocketConfig::default().read_buffer_size(4 << 10);
+    let url = format!("ws://{address}/skaro_client/");
+    client_with_config(url, dial(address), Some(config)).unwrap().0
 }
 
 /// Connects, opens a WebSocket, and signs in.

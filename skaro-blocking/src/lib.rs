@@ -23,8 +23,8 @@
 //! alice.send_message("bob", "hello")?;
 //!
 //! for event in bobs_events {
-//!     if let Event::Message { dialog, message } = event {
-//!         assert_eq!((&*dialog, &*message.body), ("alice", "hello"));
+//!     if let Event::Message(incoming) = event {
+//!         assert_eq!((incoming.dialog(), &*incoming.message.body), ("alice", "hello"));
 //!         break;
 //!     }
 //! }
@@ -46,7 +46,7 @@ pub use skaro_adapter::{ConnectError, Options, Proxy};
 pub use skaro_proto as proto;
 pub use skaro_proto::client::{
     Authorize, Awaited, Backoff, Command, CommandError, Config, Delivery, Disconnect, Ended, Event, Failure,
-    GetContacts, GetHistory, ProtocolError, RegisterType, RequestError, RequestId, SendMessage,
+    GetContacts, GetHistory, Incoming, ProtocolError, RegisterType, RequestError, RequestId, SendMessage,
     SessionRestore, Status, Ticket,
 };
 pub use skaro_proto::message::{

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use skaro_async_std::ServerOptions;
+use skaro_async_std::{AddressHeader, ServerOptions};
 use skaro_blocking::proto::server::{Config, Rate};
 use skaro_blocking::{Event, Format, GetContacts, Options, SendMessage};
 use skaro_scenarios::adapters::{Adapter, Async};
+use skaro_scenarios::certificates::Authority;
 use skaro_scenarios::servers::{self, Host, Served};
 use skaro_scenarios::stranger::{dial, flood, frame, open, sign_in};
 use skaro_scenarios::world::{self, PATIENCE, are_undisturbed, machine, until, wait_for};
@@ -35,9 +36,11 @@ pub(crate) fn all<R: Host>() -> Vec<Alone> {
         ("who is no WebSocket client gets nowhere", no_websocket_clients::<R>),
         ("an opening handshake without end", a_handshake_without_end::<R>),
         ("an opening handshake, byte by byte", a_handshake_byte_by_byte::<R>),
+        ("a TLS handshake, byte by byte", a_tls_handshake_byte_by_byte::<R>),
         ("silent connections make room", silent_connections_make_room::<R>),
         ("who does not read is cut off", a_slow_reader::<R>),
         ("too many connections from one address", too_many_connections::<R>),
+        ("addresses that a proxy tells", addresses_behind_a_proxy::<R>),
         ("messages beyond the rate are refused", messages_beyond_the_rate::<R>),
         ("frames beyond the rate wait", frames_beyond_the_rate::<R>),
         ("the server can be dropped and its port used again", the_port_is_free_again::<R>),
@@ -59,8 +62,12 @@ fn begin<R: Host>(change: impl FnOnce(&mut Config)) -> (Box<dyn Served>, Friends
 }
 
 fn serve<R: Host>(change: impl FnOnce(&mut Config)) -> Box<dyn Served> {
+    serve_with::<R>(change, ServerOptions::default())
+}
+
+fn serve_with<R: Host>(change: impl FnOnce(&mut Config), options: ServerOptions) -> Box<dyn Served> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    servers::serve::<R>(listener, machine(change), ServerOptions::default())
+    servers::serve::<R>(listener, machine(change), options)
 }
 
 fn connect<R: Host>(address: SocketAddr) -> Async<R> {
@@ -322,13 +329,24 @@ fn a_handshake_without_end<R: Host>() {
     are_undisturbed(&friends);
 }
 
-/// The whole handshake has a time-out, not each byte.
 fn a_handshake_byte_by_byte<R: Host>() {
-    let (server, friends) = begin::<R>(|config| config.handshake_timeout = Duration::from_millis(300));
+    byte_by_byte::<R>(b"GET / HTTP/1.1\r\nX: ", ServerOptions::default());
+}
+
+fn a_tls_handshake_byte_by_byte<R: Host>() {
+    let mut options = ServerOptions::default();
+    options.tls = Some(Authority::new("good").certified(&["127.0.0.1"], false));
+    // A record with a handshake of 16 KiB.
+    byte_by_byte::<R>(&[0x16, 3, 1, 0x40, 0, 1, 0, 0x3f, 0], options);
+}
+
+/// The whole handshake has a time-out, not each byte.
+fn byte_by_byte<R: Host>(begin: &[u8], options: ServerOptions) {
+    let server = serve_with::<R>(|config| config.handshake_timeout = Duration::from_millis(300), options);
     let mut stream = dial(server.address());
     stream.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
     let start = Instant::now();
-    for byte in b"GET / HTTP/1.1\r\nX: ".iter().chain(std::iter::repeat(&b'x')) {
+    for byte in begin.iter().chain(std::iter::repeat(&b'x')) {
         assert!(start.elapsed() < PATIENCE, "the server waits for the end");
         let is_open = stream.write_all(&[*byte]).is_ok()
             && matches!(stream.read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
@@ -336,7 +354,7 @@ fn a_handshake_byte_by_byte<R: Host>() {
             break;
         }
     }
-    are_undisturbed(&friends);
+    until("the server has forgotten it", || server.connections() == 0);
 }
 
 /// Case 5: connections that say nothing take all places and are renewed again and again; friends come in.
@@ -389,6 +407,28 @@ fn too_many_connections<R: Host>() {
     drop(first);
     until("there is room", || server.connections() == 2);
     connect::<R>(server.address());
+}
+
+/// Behind a proxy they are what limits count by, and connections themselves are not counted.
+fn addresses_behind_a_proxy<R: Host>() {
+    let mut options = ServerOptions::default();
+    options.address_header = Some(AddressHeader::XForwardedFor);
+    let server = serve_with::<R>(|config| config.connections_per_address = Some(1), options);
+    let status = |address: &str| {
+        let mut stream = dial(server.address());
+        let request = format!(
+            "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX-Forwarded-For: 203.0.113.9, {address}\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).unwrap();
+        (stream, String::from_utf8_lossy(&status[9..]).into_owned())
+    };
+    let (_one, first) = status("192.0.2.1");
+    let (_other, second) = status("192.0.2.2");
+    let (_again, third) = status("192.0.2.1");
+    assert_eq!([&*first, &*second, &*third], ["101", "101", "503"]);
 }
 
 /// Refused, and the connection goes on.

@@ -96,9 +96,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     }
 }
 
+type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// A timer that is armed stays, if it goes off early enough: that is cheaper than arming one for each deadline.
 pub(super) struct Timer<R> {
-    armed: Option<(Time, Pin<Box<dyn Future<Output = ()> + Send>>)>,
+    armed: Option<(Time, Sleep)>,
     runtime: PhantomData<fn() -> R>,
 }
 
