@@ -61,6 +61,59 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Over any transport
+//!
+//! An adapter for something else than a socket (a page, a device, a test) does the following in this order, each time
+//! something has happened. `examples/thread` is one over a socket of the standard library.
+//!
+//! ```
+//! use skaro_proto::client::{Client, Event};
+//! use skaro_proto::{Frame, Time, Transmit};
+//!
+//! /// A WebSocket of any make.
+//! trait Socket {
+//!     fn send(&mut self, frame: Frame<'_>);
+//!     fn ping(&mut self);
+//!     fn close(&mut self, code: u16);
+//! }
+//!
+//! /// Does everything but reading and waiting. Returns when to be back if nothing happens before.
+//! fn turn(client: &mut Client, socket: &mut Option<impl Socket>, now: Time) -> Option<Time> {
+//!     // The time comes first: a flood of frames must not stop the clock.
+//!     client.handle_timeout(now);
+//!     // A socket lives as long as the status says. To dial when it says so is left out here.
+//!     if !client.status().has_connection() {
+//!         *socket = None;
+//!     }
+//!     // Only as far as the socket takes it: what stays in the machine is known not to have been sent.
+//!     while let Some(transmit) = client.poll_transmit() {
+//!         let Some(socket) = socket else { continue };
+//!         match transmit {
+//!             Transmit::Frame(frame) => socket.send(frame),
+//!             Transmit::Ping => socket.ping(),
+//!             Transmit::Close(code) => socket.close(code.code()),
+//!             _ => (),
+//!         }
+//!     }
+//!     while let Some(event) = client.poll_event() {
+//!         println!("{event:?}");
+//!     }
+//!     client.poll_timeout()
+//! }
+//!
+//! /// Handles a message of the socket. A ping or pong is `handle_pong`; its end, however it comes, is
+//! /// `handle_disconnected`, once.
+//! fn receive(client: &mut Client, now: Time, frame: Frame<'_>) {
+//!     let event = client.handle_frame(now, frame).unwrap_or_else(Event::ProtocolError);
+//!     println!("{event:?}");
+//! }
+//! ```
+//!
+//! * Drain `poll_event` before a frame is handled, too: what it yields then is older than the frame's own event.
+//! * Use one monotonic clock for each machine, and never sleep past `poll_timeout`.
+//! * A `Transmit::Close` begins the closing handshake, and the machine waits for its end. A close from the other end is
+//!   answered at once. No frame of an earlier connection may reach the machine after `handle_connected` of the next one.
+//!
 //! # Promises
 //!
 //! * Every command ends exactly once. Nothing is lost silently.

@@ -1,11 +1,11 @@
 //! Clients over skaro's adapters.
 
-use futures_util::StreamExt;
+use skaro_adapter::asynchronous::{self, Runtime};
 use skaro_bench::samples::BODY;
 use skaro_proto::client::{Event, SendMessage};
 
 use crate::peer::FLOOD;
-use crate::{Client, TOGETHER};
+use crate::{AsyncClient, Client, TOGETHER};
 
 const MESSAGE: SendMessage<'_> = SendMessage { to: "bob", body: BODY, marker: None };
 
@@ -44,27 +44,29 @@ impl Client for Blocking {
     }
 }
 
-pub struct AsyncStd {
-    client: skaro_async_std::Client,
-    events: skaro_async_std::Events,
+pub struct Async<R> {
+    client: asynchronous::Client<R>,
+    events: asynchronous::Events,
 }
 
-impl AsyncStd {
+impl<R: Runtime> Async<R> {
     pub async fn connect(port: u16) -> Self {
         let url = format!("ws://127.0.0.1:{port}/");
-        let (client, mut events) = skaro_async_std::Client::connect(url).await.unwrap();
+        let (client, mut events) = asynchronous::Client::connect(url).await.unwrap();
         assert!(matches!(events.next().await, Some(Event::Connected { .. })));
         client.authorize("bob", "battery staple").await.unwrap();
-        AsyncStd { client, events }
+        Async { client, events }
     }
+}
 
-    pub async fn round_trips(&mut self, count: u32) {
+impl<R: Runtime> AsyncClient for Async<R> {
+    async fn round_trips(&mut self, count: u32) {
         for _ in 0..count {
             self.client.send_message("bob", BODY).await.unwrap();
         }
     }
 
-    pub async fn pipelined(&mut self, count: u32) {
+    async fn pipelined(&mut self, count: u32) {
         for _ in 0..count / TOGETHER {
             (0..TOGETHER).for_each(|_| _ = self.client.submit(MESSAGE).unwrap());
             for _ in 0..TOGETHER {
@@ -73,7 +75,7 @@ impl AsyncStd {
         }
     }
 
-    pub async fn pushed(&mut self, count: u32) {
+    async fn pushed(&mut self, count: u32) {
         self.client.send_message(FLOOD, &count.to_string()).await.unwrap();
         for _ in 0..count {
             check_message(self.events.next().await);

@@ -3,16 +3,15 @@
 
 use std::net::TcpStream;
 
-use async_tungstenite::WebSocketStream;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use skaro_bench::known::{Buffer, SendMessage, Sent, ShowMessage};
 use skaro_bench::samples::BODY;
 use skaro_proto::Format;
 use tungstenite::protocol::WebSocketConfig;
-use tungstenite::{Message, WebSocket};
+use tungstenite::{Error, Message, WebSocket};
 
 use crate::peer::FLOOD;
-use crate::{Client, TOGETHER};
+use crate::{AsyncClient, Client, TOGETHER};
 
 /// tungstenite's own, but for its read buffer, which is cleared for every read: 128 KiB would cost 25 times the rest.
 fn config() -> WebSocketConfig {
@@ -96,20 +95,48 @@ impl Client for Blocking {
     }
 }
 
-pub struct AsyncStd {
-    socket: WebSocketStream<async_std::net::TcpStream>,
+/// Over a socket of either async library.
+pub struct Async<S> {
+    socket: S,
     writer: Writer,
 }
 
-impl AsyncStd {
-    pub async fn connect(port: u16) -> Self {
+impl Async<async_tungstenite::WebSocketStream<async_std::net::TcpStream>> {
+    pub async fn connect_async_std(port: u16) -> Self {
         let stream = async_std::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         stream.set_nodelay(true).unwrap();
         let url = format!("ws://127.0.0.1:{port}/");
-        let (mut socket, _) =
-            async_tungstenite::client_async_with_config(url, stream, Some(config())).await.unwrap();
+        let connecting = async_tungstenite::client_async_with_config(url, stream, Some(config()));
+        Async::over(connecting.await.unwrap().0).await
+    }
+}
+
+impl Async<tokio_tungstenite::WebSocketStream<tokio::net::TcpStream>> {
+    pub async fn connect_tokio(port: u16) -> Self {
+        let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let url = format!("ws://127.0.0.1:{port}/");
+        let connecting = tokio_tungstenite::client_async_with_config(url, stream, Some(config()));
+        Async::over(connecting.await.unwrap().0).await
+    }
+}
+
+/// What sends and yields messages.
+pub trait Socket:
+    Sink<Message, Error = Error> + Stream<Item = Result<Message, Error>> + Send + Unpin + 'static
+{
+}
+
+impl<S> Socket for S where
+    S: Sink<Message, Error = Error> + Stream<Item = Result<Message, Error>> + Send + Unpin + 'static
+{
+}
+
+impl<S: Socket> Async<S> {
+    async fn over(mut socket: S) -> Self {
+        // The challenge.
         socket.next().await.unwrap().unwrap();
-        AsyncStd { socket, writer: Writer::default() }
+        Async { socket, writer: Writer::default() }
     }
 
     async fn write(&mut self, to: &str, body: &str) -> u64 {
@@ -120,8 +147,10 @@ impl AsyncStd {
     async fn read(&mut self) -> Message {
         self.socket.next().await.unwrap().unwrap()
     }
+}
 
-    pub async fn round_trips(&mut self, count: u32) {
+impl<S: Socket> AsyncClient for Async<S> {
+    async fn round_trips(&mut self, count: u32) {
         for _ in 0..count {
             let number = self.write("bob", BODY).await;
             self.socket.flush().await.unwrap();
@@ -129,7 +158,7 @@ impl AsyncStd {
         }
     }
 
-    pub async fn pipelined(&mut self, count: u32) {
+    async fn pipelined(&mut self, count: u32) {
         for _ in 0..count / TOGETHER {
             let first = self.writer.number + 1;
             for _ in 0..TOGETHER {
@@ -142,7 +171,7 @@ impl AsyncStd {
         }
     }
 
-    pub async fn pushed(&mut self, count: u32) {
+    async fn pushed(&mut self, count: u32) {
         let number = self.write(FLOOD, &count.to_string()).await;
         self.socket.flush().await.unwrap();
         check_answer(number, self.read().await);

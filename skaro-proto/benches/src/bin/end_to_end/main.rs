@@ -7,9 +7,8 @@ mod adapters;
 mod bare;
 mod peer;
 
+use std::future::Future;
 use std::time::Instant;
-
-use async_std::task;
 
 /// Requests that are sent together before their answers are read.
 const TOGETHER: u32 = 100;
@@ -22,6 +21,13 @@ trait Client {
     fn pipelined(&mut self, count: u32);
     /// The server sends so many messages by itself.
     fn pushed(&mut self, count: u32);
+}
+
+/// The same of a client whose calls are awaited.
+trait AsyncClient: Send + 'static {
+    fn round_trips(&mut self, count: u32) -> impl Future<Output = ()> + Send;
+    fn pipelined(&mut self, count: u32) -> impl Future<Output = ()> + Send;
+    fn pushed(&mut self, count: u32) -> impl Future<Output = ()> + Send;
 }
 
 type Run = fn(&mut dyn Client, u32);
@@ -44,8 +50,10 @@ fn main() {
 
 fn measure(client: &str, port: u16) {
     let mut client: Box<dyn Client> = match client {
-        "skaro-async-std" => Box::new(Tasks(Some(task::block_on(adapters::AsyncStd::connect(port))))),
-        "async-tungstenite" => Box::new(Tasks(Some(task::block_on(bare::AsyncStd::connect(port))))),
+        "skaro-async-std" => tasks(AsyncStd, adapters::Async::<skaro_async_std::AsyncStd>::connect(port)),
+        "async-tungstenite" => tasks(AsyncStd, bare::Async::connect_async_std(port)),
+        "skaro-tokio" => tasks(tokio(), adapters::Async::<skaro_tokio::Tokio>::connect(port)),
+        "tokio-tungstenite" => tasks(tokio(), bare::Async::connect_tokio(port)),
         "skaro-blocking" => Box::new(adapters::Blocking::connect(port)),
         "tungstenite" => Box::new(bare::Blocking::connect(port)),
         _ => panic!("there is no client {client}"),
@@ -58,22 +66,69 @@ fn measure(client: &str, port: u16) {
     }
 }
 
-/// Work in a task of its own: async-std's `block_on` runs its future apart from the other threads, which is slower.
-struct Tasks<T>(Option<T>);
-
-macro_rules! in_a_task {
-    ($type:ty: $($work:ident)*) => {
-        impl Client for Tasks<$type> {
-            $(fn $work(&mut self, count: u32) {
-                let mut client = self.0.take().unwrap();
-                self.0 = Some(task::block_on(task::spawn(async move {
-                    client.$work(count).await;
-                    client
-                })));
-            })*
-        }
-    };
+/// Runs a future as a task, among the threads of a runtime: as the future of `block_on` it would run apart from them, which
+/// is slower.
+trait Executor {
+    fn run<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> T;
 }
 
-in_a_task!(adapters::AsyncStd: round_trips pipelined pushed);
-in_a_task!(bare::AsyncStd: round_trips pipelined pushed);
+struct AsyncStd;
+
+impl Executor for AsyncStd {
+    fn run<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> T {
+        async_std::task::block_on(async_std::task::spawn(task))
+    }
+}
+
+fn tokio() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap()
+}
+
+impl Executor for tokio::runtime::Runtime {
+    fn run<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> T {
+        self.block_on(self.spawn(task)).unwrap()
+    }
+}
+
+struct Tasks<E, C> {
+    executor: E,
+    client: Option<C>,
+}
+
+fn tasks<E: Executor + 'static, C: AsyncClient>(
+    executor: E,
+    connecting: impl Future<Output = C> + Send + 'static,
+) -> Box<dyn Client> {
+    let client = Some(executor.run(connecting));
+    Box::new(Tasks { executor, client })
+}
+
+impl<E: Executor, C: AsyncClient> Tasks<E, C> {
+    fn run<F: Future<Output = C> + Send + 'static>(&mut self, work: impl FnOnce(C) -> F) {
+        let client = self.client.take().unwrap();
+        self.client = Some(self.executor.run(work(client)));
+    }
+}
+
+impl<E: Executor, C: AsyncClient> Client for Tasks<E, C> {
+    fn round_trips(&mut self, count: u32) {
+        self.run(|mut client| async move {
+            client.round_trips(count).await;
+            client
+        });
+    }
+
+    fn pipelined(&mut self, count: u32) {
+        self.run(|mut client| async move {
+            client.pipelined(count).await;
+            client
+        });
+    }
+
+    fn pushed(&mut self, count: u32) {
+        self.run(|mut client| async move {
+            client.pushed(count).await;
+            client
+        });
+    }
+}

@@ -8,9 +8,9 @@ use skaro_bench::samples::{BODY, DATE};
 use skaro_proto::message::{
     Answer, AnswerMessage, Challenge, ClientMessage, Date, Message, Request, ServerMessage, SignedIn, User,
 };
-use skaro_proto::tungstenite::config;
 use skaro_proto::{Format, Frame};
 use tungstenite::WebSocket;
+use tungstenite::protocol::WebSocketConfig;
 
 /// A message to this login brings as many messages as its body says.
 pub const FLOOD: &str = "flood";
@@ -29,7 +29,7 @@ fn talk(stream: TcpStream) -> tungstenite::Result<()> {
     stream.set_nodelay(true)?;
     let stream = Together { stream, waiting: Vec::new() };
     // It collects by itself.
-    let config = config(1 << 20).write_buffer_size(0);
+    let config = WebSocketConfig::default().read_buffer_size(4 << 10).write_buffer_size(0);
     let mut socket = tungstenite::accept_with_config(stream, Some(config)).unwrap();
     let token = Challenge::new("3a0cf1b2c7d94e53");
     write(&mut socket, &ServerMessage::CheckConnection(token))?;

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_std::task;
-use futures_util::StreamExt;
 use skaro_async_std::proto::client::{Event, SendMessage};
 use skaro_async_std::{Client, Events};
 
@@ -104,7 +103,6 @@ impl Chat {
 }
 
 async fn read(mut events: Events, start: Instant, number: usize, seen: Arc<Seen>) {
-    let own = login(number);
     while let Some(event) = events.next().await {
         match event {
             Event::Message(incoming) if !incoming.is_own() => {
