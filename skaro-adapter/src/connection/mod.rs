@@ -53,6 +53,8 @@ pub struct Connection {
     output: Vec<u8>,
     wants_frames: bool,
     max_frame_bytes: usize,
+    /// Bytes read since the last turn.
+    read: usize,
     /// When buffers are given back; `None` if they have been.
     idle_at: Option<Time>,
 }
@@ -101,6 +103,7 @@ impl Connection {
             output: Vec::new(),
             wants_frames: true,
             max_frame_bytes: 0,
+            read: 0,
             idle_at: None,
         }
     }
@@ -117,6 +120,12 @@ impl Connection {
     /// Reads the input into messages, for the next turn. The input is shortened by what was read: if something remains,
     /// call this again after the turn.
     pub fn handle_bytes(&mut self, input: &mut &[u8]) {
+        let before = input.len();
+        self.read_input(input);
+        self.read += before - input.len();
+    }
+
+    fn read_input(&mut self, input: &mut &[u8]) {
         match &mut self.stage {
             Stage::Handshake(handshake) => match handshake.receive(input) {
                 Reply::NeedMore => (),
@@ -146,6 +155,7 @@ impl Connection {
         let ready: Vec<_> = incoming.iter().map(|incoming| incoming.decode(self.max_frame_bytes)).collect();
         let server = &mut *lock();
         self.upgrade(now, server);
+        server.handle_read(now, self.id, mem::take(&mut self.read));
         let has_worked = !ready.is_empty();
         ready.into_iter().for_each(|ready| self.hand_over(now, server, ready));
         incoming.clear();

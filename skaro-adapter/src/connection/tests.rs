@@ -259,6 +259,29 @@ fn a_turn_fetches_little_at_once() {
     assert!(sizes.iter().sum::<usize>() > 50_000);
 }
 
+/// Pings and pieces of messages are no frames for the machine, but cost as much.
+#[test]
+fn whatever_comes_too_fast_is_left_in_the_network() {
+    for flood in [masked(0x89, &[0; 125]), masked(0x00, b"")] {
+        let mut server = server();
+        let (mut connection, _) = open(&mut server);
+        give(&mut connection, &masked(0x01, b"x"));
+        let (mut sent, mut buffer) = (0, Vec::new());
+        let flood = flood.repeat(100);
+        while connection.wants_bytes() {
+            give(&mut connection, &flood);
+            connection.turn(Time::ZERO, || &mut server);
+            buffer.clear();
+            connection.take_output(&mut buffer);
+            sent += flood.len();
+            assert!(sent < 16 << 20, "there is no end");
+        }
+        server.handle_timeout(Time::from_secs(1));
+        connection.turn(Time::from_secs(1), || &mut server);
+        assert!(connection.wants_bytes());
+    }
+}
+
 /// Cases 1 and 11: what a stranger can make a connection keep, beside the machine's queue of answers.
 #[test]
 fn strangers_cost_little_and_idle_connections_less() {

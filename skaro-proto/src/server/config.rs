@@ -68,9 +68,9 @@ pub struct Config {
     /// wrong passwords are free, more than one address can try in hours, so that it can't lock the user out; then there
     /// is a delay of at most 1 minute. It does not hold for the addresses from which the user signed in last.
     pub guesses_per_login: Option<GuessLimit>,
-    /// How fast frames of one connection are read; `None` for any speed. Each 4 KiB of the answers count as a frame,
-    /// too. Frames beyond that wait in the network: see [`Server::wants_frames`](super::Server::wants_frames). Default
-    /// 500 per second, 2000 at once.
+    /// Rate at which frames of one connection are read; `None` for any speed. Each 4 KiB that were read, and each 4 KiB of
+    /// the answers, count as a frame, too. What comes faster waits in the network: see
+    /// [`Server::wants_frames`](super::Server::wants_frames). Default 500 per second, 2000 at once.
     pub frames: Option<Rate>,
     /// How fast one user may send messages, on all connections together; `None` for any speed. Messages beyond that are
     /// refused with status 429: each costs memory in a history and in the queues of its recipients. Default 50 per

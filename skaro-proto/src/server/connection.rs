@@ -23,7 +23,7 @@ use crate::time::Time;
 /// nothing is slowed down by its network, long before it is cut off.
 const ENOUGH: usize = 64 << 10;
 
-/// Bytes of answers that count as much as a frame, for the rate of frames.
+/// Bytes, read or written, that count as much as a frame, for the rate of frames.
 const BYTES_PER_FRAME: usize = 4096;
 
 pub(super) struct Connection {
@@ -45,6 +45,8 @@ pub(super) struct Connection {
     counted: usize,
     /// How many frames are read now, and until when none are.
     frames: Bucket,
+    /// Bytes read since some of them counted as a frame.
+    read: usize,
     throttled: Option<Time>,
     /// Frames without sense so far.
     faults: u32,
@@ -88,6 +90,7 @@ impl Connection {
             progress: now,
             counted: 0,
             frames: Bucket::default(),
+            read: 0,
             throttled: None,
             faults: 0,
             refused: 0,
@@ -194,6 +197,18 @@ impl Server {
         self.forget(id);
     }
 
+    /// Counts bytes that the adapter has read from this connection: each 4 KiB of them count as a frame, so that pings,
+    /// and pieces of messages, can't come faster than [`Config::frames`] allows either.
+    pub fn handle_read(&mut self, now: Time, id: ConnectionId, bytes: usize) {
+        self.advance(now);
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let read = connection.read.saturating_add(bytes);
+        connection.read = read % BYTES_PER_FRAME;
+        if read >= BYTES_PER_FRAME {
+            self.charge_frames(id, read / BYTES_PER_FRAME);
+        }
+    }
+
     /// A client has answered a ping, or sent one: it is alive.
     pub fn handle_pong(&mut self, now: Time, id: ConnectionId) {
         self.advance(now);
@@ -259,10 +274,14 @@ impl Server {
 
     /// A frame of this connection was handled; so many bytes waited for it before.
     pub(super) fn charge(&mut self, id: ConnectionId, before: usize) {
+        let written = self.connections.get(&id).map_or(0, |connection| connection.output.len());
+        self.charge_frames(id, 1 + written.saturating_sub(before) / BYTES_PER_FRAME);
+    }
+
+    fn charge_frames(&mut self, id: ConnectionId, count: usize) {
         let Some(rate) = self.config.frames else { return };
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        let written = connection.output.len().saturating_sub(before);
-        let count = 1 + u32::try_from(written / BYTES_PER_FRAME).unwrap_or(u32::MAX - 1);
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
         if let Some(until) = connection.frames.take(count, self.now, rate)
             && connection.is_heard()
         {

@@ -1,5 +1,4 @@
-//! The core's own examples, over runtimes and WebSockets that no adapter here uses: they talk, survive the server's
-//! restart, and end.
+//! The core's own example, over a WebSocket that no adapter here uses: it talks, survives the server's restart, and ends.
 
 use std::env::{self, consts::EXE_SUFFIX};
 use std::path::PathBuf;
@@ -7,16 +6,6 @@ use std::process::Command;
 use std::sync::Mutex;
 
 use crate::process::{ADAPTERS, Process, password, serve};
-
-#[test]
-fn over_tokio() {
-    talks("tokio");
-}
-
-#[test]
-fn over_smol() {
-    talks("smol");
-}
 
 #[test]
 fn in_a_plain_thread() {
