@@ -52,7 +52,7 @@ impl Chat {
         let start = Instant::now();
         for (number, (client, events)) in clients.into_iter().enumerate() {
             if number < self.chatting {
-                task::spawn(read(events, start, number, seen.clone()));
+                task::spawn(read(events, start, seen.clone()));
                 writers.push(task::spawn(self.write(client, start, number, seen.clone())));
             } else {
                 idle.push((client, events));
@@ -102,7 +102,7 @@ impl Chat {
     }
 }
 
-async fn read(mut events: Events, start: Instant, number: usize, seen: Arc<Seen>) {
+async fn read(mut events: Events, start: Instant, seen: Arc<Seen>) {
     while let Some(event) = events.next().await {
         match event {
             Event::Message(incoming) if !incoming.is_own() => {
