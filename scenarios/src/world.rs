@@ -102,10 +102,10 @@ pub fn quick(url: impl Into<String>) -> Options {
 }
 
 /// Returns a machine with users, for scenarios that send more than people do.
-pub fn machine(change: impl FnOnce(&mut server::Config)) -> server::Server {
-    let mut config = server::Config::default();
+pub fn machine(change: impl FnOnce(&mut server::ServerConfig)) -> server::Server {
+    let mut config = server::ServerConfig::default();
     config.open_directory = true;
-    (config.messages, config.frames) = (None, None);
+    (config.message_rate, config.frame_rate) = (None, None);
     change(&mut config);
     let mut machine = server::Server::new(config, skaro_async_std::random_seed().unwrap());
     for (login, password) in USERS {

@@ -72,14 +72,14 @@ pub fn random_seed() -> std::io::Result<[u8; 32]> {
 pub mod prelude {
     pub use skaro_proto as proto;
     pub use skaro_proto::client::{
-        Authorize, Awaited, Backoff, Command, CommandError, Config, Delivery, Disconnect, Ended, Event,
+        Authorize, Awaited, Backoff, ClientConfig, Command, CommandError, Delivery, Disconnect, Ended, Event,
         Failure, GetContacts, GetHistory, Incoming, ProtocolError, RegisterType, RequestError, RequestId,
-        SendMessage, SessionRestore, Status, Ticket,
+        SendMessage, SessionRestore, SignedOutReason, Status, Ticket,
     };
     pub use skaro_proto::message::{
-        Answer, Contacts, Date, History, Message, Refusal, Registration, SignedIn, User,
+        Answer, Contacts, Date, History, Message, Notice, Refusal, Registration, SignedIn, StatusCode, User,
     };
-    pub use skaro_proto::{Fields, Format, Secret, Value};
+    pub use skaro_proto::{Fields, Format, Limits, Secret, Value};
 
     pub use crate::{ConnectError, Options, Proxy, random_seed};
     #[cfg(feature = "tls")]

@@ -192,7 +192,7 @@ mod tests {
 
     /// Lets bytes go back and forth until the client's side is open, or has failed.
     fn open(opening: &mut Opening, channel: &mut Channel, answers: &[&[u8]]) -> Result<(), ConnectError> {
-        let mut machine = server::Server::new(server::Config::default(), [1; 32]);
+        let mut machine = server::Server::new(server::ServerConfig::default(), [1; 32]);
         let id = machine.handle_accepted(Time::ZERO, Peer::UNKNOWN).unwrap();
         let mut connection = Connection::new(id, None);
         let (mut buffer, mut answers) = (Vec::new(), answers.iter());

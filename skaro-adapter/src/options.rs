@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use skaro_proto::Format;
-use skaro_proto::client::Config;
+use skaro_proto::client::ClientConfig;
 
 use crate::proxy::Proxy;
 use crate::url::Url;
@@ -25,7 +25,7 @@ pub struct Options {
     /// The server's URL: `ws://host:port/path`, or `wss:` for TLS.
     pub url: String,
     /// The configuration of the client's machine.
-    pub config: Config,
+    pub config: ClientConfig,
     /// The format to ask for, by a WebSocket subprotocol. By default none is asked for: the server chooses, and
     /// servers that know of no subprotocols are content.
     pub format: Option<Format>,
@@ -45,7 +45,7 @@ impl Options {
     pub fn new(url: impl Into<String>) -> Self {
         Options {
             url: url.into(),
-            config: Config::default(),
+            config: ClientConfig::default(),
             format: None,
             headers: Vec::new(),
             event_capacity: 1024,

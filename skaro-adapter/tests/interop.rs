@@ -14,7 +14,7 @@ use tungstenite::Message;
 
 /// The shortest adapter of a server: one connection, one thread, no clock.
 fn serve(mut stream: TcpStream) {
-    let mut machine = server::Server::new(server::Config::default(), [1; 32]);
+    let mut machine = server::Server::new(server::ServerConfig::default(), [1; 32]);
     let id = machine.handle_accepted(Time::ZERO, Peer::UNKNOWN).unwrap();
     let mut connection = Connection::new(id, None);
     let (mut bytes, mut output) = (vec![0; READ_AT_ONCE], Vec::new());

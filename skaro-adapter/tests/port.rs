@@ -15,7 +15,7 @@ use skaro_adapter::asynchronous::{Client, Events, Server};
 use skaro_adapter::prelude::{Event, Options, proto::server};
 
 async fn serve(address: &str) -> Server<Smol> {
-    let mut machine = server::Server::new(server::Config::default(), [7; 32]);
+    let mut machine = server::Server::new(server::ServerConfig::default(), [7; 32]);
     machine.add_user("alice", "secret").unwrap();
     machine.add_user("bob", "secret").unwrap();
     Server::bind(address, machine).await.unwrap()

@@ -11,7 +11,7 @@
 //!
 //! # async_std::task::block_on(async {
 //! // A server with two users, on a port that the system chooses.
-//! let mut machine = server::Server::new(server::Config::default(), random_seed()?);
+//! let mut machine = server::Server::new(server::ServerConfig::default(), random_seed()?);
 //! machine.add_user("alice", "correct horse")?;
 //! machine.add_user("bob", "battery staple")?;
 //! let server = Server::bind("127.0.0.1:0", machine).await?;

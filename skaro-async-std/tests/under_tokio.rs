@@ -6,7 +6,7 @@ use skaro_async_std::{Client, Event, Server, proto::server, random_seed};
 #[test]
 fn client_and_server_run_under_tokio() {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-        let mut machine = server::Server::new(server::Config::default(), random_seed().unwrap());
+        let mut machine = server::Server::new(server::ServerConfig::default(), random_seed().unwrap());
         machine.add_user("alice", "secret").unwrap();
         let server = Server::bind("127.0.0.1:0", machine).await.unwrap();
         let (alice, mut events) = Client::connect(server.url()).await.unwrap();

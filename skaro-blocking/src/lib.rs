@@ -45,9 +45,9 @@ pub use rustls;
 pub use skaro_adapter::{ConnectError, Options, Proxy};
 pub use skaro_proto as proto;
 pub use skaro_proto::client::{
-    Authorize, Awaited, Backoff, Command, CommandError, Config, Delivery, Disconnect, Ended, Event, Failure,
-    GetContacts, GetHistory, Incoming, ProtocolError, RegisterType, RequestError, RequestId, SendMessage,
-    SessionRestore, Status, Ticket,
+    Authorize, Awaited, Backoff, ClientConfig, Command, CommandError, Delivery, Disconnect, Ended, Event,
+    Failure, GetContacts, GetHistory, Incoming, ProtocolError, RegisterType, RequestError, RequestId,
+    SendMessage, SessionRestore, Status, Ticket,
 };
 pub use skaro_proto::message::{
     Answer, Contacts, Date, History, Message, Notice, Refusal, Registration, SignedIn, User,

@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The iterator, and the method with a time-out.
 #[test]
 fn both_ways_of_reading_share_one_order() {
-    let mut machine = server::Server::new(server::Config::default(), [1; 32]);
+    let mut machine = server::Server::new(server::ServerConfig::default(), [1; 32]);
     machine.add_user("alice", "correct horse").unwrap();
     let server = block_on(Server::bind("127.0.0.1:0", machine)).unwrap();
     let (client, mut events) = Client::connect(server.url()).unwrap();

@@ -17,7 +17,7 @@ use skaro_blocking::{Client, CommandError, Event, GetContacts, NoEvent, Options,
 const URL: &str = "ws://localhost/skaro_client/";
 
 fn serve() -> Server {
-    let mut machine = server::Server::new(server::Config::default(), [1; 32]);
+    let mut machine = server::Server::new(server::ServerConfig::default(), [1; 32]);
     machine.add_user("alice", "correct horse").unwrap();
     block_on(Server::bind("127.0.0.1:0", machine)).unwrap()
 }

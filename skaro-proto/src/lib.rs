@@ -24,13 +24,13 @@
 //! no network between them. (Over TCP and WebSockets, `skaro-adapter` does most of it, and has the guide for porting it.)
 //!
 //! ```
-//! use skaro_proto::client::{Client, Config, Event, Status};
+//! use skaro_proto::client::{Client, ClientConfig, Event, Status};
 //! use skaro_proto::server::{self, Server};
 //! use skaro_proto::{Time, Transmit};
 //!
-//! let mut server = Server::new(server::Config::default(), [7; 32]);
+//! let mut server = Server::new(server::ServerConfig::default(), [7; 32]);
 //! server.add_user("alice", "correct horse")?;
-//! let mut client = Client::new(Config::default(), 1);
+//! let mut client = Client::new(ClientConfig::default(), 1);
 //!
 //! let now = Time::ZERO; // a real adapter asks its clock
 //! client.handle_connected(now);
@@ -146,10 +146,12 @@ mod secret;
 pub mod server;
 mod time;
 
+pub use client::{Client, ClientConfig, Event};
 pub use codec::{DecodeError, DecodeErrorKind, Fields, FieldsIter, Format, Frame, Path, Value};
 pub use limits::{Limits, NESTING};
 pub use output::{CloseCode, Transmit};
 pub use secret::Secret;
+pub use server::{Server, ServerConfig};
 pub use time::Time;
 
 /// How long after the end of its connection a session can be restored.

@@ -11,7 +11,7 @@ use skaro_tokio::{Client, Event, Server, random_seed};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let mut machine = server::Server::new(server::Config::default(), random_seed()?);
+    let mut machine = server::Server::new(server::ServerConfig::default(), random_seed()?);
     machine.add_user("alice", "correct horse")?;
     machine.add_user("bob", "battery staple")?;
     // The system chooses a port, so that any number of tests run at once.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use skaro_proto::client::{Backoff, Client, CommandError, Config, Disconnect, RequestId, Status};
+use skaro_proto::client::{Backoff, Client, ClientConfig, CommandError, Disconnect, RequestId, Status};
 use skaro_proto::{Format, Frame, Time};
 
 use super::Choices;
@@ -29,8 +29,8 @@ pub fn run(bytes: &[u8]) {
     run.end();
 }
 
-fn config(choices: &mut Choices<'_>) -> Config {
-    let mut config = Config::default();
+fn config(choices: &mut Choices<'_>) -> ClientConfig {
+    let mut config = ClientConfig::default();
     let flags = choices.byte();
     config.keep_credentials = flags & 1 != 0;
     config.offline_messages = usize::from(flags >> 1 & 3);
@@ -44,13 +44,13 @@ fn config(choices: &mut Choices<'_>) -> Config {
         }
         _ => Some(Backoff::default()),
     };
-    config.limits.in_flight = 1 + usize::from(flags >> 6) * 4;
-    config.limits.output = choices.pick(&[0, 100, 500, 100_000]);
-    config.limits.frame = 2000;
-    config.limits.body = 40;
-    config.limits.login = 16;
-    config.limits.password = 16;
-    config.limits.secret = 20;
+    config.limits.max_requests = 1 + usize::from(flags >> 6) * 4;
+    config.limits.max_queued_bytes = choices.pick(&[0, 100, 500, 100_000]);
+    config.limits.max_frame_bytes = 2000;
+    config.limits.max_body_bytes = 40;
+    config.limits.max_login_bytes = 16;
+    config.limits.max_password_bytes = 16;
+    config.limits.max_secret_bytes = 20;
     config
 }
 
@@ -174,7 +174,7 @@ impl Run {
         if self.client.status() == Status::Greeting && !is_silent {
             let greeting = self.script.challenge(&token, format);
             let result = self.frame_of(format, &greeting);
-            assert_eq!(result, token.len() <= self.client.config().limits.secret);
+            assert_eq!(result, token.len() <= self.client.config().limits.max_secret_bytes);
         }
     }
 
@@ -229,7 +229,7 @@ impl Run {
 
     /// The adapter fetches this many frames.
     fn fetch(&mut self, count: usize) {
-        let limit = self.client.config().limits.output;
+        let limit = self.client.config().limits.max_queued_bytes;
         // What is sent by the machine itself, or had to wait, comes on top.
         let comes_by_itself =
             self.client.config().keep_credentials || self.client.config().offline_messages > 0;
@@ -255,7 +255,7 @@ impl Run {
         // The machine itself asks for one thing at a time.
         assert!(pending == open || pending == open + 1, "{pending} pending, {open} open");
         let config = self.client.config();
-        assert!(pending <= config.limits.in_flight + config.offline_messages);
+        assert!(pending <= config.limits.max_requests + config.offline_messages);
         assert_eq!(self.client.is_authorized(), self.client.status() == Status::SignedIn);
         if matches!(self.client.status(), Status::Offline | Status::Closed) {
             assert_eq!((pending, self.client.poll_timeout()), (0, None), "{:?}", self.client);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use skaro_proto::message::{ClientMessage, Request};
-use skaro_proto::server::{Config, Server};
+use skaro_proto::server::{Server, ServerConfig};
 use skaro_proto::{Format, Frame, Time, auth};
 
 use super::Choices;
@@ -27,23 +27,23 @@ pub fn run(bytes: &[u8]) {
 }
 
 /// Small limits, so that they are met.
-fn config(choices: &mut Choices<'_>) -> Config {
-    let mut config = Config::default();
+fn config(choices: &mut Choices<'_>) -> ServerConfig {
+    let mut config = ServerConfig::default();
     let flags = choices.byte();
     config.open_directory = flags & 1 != 0;
-    config.limits.frame = 600;
-    config.limits.body = 60;
-    config.limits.output = if flags & 2 == 0 { 1000 } else { 0 };
-    config.connections = 6;
-    config.connections_per_user = 2;
-    config.sessions_per_user = 3;
-    config.sign_in_attempts = 3;
-    config.faults = 4;
-    config.history = 4;
-    config.history_bytes = 150;
-    config.history_answer = 3;
-    config.answer = 400;
-    config.contacts = 1;
+    config.limits.max_frame_bytes = 600;
+    config.limits.max_body_bytes = 60;
+    config.limits.max_queued_bytes = if flags & 2 == 0 { 1000 } else { 0 };
+    config.max_connections = 6;
+    config.max_connections_per_user = 2;
+    config.max_sessions_per_user = 3;
+    config.max_sign_in_attempts = 3;
+    config.max_invalid_frames = 4;
+    config.max_dialog_messages = 4;
+    config.max_dialog_bytes = 150;
+    config.max_history_messages = 3;
+    config.max_answer_bytes = 400;
+    config.max_contacts = 1;
     config
 }
 
@@ -108,10 +108,10 @@ impl Run {
         match self.server.connect(self.now, Some(format)) {
             Ok(id) => self.visitors.came(id, format),
             Err(_) => {
-                assert!(count == self.server.config().connections || self.server.is_shutting_down());
+                assert!(count == self.server.config().max_connections || self.server.is_shutting_down());
             }
         }
-        assert!(self.server.connections() <= self.server.config().connections);
+        assert!(self.server.connections() <= self.server.config().max_connections);
     }
 
     fn leave(&mut self, visitor: usize) {

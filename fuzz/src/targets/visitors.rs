@@ -211,7 +211,7 @@ impl Visitors {
 
     fn read(&mut self, n: usize, server: &mut Server, looked: &mut Looked) {
         let (id, format) = (self.all[n].id, self.all[n].format);
-        let (answer, output) = (server.config().answer, server.config().limits.output);
+        let (answer, output) = (server.config().max_answer_bytes, server.config().limits.max_queued_bytes);
         let mut sizes = Vec::new();
         while let Some(transmit) = server.poll_transmit(id) {
             assert!(!self.all[n].is_closing, "{transmit:?} after the end");
@@ -319,7 +319,7 @@ impl Visitors {
     }
 
     pub fn check(&self, server: &Server) {
-        assert!(server.sessions() <= self.sessions.users() * server.config().sessions_per_user);
+        assert!(server.sessions() <= self.sessions.users() * server.config().max_sessions_per_user);
         assert_eq!(
             server.connections(),
             self.all.iter().filter(|visitor| !visitor.has_left).count(),

@@ -352,7 +352,7 @@ fn a_slow_application<A: Adapter>(world: &World) {
 
 fn a_frame_over_the_limit<A: Adapter>(world: &World) {
     let alice: A = world.client("alice", |options| {
-        options.config.limits.frame = 2000;
+        options.config.limits.max_frame_bytes = 2000;
         options.config.reconnect = None;
     });
     let bob: A = world.client("bob", |_| ());

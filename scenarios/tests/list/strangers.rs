@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use skaro_async_std::{AddressHeader, ServerOptions};
-use skaro_blocking::proto::server::{Config, Rate};
+use skaro_blocking::proto::server::{Rate, ServerConfig};
 use skaro_blocking::{Event, Format, GetContacts, Options, SendMessage};
 use skaro_scenarios::adapters::{Adapter, Async};
 use skaro_scenarios::certificates::Authority;
@@ -50,7 +50,7 @@ pub(crate) fn all<R: Host>() -> Vec<Alone> {
 type Friends<R> = (Async<R>, Async<R>);
 
 /// A server, and a pair of friends whose chat must not be disturbed.
-fn begin<R: Host>(change: impl FnOnce(&mut Config)) -> (Box<dyn Served>, Friends<R>) {
+fn begin<R: Host>(change: impl FnOnce(&mut ServerConfig)) -> (Box<dyn Served>, Friends<R>) {
     let server = serve::<R>(change);
     let client = |login| {
         let client = connect::<R>(server.address());
@@ -61,11 +61,11 @@ fn begin<R: Host>(change: impl FnOnce(&mut Config)) -> (Box<dyn Served>, Friends
     (server, friends)
 }
 
-fn serve<R: Host>(change: impl FnOnce(&mut Config)) -> Box<dyn Served> {
+fn serve<R: Host>(change: impl FnOnce(&mut ServerConfig)) -> Box<dyn Served> {
     serve_with::<R>(change, ServerOptions::default())
 }
 
-fn serve_with<R: Host>(change: impl FnOnce(&mut Config), options: ServerOptions) -> Box<dyn Served> {
+fn serve_with<R: Host>(change: impl FnOnce(&mut ServerConfig), options: ServerOptions) -> Box<dyn Served> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     servers::serve::<R>(listener, machine(change), options)
 }
@@ -141,7 +141,7 @@ fn frames_over_the_limit<R: Host>() {
     let (server, friends) = begin::<R>(|_| ());
     let (stranger, user) = server.with(|machine, _| {
         let config = machine.config();
-        (config.stranger_frame, config.limits.frame)
+        (config.max_stranger_frame_bytes, config.limits.max_frame_bytes)
     });
     let mut socket = open(server.address());
     socket.read().unwrap();
@@ -361,7 +361,8 @@ fn byte_by_byte<R: Host>(begin: &[u8], options: ServerOptions) {
 fn silent_connections_make_room<R: Host>() {
     const HANDSHAKES: usize = 16;
     let server = serve::<R>(|config| {
-        (config.handshakes, config.strangers, config.connections) = (Some(HANDSHAKES), Some(32), 48);
+        (config.max_handshakes, config.max_strangers, config.max_connections) =
+            (Some(HANDSHAKES), Some(32), 48);
     });
     let silent = || TcpStream::connect(server.address()).unwrap();
     let mut connections: VecDeque<_> = (0..48).map(|_| silent()).collect();
@@ -382,7 +383,7 @@ fn silent_connections_make_room<R: Host>() {
 
 /// A reader that is too slow is cut off; the sender, and the friends, go on.
 fn a_slow_reader<R: Host>() {
-    let (server, friends) = begin::<R>(|config| config.limits.output = 100_000);
+    let (server, friends) = begin::<R>(|config| config.limits.max_queued_bytes = 100_000);
     let _slow = sign_in(server.address(), "bob");
     assert_eq!(server.connections(), 3);
     let body = "x".repeat(16 * 1024);
@@ -397,7 +398,7 @@ fn a_slow_reader<R: Host>() {
 }
 
 fn too_many_connections<R: Host>() {
-    let (server, friends) = begin::<R>(|config| config.connections_per_address = Some(4));
+    let (server, friends) = begin::<R>(|config| config.max_connections_per_address = Some(4));
     let first: Vec<_> = (0..2).map(|_| open(server.address())).collect();
     let mut refused = dial(server.address());
     // Without a word, or with one.
@@ -413,7 +414,7 @@ fn too_many_connections<R: Host>() {
 fn addresses_behind_a_proxy<R: Host>() {
     let mut options = ServerOptions::default();
     options.address_header = Some(AddressHeader::XForwardedFor);
-    let server = serve_with::<R>(|config| config.connections_per_address = Some(1), options);
+    let server = serve_with::<R>(|config| config.max_connections_per_address = Some(1), options);
     let status = |address: &str| {
         let mut stream = dial(server.address());
         let request = format!(
@@ -433,7 +434,7 @@ fn addresses_behind_a_proxy<R: Host>() {
 
 /// Refused, and the connection goes on.
 fn messages_beyond_the_rate<R: Host>() {
-    let (server, (alice, bob)) = begin::<R>(|config| config.messages = Some(Rate::new(1, 10)));
+    let (server, (alice, bob)) = begin::<R>(|config| config.message_rate = Some(Rate::new(1, 10)));
     let results: Vec<_> =
         (0..30).map(|_| alice.request(SendMessage { to: "bob", body: "x", marker: None })).collect();
     let refused = results.iter().filter(|result| result.is_err()).count();
@@ -446,7 +447,7 @@ fn messages_beyond_the_rate<R: Host>() {
 
 /// They wait in the network, and are answered later.
 fn frames_beyond_the_rate<R: Host>() {
-    let (_server, (alice, _)) = begin::<R>(|config| config.frames = Some(Rate::new(500, 20)));
+    let (_server, (alice, _)) = begin::<R>(|config| config.frame_rate = Some(Rate::new(500, 20)));
     let start = Instant::now();
     for _ in 0..600 {
         alice.submit(GetContacts).unwrap();

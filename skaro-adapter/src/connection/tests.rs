@@ -1,7 +1,7 @@
 use super::*;
 use allocation_counter::measure;
 use skaro_proto::client::Disconnect;
-use skaro_proto::server::{Config, Peer};
+use skaro_proto::server::{Peer, ServerConfig};
 use skaro_proto::{Frame, Transmit};
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -9,7 +9,7 @@ const REQUEST: &str = "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnec
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 fn server() -> Server {
-    Server::new(Config::default(), [1; 32])
+    Server::new(ServerConfig::default(), [1; 32])
 }
 
 /// Hands bytes over, all of which must be used.
@@ -220,8 +220,8 @@ fn a_handshake_that_takes_too_long_is_dropped() {
 
 #[test]
 fn behind_a_proxy_the_address_comes_from_the_header_that_is_trusted() {
-    let mut config = Config::default();
-    config.connections_per_address = Some(1);
+    let mut config = ServerConfig::default();
+    config.max_connections_per_address = Some(1);
     let mut server = Server::new(config, [1; 32]);
     let request = REQUEST.replace("Host: h", "Host: h\r\nX-Forwarded-For: 192.0.2.1");
     let mut ask = |header| {
@@ -242,8 +242,8 @@ fn behind_a_proxy_the_address_comes_from_the_header_that_is_trusted() {
 /// Cases 3 and 13: what waits stays in the machine, which counts it.
 #[test]
 fn a_turn_fetches_little_at_once() {
-    let mut config = Config::default();
-    config.stranger_output = 1 << 20;
+    let mut config = ServerConfig::default();
+    config.max_stranger_queued_bytes = 1 << 20;
     let mut server = Server::new(config, [1; 32]);
     let (mut connection, _) = open(&mut server);
     for _ in 0..50 {

@@ -38,7 +38,7 @@ use crate::websocket::{Phase, Received, Role, WebSocket};
 /// use skaro_proto::client::{Authorize, Client, Event, Status};
 /// use skaro_proto::{Time, server};
 ///
-/// let mut machine = server::Server::new(server::Config::default(), [7; 32]);
+/// let mut machine = server::Server::new(server::ServerConfig::default(), [7; 32]);
 /// machine.add_user("alice", "correct horse")?;
 /// let id = machine.handle_accepted(Time::ZERO, Default::default())?;
 /// let mut connection = Connection::new(id, None);
@@ -143,7 +143,7 @@ impl<W: Waiter> Driver<W> {
         self.has_been_connected = true;
         self.mailbox.handle(|client| client.handle_connected(now));
         self.mailbox.forget_pause();
-        let limit = self.mailbox.client().config().limits.frame;
+        let limit = self.mailbox.client().config().limits.max_frame_bytes;
         self.websocket = Some(WebSocket::new(Role::Client, limit));
         self.last_output = Vec::new();
         true

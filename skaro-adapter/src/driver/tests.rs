@@ -7,7 +7,9 @@ use crate::options::Options;
 use crate::url::Url;
 use crate::websocket::OUTPUT_AT_ONCE;
 use allocation_counter::measure;
-use skaro_proto::client::{Authorize, Config, Delivery, Ended, Event, Failure, RegisterType, SendMessage};
+use skaro_proto::client::{
+    Authorize, ClientConfig, Delivery, Ended, Event, Failure, RegisterType, SendMessage,
+};
 use skaro_proto::server::{self, ConnectionId, Peer};
 use skaro_proto::{Format, Frame, Transmit};
 
@@ -34,9 +36,9 @@ struct World {
 
 impl World {
     fn new() -> World {
-        let mut server = server::Server::new(server::Config::default(), [1; 32]);
+        let mut server = server::Server::new(server::ServerConfig::default(), [1; 32]);
         server.add_user("alice", "correct horse").unwrap();
-        let driver = Driver::new(Client::new(Config::default(), 1), 100);
+        let driver = Driver::new(Client::new(ClientConfig::default(), 1), 100);
         let (now, buffer) = (Time::ZERO, Vec::new());
         let id = server.handle_accepted(now, Peer::UNKNOWN).unwrap();
         World { driver, buffer, id, connection: Connection::new(id, None), server, now }

@@ -3,7 +3,7 @@ use std::rc::Rc;
 
 use super::*;
 use allocation_counter::measure;
-use skaro_proto::client::{Config, RegisterType};
+use skaro_proto::client::{ClientConfig, RegisterType};
 
 /// Whether somebody still waits, and what they got.
 struct Waits(bool, Rc<RefCell<Vec<RequestId>>>);
@@ -27,7 +27,7 @@ fn reads(mailbox: &mut Mailbox<Waits>) -> bool {
 const GREETING: Frame<'_> = Frame::Text(r#"{"type":"check_connection","token":"t"}"#);
 
 fn connected(limit: usize) -> Mailbox<Waits> {
-    let mut mailbox = Mailbox::new(Client::new(Config::default(), 1), limit);
+    let mut mailbox = Mailbox::new(Client::new(ClientConfig::default(), 1), limit);
     mailbox.handle(|client| client.handle_connected(Time::ZERO));
     mailbox.handle_frame(Time::ZERO, GREETING);
     assert!(matches!(mailbox.next_event(), Some(Event::Connected { .. })));
@@ -74,7 +74,7 @@ fn whoever_waits_is_counted_and_let_go_at_the_end() {
 
 #[test]
 fn why_there_is_no_connection_is_known_as_long_as_there_is_none() {
-    let mut mailbox = Mailbox::<Waits>::new(Client::new(Config::default(), 1), 10);
+    let mut mailbox = Mailbox::<Waits>::new(Client::new(ClientConfig::default(), 1), 10);
     assert_eq!(mailbox.why_offline(), None);
     mailbox.handle(|client| client.handle_connected(Time::ZERO));
     mailbox.client.handle_disconnected(Time::ZERO, Disconnect::Failed("full".into()));
@@ -157,7 +157,7 @@ fn a_few_large_frames_pause_too_and_whoever_reads_nothing_is_not_asked() {
 
 #[test]
 fn what_a_frame_causes_comes_after_it() {
-    let mut config = Config::default();
+    let mut config = ClientConfig::default();
     config.keep_credentials = true;
     let mut mailbox = Mailbox::<Waits>::new(Client::new(config, 1), 10);
     let answer =
@@ -268,7 +268,7 @@ fn floods_end_with_a_reason_in_every_state() {
     ];
     for (status, arrive) in states {
         for flood in [&large, &nested] {
-            let mut mailbox = Mailbox::new(Client::new(Config::default(), 1), 10);
+            let mut mailbox = Mailbox::new(Client::new(ClientConfig::default(), 1), 10);
             arrive(&mut mailbox);
             assert_eq!(mailbox.client().status(), status);
             let used = measure(|| {

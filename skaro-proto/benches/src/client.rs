@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use skaro_proto::client::{Client, Config, Event};
+use skaro_proto::client::{Client, ClientConfig, Event};
 use skaro_proto::message::{Answer, ClientMessage, Request, SignedIn, User};
 use skaro_proto::{Format, Time};
 
@@ -12,7 +12,7 @@ use crate::{Case, MESSAGES, Work};
 pub const NOW: Time = Time::ZERO;
 
 /// Bob, signed in; the number of the next request is 2.
-pub fn signed_in(format: Format, config: Config) -> Client {
+pub fn signed_in(format: Format, config: ClientConfig) -> Client {
     let mut client = Client::new(config, 1);
     client.handle_connected(NOW);
     let challenge = r#"{"type":"check_connection","token":"3a0cf1b2c7d94e53"}"#;
@@ -43,12 +43,12 @@ pub fn cases() -> Vec<Case> {
             ("message, with a field that nobody has listed", MORE),
         ] {
             cases.push(Case::new(format!("{format}: {name}"), move || Message {
-                client: signed_in(format, Config::default()),
+                client: signed_in(format, ClientConfig::default()),
                 content: Content::translated(format, json),
             }));
         }
         let sent = Case::new(format!("{format}: answer to send_message"), move || Answers {
-            client: signed_in(format, Config::default()),
+            client: signed_in(format, ClientConfig::default()),
             frames: Vec::new(),
             next: 2,
             count: MESSAGES,
@@ -56,7 +56,7 @@ pub fn cases() -> Vec<Case> {
             answer: move |id| samples::sent(format, id),
         });
         let history = Case::new(format!("{format}: history of 100"), move || Answers {
-            client: signed_in(format, Config::default()),
+            client: signed_in(format, ClientConfig::default()),
             frames: Vec::new(),
             next: 2,
             count: 4,
@@ -64,7 +64,7 @@ pub fn cases() -> Vec<Case> {
             answer: move |id| samples::history(format, id),
         });
         let send_message = Case::new(format!("{format}: send_message"), move || Commands {
-            client: signed_in(format, Config::default()),
+            client: signed_in(format, ClientConfig::default()),
             format,
             next: 2,
         });

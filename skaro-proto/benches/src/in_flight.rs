@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use skaro_proto::Format;
 use skaro_proto::Time;
-use skaro_proto::client::{Client, Config, Event};
+use skaro_proto::client::{Client, ClientConfig, Event};
 
 use crate::client::{NOW, drain, signed_in};
 use crate::samples::{self, BODY, Content, FORMATS};
@@ -40,9 +40,9 @@ pub fn timed_cases() -> Vec<Case> {
     IN_FLIGHT.map(case).into()
 }
 
-fn config(in_flight: u32) -> Config {
-    let mut config = Config::default();
-    config.limits.in_flight = in_flight as usize + 1;
+fn config(in_flight: u32) -> ClientConfig {
+    let mut config = ClientConfig::default();
+    config.limits.max_requests = in_flight as usize + 1;
     config.keep_alive = None;
     config
 }

@@ -3,7 +3,7 @@
 use stats_alloc::{Region, StatsAlloc};
 
 use skaro_proto::Format;
-use skaro_proto::client::{Client, Config};
+use skaro_proto::client::{Client, ClientConfig};
 use skaro_proto::server::{self, Server};
 
 use crate::client::signed_in;
@@ -26,7 +26,7 @@ pub fn print<A: std::alloc::GlobalAlloc>(allocator: &'static StatsAlloc<A>) {
         println!("{count}\t{connected}\t{signed_in}");
     }
     let region = Region::new(allocator);
-    let clients: Vec<Client> = (0..100).map(|_| signed_in(Format::Json, Config::default())).collect();
+    let clients: Vec<Client> = (0..100).map(|_| signed_in(Format::Json, ClientConfig::default())).collect();
     println!("client\t{}", bytes(&region) / clients.len());
 }
 
@@ -35,8 +35,8 @@ fn kept<A: std::alloc::GlobalAlloc>(
     count: usize,
     connect: impl Fn(&mut Server, &str),
 ) -> usize {
-    let mut config = server::Config::default();
-    (config.connections, config.strangers) = (count, None);
+    let mut config = server::ServerConfig::default();
+    (config.max_connections, config.max_strangers) = (count, None);
     let mut server = Server::new(config, [7; 32]);
     let logins: Vec<String> = (0..count).map(|n| format!("user{n}")).collect();
     for login in &logins {

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use skaro_proto::message::{ClientMessage, Request, ServerMessage};
-use skaro_proto::server::{Config, ConnectionId, Rate, Server};
+use skaro_proto::server::{ServerConfig, ConnectionId, Rate, Server};
 use skaro_proto::{Format, Frame, Time, Transmit, auth};
 
 use crate::known::{Buffer, SendMessage};
@@ -50,12 +50,12 @@ struct Routing {
 
 impl Routing {
     fn new(format: Format) -> Self {
-        let mut config = Config::default();
+        let mut config = ServerConfig::default();
         // Full after a few runs: what is measured is the lasting state, in which old messages make room.
-        config.history = 100;
+        config.max_dialog_messages = 100;
         // Counted, but never too fast: time stands still here.
         let rate = Some(Rate::new(1_000_000_000, u32::MAX));
-        (config.messages, config.frames) = (rate, rate);
+        (config.message_rate, config.frame_rate) = (rate, rate);
         let mut server = Server::new(config, [7; 32]);
         for login in ["alice", "bob"] {
             server.add_user(login, "correct horse").unwrap();

@@ -1,11 +1,11 @@
 //! The bot, apart from its connection: it answers each message, until somebody tells it to stop.
 
 use skaro_proto::Time;
-use skaro_proto::client::{Client, CommandError, Config, Event};
+use skaro_proto::client::{Client, ClientConfig, CommandError, Event};
 
 pub(crate) struct Bot {
     pub(crate) url: String,
-    pub(crate) config: Config,
+    pub(crate) config: ClientConfig,
     login: String,
     password: String,
 }
@@ -16,7 +16,7 @@ impl Bot {
         let mut args = std::env::args().skip(1);
         let mut arg = || args.next().ok_or("usage: URL LOGIN PASSWORD");
         let (url, login, password) = (arg()?, arg()?, arg()?);
-        let mut config = Config::default();
+        let mut config = ClientConfig::default();
         // So that the machine can sign in by itself after a reconnection for which it has no session.
         config.keep_credentials = true;
         Ok(Bot { url, config, login, password })

@@ -4,19 +4,19 @@ use core::time::Duration;
 
 use crate::limits::Limits;
 
-/// How a client behaves. `Config::default()` suits an application that somebody uses.
+/// How a client behaves. `ClientConfig::default()` suits an application that somebody uses.
 ///
 /// ```
 /// use core::time::Duration;
-/// use skaro_proto::client::Config;
+/// use skaro_proto::client::ClientConfig;
 ///
-/// let mut config = Config::default();
+/// let mut config = ClientConfig::default();
 /// config.request_timeout = Duration::from_secs(5);
 /// config.keep_credentials = false;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Config {
+pub struct ClientConfig {
     /// What may be how large.
     pub limits: Limits,
     /// How long a request waits for its answer. Default 30 s.
@@ -44,9 +44,9 @@ pub struct Config {
     pub session_lifetime: Duration,
 }
 
-impl Default for Config {
+impl Default for ClientConfig {
     fn default() -> Self {
-        Config {
+        ClientConfig {
             limits: Limits::client(),
             request_timeout: Duration::from_secs(30),
             dial_timeout: Duration::from_secs(20),

@@ -150,7 +150,7 @@ pub enum SignedOutReason {
     #[error("the server refused to sign the user in again ({}): authorize with the right password", .0.info)]
     Refused(Refusal<'static>),
     /// The session was over when the connection was back, and the credentials were not
-    /// [kept](super::Config::keep_credentials).
+    /// [kept](super::ClientConfig::keep_credentials).
     #[error("the session is over, and the password was not kept: authorize again")]
     SessionOver,
     /// The session was restored on another connection.

@@ -19,7 +19,7 @@ impl Client {
     /// If the frame makes no sense, by itself or at this point. The machine is as it was before, then: nothing that
     /// a server sends can disturb it, or make it panic.
     pub fn handle_frame<'f>(&mut self, now: Time, frame: Frame<'f>) -> Result<Event<'f>, ProtocolError> {
-        let (length, limit) = (frame.as_bytes().len(), self.config.limits.frame);
+        let (length, limit) = (frame.as_bytes().len(), self.config.limits.max_frame_bytes);
         if length > limit {
             return Err(DecodeError::frame(DecodeErrorKind::TooLarge { length, limit }).into());
         }
@@ -49,7 +49,7 @@ impl Client {
     }
 
     fn check_challenge(&self, challenge: &Challenge<'_>) -> Result<(), ProtocolError> {
-        self.check_length("token", &challenge.token, self.config.limits.secret)?;
+        self.check_length("token", &challenge.token, self.config.limits.max_secret_bytes)?;
         match &self.link {
             Link::Up(connection) => match &connection.stage {
                 Stage::Greeting { .. } | Stage::Open { sign_in: SignIn::No { .. }, .. } => Ok(()),
@@ -84,8 +84,8 @@ impl Client {
             return Err(ProtocolError::WrongAnswer { id, expected });
         }
         if let Ok(Answer::Authorized(signed_in) | Answer::Restored(signed_in)) = &answer.outcome {
-            self.check_length("session_id", &signed_in.session_id, self.config.limits.secret)?;
-            self.check_length("login", &signed_in.user.login, self.config.limits.login)?;
+            self.check_length("session_id", &signed_in.session_id, self.config.limits.max_secret_bytes)?;
+            self.check_length("login", &signed_in.user.login, self.config.limits.max_login_bytes)?;
         }
         Ok(place)
     }

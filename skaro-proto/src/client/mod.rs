@@ -61,7 +61,7 @@ use zeroize::Zeroizing;
 pub use command::{
     Authorize, Command, CommandError, GetContacts, GetHistory, RegisterType, SendMessage, SessionRestore,
 };
-pub use config::{Backoff, Config};
+pub use config::{Backoff, ClientConfig};
 pub use event::{
     Awaited, Delivery, Disconnect, Ended, Event, Failure, ProtocolError, RequestError, SignedOutReason,
 };
@@ -104,12 +104,12 @@ use session::{Credentials, Session};
 /// A connection and the signing in, from the machine's point of view:
 ///
 /// ```
-/// use skaro_proto::client::{Client, Config, Event};
+/// use skaro_proto::client::{Client, ClientConfig, Event};
 /// use skaro_proto::message::Answer;
 /// use skaro_proto::{Frame, Time, Transmit};
 ///
 /// let now = Time::ZERO;
-/// let mut client = Client::new(Config::default(), 1);
+/// let mut client = Client::new(ClientConfig::default(), 1);
 ///
 /// // The adapter has connected, and the server speaks first. What it speaks decides the format.
 /// client.handle_connected(now);
@@ -132,7 +132,7 @@ use session::{Credentials, Session};
 /// ```
 #[derive(Clone, PartialEq)]
 pub struct Client {
-    config: Config,
+    config: ClientConfig,
     /// The latest moment that the machine was told.
     now: Time,
     link: Link,
@@ -174,7 +174,7 @@ struct OfflineMessage {
 impl Client {
     /// A client that has no connection yet. The seed decides how long it waits before connecting again; give each
     /// client another one, so that they do not come all at once.
-    pub fn new(config: Config, seed: u64) -> Self {
+    pub fn new(config: ClientConfig, seed: u64) -> Self {
         Client {
             config,
             now: Time::ZERO,
@@ -199,7 +199,7 @@ impl Client {
     }
 
     /// How the client behaves.
-    pub const fn config(&self) -> &Config {
+    pub const fn config(&self) -> &ClientConfig {
         &self.config
     }
 
@@ -256,8 +256,8 @@ impl Client {
     /// # Errors
     /// Without a connection, while somebody is signed in, or if a text is over its limit.
     pub fn authorize(&mut self, now: Time, login: &str, password: &str) -> Result<RequestId, CommandError> {
-        within("login", login, self.config.limits.login)?;
-        within("password", password, self.config.limits.password)?;
+        within("login", login, self.config.limits.max_login_bytes)?;
+        within("password", password, self.config.limits.max_password_bytes)?;
         let token = self.token()?;
         let proof = Zeroizing::new(auth::proof(password, token.expose()));
         let kept = self.config.keep_credentials;
@@ -286,7 +286,7 @@ impl Client {
     /// # Errors
     /// Without a connection, while somebody is signed in, or if the id is over the limit.
     pub fn session_restore(&mut self, now: Time, sid: &str) -> Result<RequestId, CommandError> {
-        within("sid", sid, self.config.limits.secret)?;
+        within("sid", sid, self.config.limits.max_secret_bytes)?;
         self.token()?;
         self.begin_sign_in(now, RequestKind::SessionRestore, "", Request::SessionRestore { sid: sid.into() })
     }
@@ -305,7 +305,7 @@ impl Client {
     /// # Errors
     /// Unless a user is signed in, or if the login is over the limit.
     pub fn get_history(&mut self, now: Time, login: &str) -> Result<RequestId, CommandError> {
-        within("login", login, self.config.limits.login)?;
+        within("login", login, self.config.limits.max_login_bytes)?;
         self.signed_in()?;
         self.begin(now, RequestKind::GetHistory, login, Request::GetHistory { login: login.into() })
     }
@@ -323,8 +323,8 @@ impl Client {
         body: &str,
         marker: Option<u64>,
     ) -> Result<RequestId, CommandError> {
-        within("to", to, self.config.limits.login)?;
-        within("body", body, self.config.limits.body)?;
+        within("to", to, self.config.limits.max_login_bytes)?;
+        within("body", body, self.config.limits.max_body_bytes)?;
         let signed_in = self.signed_in();
         // What waits already goes first, or messages would overtake each other.
         if (signed_in.is_err() || !self.offline.is_empty()) && self.may_wait() {
@@ -422,17 +422,18 @@ impl Client {
     /// Whether another request can be taken.
     fn room(&self) -> Result<(), CommandError> {
         let limits = &self.config.limits;
-        let is_room = self.in_flight.len() < limits.in_flight && self.output.len() <= limits.output;
+        let is_room =
+            self.in_flight.len() < limits.max_requests && self.output.len() <= limits.max_queued_bytes;
         if is_room { Ok(()) } else { Err(self.why_no_room()) }
     }
 
     #[cold]
     fn why_no_room(&self) -> CommandError {
         let limits = &self.config.limits;
-        if self.in_flight.len() >= limits.in_flight {
-            CommandError::TooManyRequests { limit: limits.in_flight }
+        if self.in_flight.len() >= limits.max_requests {
+            CommandError::TooManyRequests { limit: limits.max_requests }
         } else {
-            CommandError::OutputFull { limit: limits.output }
+            CommandError::OutputFull { limit: limits.max_queued_bytes }
         }
     }
 

@@ -55,7 +55,7 @@ pub(super) struct Strangers {
 impl Server {
     /// A connection was accepted; its opening handshake begins. Until [`handle_connected`](Self::handle_connected) there
     /// is nothing to send. The connection may [cease to exist](Self::has_connection) at any time, to make room for a
-    /// newcomer or because the handshake takes [too long](super::Config::handshake_timeout): drop it then.
+    /// newcomer or because the handshake takes [too long](super::ServerConfig::handshake_timeout): drop it then.
     ///
     /// # Errors
     /// If the server does not take it. There is nothing else to report about it.
@@ -135,7 +135,7 @@ impl Server {
 impl Server {
     /// The limit of connections from one address, if it is reached for this one.
     fn is_full_for(&self, place: Option<Place>) -> Option<usize> {
-        let limit = self.config.connections_per_address?;
+        let limit = self.config.max_connections_per_address?;
         (self.places.count(place?) >= limit).then_some(limit)
     }
 
@@ -150,13 +150,13 @@ impl Server {
         if !self.make_room(CONNECTION) {
             return Err(AcceptError::OutOfMemory { limit: self.config.max_memory.unwrap_or(usize::MAX) });
         }
-        if self.config.handshakes.is_some_and(|limit| self.strangers.opening.len() >= limit)
+        if self.config.max_handshakes.is_some_and(|limit| self.strangers.opening.len() >= limit)
             && let Some(oldest) = self.strangers.opening.first().copied()
         {
             self.abort(oldest);
         }
-        let are_many = self.config.strangers.is_some_and(|limit| self.strangers.silent.len() >= limit);
-        let limit = self.config.connections;
+        let are_many = self.config.max_strangers.is_some_and(|limit| self.strangers.silent.len() >= limit);
+        let limit = self.config.max_connections;
         let are_all = self.connections.len() >= limit;
         if are_many || are_all {
             match self.strangers.silent.first().copied() {

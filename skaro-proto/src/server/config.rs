@@ -8,10 +8,10 @@ use crate::codec::Format;
 use crate::limits::Limits;
 use crate::message::Registration;
 
-/// How a server behaves. `Config::default()` suits a server for friends.
+/// How a server behaves. `ServerConfig::default()` suits a server for friends.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Config {
+pub struct ServerConfig {
     /// What may be how large.
     pub limits: Limits,
     /// The format for connections that do not ask for one. Default CBOR, which the original client expects.
@@ -36,30 +36,30 @@ pub struct Config {
     pub close_timeout: Duration,
     /// Connections at the same time, each of which costs memory. When there are as many, the stranger who is silent
     /// longest makes room. Default 20,000.
-    pub connections: usize,
+    pub max_connections: usize,
     /// Connections from one address at the same time; `None` for any number. IPv6 addresses count by their first 64
     /// bits, which is what one customer gets (RFC 6177). Connections whose address is unknown are not counted. A
     /// household or a small company behind one address stays below the default of 256.
-    pub connections_per_address: Option<usize>,
+    pub max_connections_per_address: Option<usize>,
     /// Opening handshakes at the same time; `None` for any number. The one that began first makes room for a
     /// newcomer, so nobody can keep others out by connecting and saying nothing. Default 512.
-    pub handshakes: Option<usize>,
+    pub max_handshakes: Option<usize>,
     /// Connections on which nobody has signed in, opening handshakes included; `None` for any number. The one that
     /// is silent longest makes room for a newcomer. Default 1024, which bounds the memory for strangers to 256 MiB.
-    pub strangers: Option<usize>,
-    /// Bytes of a frame that arrives before somebody has signed in; afterwards [`Limits::frame`] holds. Signing in
+    pub max_strangers: Option<usize>,
+    /// Bytes of a frame that arrives before somebody has signed in; afterwards [`Limits::max_frame_bytes`] holds. Signing in
     /// takes less than 1 KiB. Default 16 KiB.
-    pub stranger_frame: usize,
-    /// Bytes that may wait for a connection on which nobody has signed in; afterwards [`Limits::output`] holds. The
+    pub max_stranger_frame_bytes: usize,
+    /// Bytes that may wait for a connection on which nobody has signed in; afterwards [`Limits::max_queued_bytes`] holds. The
     /// answers to whoever is not signed in are short. Default 32 KiB.
-    pub stranger_output: usize,
+    pub max_stranger_queued_bytes: usize,
     /// Connections of one user at the same time, to each of which each message goes. Default 64. Whoever restores a
     /// session is let in beyond that, so the limit on sessions is the last word.
-    pub connections_per_user: usize,
+    pub max_connections_per_user: usize,
     /// Sessions of one user, restorable ones included; the oldest broken one makes room. Default 128.
-    pub sessions_per_user: usize,
+    pub max_sessions_per_user: usize,
     /// Refused attempts to sign in on one connection before it is closed: guessing gets slower. Default 10.
-    pub sign_in_attempts: u32,
+    pub max_sign_in_attempts: u32,
     /// What slows somebody down who guesses passwords from one address (IPv6: from one network of 64 bits); `None` for
     /// nothing. By default 10 wrong passwords are free, then there is a delay of 1 s, doubled with each further one
     /// up to 15 minutes; one is forgotten every 10 minutes. That is about 170 guesses a day.
@@ -71,33 +71,33 @@ pub struct Config {
     /// Rate at which frames of one connection are read; `None` for any speed. Each 4 KiB that were read, and each 4 KiB of
     /// the answers, count as a frame, too. What comes faster waits in the network: see
     /// [`Server::wants_frames`](super::Server::wants_frames). Default 500 per second, 2000 at once.
-    pub frames: Option<Rate>,
+    pub frame_rate: Option<Rate>,
     /// How fast one user may send messages, on all connections together; `None` for any speed. Messages beyond that are
     /// refused with status 429: each costs memory in a history and in the queues of its recipients. Default 50 per
     /// second, 1000 at once.
-    pub messages: Option<Rate>,
+    pub message_rate: Option<Rate>,
     /// Bytes of memory for everything that the machine keeps: histories, queues, sessions, users, connections, tables of
     /// addresses; `None` for any number. Beyond it the oldest messages of all histories are given up, then requests
     /// are refused with status 503. Estimated, to some 20 %. Default 1 GiB.
     pub max_memory: Option<usize>,
     /// Frames without sense on one connection before it is closed. Default 100.
-    pub faults: u32,
+    pub max_invalid_frames: u32,
     /// Messages kept of one dialog; the oldest make room. Default 1000.
-    pub history: usize,
+    pub max_dialog_messages: usize,
     /// Bytes of bodies kept of one dialog; the oldest messages make room. Default 1 MiB.
-    pub history_bytes: usize,
+    pub max_dialog_bytes: usize,
     /// Messages in the answer to one `get_history`, the last ones of the dialog. Default 200.
-    pub history_answer: usize,
+    pub max_history_messages: usize,
     /// Bytes of the answer to `get_history`: as many of the last messages as fit are sent. The original client takes
     /// frames of up to 1 MiB, which is the default.
-    pub answer: usize,
+    pub max_answer_bytes: usize,
     /// Contacts that are listed for one user. Default 1000.
-    pub contacts: usize,
+    pub max_contacts: usize,
 }
 
-impl Default for Config {
+impl Default for ServerConfig {
     fn default() -> Self {
-        Config {
+        ServerConfig {
             limits: Limits::server(),
             format: Format::Cbor,
             registration: Registration::Closed,
@@ -108,26 +108,26 @@ impl Default for Config {
             sign_in_timeout: Duration::from_secs(600),
             write_timeout: Some(Duration::from_secs(60)),
             close_timeout: Duration::from_secs(5),
-            connections: 20_000,
-            connections_per_address: Some(256),
-            handshakes: Some(512),
-            strangers: Some(1024),
-            stranger_frame: 16 << 10,
-            stranger_output: 32 << 10,
-            connections_per_user: 64,
-            sessions_per_user: 128,
-            sign_in_attempts: 10,
+            max_connections: 20_000,
+            max_connections_per_address: Some(256),
+            max_handshakes: Some(512),
+            max_strangers: Some(1024),
+            max_stranger_frame_bytes: 16 << 10,
+            max_stranger_queued_bytes: 32 << 10,
+            max_connections_per_user: 64,
+            max_sessions_per_user: 128,
+            max_sign_in_attempts: 10,
             guesses_per_address: Some(GuessLimit::per_address()),
             guesses_per_login: Some(GuessLimit::per_login()),
-            frames: Some(Rate::new(500, 2000)),
-            messages: Some(Rate::new(50, 1000)),
+            frame_rate: Some(Rate::new(500, 2000)),
+            message_rate: Some(Rate::new(50, 1000)),
             max_memory: Some(1 << 30),
-            faults: 100,
-            history: 1000,
-            history_bytes: 1 << 20,
-            history_answer: 200,
-            answer: 1 << 20,
-            contacts: 1000,
+            max_invalid_frames: 100,
+            max_dialog_messages: 1000,
+            max_dialog_bytes: 1 << 20,
+            max_history_messages: 200,
+            max_answer_bytes: 1 << 20,
+            max_contacts: 1000,
         }
     }
 }

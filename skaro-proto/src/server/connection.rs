@@ -5,7 +5,7 @@ use alloc::collections::{BTreeSet, VecDeque};
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::config::Config;
+use super::config::ServerConfig;
 use super::peer::Place;
 use super::rate::Bucket;
 use super::secrets::SessionKey;
@@ -110,13 +110,13 @@ impl Connection {
     }
 
     /// Whether so much waits to be sent that the connection is to be cut off.
-    pub(super) fn is_slow(&self, config: &Config) -> bool {
+    pub(super) fn is_slow(&self, config: &ServerConfig) -> bool {
         self.output.len() > self.output_limit(config)
     }
 
-    fn output_limit(&self, config: &Config) -> usize {
-        let limit = config.limits.output;
-        if self.is_signed_in() { limit } else { limit.min(config.stranger_output) }
+    fn output_limit(&self, config: &ServerConfig) -> usize {
+        let limit = config.limits.max_queued_bytes;
+        if self.is_signed_in() { limit } else { limit.min(config.max_stranger_queued_bytes) }
     }
 
     pub(super) fn mark_ready(&mut self, id: ConnectionId, agenda: &mut Agenda) {
@@ -127,7 +127,7 @@ impl Connection {
     }
 
     /// Something was put into the queue.
-    pub(super) fn wrote(&mut self, id: ConnectionId, config: &Config, agenda: &mut Agenda) {
+    pub(super) fn wrote(&mut self, id: ConnectionId, config: &ServerConfig, agenda: &mut Agenda) {
         self.mark_ready(id, agenda);
         self.count(agenda);
         // Only if the deadline is later than it may be, so hardly ever: it is computed anew when it comes.
@@ -148,11 +148,11 @@ impl Connection {
     }
 
     /// Until when something must have left the queue, if it must.
-    fn write_deadline(&self, config: &Config) -> Option<Time> {
+    fn write_deadline(&self, config: &ServerConfig) -> Option<Time> {
         config.write_timeout.filter(|_| !self.output.is_empty()).map(|within| self.progress + within)
     }
 
-    fn next_deadline(&self, config: &Config) -> Time {
+    fn next_deadline(&self, config: &ServerConfig) -> Time {
         let alive = self.keep_alive.deadline(config.keep_alive);
         let deadline = match self.state {
             State::Opening { until } | State::Closing { until } => return until,
@@ -167,7 +167,7 @@ impl Connection {
 impl Server {
     /// Whether the adapter is to read frames of this connection. Not while more than 64 KiB wait to be sent to it
     /// (or half of what may, if that is less), nor
-    /// while it has sent frames [faster than it may](Config::frames): then they stay in the network, which slows the
+    /// while it has sent frames [faster than it may](ServerConfig::frame_rate): then they stay in the network, which slows the
     /// client down. Ask after each frame, after [`poll_transmit`](Self::poll_transmit) has taken something away, and
     /// when [`poll_ready`](Self::poll_ready) names the connection. A frame that is handed over although it is not wanted
     /// is handled all the same.
@@ -179,12 +179,12 @@ impl Server {
     }
 
     /// How many bytes a frame of this connection may have at present. Whoever has not signed in needs little: see
-    /// [`Config::stranger_frame`].
+    /// [`ServerConfig::max_stranger_frame_bytes`].
     pub fn max_frame_bytes(&self, id: ConnectionId) -> usize {
-        let limit = self.config.limits.frame;
+        let limit = self.config.limits.max_frame_bytes;
         match self.connections.get(&id) {
             Some(connection) if connection.is_signed_in() => limit,
-            _ => limit.min(self.config.stranger_frame),
+            _ => limit.min(self.config.max_stranger_frame_bytes),
         }
     }
 }
@@ -198,7 +198,7 @@ impl Server {
     }
 
     /// Counts bytes that the adapter has read from this connection: each 4 KiB of them count as a frame, so that pings,
-    /// and pieces of messages, can't come faster than [`Config::frames`] allows either.
+    /// and pieces of messages, can't come faster than [`ServerConfig::frame_rate`] allows either.
     pub fn handle_read(&mut self, now: Time, id: ConnectionId, bytes: usize) {
         self.advance(now);
         let Some(connection) = self.connections.get_mut(&id) else { return };
@@ -279,7 +279,7 @@ impl Server {
     }
 
     fn charge_frames(&mut self, id: ConnectionId, count: usize) {
-        let Some(rate) = self.config.frames else { return };
+        let Some(rate) = self.config.frame_rate else { return };
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         if let Some(until) = connection.frames.take(count, self.now, rate)
@@ -306,7 +306,7 @@ impl Server {
     /// What the adapter is to do next with a connection; `None` when there is nothing left for now.
     ///
     /// Fetch only as much as the connection takes: what was fetched counts as sent. A client that does not read is cut
-    /// off when what waits for it exceeds the limit, or when nothing leaves for [too long](Config::write_timeout).
+    /// off when what waits for it exceeds the limit, or when nothing leaves for [too long](ServerConfig::write_timeout).
     pub fn poll_transmit(&mut self, id: ConnectionId) -> Option<Transmit<'_>> {
         let connection = self.connections.get_mut(&id)?;
         connection.output.settle();
@@ -361,7 +361,7 @@ impl Connection {
         id: ConnectionId,
         written: &[u8],
         now: Time,
-        config: &Config,
+        config: &ServerConfig,
         agenda: &mut Agenda,
     ) {
         self.note_push(now);
@@ -412,7 +412,7 @@ impl Server {
 
     /// Answers a frame without sense, and closes the connection if it was one too many.
     pub(super) fn fault(&mut self, id: ConnectionId, error: &DecodeError) {
-        let limit = self.config.faults;
+        let limit = self.config.max_invalid_frames;
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.faults += 1;
         if matches!(error.kind, DecodeErrorKind::TooLarge { .. }) && error.field.is_empty() {

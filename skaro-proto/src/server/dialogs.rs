@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::config::Config;
+use super::config::ServerConfig;
 use super::users::UserId;
 
 /// Two users, in the order of their numbers.
@@ -75,7 +75,14 @@ fn key(one: UserId, other: UserId) -> Pair {
 
 impl Dialogs {
     /// Keeps a message, dated now or just after the last one, and returns its date.
-    pub(super) fn add(&mut self, from: UserId, to: UserId, body: &str, now: i64, config: &Config) -> i64 {
+    pub(super) fn add(
+        &mut self,
+        from: UserId,
+        to: UserId,
+        body: &str,
+        now: i64,
+        config: &ServerConfig,
+    ) -> i64 {
         let pair = key(from, to);
         self.last += 1;
         let place = self.last;
@@ -91,7 +98,7 @@ impl Dialogs {
         dialog.bytes += body.len();
         self.bytes += MESSAGE + body.len();
         dialog.messages.push_back(Stored { from, to, body: body.into(), date, place });
-        while dialog.messages.len() > config.history || dialog.bytes > config.history_bytes {
+        while dialog.messages.len() > config.max_dialog_messages || dialog.bytes > config.max_dialog_bytes {
             self.bytes -= dialog.forget_first();
         }
         if dialog.messages.is_empty() {

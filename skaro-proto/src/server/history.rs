@@ -85,10 +85,10 @@ impl Server {
         let logins = [user, other].map(|user| self.users.login(user));
         let logins = logins.iter().map(|login| text(format, login)).sum();
         let mut count = 0;
-        for stored in self.dialogs.newest(user, other).take(self.config.history_answer) {
+        for stored in self.dialogs.newest(user, other).take(self.config.max_history_messages) {
             // With the comma in between.
             let larger = size + message(format, logins, stored) + 1;
-            if larger > self.config.answer {
+            if larger > self.config.max_answer_bytes {
                 break;
             }
             (size, count) = (larger, count + 1);

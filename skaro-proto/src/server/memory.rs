@@ -19,7 +19,7 @@ pub(super) fn refused<T>() -> Result<T, Refused> {
 
 impl Server {
     /// How many bytes of memory the machine takes: histories, queues, sessions, users, connections and tables of
-    /// addresses. An estimate, to some 20 %, which [`Config::max_memory`](super::Config::max_memory) limits.
+    /// addresses. An estimate, to some 20 %, which [`ServerConfig::max_memory`](super::ServerConfig::max_memory) limits.
     pub fn memory(&self) -> usize {
         let guesses = self.guesses_by_address.len() + self.guesses_by_login.len();
         self.dialogs.bytes() + self.memory_besides_histories() + guesses * GUESS

@@ -20,7 +20,7 @@ use alloc::collections::BTreeMap;
 use core::fmt;
 
 pub use admission::AcceptError;
-pub use config::Config;
+pub use config::ServerConfig;
 pub use guesses::GuessLimit;
 pub use peer::Peer;
 pub use rate::Rate;
@@ -70,10 +70,10 @@ impl fmt::Display for ConnectionId {
 ///   [wants frames](Self::wants_frames), and arm a timer for [`poll_timeout`](Self::poll_timeout).
 ///
 /// ```
-/// use skaro_proto::server::{Config, Peer, Server};
+/// use skaro_proto::server::{ServerConfig, Peer, Server};
 /// use skaro_proto::{Format, Frame, Time, Transmit};
 ///
-/// let mut server = Server::new(Config::default(), [7; 32]);
+/// let mut server = Server::new(ServerConfig::default(), [7; 32]);
 /// server.add_user("alice", "correct horse")?;
 ///
 /// // Somebody connects; once the opening handshake is done, the server speaks first.
@@ -90,7 +90,7 @@ impl fmt::Display for ConnectionId {
 /// frame without sense answered with an `error`. Only a connection that breaks the rules for long, does not read, or
 /// is silent, is closed.
 pub struct Server {
-    config: Config,
+    config: ServerConfig,
     /// The latest moment that the machine was told.
     now: Time,
     secrets: Secrets,
@@ -114,7 +114,7 @@ pub struct Server {
 impl Server {
     /// A server without users. The seed is what all tokens and session ids are made of: it must be random and secret,
     /// except in tests, which become repeatable by it.
-    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+    pub fn new(config: ServerConfig, seed: [u8; 32]) -> Self {
         Server {
             config,
             now: Time::ZERO,
@@ -136,7 +136,7 @@ impl Server {
     }
 
     /// How the server behaves.
-    pub const fn config(&self) -> &Config {
+    pub const fn config(&self) -> &ServerConfig {
         &self.config
     }
 
@@ -177,7 +177,8 @@ impl Server {
     /// If the login is taken, empty, or begins with `#`, or a text is over its limit.
     pub fn add_user(&mut self, login: &str, password: &str) -> Result<(), UserError> {
         let limits = &self.config.limits;
-        for (field, text, limit) in [("login", login, limits.login), ("password", password, limits.password)]
+        for (field, text, limit) in
+            [("login", login, limits.max_login_bytes), ("password", password, limits.max_password_bytes)]
         {
             let length = text.len();
             if length > limit {
@@ -204,7 +205,7 @@ impl Server {
     pub fn post(&mut self, now: Time, from: &str, to: &str, body: &str) -> Result<i64, UserError> {
         self.advance(now);
         let (from, to) = (self.user(from)?, self.user(to)?);
-        let (length, limit) = (body.len(), self.config.limits.body);
+        let (length, limit) = (body.len(), self.config.limits.max_body_bytes);
         if length > limit {
             return Err(UserError::TooLong { field: "body", length, limit });
         }

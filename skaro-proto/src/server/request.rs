@@ -164,7 +164,7 @@ impl Server {
             Ok(user) => user,
             Err(refused) => return self.answer(id, number, "get_contacts", Err(refused)),
         };
-        let (directory, limit) = (self.config.open_directory, self.config.contacts);
+        let (directory, limit) = (self.config.open_directory, self.config.max_contacts);
         // A login and some words for each, before it is written, and written.
         let count = self.users.contacts(user, directory).take(limit).count();
         if !self.make_room(count * CONTACT) {
@@ -182,11 +182,11 @@ impl Server {
     fn send_message(&mut self, id: ConnectionId, to: &str, body: &str) -> Result<Answer<'static>, Refused> {
         let from = self.signed_in_user(id)?;
         let to = self.known_user(to)?;
-        let (length, limit) = (body.len(), self.config.limits.body);
+        let (length, limit) = (body.len(), self.config.limits.max_body_bytes);
         if length > limit {
             return refused(413, format!("the field \"body\" has {length} bytes, the limit is {limit}"));
         }
-        if let Some(rate) = self.config.messages
+        if let Some(rate) = self.config.message_rate
             && let Some(user) = self.users.get_mut(from)
             && let Err(wait) = user.messages.take_one(self.now, rate)
         {

@@ -22,7 +22,7 @@ impl Server {
             Ok(user) => {
                 let sid = Secret::from(self.secrets.next());
                 let session = self.secrets.session_key(sid.expose());
-                self.sessions.begin(session, user, id, self.config.sessions_per_user);
+                self.sessions.begin(session, user, id, self.config.max_sessions_per_user);
                 self.signed_in(id, user, session);
                 let answer = self.signed_in_answer(user, sid.expose());
                 self.answer(id, number, "authorize", Ok(Answer::Authorized(answer)));
@@ -43,7 +43,7 @@ impl Server {
             return refused(401, "the login or the password is wrong");
         };
         let online = self.users.get(user).map_or(0, |user| user.online.len());
-        let limit = self.config.connections_per_user;
+        let limit = self.config.max_connections_per_user;
         if online >= limit {
             return refused(429, format!("{limit} connections are signed in already: close some of them"));
         }
@@ -137,7 +137,7 @@ impl Server {
         self.answer(id, number, kind, Err(refused));
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.refused += 1;
-        if connection.refused >= self.config.sign_in_attempts {
+        if connection.refused >= self.config.max_sign_in_attempts {
             self.begin_close(id, CloseCode::Policy);
         }
     }

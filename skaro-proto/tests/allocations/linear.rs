@@ -4,7 +4,7 @@
 //! double. Work that asks for no memory is not seen here.
 
 use allocation_counter::AllocationInfo;
-use skaro_proto::client::{Client, Config};
+use skaro_proto::client::{Client, ClientConfig};
 use skaro_proto::message::ServerMessage;
 use skaro_proto::server::{self, Server};
 use skaro_proto::{Format, Frame, NESTING, Time};
@@ -56,7 +56,7 @@ fn measured(run: impl FnOnce()) -> [u64; 3] {
 
 /// A client that waits for answers to one request of each type, numbers 2 to 4.
 fn client() -> Client {
-    let mut client = Client::new(Config::default(), 1);
+    let mut client = Client::new(ClientConfig::default(), 1);
     client.handle_connected(NOW);
     client.handle_frame(NOW, Frame::Text(r#"{"type":"check_connection","token":"t"}"#)).unwrap();
     client.authorize(NOW, "alice", "correct horse").unwrap();
@@ -78,9 +78,9 @@ fn client_takes(frames: &Frames, length: usize) -> [u64; 3] {
 }
 
 /// Frames may be as large before somebody has signed in as afterwards, and come as fast as they like.
-fn server_config() -> server::Config {
-    let mut config = server::Config::default();
-    (config.stranger_frame, config.frames) = (config.limits.frame, None);
+fn server_config() -> server::ServerConfig {
+    let mut config = server::ServerConfig::default();
+    (config.max_stranger_frame_bytes, config.frame_rate) = (config.limits.max_frame_bytes, None);
     config
 }
 

@@ -2,7 +2,7 @@
 
 use crate::support::Sent;
 use skaro_proto::client::{
-    Authorize, Client, Command, CommandError, Config, Ended, Event, Failure, GetContacts, GetHistory,
+    Authorize, Client, ClientConfig, Command, CommandError, Ended, Event, Failure, GetContacts, GetHistory,
     RegisterType, RequestError, SendMessage, SessionRestore, Status,
 };
 use skaro_proto::message::{Date, Registration};
@@ -20,12 +20,12 @@ struct Pair {
 
 impl Pair {
     fn new() -> Pair {
-        let mut server = Server::new(server::Config::default(), [7; 32]);
+        let mut server = Server::new(server::ServerConfig::default(), [7; 32]);
         server.add_user("alice", "correct horse").unwrap();
         server.add_user("bob", "battery staple").unwrap();
         server.introduce("alice", "bob").unwrap();
         server.set_registration(Registration::Other("by post".into()));
-        Pair { server, client: Client::new(Config::default(), 1), connection: None }
+        Pair { server, client: Client::new(ClientConfig::default(), 1), connection: None }
     }
 
     fn connect(&mut self) {
@@ -81,7 +81,7 @@ fn each_command_has_an_answer_of_its_own() {
     assert_eq!(pair.request(GetHistory { login: "bob" }).unwrap()[0].body, "hello");
     // The connection breaks; the session opens on the next one.
     pair.server.handle_disconnected(NOW, pair.connection.take().unwrap());
-    pair.client = Client::new(Config::default(), 1);
+    pair.client = Client::new(ClientConfig::default(), 1);
     pair.connect();
     let restored = pair.request(SessionRestore { sid: &signed_in.session_id }).unwrap();
     assert_eq!(restored, signed_in);
@@ -105,7 +105,7 @@ fn the_answer_to_another_command_is_none() {
 /// Whoever is impatient does not get two connections.
 #[test]
 fn to_ask_for_a_connection_while_one_is_being_made_changes_nothing() {
-    let mut client = Client::new(Config::default(), 1);
+    let mut client = Client::new(ClientConfig::default(), 1);
     client.reconnect(NOW).unwrap();
     let dialing = client.clone();
     assert_eq!(client.status(), Status::Dialing);

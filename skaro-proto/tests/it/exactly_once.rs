@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::support::{Net, USERS};
 use proptest::prelude::*;
-use skaro_proto::client::{CommandError, Config, Event, Failure, RequestId, Status};
+use skaro_proto::client::{ClientConfig, CommandError, Event, Failure, RequestId, Status};
 use skaro_proto::message::Answer;
 use skaro_proto::{Frame, server};
 
@@ -214,10 +214,10 @@ proptest! {
         keep_credentials: bool,
         offline_messages in 0..4_usize,
     ) {
-        let mut config = Config::default();
+        let mut config = ClientConfig::default();
         config.keep_credentials = keep_credentials;
         config.offline_messages = offline_messages;
-        let mut net = Net::with(server::Config::default(), [config.clone(), config]);
+        let mut net = Net::with(server::ServerConfig::default(), [config.clone(), config]);
         net.connect(0);
         net.connect(1);
         let mut ledger = Ledger::default();

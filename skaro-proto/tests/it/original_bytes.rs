@@ -1,6 +1,6 @@
 //! What stands on the wire: the bytes of the original client, to the byte.
 
-use skaro_proto::client::{Client, Config, Event};
+use skaro_proto::client::{Client, ClientConfig, Event};
 use skaro_proto::message::{ClientMessage, Request};
 use skaro_proto::{Format, Frame, Time, Transmit, auth};
 
@@ -71,7 +71,7 @@ fn the_original_s_requests_are_read() {
 /// The same through the machine: what a command makes of a server's greeting in CBOR.
 #[test]
 fn the_client_sends_what_the_original_sends() {
-    let mut client = Client::new(Config::default(), 0);
+    let mut client = Client::new(ClientConfig::default(), 0);
     client.handle_connected(Time::ZERO);
     let greeting = greeting_message().encode(Format::Cbor);
     assert!(matches!(client.handle_frame(Time::ZERO, Frame::Binary(&greeting)), Ok(Event::Connected { .. })));

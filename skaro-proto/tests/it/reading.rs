@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Value as Json, json};
-use skaro_proto::client::{Client, Config, Event, Failure, ProtocolError};
+use skaro_proto::client::{Client, ClientConfig, Event, Failure, ProtocolError};
 use skaro_proto::message::{Answer, Contacts, Date, Message, Registration, ServerMessage, StatusCode, User};
 use skaro_proto::{DecodeError, DecodeErrorKind, Fields, Format, Frame, Time, Value};
 
@@ -465,7 +465,7 @@ fn the_dialog_of_a_message() {
 // The machine.
 
 fn connected() -> Client {
-    let mut client = Client::new(Config::default(), 1);
+    let mut client = Client::new(ClientConfig::default(), 1);
     client.handle_connected(Time::ZERO);
     client.handle_frame(Time::ZERO, Frame::Text(r#"{"type":"check_connection","token":"t"}"#)).unwrap();
     client
@@ -531,7 +531,7 @@ fn a_refusal_ends_the_command_and_says_why() {
 #[test]
 fn the_server_chooses_the_format() {
     for (n, format) in [Format::Json, Format::Cbor].into_iter().enumerate() {
-        let mut client = Client::new(Config::default(), 1);
+        let mut client = Client::new(ClientConfig::default(), 1);
         client.handle_connected(Time::ZERO);
         let greeting = Both::of(&json!({"type": "check_connection", "token": "t"}));
         client.handle_frame(Time::ZERO, greeting.frames()[n]).unwrap();

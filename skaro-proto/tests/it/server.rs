@@ -1,7 +1,7 @@
 //! What the server does, seen from its clients.
 
 use crate::support::{Net, Sent, password, secs};
-use skaro_proto::client::{CommandError, Config, Event, Failure, Status};
+use skaro_proto::client::{ClientConfig, CommandError, Event, Failure, Status};
 use skaro_proto::message::{Answer, Registration};
 use skaro_proto::server::{self, AcceptError};
 use skaro_proto::{Format, Frame, Time, auth};
@@ -181,9 +181,9 @@ fn what_arrives_for_somebody_who_is_away_waits_in_the_history() {
 
 #[test]
 fn refusals_say_why() {
-    let mut config = Config::default();
-    config.limits.body = 1 << 20;
-    let mut net = Net::with(server::Config::default(), [config]);
+    let mut config = ClientConfig::default();
+    config.limits.max_body_bytes = 1 << 20;
+    let mut net = Net::with(server::ServerConfig::default(), [config]);
     net.connect_and_sign_in(0, "alice");
     let long = "x".repeat(16 * 1024 + 1);
     let client = &mut net.peers[0].client;
@@ -204,9 +204,9 @@ fn refusals_say_why() {
 #[test]
 fn no_more_contacts_are_told_than_the_limit() {
     for (limit, told) in [(1, 1), (2, 2), (3, 2)] {
-        let mut config = server::Config::default();
-        config.contacts = limit;
-        let mut net = Net::with(config, [Config::default()]);
+        let mut config = server::ServerConfig::default();
+        config.max_contacts = limit;
+        let mut net = Net::with(config, [ClientConfig::default()]);
         net.connect_and_sign_in(0, "alice");
         let id = net.peers[0].client.get_contacts(net.now).unwrap();
         net.drive();
@@ -275,7 +275,7 @@ fn frames_without_sense_are_answered_and_harm_nobody() {
 fn who_sends_nothing_but_nonsense_is_shown_the_door() {
     let mut net = Net::new(0);
     let id = net.server.connect(net.now, Some(Format::Json)).unwrap();
-    for _ in 0..net.server.config().faults {
+    for _ in 0..net.server.config().max_invalid_frames {
         _ = net.server.handle_frame(net.now, id, Frame::Text("?"));
     }
     assert_eq!(sent_to(&mut net, id).last().unwrap(), "Close(1008)");
@@ -294,7 +294,7 @@ fn a_frame_over_the_limit_ends_the_connection() {
         if oversized {
             net.server.handle_oversized(net.now, id);
         } else {
-            let frame = " ".repeat(net.server.config().limits.frame + 1);
+            let frame = " ".repeat(net.server.config().limits.max_frame_bytes + 1);
             assert!(net.server.handle_frame(net.now, id, Frame::Text(&frame)).is_err());
         }
         let sent = sent_to(&mut net, id);
@@ -307,7 +307,7 @@ fn a_frame_over_the_limit_ends_the_connection() {
 fn guessing_passwords_ends_the_connection() {
     let mut net = Net::new(1);
     net.connect(0);
-    for _ in 0..net.server.config().sign_in_attempts {
+    for _ in 0..net.server.config().max_sign_in_attempts {
         net.peers[0].client.authorize(net.now, "alice", "guess").unwrap();
         net.drive();
     }
@@ -365,9 +365,9 @@ fn made_up_session_ids_open_nothing() {
 
 #[test]
 fn a_user_has_so_many_sessions_and_the_oldest_makes_room() {
-    let mut config = server::Config::default();
-    config.sessions_per_user = 2;
-    let mut net = Net::with(config, [Config::default()]);
+    let mut config = server::ServerConfig::default();
+    config.max_sessions_per_user = 2;
+    let mut net = Net::with(config, [ClientConfig::default()]);
     let mut sids = Vec::new();
     for _ in 0..3 {
         net.connect_and_sign_in(0, "alice");
@@ -387,9 +387,9 @@ fn a_user_has_so_many_sessions_and_the_oldest_makes_room() {
 
 #[test]
 fn a_slow_reader_is_cut_off_and_keeps_history_and_session() {
-    let mut config = server::Config::default();
-    config.limits.output = 10_000;
-    let mut net = Net::with(config, [Config::default()]);
+    let mut config = server::ServerConfig::default();
+    config.limits.max_queued_bytes = 10_000;
+    let mut net = Net::with(config, [ClientConfig::default()]);
     net.connect_and_sign_in(0, "alice");
     let slow = net.server.connect(net.now, Some(Format::Json)).unwrap();
     let greeting = &sent_to(&mut net, slow)[0];
@@ -444,9 +444,9 @@ fn dates_strictly_increase_even_if_the_clock_stands_still() {
 
 #[test]
 fn old_messages_make_room() {
-    let mut config = server::Config::default();
-    (config.history, config.history_bytes) = (5, 100);
-    let mut net = Net::with(config, [Config::default()]);
+    let mut config = server::ServerConfig::default();
+    (config.max_dialog_messages, config.max_dialog_bytes) = (5, 100);
+    let mut net = Net::with(config, [ClientConfig::default()]);
     net.connect_and_sign_in(0, "alice");
     let mut count = |bodies: &[&str]| {
         for body in bodies {
@@ -488,10 +488,10 @@ fn silent_connections_are_noticed_and_strangers_do_not_stay() {
 
 #[test]
 fn a_full_server_takes_nobody_and_goes_on() {
-    let mut config = server::Config::default();
-    config.connections = 2;
-    (config.connections_per_user, config.sign_in_attempts) = (1, 99);
-    let mut net = Net::with(config, [Config::default(), Config::default()]);
+    let mut config = server::ServerConfig::default();
+    config.max_connections = 2;
+    (config.max_connections_per_user, config.max_sign_in_attempts) = (1, 99);
+    let mut net = Net::with(config, [ClientConfig::default(), ClientConfig::default()]);
     net.connect_and_sign_in(0, "alice");
     // A stranger makes room, somebody who is signed in does not.
     let stranger = net.server.connect(net.now, None).unwrap();
@@ -555,9 +555,9 @@ fn nothing_is_left_behind_when_everybody_has_gone() {
 
 #[test]
 fn a_message_may_be_as_long_as_the_limit_says() {
-    let mut config = server::Config::default();
-    config.limits.body = 10;
-    let mut net = Net::with(config, [Config::default()]);
+    let mut config = server::ServerConfig::default();
+    config.limits.max_body_bytes = 10;
+    let mut net = Net::with(config, [ClientConfig::default()]);
     net.connect_and_sign_in(0, "alice");
     let [fits, not] = [10, 11].map(|length| {
         let id = net.peers[0].client.send_message(net.now, "bob", &"x".repeat(length), None).unwrap();

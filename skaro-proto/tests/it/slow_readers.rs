@@ -1,6 +1,6 @@
 //! Whoever asks and asks, and never reads the answers, costs the server no more than the limit.
 
-use skaro_proto::server::{Config, ConnectionId, Server};
+use skaro_proto::server::{ConnectionId, Server, ServerConfig};
 use skaro_proto::{CloseCode, Format, Frame, Time, Transmit, auth};
 
 const NOW: Time = Time::ZERO;
@@ -8,8 +8,8 @@ const LIMIT: usize = 10_000;
 
 /// A server with little patience, and a user who is signed in.
 fn signed_in() -> (Server, ConnectionId) {
-    let mut config = Config::default();
-    config.limits.output = LIMIT;
+    let mut config = ServerConfig::default();
+    config.limits.max_queued_bytes = LIMIT;
     let mut server = Server::new(config, [7; 32]);
     server.add_user("alice", "correct horse").unwrap();
     let id = server.connect(NOW, Some(Format::Json)).unwrap();

@@ -59,36 +59,51 @@ fn rate(what: &str, rate: Rate) -> String {
 
 #[test]
 fn numbers_are_those_of_the_default_configuration() {
-    let (client, server) = (client::Config::default(), server::Config::default());
+    let (client, server) = (client::ClientConfig::default(), server::ServerConfig::default());
     let (ours, theirs) = (&client.limits, &server.limits);
     let backoff = client.reconnect.as_ref().unwrap();
     let (client_silence, server_silence) = (client.keep_alive.unwrap() / 2, server.keep_alive / 2);
     assert_eq!((client.session_lifetime, server.session_lifetime), (SESSION_LIFETIME, SESSION_LIFETIME));
-    assert_eq!((ours.login, ours.password, ours.body), (theirs.login, theirs.password, theirs.body));
+    assert_eq!(
+        (ours.max_login_bytes, ours.max_password_bytes, ours.max_body_bytes),
+        (theirs.max_login_bytes, theirs.max_password_bytes, theirs.max_body_bytes)
+    );
     for row in [
         format!(
             "a frame received | {} bytes: an error; over the adapters the connection is dropped | {} bytes: `error`, 1009 |",
-            ours.frame, theirs.frame
+            ours.max_frame_bytes, theirs.max_frame_bytes
         ),
         format!("nesting of a frame | {NESTING} levels | {NESTING} levels |"),
-        format!("login | {} bytes, sent or received in `user` | {} bytes when", ours.login, theirs.login),
-        format!("password | {} bytes | {} bytes when", ours.password, theirs.password),
-        format!("body of a message sent | {} bytes | {} bytes: 413 |", ours.body, theirs.body),
-        format!("token, session id | {} bytes, sent or received | 32 bytes,", ours.secret),
-        format!("unanswered requests | {} |", ours.in_flight),
-        format!("bytes that wait to be sent | {}: no more commands | {}: the", ours.output, theirs.output),
+        format!(
+            "login | {} bytes, sent or received in `user` | {} bytes when",
+            ours.max_login_bytes, theirs.max_login_bytes
+        ),
+        format!("password | {} bytes | {} bytes when", ours.max_password_bytes, theirs.max_password_bytes),
+        format!(
+            "body of a message sent | {} bytes | {} bytes: 413 |",
+            ours.max_body_bytes, theirs.max_body_bytes
+        ),
+        format!("token, session id | {} bytes, sent or received | 32 bytes,", ours.max_secret_bytes),
+        format!("unanswered requests | {} |", ours.max_requests),
+        format!(
+            "bytes that wait to be sent | {}: no more commands | {}: the",
+            ours.max_queued_bytes, theirs.max_queued_bytes
+        ),
         format!(
             "a frame received before somebody has signed in | | {} bytes: `error`, 1009 |",
-            server.stranger_frame
+            server.max_stranger_frame_bytes
         ),
-        format!("wait to be sent before somebody has signed in | | {}: the", server.stranger_output),
+        format!(
+            "wait to be sent before somebody has signed in | | {}: the",
+            server.max_stranger_queued_bytes
+        ),
         guesses("wrong passwords from one address", server.guesses_per_address.unwrap()),
         guesses("wrong passwords for one login", server.guesses_per_login.unwrap()),
-        rate("frames of one connection", server.frames.unwrap()),
-        rate("messages of one user", server.messages.unwrap()),
-        format!("connections from one address | | {}: dropped", server.connections_per_address.unwrap()),
-        format!("opening handshakes | | {}: the", server.handshakes.unwrap()),
-        format!("opening handshakes included | | {}: the", server.strangers.unwrap()),
+        rate("frames of one connection", server.frame_rate.unwrap()),
+        rate("messages of one user", server.message_rate.unwrap()),
+        format!("connections from one address | | {}: dropped", server.max_connections_per_address.unwrap()),
+        format!("opening handshakes | | {}: the", server.max_handshakes.unwrap()),
+        format!("opening handshakes included | | {}: the", server.max_strangers.unwrap()),
         format!("users and connections | | {} bytes: the oldest", server.max_memory.unwrap()),
         format!("of what waits to be sent | | {} s, then", server.write_timeout.unwrap().as_secs()),
         format!(
@@ -96,19 +111,19 @@ fn numbers_are_those_of_the_default_configuration() {
             client.dial_timeout.as_secs(),
             server.handshake_timeout.as_secs()
         ),
-        format!("refused attempts to sign in | | {} |", server.sign_in_attempts),
-        format!("frames without sense | | {} |", server.faults),
-        format!("connections | | {} |", server.connections),
-        format!("connections of one user, by `authorize` | | {}: 429 |", server.connections_per_user),
-        format!("sessions of one user | | {} |", server.sessions_per_user),
-        format!("contacts listed | | {} |", server.contacts),
+        format!("refused attempts to sign in | | {} |", server.max_sign_in_attempts),
+        format!("frames without sense | | {} |", server.max_invalid_frames),
+        format!("connections | | {} |", server.max_connections),
+        format!("connections of one user, by `authorize` | | {}: 429 |", server.max_connections_per_user),
+        format!("sessions of one user | | {} |", server.max_sessions_per_user),
+        format!("contacts listed | | {} |", server.max_contacts),
         format!(
             "messages kept of a dialog | | {}, and {} bytes of bodies |",
-            server.history, server.history_bytes
+            server.max_dialog_messages, server.max_dialog_bytes
         ),
         format!(
             "messages in a history's answer | | {}, and {} bytes |",
-            server.history_answer, server.answer
+            server.max_history_messages, server.max_answer_bytes
         ),
         format!("connecting, with the opening handshake | {} s |", client.dial_timeout.as_secs()),
         format!("`check_connection` | {} s, then", client.greeting_timeout.as_secs()),

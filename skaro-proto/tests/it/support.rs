@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use skaro_proto::client::{Client, Config, Disconnect, Ended, Event, Failure, RequestId, Status};
+use skaro_proto::client::{Client, ClientConfig, Disconnect, Ended, Event, Failure, RequestId, Status};
 use skaro_proto::message::Answer;
 use skaro_proto::server::{self, ConnectionId, Server};
 use skaro_proto::{Format, Frame, Time, Transmit};
@@ -78,10 +78,10 @@ pub fn secs(secs: u64) -> Duration {
 impl Net {
     /// A server with three users who know each other, and as many clients as wanted, not connected.
     pub fn new(clients: usize) -> Net {
-        Net::with(server::Config::default(), (0..clients).map(|_| Config::default()))
+        Net::with(server::ServerConfig::default(), (0..clients).map(|_| ClientConfig::default()))
     }
 
-    pub fn with(config: server::Config, clients: impl IntoIterator<Item = Config>) -> Net {
+    pub fn with(config: server::ServerConfig, clients: impl IntoIterator<Item = ClientConfig>) -> Net {
         let peers = clients.into_iter().enumerate().map(|(n, config)| Peer {
             client: Client::new(config, n as u64),
             connection: None,
@@ -287,7 +287,7 @@ impl Net {
     }
 }
 
-fn new_server(config: server::Config, seed: u64) -> Server {
+fn new_server(config: server::ServerConfig, seed: u64) -> Server {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let mut server = Server::new(config, bytes);

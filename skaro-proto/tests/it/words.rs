@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use skaro_proto::client::{Awaited, Client, Config, Delivery, Disconnect, Event, Failure};
+use skaro_proto::client::{Awaited, Client, ClientConfig, Delivery, Disconnect, Event, Failure};
 use skaro_proto::message::{ClientMessage, Date, Request};
 use skaro_proto::server::{self, Server, UserError};
 use skaro_proto::{Format, Frame, Secret, Time, Value, auth};
@@ -46,7 +46,7 @@ fn dates_times_and_numbers_are_readable() {
         assert_eq!(date.to_string(), said);
     }
     assert_eq!(Time::from_millis(61_007).to_string(), "61.007 s");
-    let mut server = Server::new(server::Config::default(), [7; 32]);
+    let mut server = Server::new(server::ServerConfig::default(), [7; 32]);
     assert_eq!(server.connect(Time::ZERO, None).unwrap().to_string(), "1");
     assert!(format!("{server:?}").contains("connections: 1"), "{server:?}");
 }
@@ -87,7 +87,7 @@ fn secrets_stay_out_of_what_is_shown() {
     let secret = format!("{:?}", Secret::from("my session"));
     assert_eq!([&*verifier, &secret], ["Verifier(…)", "Secret(…)"], "and one sees that something is there");
     assert!(!format!("{shown:?}").contains("my"), "{shown:?}");
-    let client = format!("{:?}", Client::new(Config::default(), 1));
+    let client = format!("{:?}", Client::new(ClientConfig::default(), 1));
     assert!(client.contains("status: Offline") && client.contains("pending: 0"), "{client}");
 }
 
@@ -113,22 +113,26 @@ fn subprotocols_name_formats() {
 
 #[test]
 fn users_who_can_t_be_added_or_written_to_are_told_why() {
-    let mut server = Server::new(server::Config::default(), [7; 32]);
+    let mut server = Server::new(server::ServerConfig::default(), [7; 32]);
     let limits = server.config().limits.clone();
     let too_long = |field, length, limit| Err(UserError::TooLong { field, length, limit });
     server.add_user("alice", "").unwrap();
     assert_eq!(server.add_user("", "x"), Err(UserError::EmptyLogin));
     assert_eq!(server.add_user("alice", "x"), Err(UserError::Exists("alice".into())));
-    let long = "x".repeat(limits.password + 1);
-    assert_eq!(server.add_user(&long[..65], ""), too_long("login", 65, limits.login));
-    assert_eq!(server.add_user("bob", &long), too_long("password", long.len(), limits.password));
-    server.add_user(&long[..limits.login], &long[1..]).unwrap();
+    let long = "x".repeat(limits.max_password_bytes + 1);
+    assert_eq!(server.add_user(&long[..65], ""), too_long("login", 65, limits.max_login_bytes));
+    assert_eq!(server.add_user("bob", &long), too_long("password", long.len(), limits.max_password_bytes));
+    server.add_user(&long[..limits.max_login_bytes], &long[1..]).unwrap();
     assert_eq!(server.introduce("alice", "bob"), Err(UserError::Unknown("bob".into())));
-    let long = "x".repeat(limits.body + 1);
+    let long = "x".repeat(limits.max_body_bytes + 1);
     let refused = server.post(Time::ZERO, "alice", "alice", &long).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        format!("the body has {} bytes, the limit is {}: choose a shorter one", long.len(), limits.body)
+        format!(
+            "the body has {} bytes, the limit is {}: choose a shorter one",
+            long.len(),
+            limits.max_body_bytes
+        )
     );
     server.post(Time::ZERO, "alice", "alice", &long[1..]).unwrap();
 }
@@ -136,7 +140,7 @@ fn users_who_can_t_be_added_or_written_to_are_told_why() {
 /// Events about the connection outlive it, as all others do.
 #[test]
 fn events_without_a_frame_are_owned_already() {
-    let mut config = Config::default();
+    let mut config = ClientConfig::default();
     config.reconnect.as_mut().unwrap().attempts = Some(1);
     let mut client = Client::new(config, 1);
     client.handle_connected(Time::ZERO);

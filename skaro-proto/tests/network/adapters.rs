@@ -92,7 +92,7 @@ impl Network {
         while let Some(transmit) = self.server.poll_transmit(id) {
             waiting.add(&transmit);
         }
-        waiting.check(id, self.config.limits.output)
+        waiting.check(id, self.config.limits.max_queued_bytes)
     }
 
     /// Passes on what the server has to say.
@@ -142,7 +142,7 @@ impl Network {
                 return Ok(());
             }
         }
-        waiting.check(id, self.config.limits.output)?;
+        waiting.check(id, self.config.limits.max_queued_bytes)?;
         if self.model.is_undecided(id) {
             // The network makes certain what can't be known: it is a cut like any other.
             return self.leave_server(id);

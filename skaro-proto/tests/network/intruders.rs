@@ -182,7 +182,7 @@ impl Network {
             self.server.handle_oversized(self.now, id);
             return self.pump();
         }
-        let bytes = vec![b' '; self.config.limits.frame + 1];
+        let bytes = vec![b' '; self.config.limits.max_frame_bytes + 1];
         self.raw_bytes(id, Format::Json, &bytes)
     }
 

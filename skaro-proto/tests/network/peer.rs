@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use skaro_proto::client::{
-    Awaited, Client, CommandError, Config, Delivery, Disconnect, Ended, Event, Failure, Incoming,
+    Awaited, Client, ClientConfig, CommandError, Delivery, Disconnect, Ended, Event, Failure, Incoming,
     ProtocolError, RequestId, Status,
 };
 use skaro_proto::message::{Answer, Date, History};
@@ -90,7 +90,7 @@ impl Peer {
             "{open} commands have not ended, and the client is closed"
         );
         let config = self.client.config();
-        let limit = config.limits.in_flight + config.offline_messages;
+        let limit = config.limits.max_requests + config.offline_messages;
         ensure!(pending <= limit + automatic, "{pending} commands are pending, the limit is {limit}");
         let is_open = matches!(status, Status::Connected | Status::SigningIn | Status::SignedIn);
         if let Some(within) = config.keep_alive.filter(|_| is_open && self.reads) {
@@ -105,10 +105,10 @@ impl Peer {
     }
 }
 
-fn client_config(choices: &mut Choices) -> Config {
-    let mut config = Config::default();
-    config.limits.output = choices.pick(&[4 << 20, 4 << 20, 2048]);
-    config.limits.in_flight = choices.pick(&[1 << 17, 1 << 17, 8]);
+fn client_config(choices: &mut Choices) -> ClientConfig {
+    let mut config = ClientConfig::default();
+    config.limits.max_queued_bytes = choices.pick(&[4 << 20, 4 << 20, 2048]);
+    config.limits.max_requests = choices.pick(&[1 << 17, 1 << 17, 8]);
     config.request_timeout = choices.pick(&[30, 30, 5]).secs();
     config.keep_alive = choices.pick(&[Some(60), Some(60), Some(60), None]).map(Secs::secs);
     config.keep_credentials = choices.chance(50);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use skaro_proto::Time;
 use skaro_proto::client::Disconnect;
-use skaro_proto::server::{Config, ConnectionId, Server};
+use skaro_proto::server::{ConnectionId, Server, ServerConfig};
 
 use super::choices::Choices;
 use super::oracle::{Checked, Model, ensure, password};
@@ -47,7 +47,7 @@ pub(super) struct Network {
     pub(super) report: Report,
     pub(super) tracing: bool,
     pub(super) now: Time,
-    pub(super) config: Config,
+    pub(super) config: ServerConfig,
     pub(super) server: Server,
     pub(super) model: Model,
     pub(super) peers: Vec<Peer>,
@@ -149,19 +149,19 @@ impl Network {
     }
 }
 
-fn server_config(choices: &mut Choices, plan: &Plan) -> Config {
-    let mut config = Config::default();
-    config.limits.output = choices.pick(&[1 << 20, 20_000, 3000, 600]);
-    config.connections_per_user = choices.pick(&[64, 64, 3]);
-    config.sessions_per_user = choices.pick(&[128, 128, 4]).max(config.connections_per_user);
-    config.sign_in_attempts = choices.pick(&[10, 3]);
-    config.faults = choices.pick(&[100, 5]);
-    config.connections = choices.pick(&[20_000, plan.clients + 2]);
-    (config.history, config.history_answer) =
+fn server_config(choices: &mut Choices, plan: &Plan) -> ServerConfig {
+    let mut config = ServerConfig::default();
+    config.limits.max_queued_bytes = choices.pick(&[1 << 20, 20_000, 3000, 600]);
+    config.max_connections_per_user = choices.pick(&[64, 64, 3]);
+    config.max_sessions_per_user = choices.pick(&[128, 128, 4]).max(config.max_connections_per_user);
+    config.max_sign_in_attempts = choices.pick(&[10, 3]);
+    config.max_invalid_frames = choices.pick(&[100, 5]);
+    config.max_connections = choices.pick(&[20_000, plan.clients + 2]);
+    (config.max_dialog_messages, config.max_history_messages) =
         choices.pick(&[(100_000, 100_000), (1000, 200), (1000, 200), (30, 100), (100, 10)]);
     config.open_directory = choices.chance(20);
     // Adversaries without addresses would lock users out.
-    (config.guesses_per_login, config.strangers) = (None, choices.pick(&[Some(1024), None]));
+    (config.guesses_per_login, config.max_strangers) = (None, choices.pick(&[Some(1024), None]));
     config
 }
 
@@ -314,7 +314,7 @@ impl Network {
         &mut self,
         format: Option<skaro_proto::Format>,
     ) -> Checked<Option<ConnectionId>> {
-        let is_full = self.model.connections() >= self.config.connections;
+        let is_full = self.model.connections() >= self.config.max_connections;
         let is_shutting_down = self.server.is_shutting_down();
         let refuses = is_full || is_shutting_down;
         match self.server.connect(self.now, format) {

@@ -1,6 +1,6 @@
 //! The README's bot survives whatever its users, its server and its network do.
 
-use skaro_tokio::proto::server::{self, Config, Rate};
+use skaro_tokio::proto::server::{self, Rate, ServerConfig};
 use skaro_tokio::{Server, random_seed};
 
 use crate::process::Example;
@@ -47,7 +47,7 @@ async fn messages_of_every_length() {
 async fn refusals() {
     let mut config = config();
     // Fewer than the bot wants to send by far.
-    config.messages = Some(Rate::new(1, 1));
+    config.message_rate = Some(Rate::new(1, 1));
     let server = serve("127.0.0.1:0", config).await;
     let mut bot = Example::bot(&server.url());
     let mut alice = Someone::sign_in(&server).await;
@@ -63,7 +63,7 @@ async fn refusals() {
 #[tokio::test]
 async fn messages_by_the_thousand() {
     let mut config = config();
-    (config.messages, config.frames) = (None, None);
+    (config.message_rate, config.frame_rate) = (None, None);
     let server = serve("127.0.0.1:0", config).await;
     let _bot = Example::bot(&server.url());
     let mut alice = Someone::sign_in(&server).await;
@@ -134,7 +134,7 @@ async fn it_ends_when_it_is_not_let_in_any_more() {
     let alice = Someone::sign_in(&server).await;
     alice.wait_for_bots(&server, 1).await;
     server.shut_down("until soon").await;
-    let mut machine = server::Server::new(Config::default(), random_seed().unwrap());
+    let mut machine = server::Server::new(ServerConfig::default(), random_seed().unwrap());
     machine.add_user("bot", "another password").unwrap();
     let _server = Server::bind(address, machine).await.unwrap();
     assert!(bot.complaint().await.contains("refused to sign the user in again"));

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use skaro_tokio::proto::server::{self, Config};
+use skaro_tokio::proto::server::{self, ServerConfig};
 use skaro_tokio::{Client, Event, Events, Server, random_seed};
 use tokio::time::{sleep, timeout};
 
 /// Long enough for a slow machine; whatever takes longer hangs.
 pub(crate) const WAIT: Duration = Duration::from_secs(30);
 
-pub(crate) fn config() -> Config {
-    let mut config = Config::default();
+pub(crate) fn config() -> ServerConfig {
+    let mut config = ServerConfig::default();
     config.open_directory = true;
     config
 }
 
-pub(crate) async fn serve(address: &str, config: Config) -> Server {
+pub(crate) async fn serve(address: &str, config: ServerConfig) -> Server {
     let mut machine = server::Server::new(config, random_seed().unwrap());
     machine.add_user("bot", "correct horse").unwrap();
     machine.add_user("alice", "secret").unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use skaro_proto::client::Config;
+use skaro_proto::client::ClientConfig;
 
 use crate::network::NetworkOptions;
 use crate::secrets::PasswordOptions;
@@ -48,8 +48,8 @@ pub(crate) struct ChatArgs {
 
 impl ChatArgs {
     /// How the client is to behave.
-    pub(crate) fn config(&self) -> Config {
-        let mut config = Config::default();
+    pub(crate) fn config(&self) -> ClientConfig {
+        let mut config = ClientConfig::default();
         config.offline_messages = OFFLINE_MESSAGES;
         if self.no_reconnect {
             config.reconnect = None;

@@ -36,7 +36,7 @@ pub(crate) struct Demo {
 impl Demo {
     /// Starts the server, and the one who answers.
     pub(crate) async fn start() -> Result<Self, Fault> {
-        let machine = serve::machine(server::Config::default())?;
+        let machine = serve::machine(server::ServerConfig::default())?;
         let unusable =
             |error: &dyn Display| Fault::new(Exit::System, format!("can't start a server: {error}"));
         let server = Server::bind("127.0.0.1:0", machine).await.map_err(|error| unusable(&error))?;

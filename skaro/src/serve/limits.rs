@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use clap::{Args, ValueEnum};
-use skaro_proto::server::Config;
+use skaro_proto::server::ServerConfig;
 use skaro_tokio::AddressHeader;
 
 /// Bytes of memory with which a server can do anything useful.
@@ -32,9 +32,9 @@ enum Header {
 
 impl LimitOptions {
     /// Changes what the options say.
-    pub(crate) fn apply(&self, config: &mut Config) {
+    pub(crate) fn apply(&self, config: &mut ServerConfig) {
         config.max_memory = self.max_memory.or(config.max_memory);
-        config.connections = self.max_connections.map_or(config.connections, NonZeroUsize::get);
+        config.max_connections = self.max_connections.map_or(config.max_connections, NonZeroUsize::get);
     }
 
     pub(crate) fn address_header(&self) -> Option<AddressHeader> {

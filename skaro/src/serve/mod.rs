@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject};
 use skaro_proto::message::Registration;
-use skaro_proto::server::{self, Config};
+use skaro_proto::server::{self, ServerConfig};
 use skaro_tokio::{Server, ServerOptions, random_seed};
 use tokio::sync::mpsc;
 
@@ -127,7 +126,7 @@ async fn bind(args: &ServeArgs, machine: server::Server) -> Result<Server, Fault
 }
 
 /// Reads what the server proves itself with.
-fn tls(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, Fault> {
+fn tls(cert: &Path, key: &Path) -> Result<Arc<rustls::ServerConfig>, Fault> {
     let unreadable = |path: &Path, error: pem::Error| {
         Fault::new(Exit::NoInput, format!("can't read {}: {error}", path.display()))
     };
@@ -140,14 +139,14 @@ fn tls(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, Fault> {
     let unusable = |error| Fault::new(Exit::Config, format!("can't use {}: {error}", cert.display()));
     // rustls wants to be told whose cryptography to use, or finds none if several crates in the program have some.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let config = builder.and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, secret));
     Ok(Arc::new(config.map_err(unusable)?))
 }
 
 /// The machine, and how many users it has.
 fn furnish(args: &ServeArgs) -> Result<(server::Server, usize), Fault> {
-    let mut config = Config::default();
+    let mut config = ServerConfig::default();
     args.limits.apply(&mut config);
     // Nobody can add a contact in this protocol, so everybody knows everybody.
     config.open_directory = true;
@@ -166,7 +165,7 @@ fn furnish(args: &ServeArgs) -> Result<(server::Server, usize), Fault> {
 }
 
 /// A machine with secrets of its own.
-pub(crate) fn machine(config: Config) -> Result<server::Server, Fault> {
+pub(crate) fn machine(config: ServerConfig) -> Result<server::Server, Fault> {
     let no_randomness = |error| Fault::new(Exit::System, format!("the system has no randomness: {error}"));
     Ok(server::Server::new(config, random_seed().map_err(no_randomness)?))
 }

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use cortex_m_rt::entry;
 use cortex_m_semihosting::{debug, hprintln};
 use embedded_alloc::LlffHeap;
-use skaro_proto::client::{Client, Config};
+use skaro_proto::client::{Client, ClientConfig};
 use skaro_proto::{Frame, Time, Transmit};
 
 #[global_allocator]
@@ -46,7 +46,7 @@ fn talk() -> Result<(), String> {
     // Nothing here takes long: a device that lives longer has a timer, and tells the time that it shows.
     let now = Time::ZERO;
     let used = HEAP.used();
-    let mut client = Client::new(Config::default(), 1);
+    let mut client = Client::new(ClientConfig::default(), 1);
     client.handle_connected(now);
     client.handle_frame(now, Frame::Binary(&challenge)).map_err(|error| error.to_string())?;
     client.authorize(now, login, password).map_err(|error| error.to_string())?;

@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use skaro_proto::client::{Client, Config, Disconnect, Ended, Event, Status};
+use skaro_proto::client::{Client, ClientConfig, Disconnect, Ended, Event, Status};
 use skaro_proto::message::{Answer, RequestKind};
 use skaro_proto::{Frame, Secret, Time, Transmit};
 
@@ -46,7 +46,7 @@ impl Default for Chat {
 impl Chat {
     /// A chat in which nobody is signed in. The seed decides how long the machine waits before it connects again.
     pub fn new(seed: u64) -> Self {
-        let mut config = Config::default();
+        let mut config = ClientConfig::default();
         // A server that was restarted knows no session: then the user signs in anew without having to type.
         config.keep_credentials = true;
         config.offline_messages = OFFLINE_MESSAGES;

@@ -21,7 +21,7 @@ struct Pair {
 
 impl Pair {
     fn signed_in() -> Self {
-        let mut server = Server::new(server::Config::default(), [7; 32]);
+        let mut server = Server::new(server::ServerConfig::default(), [7; 32]);
         server.add_user("alice", "secret").unwrap();
         let mut chat = Chat::new(1);
         chat.sign_in(Time::ZERO, "ws://localhost/", "alice", "secret");

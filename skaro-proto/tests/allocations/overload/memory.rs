@@ -5,7 +5,7 @@ use super::*;
 /// What answers repeat of a request is small, so that its frame can't come back several times as large.
 #[test]
 fn a_stranger_who_reads_nothing_costs_little() {
-    let mut world = World::new(Config::default(), 1);
+    let mut world = World::new(ServerConfig::default(), 1);
     for (request, closes) in [
         (r#"{"type":"register_type","on_request":1}"#.to_owned(), CloseCode::Policy),
         (
@@ -32,7 +32,7 @@ fn a_stranger_who_reads_nothing_costs_little() {
 
 #[test]
 fn a_user_who_reads_nothing_costs_4_mib_at_most() {
-    let mut world = World::new(Config::default(), 1);
+    let mut world = World::new(ServerConfig::default(), 1);
     let id = world.sign_in("192.0.2.1", "user0");
     for _ in 0..62 {
         world.server.post(world.now, "user0", "user0", &"x".repeat(16_384)).unwrap();
@@ -51,7 +51,7 @@ fn a_user_who_reads_nothing_costs_4_mib_at_most() {
 /// Case 11: each of 120 connections that asked once for a history of 1 MB kept 1.7 MiB.
 #[test]
 fn an_answer_that_was_read_leaves_no_memory_behind() {
-    let mut world = World::new(Config::default(), 1);
+    let mut world = World::new(ServerConfig::default(), 1);
     let ids: Vec<_> = (0..60).map(|_| world.sign_in("192.0.2.1", "user0")).collect();
     for _ in 0..62 {
         world.server.post(world.now, "user0", "user0", &"x".repeat(16_384)).unwrap();
@@ -77,7 +77,7 @@ fn an_answer_that_was_read_leaves_no_memory_behind() {
 /// Case 12: four frames of nested maps, 1 MiB each, were kept in 590 MiB and counted as 4.
 #[test]
 fn what_an_event_keeps_is_counted_by_what_it_takes() {
-    let mut client = Client::new(client::Config::default(), 1);
+    let mut client = Client::new(client::ClientConfig::default(), 1);
     client.handle_connected(Time::ZERO);
     let mut frames = vec![
         r#"{"type":"check_connection","token":"t","x":[1,2,3]}"#.to_owned(),
@@ -108,7 +108,7 @@ fn what_an_event_keeps_is_counted_by_what_it_takes() {
 /// Case 14: one user wrote 25,600 messages to 400 others in 1.4 s, which took 392 MiB for ever.
 #[test]
 fn one_user_cannot_fill_the_memory_with_messages() {
-    let mut world = World::new(Config::default(), 401);
+    let mut world = World::new(ServerConfig::default(), 401);
     let id = world.sign_in("192.0.2.1", "user0");
     let body = "x".repeat(16_000);
     let before = world.server.memory();
@@ -130,8 +130,8 @@ fn one_user_cannot_fill_the_memory_with_messages() {
 #[test]
 fn the_machines_memory_has_a_total_and_the_oldest_messages_go_first() {
     const LIMIT: usize = 4 << 20;
-    let mut config = Config::default();
-    (config.max_memory, config.messages, config.frames) = (Some(LIMIT), None, None);
+    let mut config = ServerConfig::default();
+    (config.max_memory, config.message_rate, config.frame_rate) = (Some(LIMIT), None, None);
     let mut world = None;
     let measured = allocation_counter::measure(|| {
         let mut made = World::new(config, 401);
@@ -160,9 +160,9 @@ fn the_machines_memory_has_a_total_and_the_oldest_messages_go_first() {
 
 #[test]
 fn without_memory_requests_are_refused_and_newcomers_too() {
-    let mut config = Config::default();
+    let mut config = ServerConfig::default();
     config.max_memory = Some(300_000);
-    config.limits.output = 10 << 20;
+    config.limits.max_queued_bytes = 10 << 20;
     let mut world = World::new(config, 2);
     let reader = world.sign_in("192.0.2.1", "user1");
     let id = world.sign_in("192.0.2.1", "user0");
@@ -173,7 +173,7 @@ fn without_memory_requests_are_refused_and_newcomers_too() {
     assert_eq!((&answers[0], answers.last().unwrap()), (&"200".into(), &"503".into()));
     world.read(reader);
     assert_eq!(world.ask(id, &message("user1", &body))["status"], "200");
-    let mut config = Config::default();
+    let mut config = ServerConfig::default();
     config.max_memory = Some(1000);
     let mut world = World::new(config, 2);
     assert_eq!(world.accept("192.0.2.1"), Err(AcceptError::OutOfMemory { limit: 1000 }));

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 use skaro_proto::client::{self, Client};
-use skaro_proto::server::{AcceptError, Config, ConnectionId, Peer, Rate, Server};
+use skaro_proto::server::{AcceptError, ConnectionId, Peer, Rate, Server, ServerConfig};
 use skaro_proto::{CloseCode, Format, Frame, Time, Transmit, auth};
 
 const PASSWORD: &str = "correct horse";
@@ -23,7 +23,7 @@ struct World {
 }
 
 impl World {
-    fn new(config: Config, users: usize) -> World {
+    fn new(config: ServerConfig, users: usize) -> World {
         let mut server = Server::new(config, [7; 32]);
         (0..users).for_each(|n| server.add_user(&user(n), PASSWORD).unwrap());
         World { server, now: Time::from_secs(1_000_000) }
@@ -104,7 +104,7 @@ fn history(of: &str) -> String {
 fn dates_follow_the_clock_in_either_direction() {
     const YEAR: i64 = 365 * 24 * 3600 * 1000;
     const TODAY: i64 = 1_718_000_000_000;
-    let mut world = World::new(Config::default(), 3);
+    let mut world = World::new(ServerConfig::default(), 3);
     let post = |world: &mut World, unix: i64, to: &str| {
         world.pass(Duration::from_secs(1));
         world.server.set_time_of_day(world.now, unix);
@@ -129,7 +129,7 @@ fn dates_follow_the_clock_in_either_direction() {
 
 #[test]
 fn logins_of_conferences_are_reserved() {
-    let mut world = World::new(Config::default(), 0);
+    let mut world = World::new(ServerConfig::default(), 0);
     let error = world.server.add_user("#rust", "x").unwrap_err();
     assert!(error.to_string().contains("choose another"), "{error}");
 }

@@ -5,7 +5,7 @@ use super::*;
 /// Case 4: strangers' frames of 128 KiB took up to 16 ms each under the lock.
 #[test]
 fn a_strangers_large_frame_is_not_even_decoded() {
-    let mut world = World::new(Config::default(), 1);
+    let mut world = World::new(ServerConfig::default(), 1);
     let (id, _) = world.connect("192.0.2.1");
     let deep = format!("{}{},", "[".repeat(12), "]".repeat(12));
     let frame = format!(r#"{{"type":"x","on_request":1,"x":[{}0]}}"#, deep.repeat(5000));
@@ -22,7 +22,7 @@ fn a_strangers_large_frame_is_not_even_decoded() {
 /// Case 5: 1,024 connections that say nothing, renewed at 73 per second, let 2 of 100 others in.
 #[test]
 fn silent_connections_make_room_for_whoever_comes() {
-    let mut world = World::new(Config::default(), 1);
+    let mut world = World::new(ServerConfig::default(), 1);
     let mut attackers = std::collections::VecDeque::new();
     for n in 0..4000_u32 {
         // Some say nothing after their handshake, some do not even finish it.
@@ -57,8 +57,8 @@ fn silent_connections_make_room_for_whoever_comes() {
 
 #[test]
 fn whoever_says_something_outlives_those_who_are_silent() {
-    let mut config = Config::default();
-    config.strangers = Some(2);
+    let mut config = ServerConfig::default();
+    config.max_strangers = Some(2);
     let mut world = World::new(config, 1);
     let (speaks, _) = world.connect("192.0.2.1");
     let (silent, _) = world.connect("192.0.2.2");
@@ -74,7 +74,7 @@ fn whoever_says_something_outlives_those_who_are_silent() {
 
 #[test]
 fn an_opening_handshake_has_a_deadline_and_nothing_to_say() {
-    let mut world = World::new(Config::default(), 1);
+    let mut world = World::new(ServerConfig::default(), 1);
     let id = world.accept("192.0.2.1").unwrap();
     assert_eq!(world.read(id), [] as [Json; 0]);
     world.pass(Duration::from_millis(14_999));
@@ -88,8 +88,8 @@ fn an_opening_handshake_has_a_deadline_and_nothing_to_say() {
 
 #[test]
 fn one_address_has_so_many_connections_and_the_others_have_theirs() {
-    let mut config = Config::default();
-    config.connections_per_address = Some(2);
+    let mut config = ServerConfig::default();
+    config.max_connections_per_address = Some(2);
     let mut world = World::new(config, 1);
     let first = world.connect("2001:db8::1").0;
     world.connect("2001:db8::2");
@@ -106,7 +106,7 @@ fn one_address_has_so_many_connections_and_the_others_have_theirs() {
 
 #[test]
 fn guessing_passwords_gets_slower_and_locks_nobody_out_elsewhere() {
-    let mut world = World::new(Config::default(), 2);
+    let mut world = World::new(ServerConfig::default(), 2);
     let (mut id, mut token) = world.connect("198.51.100.1");
     let mut wrong = 0;
     let refused = loop {
@@ -149,7 +149,7 @@ fn guessing_passwords_gets_slower_and_locks_nobody_out_elsewhere() {
 /// Each client comes with the session that the server has forgotten: that is no guess.
 #[test]
 fn a_restart_of_the_server_locks_no_address_out() {
-    let mut world = World::new(Config::default(), 1);
+    let mut world = World::new(ServerConfig::default(), 1);
     for _ in 0..50 {
         let (id, token) = world.connect("192.0.2.1");
         let answer = world.ask(id, r#"{"type":"session_restore","on_request":1,"sid":"forgotten"}"#);

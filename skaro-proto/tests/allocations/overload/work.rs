@@ -5,7 +5,7 @@ use super::*;
 /// Case 3: 52 messages of 16,384 control characters were written three times, 5 MB, 2.5 MB and 1.2 MB, until they fit.
 #[test]
 fn a_history_full_of_escapes_is_written_once_and_fills_its_answer() {
-    let mut world = World::new(Config::default(), 1);
+    let mut world = World::new(ServerConfig::default(), 1);
     let id = world.sign_in("192.0.2.1", "user0");
     for _ in 0..52 {
         world.server.post(world.now, "user0", "user0", &"\u{1}".repeat(16_384)).unwrap();
@@ -14,7 +14,7 @@ fn a_history_full_of_escapes_is_written_once_and_fills_its_answer() {
     let request = history("user0");
     let measured = allocation_counter::measure(|| world.send(id, &request));
     let Some(Transmit::Frame(answer)) = world.server.poll_transmit(id) else { panic!() };
-    let (length, limit) = (answer.as_bytes().len(), Config::default().answer);
+    let (length, limit) = (answer.as_bytes().len(), ServerConfig::default().max_answer_bytes);
     // One more message would take 98,304 bytes and its frame.
     assert!((limit - 98_500..=limit).contains(&length), "{length}");
     assert!(measured.bytes_total < length as u64 * 5 / 4, "{measured:?} for {length} bytes");
@@ -30,7 +30,7 @@ fn a_history_full_of_escapes_is_written_once_and_fills_its_answer() {
 /// Case 13: somebody who asks for much, reads nothing and answers pings kept 2 MiB for ever.
 #[test]
 fn a_queue_from_which_nothing_leaves_ends_its_connection() {
-    let mut world = World::new(Config::default(), 1);
+    let mut world = World::new(ServerConfig::default(), 1);
     let id = world.sign_in("192.0.2.1", "user0");
     world.server.post(world.now, "user0", "user0", &"x".repeat(16_000)).unwrap();
     world.read(id);
@@ -60,8 +60,8 @@ fn a_queue_from_which_nothing_leaves_ends_its_connection() {
 
 #[test]
 fn frames_that_come_too_fast_wait_in_the_network() {
-    let mut config = Config::default();
-    config.frames = Some(Rate::new(10, 32));
+    let mut config = ServerConfig::default();
+    config.frame_rate = Some(Rate::new(10, 32));
     let mut world = World::new(config, 1);
     let id = world.sign_in("192.0.2.1", "user0");
     world.pass(Duration::from_secs(10));

@@ -5,8 +5,8 @@ use super::*;
 #[test]
 fn messages_wait_for_the_connection_if_they_may_and_leave_in_order() {
     let mut net = Net::with(
-        server::Config::default(),
-        [config(|config| config.offline_messages = 3), Config::default()],
+        server::ServerConfig::default(),
+        [config(|config| config.offline_messages = 3), ClientConfig::default()],
     );
     net.connect_and_sign_in(0, "alice");
     net.connect_and_sign_in(1, "bob");
@@ -49,7 +49,8 @@ fn a_message_does_not_overtake_those_that_still_wait() {
 #[test]
 fn messages_that_wait_end_as_not_sent_when_there_is_no_way_back() {
     for close in [true, false] {
-        let mut net = Net::with(server::Config::default(), [config(|config| config.offline_messages = 9)]);
+        let mut net =
+            Net::with(server::ServerConfig::default(), [config(|config| config.offline_messages = 9)]);
         net.connect_and_sign_in(0, "alice");
         net.reachable = false;
         net.cut(0);
@@ -66,7 +67,7 @@ fn messages_that_wait_end_as_not_sent_when_there_is_no_way_back() {
 
 #[test]
 fn messages_wait_only_for_what_is_under_way() {
-    let mut net = Net::with(server::Config::default(), [config(|config| config.offline_messages = 9)]);
+    let mut net = Net::with(server::ServerConfig::default(), [config(|config| config.offline_messages = 9)]);
     let send = |net: &mut Net| net.peers[0].client.send_message(net.now, "bob", "?", None).map(drop);
     assert_eq!(send(&mut net), Err(CommandError::NotConnected));
     // Nobody was ever signed in: the machine will connect again, but has no means to sign anybody in.
@@ -88,8 +89,9 @@ fn messages_wait_only_for_what_is_under_way() {
 #[test]
 fn what_waits_ends_when_the_sign_in_fails_for_which_it_waited() {
     for timed_out in [false, true] {
-        let change = |config: &mut Config| (config.offline_messages, config.keep_credentials) = (9, false);
-        let mut net = Net::with(server::Config::default(), [config(change)]);
+        let change =
+            |config: &mut ClientConfig| (config.offline_messages, config.keep_credentials) = (9, false);
+        let mut net = Net::with(server::ServerConfig::default(), [config(change)]);
         net.connect_and_sign_in(0, "alice");
         net.reachable = false;
         net.cut(0);
@@ -112,7 +114,7 @@ fn what_waits_ends_when_the_sign_in_fails_for_which_it_waited() {
 
 #[test]
 fn to_stop_while_the_server_has_not_spoken_is_to_stop() {
-    let mut net = Net::with(server::Config::default(), [config(|config| config.offline_messages = 9)]);
+    let mut net = Net::with(server::ServerConfig::default(), [config(|config| config.offline_messages = 9)]);
     net.connect_and_sign_in(0, "alice");
     net.cut(0);
     let Status::Waiting { until } = net.peers[0].client.status() else { panic!() };
@@ -195,7 +197,7 @@ fn kept_credentials_are_those_of_the_attempt_that_succeeded() {
 /// A late refusal of the first attempt comes while another one is pending: what waits for that one goes on waiting.
 #[test]
 fn a_late_refusal_does_not_end_what_waits_for_another_attempt() {
-    let change = |config: &mut Config| (config.offline_messages, config.keep_credentials) = (9, false);
+    let change = |config: &mut ClientConfig| (config.offline_messages, config.keep_credentials) = (9, false);
     let mut client = alone(config(change));
     client.handle_disconnected(Time::ZERO, Disconnect::Failed("cut".into()));
     // Too late to restore the session, so signing in is left to the application.
@@ -222,7 +224,7 @@ fn a_late_refusal_does_not_end_what_waits_for_another_attempt() {
 
 #[test]
 fn listed_requests_can_t_be_made_as_others() {
-    let mut client = alone(Config::default());
+    let mut client = alone(ClientConfig::default());
     for kind in skaro_proto::message::RequestKind::LISTED {
         let refused = client.request_other(Time::ZERO, kind.as_str(), Default::default());
         assert_eq!(refused, Err(CommandError::ReservedType(kind.as_str())));
@@ -231,7 +233,7 @@ fn listed_requests_can_t_be_made_as_others() {
 
 #[test]
 fn a_client_that_is_closing_is_not_revived_by_another_connection() {
-    let mut client = alone(Config::default());
+    let mut client = alone(ClientConfig::default());
     client.close(Time::ZERO);
     client.handle_connected(Time::ZERO);
     assert_eq!(client.status(), Status::Closed);
@@ -281,7 +283,8 @@ fn what_was_missed_while_away_is_told_once() {
 fn a_cut_between_any_two_bytes_loses_nothing_silently() {
     let mut passed_whole = false;
     for bytes in 0..3000 {
-        let mut net = Net::with(server::Config::default(), [config(|config| config.keep_credentials = true)]);
+        let mut net =
+            Net::with(server::ServerConfig::default(), [config(|config| config.keep_credentials = true)]);
         net.peers[0].bytes_left = Some(bytes);
         net.peers[0].client.handle_connected(net.now);
         net.peers[0].connection = net.server.connect(net.now, Some(Format::Json)).ok();
@@ -340,7 +343,7 @@ fn a_cut_between_any_two_bytes_of_a_restoration_is_survived() {
 
 #[test]
 fn a_machine_with_nothing_to_do_asks_for_no_wake_up() {
-    let client = Client::new(Config::default(), 0);
+    let client = Client::new(ClientConfig::default(), 0);
     assert_eq!((client.status(), client.poll_timeout()), (Status::Offline, None));
     let client = alone(config(|config| config.keep_alive = None));
     assert_eq!(client.poll_timeout(), None);
@@ -348,7 +351,7 @@ fn a_machine_with_nothing_to_do_asks_for_no_wake_up() {
 
 #[test]
 fn a_clock_that_goes_backwards_harms_nothing() {
-    let mut client = alone(Config::default());
+    let mut client = alone(ClientConfig::default());
     client.handle_pong(Time::from_secs(100));
     client.get_contacts(Time::from_secs(50)).unwrap();
     assert_eq!(client.poll_timeout(), Some(Time::from_secs(130)));

@@ -28,7 +28,8 @@ fn a_broken_connection_comes_back_by_itself_and_the_session_with_it() {
 #[test]
 fn a_session_is_restored_up_to_five_minutes_and_not_after() {
     for (gap, expected) in [(299, "session_restore ok"), (301, "authorize ok")] {
-        let mut net = Net::with(server::Config::default(), [config(|config| config.keep_credentials = true)]);
+        let mut net =
+            Net::with(server::ServerConfig::default(), [config(|config| config.keep_credentials = true)]);
         net.connect_and_sign_in(0, "alice");
         net.reachable = false;
         net.cut(0);
@@ -47,7 +48,7 @@ fn a_session_is_restored_up_to_five_minutes_and_not_after() {
 
 #[test]
 fn without_credentials_an_expired_session_is_left_to_the_application() {
-    let mut net = Net::with(server::Config::default(), [forgetful()]);
+    let mut net = Net::with(server::ServerConfig::default(), [forgetful()]);
     net.connect_and_sign_in(0, "alice");
     net.reachable = false;
     net.cut(0);
@@ -87,7 +88,7 @@ fn a_restarted_server_knows_no_session_and_the_user_is_authorized_anew() {
 #[test]
 fn that_a_user_is_signed_in_no_more_is_told_once_with_the_reason() {
     // Without credentials the refusal of the session is the end,
-    let mut net = Net::with(server::Config::default(), [forgetful()]);
+    let mut net = Net::with(server::ServerConfig::default(), [forgetful()]);
     net.connect_and_sign_in(0, "alice");
     net.restart_server();
     net.pass(secs(1));
@@ -111,7 +112,8 @@ fn that_a_user_is_signed_in_no_more_is_told_once_with_the_reason() {
 
 #[test]
 fn credentials_outlive_a_restoration() {
-    let mut net = Net::with(server::Config::default(), [config(|config| config.keep_credentials = true)]);
+    let mut net =
+        Net::with(server::ServerConfig::default(), [config(|config| config.keep_credentials = true)]);
     net.connect_and_sign_in(0, "alice");
     net.cut(0);
     net.pass(secs(1));
@@ -126,11 +128,12 @@ fn credentials_outlive_a_restoration() {
 #[test]
 fn a_wrong_password_ends_the_coming_back_until_somebody_is_let_in() {
     for corrected in [false, true] {
-        let mut net = Net::with(server::Config::default(), [config(|config| config.keep_credentials = true)]);
+        let mut net =
+            Net::with(server::ServerConfig::default(), [config(|config| config.keep_credentials = true)]);
         net.connect_and_sign_in(0, "alice");
         net.restart_server();
         // Meanwhile the password was changed.
-        net.server = server::Server::new(server::Config::default(), [9; 32]);
+        net.server = server::Server::new(server::ServerConfig::default(), [9; 32]);
         net.server.add_user("alice", "changed").unwrap();
         net.pass(secs(1));
         assert_eq!(net.peers[0].automatic(), ["session_restore refused", "authorize refused"]);
@@ -173,7 +176,7 @@ fn refused_for_now(status: u16) {
 #[test]
 fn attempts_spread_out_up_to_a_cap_and_may_have_a_limit() {
     let mut net = Net::with(
-        server::Config::default(),
+        server::ServerConfig::default(),
         [config(|config| {
             config.reconnect.as_mut().unwrap().attempts = Some(12);
         })],
@@ -253,7 +256,7 @@ fn the_application_can_stop_it_and_ask_for_it() {
 
 #[test]
 fn an_attempt_to_connect_has_a_time_out() {
-    let mut client = alone(Config::default());
+    let mut client = alone(ClientConfig::default());
     client.handle_disconnected(Time::ZERO, Disconnect::Failed("cut".into()));
     let Status::Waiting { until } = client.status() else { panic!() };
     client.handle_timeout(until);
@@ -287,7 +290,7 @@ fn a_sign_in_that_is_never_answered_drops_the_connection_and_tries_again() {
 /// Found by fuzzing: the refused command made the machine's time go on.
 #[test]
 fn a_reconnection_that_is_refused_leaves_no_trace() {
-    let mut client = alone(Config::default());
+    let mut client = alone(ClientConfig::default());
     client.close(Time::ZERO);
     client.handle_disconnected(Time::ZERO, Disconnect::Requested);
     let before = client.clone();
@@ -297,7 +300,7 @@ fn a_reconnection_that_is_refused_leaves_no_trace() {
 
 #[test]
 fn what_was_under_way_is_lost_and_its_fate_told() {
-    let mut client = alone(Config::default());
+    let mut client = alone(ClientConfig::default());
     let first = client.send_message(Time::ZERO, "bob", "one", Some(1)).unwrap();
     assert_eq!(sent(&mut client).len(), 1);
     let second = client.send_message(Time::ZERO, "bob", "two", Some(2)).unwrap();

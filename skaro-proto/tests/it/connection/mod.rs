@@ -6,7 +6,8 @@ mod waiting;
 
 use crate::support::{Net, Sent, password, secs};
 use skaro_proto::client::{
-    Awaited, Client, CommandError, Config, Delivery, Disconnect, Event, Failure, SignedOutReason, Status,
+    Awaited, Client, ClientConfig, CommandError, Delivery, Disconnect, Event, Failure, SignedOutReason,
+    Status,
 };
 use skaro_proto::message::Answer;
 use skaro_proto::{Format, Frame, Time, server};
@@ -14,7 +15,7 @@ use skaro_proto::{Format, Frame, Time, server};
 const MS: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// A client that is signed in, without a server: what it sends is lost.
-fn alone(config: Config) -> Client {
+fn alone(config: ClientConfig) -> Client {
     let mut client = Client::new(config, 1);
     client.handle_connected(Time::ZERO);
     told(&mut client, Time::ZERO, r#"{"type":"check_connection","token":"t"}"#);
@@ -44,14 +45,14 @@ fn sent(client: &mut Client) -> Vec<Sent> {
     all
 }
 
-fn config(change: impl FnOnce(&mut Config)) -> Config {
-    let mut config = Config::default();
+fn config(change: impl FnOnce(&mut ClientConfig)) -> ClientConfig {
+    let mut config = ClientConfig::default();
     change(&mut config);
     config
 }
 
 /// A client that leaves signing in anew to the application.
-fn forgetful() -> Config {
+fn forgetful() -> ClientConfig {
     config(|config| config.keep_credentials = false)
 }
 

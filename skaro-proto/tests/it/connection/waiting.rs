@@ -53,7 +53,7 @@ fn a_server_that_answers_nothing_lets_each_request_time_out() {
 
 #[test]
 fn a_server_that_accepts_and_says_nothing_is_given_up() {
-    let mut client = Client::new(Config::default(), 1);
+    let mut client = Client::new(ClientConfig::default(), 1);
     client.handle_connected(Time::ZERO);
     assert_eq!(client.get_contacts(Time::ZERO), Err(CommandError::NotConnected));
     assert_eq!(client.poll_timeout(), Some(Time::from_secs(15)));
@@ -68,7 +68,7 @@ fn a_server_that_accepts_and_says_nothing_is_given_up() {
 #[test]
 fn the_closing_handshake_is_waited_for_but_not_for_ever() {
     for answered in [true, false] {
-        let mut client = alone(Config::default());
+        let mut client = alone(ClientConfig::default());
         client.close(Time::ZERO);
         assert_eq!(sent(&mut client), [Sent::Close(1000)]);
         assert_eq!(client.get_contacts(Time::ZERO), Err(CommandError::Closed));
@@ -92,7 +92,7 @@ fn the_closing_handshake_is_waited_for_but_not_for_ever() {
 
 #[test]
 fn answers_that_come_while_closing_still_count() {
-    let mut client = alone(Config::default());
+    let mut client = alone(ClientConfig::default());
     let id = client.get_contacts(Time::ZERO).unwrap();
     let lost = client.get_contacts(Time::ZERO).unwrap();
     client.close(Time::ZERO);
@@ -109,7 +109,7 @@ fn answers_that_come_while_closing_still_count() {
 fn closing_while_signing_in_again_still_takes_its_handshake() {
     let refusal = r#"{"type":"request","for":"session_restore","id":2,"status":"503","info":"later"}"#;
     for refused in [true, false] {
-        let mut client = alone(Config::default());
+        let mut client = alone(ClientConfig::default());
         client.handle_disconnected(Time::ZERO, Disconnect::Failed("cut".into()));
         client.reconnect(Time::ZERO).unwrap();
         client.handle_connected(Time::ZERO);
@@ -143,26 +143,26 @@ fn a_time_out_that_is_handled_too_early_changes_nothing() {
         client.handle_timeout(deadline);
         assert_ne!((client.status(), client.poll_timeout()), (status, Some(deadline)));
     };
-    let mut greeting = Client::new(Config::default(), 1);
+    let mut greeting = Client::new(ClientConfig::default(), 1);
     greeting.handle_connected(Time::ZERO);
     early(greeting, Status::Greeting, Time::from_secs(15));
-    let mut closing = alone(Config::default());
+    let mut closing = alone(ClientConfig::default());
     closing.close(Time::ZERO);
     sent(&mut closing);
     early(closing, Status::Closing, Time::from_secs(5));
-    let mut waiting = alone(Config::default());
+    let mut waiting = alone(ClientConfig::default());
     waiting.handle_disconnected(Time::ZERO, Disconnect::Failed("cut".into()));
     events(&mut waiting);
     let Status::Waiting { until } = waiting.status() else { panic!() };
     early(waiting.clone(), Status::Waiting { until }, until);
     waiting.handle_timeout(until);
     early(waiting, Status::Dialing, until + secs(20));
-    early(alone(Config::default()), Status::SignedIn, Time::from_secs(30));
+    early(alone(ClientConfig::default()), Status::SignedIn, Time::from_secs(30));
 }
 
 #[test]
 fn a_second_challenge_replaces_the_first_until_somebody_signs_in() {
-    let mut client = Client::new(Config::default(), 1);
+    let mut client = Client::new(ClientConfig::default(), 1);
     client.handle_connected(Time::ZERO);
     told(&mut client, Time::ZERO, r#"{"type":"check_connection","token":"one"}"#);
     told(&mut client, Time::ZERO, r#"{"type":"check_connection","token":"two"}"#);
@@ -182,7 +182,7 @@ fn a_second_challenge_replaces_the_first_until_somebody_signs_in() {
 
 #[test]
 fn limits_are_what_just_fits() {
-    let mut client = Client::new(Config::default(), 1);
+    let mut client = Client::new(ClientConfig::default(), 1);
     client.handle_connected(Time::ZERO);
     let greeting = format!(r#"{{"type":"check_connection","token":"{}"}}"#, "t".repeat(256));
     let padded = |length: usize| format!("{greeting}{}", " ".repeat(length - greeting.len()));
@@ -194,11 +194,11 @@ fn limits_are_what_just_fits() {
     assert_eq!(client.authorize(Time::ZERO, &login, &format!("{password}p")), too_long("password", 1024));
     client.authorize(Time::ZERO, &login, &password).unwrap();
 
-    let mut client = alone(config(|config| config.limits.in_flight = 2));
+    let mut client = alone(config(|config| config.limits.max_requests = 2));
     client.get_contacts(Time::ZERO).unwrap();
     client.get_contacts(Time::ZERO).unwrap();
     assert_eq!(client.get_contacts(Time::ZERO), Err(CommandError::TooManyRequests { limit: 2 }));
-    let mut client = alone(config(|config| config.limits.output = 100));
+    let mut client = alone(config(|config| config.limits.max_queued_bytes = 100));
     client.get_contacts(Time::ZERO).unwrap();
     client.get_contacts(Time::ZERO).unwrap();
     assert_eq!(client.get_contacts(Time::ZERO), Err(CommandError::OutputFull { limit: 100 }));
@@ -208,7 +208,7 @@ fn limits_are_what_just_fits() {
 
 #[test]
 fn silence_is_answered_by_a_ping_and_then_by_giving_up() {
-    let mut client = alone(Config::default());
+    let mut client = alone(ClientConfig::default());
     assert_eq!(client.poll_timeout(), Some(Time::from_secs(30)));
     client.handle_timeout(Time::from_secs(30));
     assert_eq!(sent(&mut client), [Sent::Ping]);
@@ -230,7 +230,7 @@ fn silence_is_answered_by_a_ping_and_then_by_giving_up() {
 fn a_half_open_connection_is_noticed_within_the_configured_time() {
     for seconds in [1, 60, 3600] {
         let mut net = Net::with(
-            server::Config::default(),
+            server::ServerConfig::default(),
             [config(|config| {
                 config.keep_alive = Some(secs(seconds));
                 config.reconnect = None;
@@ -249,7 +249,7 @@ fn a_half_open_connection_is_noticed_within_the_configured_time() {
 
 #[test]
 fn a_computer_that_slept_asks_before_it_gives_up() {
-    let mut client = alone(Config::default());
+    let mut client = alone(ClientConfig::default());
     client.handle_timeout(Time::from_secs(100_000));
     assert_eq!(sent(&mut client), [Sent::Ping]);
     assert!(client.is_authorized());
@@ -257,7 +257,7 @@ fn a_computer_that_slept_asks_before_it_gives_up() {
 
 #[test]
 fn silence_means_nothing_while_nobody_reads() {
-    let mut client = alone(Config::default());
+    let mut client = alone(ClientConfig::default());
     client.handle_paused(Time::from_secs(1));
     assert_eq!(client.poll_timeout(), None);
     client.get_contacts(Time::from_secs(2)).unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use skaro_proto::client::{Client, Config, Disconnect, Status};
+use skaro_proto::client::{Client, ClientConfig, Disconnect, Status};
 use skaro_proto::{Frame, Time, Transmit};
 
 use super::explore::Machine;
@@ -18,12 +18,12 @@ pub(crate) struct Subject {
 
 /// A client in each configuration in which the machine behaves differently.
 pub(crate) fn machines() -> [Subject; 4] {
-    let usual = Config::default();
-    let mut forgets = Config::default();
+    let usual = ClientConfig::default();
+    let mut forgets = ClientConfig::default();
     forgets.keep_credentials = false;
-    let mut gives_up = Config::default();
+    let mut gives_up = ClientConfig::default();
     gives_up.reconnect.as_mut().unwrap().attempts = Some(1);
-    let mut never_again = Config::default();
+    let mut never_again = ClientConfig::default();
     never_again.reconnect = None;
     let configs = [usual, forgets, gives_up, never_again];
     configs.map(|config| Subject { client: Client::new(config, 1), now: Time::from_secs(1), sign_in: None })

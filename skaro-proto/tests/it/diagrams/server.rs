@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use skaro_proto::server::{Config, ConnectionId, Peer, Server};
+use skaro_proto::server::{ConnectionId, Peer, Server, ServerConfig};
 use skaro_proto::{Format, Frame, Time, Transmit, auth};
 
 use super::explore::Machine;
 
 /// A server can't be cloned: what was done to it is done once more to another one.
 pub(crate) struct Subject {
-    config: Config,
+    config: ServerConfig,
     done: Vec<&'static str>,
     server: Server,
     id: ConnectionId,
@@ -27,9 +27,10 @@ pub(crate) struct Subject {
 
 /// A connection in each configuration in which another deadline comes first. Limits are low, so that they are met.
 pub(crate) fn machines() -> [Subject; 2] {
-    let mut patient = Config::default();
-    (patient.sign_in_attempts, patient.faults, patient.limits.output) = (2, 2, 4096);
-    patient.strangers = Some(1);
+    let mut patient = ServerConfig::default();
+    (patient.max_sign_in_attempts, patient.max_invalid_frames, patient.limits.max_queued_bytes) =
+        (2, 2, 4096);
+    patient.max_strangers = Some(1);
     let mut strict = patient.clone();
     strict.sign_in_timeout = Duration::from_secs(90);
     [patient, strict].map(Subject::new)
@@ -83,7 +84,7 @@ impl Machine for Subject {
 }
 
 impl Subject {
-    fn new(config: Config) -> Self {
+    fn new(config: ServerConfig) -> Self {
         let now = Time::from_secs(1);
         let mut server = Server::new(config.clone(), [7; 32]);
         server.add_user("alice", "correct horse").unwrap();

@@ -184,7 +184,7 @@ proptest! {
         let result = world.server.handle_frame(Time::ZERO, id, raw.frame());
         let (frames, closes) = world.sent(id);
         prop_assert_eq!(frames.len(), 1, "whatever arrives is answered, once");
-        let is_too_large = matches!(&result, Err(error) if matches!(error.fault, Fault::TooLarge { .. }));
+        let is_too_large = matches!(&result, Err(error) if matches!(error.kind, DecodeErrorKind::TooLarge { .. }));
         prop_assert_eq!(closes, is_too_large);
         // A connection that closes has a deadline of its own.
         if !closes {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use skaro_proto::client::{Client, Config};
+use skaro_proto::client::{Client, ClientConfig};
 use skaro_proto::server::{self, ConnectionId, Server};
 use skaro_proto::{Format, Frame, Time, Transmit, auth};
 
@@ -29,7 +29,7 @@ pub fn stage() -> impl Strategy<Value = Stage> {
 
 /// A client at this stage, at this time.
 pub fn client(stage: Stage) -> (Client, Time) {
-    let mut config = Config::default();
+    let mut config = ClientConfig::default();
     config.keep_alive = None;
     let mut client = Client::new(config, 1);
     advance(&mut client, stage);
@@ -83,8 +83,8 @@ pub struct World {
 impl World {
     pub fn new() -> World {
         // A frame over the limit closes its connection; that is tested elsewhere.
-        let mut config = server::Config::default();
-        (config.limits.frame, config.stranger_frame) = (usize::MAX, usize::MAX);
+        let mut config = server::ServerConfig::default();
+        (config.limits.max_frame_bytes, config.max_stranger_frame_bytes) = (usize::MAX, usize::MAX);
         let mut server = Server::new(config, [7; 32]);
         server.add_user("alice", "correct horse").unwrap();
         server.add_user("bob", "battery staple").unwrap();

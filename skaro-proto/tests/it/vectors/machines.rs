@@ -1,7 +1,7 @@
 //! The machines in the states that vectors need.
 
 use serde_json::Value as Json;
-use skaro_proto::client::{Client, Config, Event, Failure, ProtocolError};
+use skaro_proto::client::{Client, ClientConfig, Event, Failure, ProtocolError};
 use skaro_proto::server::{self, Server};
 use skaro_proto::{Fields, Format, Frame, Time, Transmit, auth};
 
@@ -16,7 +16,7 @@ fn take(client: &mut Client, frame: &str) {
 
 /// A client in one of the states that vectors name; the first request is always `authorize`.
 fn client(state: &str) -> Client {
-    let mut client = Client::new(Config::default(), 1);
+    let mut client = Client::new(ClientConfig::default(), 1);
     client.handle_connected(NOW);
     let steps = ["greeting", "connected", "signing_in", "signed_in"].iter().position(|name| *name == state);
     let steps = steps.unwrap_or_else(|| panic!("state {state}"));
@@ -97,7 +97,7 @@ pub(crate) fn unexpected(state: &str, json: &str) -> (&'static str, &'static str
 
 /// What this project's server says to a client's frame. Its users are alice, who may be signed in, and bob.
 pub(crate) fn reply(signed_in: bool, frame: Frame<'_>) -> Json {
-    let mut server = Server::new(server::Config::default(), [7; 32]);
+    let mut server = Server::new(server::ServerConfig::default(), [7; 32]);
     server.add_user("alice", "correct horse").unwrap();
     server.add_user("bob", "battery staple").unwrap();
     let id = server.connect(NOW, Some(Format::Json)).unwrap();

@@ -17,7 +17,11 @@ impl Model {
             return Ok(());
         };
         let is_stranger = connection.user.is_none() && connection.blocked.is_none() && !connection.shaky;
-        let limit = if is_stranger { self.config.stranger_frame } else { self.config.limits.frame };
+        let limit = if is_stranger {
+            self.config.max_stranger_frame_bytes
+        } else {
+            self.config.limits.max_frame_bytes
+        };
         if frame.as_bytes().len() > limit {
             self.oversized(id, now);
             return Ok(());
@@ -33,7 +37,7 @@ impl Model {
                     None => Due::Error,
                 });
                 connection.faults += 1;
-                if connection.faults >= self.config.faults {
+                if connection.faults >= self.config.max_invalid_frames {
                     self.close_due(id, 1008, now);
                 }
             }
@@ -80,7 +84,7 @@ impl Model {
             Request::SendMessage { to, body } => match (user, self.by_login.get(&*to).copied()) {
                 (Err(refusal), _) => refusal,
                 (_, None) => refusal(404),
-                _ if body.len() > self.config.limits.body => refusal(413),
+                _ if body.len() > self.config.limits.max_body_bytes => refusal(413),
                 (Ok(_), Some(_)) => match number_in(body.as_bytes()) {
                     Some(message) => return self.arrived(Some((id, number)), message),
                     // Nobody in this network sends such.
@@ -140,7 +144,7 @@ impl Model {
         let user = self.by_login.get(login).copied();
         let proven = user.filter(|user| proof == auth::proof(&password(*user), &connection.token));
         let Some(user) = proven else { return self.refuse_sign_in(id, number, 401, now) };
-        let limit = self.config.connections_per_user;
+        let limit = self.config.max_connections_per_user;
         let online = |connection: &&Connection| connection.user == Some(user) && !connection.closing;
         let theirs = self.connections.values().filter(online);
         let (count, unknown) = theirs.fold((0, 0), |(count, unknown), it| {
@@ -196,7 +200,7 @@ impl Model {
     pub fn refused(&mut self, id: ConnectionId, now: Time) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.refused += 1;
-        if connection.refused >= self.config.sign_in_attempts {
+        if connection.refused >= self.config.max_sign_in_attempts {
             self.close_due(id, 1008, now);
         }
     }

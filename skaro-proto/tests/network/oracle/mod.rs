@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use skaro_proto::Time;
-use skaro_proto::server::{Config, ConnectionId};
+use skaro_proto::server::{ConnectionId, ServerConfig};
 
 use sessions::Sessions;
 
@@ -119,7 +119,7 @@ pub(super) struct Connection {
 
 /// What the server should know.
 pub(super) struct Model {
-    pub(super) config: Config,
+    pub(super) config: ServerConfig,
     pub(super) logins: Vec<String>,
     pub(super) by_login: BTreeMap<String, User>,
     pub(super) connections: BTreeMap<ConnectionId, Connection>,
@@ -148,7 +148,7 @@ pub(super) fn key(one: User, other: User) -> (User, User) {
 }
 
 impl Model {
-    pub(super) fn new(config: Config, users: usize) -> Model {
+    pub(super) fn new(config: ServerConfig, users: usize) -> Model {
         const NAMES: [&str; 8] = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"];
         let login = |user: User| match user / NAMES.len() {
             0 => NAMES[user].to_string(),

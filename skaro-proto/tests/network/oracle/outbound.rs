@@ -169,7 +169,7 @@ impl Model {
             (Due::Contacts { user, certain, .. }, Ok(Answer::Contacts(contacts))) => {
                 let place = |login: &str| self.by_login.get(login).copied();
                 let told: BTreeSet<_> = contacts.iter().filter_map(|it| place(&it.login)).collect();
-                let limit = self.config.contacts;
+                let limit = self.config.max_contacts;
                 ensure!(contacts.len() <= limit, "{} contacts, {limit} is the limit", contacts.len());
                 let all = told.is_superset(certain) || told.len() == limit;
                 let possible = |other: &User| certain.contains(other) || self.have_talked(*user, *other);
@@ -230,9 +230,9 @@ impl Model {
             self.sees(number, message)?;
             self.date(number, message.date.as_ref().and_then(Date::as_integer))?;
         }
-        let limit = self.config.history.min(self.config.history_answer);
+        let limit = self.config.max_dialog_messages.min(self.config.max_history_messages);
         let missing = rest.find(|number| self.sent[**number].taken == Taken::Yes);
-        // Large histories are cut to what fits; see `Config::answer` and `Config::history_bytes`.
+        // Large histories are cut to what fits; see `Config::max_answer_bytes` and `Config::max_dialog_bytes`.
         let large = all.iter().map(|number| self.sent[*number].body.len()).sum::<usize>() > 100 << 10;
         ensure!(
             missing.is_none() || messages.len() == limit || large,

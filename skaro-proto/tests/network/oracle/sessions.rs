@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use skaro_proto::Time;
-use skaro_proto::server::{Config, ConnectionId};
+use skaro_proto::server::{ConnectionId, ServerConfig};
 
 use super::User;
 
@@ -44,10 +44,10 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    pub fn new(config: &Config, users: usize) -> Sessions {
+    pub fn new(config: &ServerConfig, users: usize) -> Sessions {
         Sessions {
             lifetime: config.session_lifetime,
-            limit: config.sessions_per_user,
+            limit: config.max_sessions_per_user,
             all: BTreeMap::new(),
             ids: Vec::new(),
             begun: vec![0; users],

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use async_std::task::block_on;
-use skaro_async_std::proto::server::{Config, Server as Machine};
+use skaro_async_std::proto::server::{ServerConfig, Server as Machine};
 use skaro_async_std::{Format, Server, random_seed};
 use skaro_blocking::Client;
 
@@ -60,10 +60,10 @@ fn main() {
 }
 
 fn serve() -> Server {
-    let mut config = Config::default();
+    let mut config = ServerConfig::default();
     config.format = Format::Json;
     config.open_directory = true;
-    (config.connections_per_address, config.guesses_per_address) = (None, None);
+    (config.max_connections_per_address, config.guesses_per_address) = (None, None);
     let mut machine = Machine::new(config, random_seed().unwrap());
     for login in (0..USERS).map(user).chain(["alice".to_owned(), "bob".to_owned()]) {
         machine.add_user(&login, PASSWORD).unwrap();

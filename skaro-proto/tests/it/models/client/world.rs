@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use skaro_proto::client::{
-    Client, CommandError, Config, Disconnect, Ended, Event, Failure, ProtocolError, RequestId,
+    Client, ClientConfig, CommandError, Disconnect, Ended, Event, Failure, ProtocolError, RequestId,
     SignedOutReason,
 };
 use skaro_proto::message::{ClientMessage, RequestKind};
@@ -20,10 +20,10 @@ pub struct World {
 
 impl World {
     pub fn new() -> World {
-        let mut config = Config::default();
+        let mut config = ClientConfig::default();
         config.reconnect = None;
         config.keep_alive = None;
-        config.limits.in_flight = ROOM;
+        config.limits.max_requests = ROOM;
         World { client: Client::new(config, 1), model: Model::new(), commands: Vec::new() }
     }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use skaro_proto::message::{
     Answer, AnswerMessage, ClientMessage, Message, Registration, Request, ServerMessage, SignedIn,
 };
-use skaro_proto::server::{Config, ConnectionId, Server};
+use skaro_proto::server::{ConnectionId, Server, ServerConfig};
 use skaro_proto::{Format, Frame, Time, Transmit, Value, auth};
 
 use super::model::{self, Heard, Model, Outcome, Said, Slot, USERS};
@@ -28,15 +28,15 @@ pub struct World {
 
 impl World {
     pub fn new() -> World {
-        let mut config = Config::default();
-        config.limits.body = BODY;
-        config.limits.frame = FRAME;
-        config.connections_per_user = model::CONNECTIONS_PER_USER;
-        config.sessions_per_user = model::SESSIONS_PER_USER;
-        config.sign_in_attempts = model::ATTEMPTS;
-        config.faults = model::FAULTS;
-        config.history = model::HISTORY;
-        config.history_answer = model::HISTORY_ANSWER;
+        let mut config = ServerConfig::default();
+        config.limits.max_body_bytes = BODY;
+        config.limits.max_frame_bytes = FRAME;
+        config.max_connections_per_user = model::CONNECTIONS_PER_USER;
+        config.max_sessions_per_user = model::SESSIONS_PER_USER;
+        config.max_sign_in_attempts = model::ATTEMPTS;
+        config.max_invalid_frames = model::FAULTS;
+        config.max_dialog_messages = model::HISTORY;
+        config.max_history_messages = model::HISTORY_ANSWER;
         // The model knows nothing of silence.
         config.keep_alive = Duration::from_secs(1 << 40);
         config.sign_in_timeout = Duration::from_secs(1 << 40);
