@@ -36,7 +36,7 @@ pub enum ConnectError {
         source: Arc<io::Error>,
     },
     /// TLS failed: most often the server's certificate is not trusted, or is for another host.
-    #[error("no secure connection to {host}: {source}")]
+    #[error("TLS to {host} failed: {source}")]
     Tls {
         /// The host.
         host: String,

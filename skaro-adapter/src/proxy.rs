@@ -40,7 +40,7 @@ impl Proxy {
     /// # Errors
     /// [`ConnectError::Url`] if the URL is invalid.
     pub fn parse(url: &str) -> Result<Proxy, ConnectError> {
-        let schemes = "a proxy's must begin with http:// or socks5://";
+        let schemes = "a proxy URL must begin with http:// or socks5://";
         let (scheme, rest) = split_scheme(url).ok_or(ConnectError::Url(schemes))?;
         let (kind, port) = match &*scheme {
             "http" => (Kind::Connect, 80),
@@ -160,7 +160,7 @@ impl ProxyHandshake {
                 return if self.received.is_empty() {
                     Ok(true)
                 } else {
-                    Err(self.error("it sends too much"))
+                    Err(self.error("it sends unexpected data after its response"))
                 };
             };
             self.stage = next;
@@ -213,7 +213,7 @@ impl ProxyHandshake {
                 Ok(Some(Stage::SocksSignIn))
             }
             (Stage::SocksMethod, [5, _]) => Err(self.error(WHO)),
-            (Stage::SocksSignIn, [1, _]) => Err(self.error("it refused user and password")),
+            (Stage::SocksSignIn, [1, _]) => Err(self.error("it rejected user and password")),
             (Stage::SocksConnect, [5, 0, ..]) => Ok(None),
             (Stage::SocksConnect, [5, code, ..]) => Err(self.error(socks_error(*code))),
             _ => Err(self.error("it does not speak SOCKS5")),
@@ -241,7 +241,7 @@ impl ProxyHandshake {
     }
 }
 
-const WHO: &str = "it wants to know who we are: its URL must have a user and a password";
+const WHO: &str = "it requires authentication: add user and password to its URL";
 
 /// Writes a text of at most 255 bytes after its length.
 fn push_text(output: &mut Vec<u8>, text: &str) {
@@ -309,8 +309,8 @@ mod tests {
             Err("the proxy [::1]:3128 failed: HTTP status 407 Proxy Authentication Required".into())
         );
         for (response, told) in [
-            (b"HTTP/1.1 200 OK\r\n\r\nx".to_vec(), "too much"),
-            (b"\x05\x00".to_vec(), "does not answer in HTTP"),
+            (b"HTTP/1.1 200 OK\r\n\r\nx".to_vec(), "unexpected data"),
+            (b"\x05\x00".to_vec(), "not HTTP"),
             ([&b"HTTP/1.1 200 "[..], &[b'x'; 20_000]].concat(), "too large"),
         ] {
             let mut handshake = begin("http://proxy", "ws://h").0;
@@ -342,8 +342,8 @@ mod tests {
     #[test]
     fn socks5_refuses() {
         for (answers, told) in [
-            (&[5, 255][..], "wants to know who we are"),
-            (&[5, 2], "wants to know who we are"),
+            (&[5, 255][..], "requires authentication"),
+            (&[5, 2], "requires authentication"),
             (&[4, 0], "does not speak SOCKS5"),
             (b"HTTP/1.1 400", "does not speak SOCKS5"),
             (&[5, 0, 5, 5], "refused"),

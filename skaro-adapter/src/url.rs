@@ -125,7 +125,7 @@ impl Authority {
         };
         let port = match port.strip_prefix(':') {
             None if port.is_empty() => default_port,
-            None => return Err("there is something between the address and the port"),
+            None => return Err("expected only a colon and a port behind the address"),
             // RFC 3986, section 3.2.3: the port may be empty.
             Some("") => default_port,
             Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -158,10 +158,10 @@ const PORT: &str = "the port must be a number from 1 to 65535";
 fn ipv6(address: &str) -> Result<String, &'static str> {
     let (address, zone) = match address.split_once("%25") {
         Some((address, zone)) => (address, Some(zone)),
-        None if address.contains('%') => return Err("a zone must be written behind %25"),
+        None if address.contains('%') => return Err("the zone of the address must follow %25"),
         None => (address, None),
     };
-    let address: Ipv6Addr = address.parse().map_err(|_| "there is no IPv6 address between the brackets")?;
+    let address: Ipv6Addr = address.parse().map_err(|_| "the brackets must contain an IPv6 address")?;
     let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     match zone {
         None => Ok(address.to_string()),
@@ -172,13 +172,13 @@ fn ipv6(address: &str) -> Result<String, &'static str> {
 
 fn name_or_ipv4(name: &str) -> Result<String, &'static str> {
     if name.is_empty() {
-        return Err("it names no host");
+        return Err("the host is missing");
     }
     if !name.is_ascii() {
         return Err("the host's name must be written in ASCII (xn--…)");
     }
     if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)) {
-        return Err("the host's name has a character that no name has");
+        return Err("the host's name contains an invalid character");
     }
     // A name that ends with a number must be an IPv4 address: systems interpret other forms, such as 127.1,
     // differently.
@@ -201,7 +201,7 @@ fn check_target(target: &str) -> Result<(), &'static str> {
             [byte, rest @ ..] if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?".contains(byte) => {
                 rest
             }
-            _ => return Err("the path or the query has a character that must be percent-encoded"),
+            _ => return Err("the path or query contains a character that must be percent-encoded"),
         }
     }
 }
@@ -250,33 +250,33 @@ mod tests {
             (" ws://h", "it must begin with ws:// or wss://"),
             ("http://localhost", "it must begin with ws:// or wss://"),
             ("ws:h", "it must begin with ws:// or wss://"),
-            ("ws://", "it names no host"),
-            ("ws:///x", "it names no host"),
-            ("ws://:8000", "it names no host"),
+            ("ws://", "the host is missing"),
+            ("ws:///x", "the host is missing"),
+            ("ws://:8000", "the host is missing"),
             ("ws://[::1", "the address has no closing bracket"),
-            ("ws://[]", "there is no IPv6 address between the brackets"),
-            ("ws://[127.0.0.1]", "there is no IPv6 address between the brackets"),
-            ("ws://[::1]8000", "there is something between the address and the port"),
-            ("ws://[fe80::1%eth0]", "a zone must be written behind %25"),
+            ("ws://[]", "the brackets must contain an IPv6 address"),
+            ("ws://[127.0.0.1]", "the brackets must contain an IPv6 address"),
+            ("ws://[::1]8000", "expected only a colon and a port behind the address"),
+            ("ws://[fe80::1%eth0]", "the zone of the address must follow %25"),
             ("ws://[fe80::1%25]", "the zone of the address is invalid"),
             ("ws://[fe80::1%25a%20b]", "the zone of the address is invalid"),
             ("ws://host:0", PORT),
             ("ws://host:65536", PORT),
             ("ws://host:+80", PORT),
             ("ws://host:http", PORT),
-            ("ws://::1", "it names no host"),
+            ("ws://::1", "the host is missing"),
             ("ws://host:80:80", PORT),
             ("ws://alice:secret@host", "it must not contain a user or a password"),
-            ("ws://ho st", "the host's name has a character that no name has"),
-            ("ws://h%6fst", "the host's name has a character that no name has"),
-            ("ws://host\\x", "the host's name has a character that no name has"),
+            ("ws://ho st", "the host's name contains an invalid character"),
+            ("ws://h%6fst", "the host's name contains an invalid character"),
+            ("ws://host\\x", "the host's name contains an invalid character"),
             ("ws://bücher.example", "the host's name must be written in ASCII (xn--…)"),
             ("ws://127.1", "the IPv4 address is invalid"),
             ("ws://256.0.0.1", "the IPv4 address is invalid"),
             ("ws://h/#there", "a fragment (#…) can't be sent"),
-            ("ws://h/a b", "the path or the query has a character that must be percent-encoded"),
-            ("ws://h/é", "the path or the query has a character that must be percent-encoded"),
-            ("ws://h/\r\nX: y", "the path or the query has a character that must be percent-encoded"),
+            ("ws://h/a b", "the path or query contains a character that must be percent-encoded"),
+            ("ws://h/é", "the path or query contains a character that must be percent-encoded"),
+            ("ws://h/\r\nX: y", "the path or query contains a character that must be percent-encoded"),
             ("ws://h/%2", "a % must be followed by two hexadecimal digits"),
             ("ws://h/?%zz", "a % must be followed by two hexadecimal digits"),
         ] {

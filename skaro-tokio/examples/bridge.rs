@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 && incoming.dialog() == other
                 && !incoming.is_own()
             {
-                // One line for each message. Without a reader of the output the program ends.
+                // One line for each message. A closed output is ignored, as nobody reads it.
                 let line = incoming.message.body.replace('\n', "\\n");
                 _ = writeln!(std::io::stdout(), "{line}");
             }

@@ -1,8 +1,8 @@
-//! Lengths of time in options.
+//! Durations in options.
 
 use std::time::Duration;
 
-/// Reads a number of seconds.
+/// Parses a number of seconds.
 pub(crate) fn seconds(text: &str) -> Result<Duration, &'static str> {
     let seconds: f64 = text.parse().map_err(|_| "not a number")?;
     let duration = Duration::try_from_secs_f64(seconds).map_err(|_| "no time that one can wait")?;

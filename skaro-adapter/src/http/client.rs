@@ -120,11 +120,11 @@ impl ClientHandshake {
         } else if !has_token(headers, "Connection", "upgrade") {
             "its response has no Connection: upgrade"
         } else if single(headers, "Sec-WebSocket-Accept") != Some(self.accept.as_str()) {
-            "its response does not prove that it read the request"
+            "its Sec-WebSocket-Accept does not match the request"
         } else if values(headers, "Sec-WebSocket-Extensions").any(|extensions| !extensions.is_empty()) {
-            "it wants an extension that was not asked for"
+            "it chose an extension that was not offered"
         } else if values(headers, "Sec-WebSocket-Protocol").any(|chosen| Some(chosen) != asked) {
-            "it wants a subprotocol that was not asked for"
+            "it chose a subprotocol that was not offered"
         } else {
             return Ok(());
         };
@@ -132,7 +132,7 @@ impl ClientHandshake {
     }
 }
 
-const NO_HTTP: &str = "it does not answer in HTTP";
+const NO_HTTP: &str = "its response is not HTTP";
 const TOO_LARGE: &str = "the head of its response is too large";
 
 /// The status line of a response.
@@ -269,11 +269,11 @@ mod tests {
         for (response, told) in [
             (GOOD.replace("Upgrade: websocket", "Upgrade: h2c"), "no Upgrade"),
             (GOOD.replace("Connection: Upgrade", "Connection: close"), "no Connection"),
-            (GOOD.replace("s3p", "s3q"), "does not prove"),
+            (GOOD.replace("s3p", "s3q"), "does not match"),
             (GOOD.replace("Connection", "Sec-WebSocket-Extensions: x\r\nConnection"), "extension"),
             (GOOD.replace("Connection", "Sec-WebSocket-Protocol: x\r\nConnection"), "subprotocol"),
             ("HTTP/1.1 503 Full\r\n\r\n".into(), "503 (Full)"),
-            ("SSH-2.0-OpenSSH\r\n".into(), "does not answer in HTTP"),
+            ("SSH-2.0-OpenSSH\r\n".into(), "not HTTP"),
             (format!("HTTP/1.1 101 {}", "x".repeat(MAX_HEAD)), "too large"),
             ("\u{15}\u{3}\u{1}\0\u{2}".into(), "h:80 expects TLS"),
         ] {

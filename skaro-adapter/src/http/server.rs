@@ -107,7 +107,7 @@ impl ServerHandshake {
             Ok(Status::Partial) | Err(Error::TooManyHeaders) => {
                 refuse("431 Request Header Fields Too Large", "", "the request's head is too large", true)
             }
-            Err(_) => refuse("400 Bad Request", "", "this is no HTTP request", true),
+            Err(_) => refuse("400 Bad Request", "", "this is not an HTTP request", true),
         }
     }
 
@@ -130,7 +130,7 @@ impl ServerHandshake {
         // RFC 6455, section 4.2.1.
         let bad = |why| refuse("400 Bad Request", "", why, has_body);
         if !has_body || request.version != Some(1) || single(headers, "Host").is_none() {
-            return bad("a WebSocket is opened by GET, HTTP/1.1 and one Host header");
+            return bad("opening a WebSocket requires GET, HTTP/1.1 and one Host header");
         }
         let Some(key) = single(headers, "Sec-WebSocket-Key").filter(|key| is_key(key)) else {
             return bad("the Sec-WebSocket-Key must be 16 bytes in base64");

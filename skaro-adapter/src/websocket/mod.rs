@@ -129,13 +129,13 @@ impl fmt::Debug for WebSocket {
 #[non_exhaustive]
 pub enum WebSocketError {
     /// A frame that RFC 6455 forbids.
-    #[error("the peer broke the WebSocket protocol: {0}")]
+    #[error("the peer violated the WebSocket protocol: {0}")]
     Protocol(String),
     /// A text message that is not UTF-8.
     #[error("the peer sent a text message that is not UTF-8")]
     InvalidText,
     /// A message, in one frame or in fragments, that is larger than the limit.
-    #[error("the peer sent a message of more than {limit} bytes, which is the limit")]
+    #[error("the peer sent a message larger than the limit of {limit} bytes")]
     TooLarge {
         /// The limit in bytes.
         limit: usize,

@@ -40,6 +40,6 @@ pub(crate) fn serialize_encoded<S: Serializer>(
     super::write(Format::Cbor, value, &mut bytes);
     match super::read::<Value<'_>>(Frame::Binary(&bytes), Nesting::KNOWN) {
         Ok(Slot::Value(value)) => value.serialize(serializer),
-        _ => Err(serde::ser::Error::custom("a value that can't be read again")),
+        _ => Err(serde::ser::Error::custom("the value can't be decoded again")),
     }
 }

@@ -1,4 +1,4 @@
-//! What the chat tells, for people: names in colours of their own, times, whose dialog.
+//! The chat's output as text for people, with names in colour and local times.
 
 use jiff::{Timestamp, Zoned};
 use skaro_proto::Value;
@@ -8,7 +8,7 @@ use skaro_proto::message::{Contacts, Date, Message, Registration, User};
 use super::report::Report;
 use crate::text::Shown;
 
-/// A report as one line, or several; `echoes` repeats what the user has sent.
+/// Returns a report as one or several lines; `echoes` also repeats sent messages.
 pub(crate) fn report(report: &Report<'_>, echoes: bool) -> Shown {
     let shown = Shown::new();
     match report {
@@ -98,8 +98,7 @@ fn number(marker: Option<u64>) -> String {
     marker.map(|marker| format!(" #{marker}")).unwrap_or_default()
 }
 
-/// The local time of day, with the day if it is not today. Other servers' dates, whatever they are, stand as they
-/// came.
+/// Returns the local time of day, with the day if it is not today. Dates in other formats are shown unchanged.
 fn time(date: Option<&Date<'_>>) -> String {
     let Some(date) = date else { return "--:--".into() };
     let Some(timestamp) = date.as_integer().and_then(|date| Timestamp::from_millisecond(date).ok()) else {
