@@ -50,7 +50,7 @@ fn trusting(path: &Path) -> Result<Arc<ClientConfig>, Fault> {
         roots.add(certificate).map_err(|error| unusable(&error))?;
     }
     if roots.is_empty() {
-        return Err(unusable(&"there is no certificate in it"));
+        return Err(unusable(&"the file contains no certificate"));
     }
     // rustls can't choose a provider by itself if several crates in the program enable different ones.
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));

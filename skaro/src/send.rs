@@ -44,7 +44,7 @@ pub(crate) fn run(args: SendArgs) -> Result<Exit, Fault> {
     let password = args.password.find(&args.login)?;
     let text = if args.text.is_empty() { read_text(io::stdin().lock())? } else { args.text.join(" ") };
     if text.is_empty() {
-        return Err(Fault::new(Exit::Data, "there is nothing to send: the text is empty"));
+        return Err(Fault::new(Exit::Data, "the text is empty"));
     }
     let mut options = args.network.options(args.url)?;
     options.config.reconnect = None;

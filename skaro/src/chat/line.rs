@@ -41,14 +41,14 @@ pub(crate) enum Line<'a> {
 
 /// The list of commands, at most 40 columns wide.
 pub(crate) const HELP: &str = "\
-/contacts        whom you know
-/history LOGIN   what was said there
+/contacts        lists your contacts
+/history LOGIN   shows the history
 /msg LOGIN TEXT  sends a message
-/to LOGIN        lines go there from now
-/register-type   how one can register
+/to LOGIN        sets who gets your lines
+/register-type   asks how to register
 /authorize LOGIN PASSWORD  signs in
 /restore SID     restores a session
-/help            this text
+/help            shows this text
 /quit            leaves at once";
 
 impl<'a> Line<'a> {
@@ -73,8 +73,9 @@ impl<'a> Line<'a> {
             word if word.contains(char::is_whitespace) => Err(format!("{} and nothing else", needs(what))),
             word => Ok(word),
         };
-        let none =
-            |line| if rest.trim().is_empty() { Ok(line) } else { Err(format!("{command} stands alone")) };
+        let none = |line| {
+            if rest.trim().is_empty() { Ok(line) } else { Err(format!("{command} takes no arguments")) }
+        };
         match command {
             "/contacts" => none(Line::Contacts),
             "/history" => one("a LOGIN").map(|login| Line::History { login }),
@@ -87,7 +88,7 @@ impl<'a> Line<'a> {
             "/restore" => one("a session's id").map(|sid| Line::Restore { sid }),
             "/help" => none(Line::Help),
             "/quit" => none(Line::Quit),
-            _ => Err(format!("{command} is no command; /help lists them all")),
+            _ => Err(format!("unknown command {command}; /help lists all commands")),
         }
     }
 

@@ -25,13 +25,15 @@ pub(crate) fn report(report: &Report<'_>, echoes: bool) -> Shown {
         Report::Message { dialog, message } => told(dialog, message),
         Report::Info { info, request: None } => shown.plain("the server says: ").plain(info),
         Report::Info { info, request: Some(request) } => {
-            let why = if info.is_empty() { "the server does not say why" } else { info };
+            let why = if info.is_empty() { "no reason given" } else { info };
             shown.red(&format!("{request} was refused: {why}"))
         }
         Report::Error { info } => shown.red(&format!("the server reports an error: {info}")),
-        Report::Unknown { kind, .. } => shown.dim(&format!("the server sent something unknown: {kind}")),
+        Report::Unknown { kind, .. } => {
+            shown.dim(&format!("the server sent a message of unknown type: {kind}"))
+        }
         Report::ProtocolError { reason } => {
-            shown.red(&format!("the server sent what makes no sense: {reason}"))
+            shown.red(&format!("the server sent an invalid message: {reason}"))
         }
         Report::Disconnected { reason } => shown.red(&format!("disconnected: {reason}")),
         Report::Reconnecting { after_ms } => {
@@ -74,10 +76,10 @@ fn list_history(login: &str, history: &[Message<'_>]) -> Shown {
 
 fn list_contacts(contacts: &Contacts<'_>) -> Shown {
     if contacts.is_empty() {
-        return Shown::from("you know nobody yet");
+        return Shown::from("you have no contacts yet");
     }
     let is_online = |user: &User<'_>| matches!(user.extra.get("online"), Some(Value::Bool(true)));
-    let mut shown = Shown::from("you know ");
+    let mut shown = Shown::from("contacts: ");
     for (at, user) in contacts.iter().enumerate() {
         let comma = if at == 0 { "" } else { ", " };
         shown = shown.plain(comma).name(&user.login).plain(if is_online(user) { " (online)" } else { "" });
@@ -88,7 +90,7 @@ fn list_contacts(contacts: &Contacts<'_>) -> Shown {
 fn registration(registration: &Registration<'_>) -> Shown {
     match registration {
         Registration::Open => Shown::from("everybody may register"),
-        Registration::Invitation => Shown::from("whoever was invited may register"),
+        Registration::Invitation => Shown::from("registration requires an invitation"),
         Registration::Closed => Shown::from("nobody may register"),
         other => Shown::from("registration: ").plain(other.as_str()),
     }

@@ -53,9 +53,10 @@ fn size(text: &str) -> Result<usize, &'static str> {
         Some('G') => (text.get(..text.len() - 1), 30),
         _ => (Some(text), 0),
     };
-    let number: usize = digits.unwrap_or_default().parse().map_err(|_| "no size: give 512M, for example")?;
-    let size = number.checked_mul(1 << shift).ok_or("more than this machine can count")?;
-    if size < LEAST_MEMORY { Err("too little for a server: give 1M at least") } else { Ok(size) }
+    let number: usize =
+        digits.unwrap_or_default().parse().map_err(|_| "not a size: give 512M, for example")?;
+    let size = number.checked_mul(1 << shift).ok_or("too large for this machine")?;
+    if size < LEAST_MEMORY { Err("too small: give at least 1M") } else { Ok(size) }
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ impl Session {
             // The next event reports it.
             Event::SignedOut { reason: SignedOutReason::GaveUp } => (),
             Event::SignedOut { reason } => self.fail(Exit::Denied, reason.to_string()),
-            Event::GaveUp => self.fail(Exit::Unavailable, "not connecting again".into()),
+            Event::GaveUp => self.fail(Exit::Unavailable, "gave up reconnecting".into()),
             _ => (),
         }
     }
@@ -112,10 +112,10 @@ impl Session {
             // It will be requested again.
             Some(Ask::Missed { .. } | Ask::MissedStrangers { .. }) if is_lost => return,
             Some(Ask::Missed { login }) => {
-                return self.screen.complain(format!("can't tell what was missed of {login}: {failure}"));
+                return self.screen.complain(format!("can't load missed messages from {login}: {failure}"));
             }
             Some(Ask::MissedStrangers { .. }) => {
-                return self.screen.complain(format!("can't tell who else wrote: {failure}"));
+                return self.screen.complain(format!("can't load the contacts: {failure}"));
             }
             // The client signs in again on its own only if a user was signed in before.
             Some(ask) if is_lost && ask.signs_in() && !self.is_signed_in => self.sign_in = Some(ask),

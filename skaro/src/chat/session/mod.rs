@@ -157,7 +157,10 @@ impl Session {
             Ok(Line::Empty) => (),
             Ok(Line::Plain(body)) => match self.dialog.clone() {
                 Some(to) => self.send(&to, body),
-                None => self.fail(Exit::Data, "to whom? /to LOGIN says it; /help lists all commands".into()),
+                None => self.fail(
+                    Exit::Data,
+                    "no recipient: choose one with /to LOGIN; /help lists all commands".into(),
+                ),
             },
             Ok(Line::Message { to, body }) => self.send(to, body),
             Ok(Line::To { login }) => self.dialog = Some(login.into()),
