@@ -56,7 +56,7 @@ struct Handle {
 impl<R: Runtime> Client<R> {
     /// Connects to a server, and waits for its first message.
     ///
-    /// Later the client reconnects by itself, as [`Config`](machine::Config) says: events report when the connection is
+    /// Later the client reconnects by itself, as [`ClientConfig`](machine::ClientConfig) says: events report when the connection is
     /// lost and when it is back. A `wss://` URL uses TLS; unless the options say otherwise, the system's trust roots
     /// decide which certificates are valid.
     ///
@@ -176,7 +176,7 @@ impl<R> Client<R> {
     }
 
     /// Closes the connection for good, and waits for the closing handshake, at most
-    /// [`close_timeout`](machine::Config::close_timeout). Running commands may still be answered meanwhile.
+    /// [`close_timeout`](machine::ClientConfig::close_timeout). Running commands may still be answered meanwhile.
     pub async fn close(&self) {
         self.handle.close();
         // An error is the expected end: the sender never sends.

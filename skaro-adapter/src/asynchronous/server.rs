@@ -233,7 +233,7 @@ impl<R> Server<R> {
     }
 
     /// Notifies all clients, closes all connections after their queued messages, and waits for the closing handshakes,
-    /// at most [`close_timeout`](machine::Config::close_timeout).
+    /// at most [`close_timeout`](machine::ServerConfig::close_timeout).
     pub async fn shut_down(mut self, info: &str) {
         self.accepting = None;
         self.with(|machine, now| machine.shut_down(now, info));
