@@ -35,13 +35,13 @@ const IDLE: Duration = Duration::from_secs(10);
 /// The task of a connection that the machine has [accepted](Server::handle_accepted) repeats:
 ///
 /// 1. Read at most [`READ_AT_ONCE`] bytes, if [`wants_bytes`](Self::wants_bytes), and call
-/// [`handle_bytes`](Self::handle_bytes), which turns bytes into messages.
+///    [`handle_bytes`](Self::handle_bytes), which turns bytes into messages.
 /// 2. Call [`turn`](Self::turn), which locks the machine for a moment, handles the messages, and fetches frames. If
-/// some of the read bytes are left, go to step 1 with them.
+///    some of the read bytes are left, go to step 1 with them.
 /// 3. Call [`take_output`](Self::take_output) and write. If the written buffer had more than
-/// [`OUTPUT_AT_ONCE`](crate::websocket::OUTPUT_AT_ONCE) bytes, there may be more: go to step 2.
+///    [`OUTPUT_AT_ONCE`](crate::websocket::OUTPUT_AT_ONCE) bytes, there may be more: go to step 2.
 /// 4. Wait for bytes, for the machine ([`Server::poll_ready`] reports connections with work), or for the deadline that
-/// `turn` returned.
+///    `turn` returned.
 ///
 /// When the connection ends, call [`Server::handle_disconnected`]. [`Driver`](crate::Driver) has an example.
 pub struct Connection {

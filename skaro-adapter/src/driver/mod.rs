@@ -18,16 +18,16 @@ use crate::websocket::{Phase, Received, Role, WebSocket};
 /// An adapter keeps it in a mutex, and connects, reads, writes and waits without holding the lock:
 ///
 /// 1. Connect, and do the opening handshake ([`ClientHandshake`](crate::http::ClientHandshake)). Then call
-/// [`connected`](Self::connected), or [`dial_failed`](Self::dial_failed) if that failed. (If the first connection
-/// fails, drop the client instead.)
+///    [`connected`](Self::connected), or [`dial_failed`](Self::dial_failed) if that failed. (If the first connection
+///    fails, drop the client instead.)
 /// 2. Read at most 16 KiB, if [`wants_bytes`](Self::wants_bytes), and call [`handle_bytes`](Self::handle_bytes), or
-/// [`handle_end`](Self::handle_end) at the end.
+///    [`handle_end`](Self::handle_end) at the end.
 /// 3. Call [`drive`](Self::drive) after that, after commands, and at the deadline that it returned before. It returns
-/// the next action: dial, stop, or wait.
+///    the next action: dial, stop, or wait.
 /// 4. Call [`take_output`](Self::take_output), unlock, and write. If the written buffer had more than
-/// [`OUTPUT_AT_ONCE`](crate::websocket::OUTPUT_AT_ONCE) bytes, there may be more: go to step 3.
+///    [`OUTPUT_AT_ONCE`](crate::websocket::OUTPUT_AT_ONCE) bytes, there may be more: go to step 3.
 /// 5. If there is no connection any more ([`has_connection`](Self::has_connection)), write the output as far as
-/// possible without waiting, and drop the socket.
+///    possible without waiting, and drop the socket.
 ///
 /// An example with a server's [`Connection`](crate::Connection), and no network between them:
 ///

@@ -56,7 +56,7 @@ fn size(text: &str) -> Result<usize, &'static str> {
     let number: usize =
         digits.unwrap_or_default().parse().map_err(|_| "not a size: give 512M, for example")?;
     let size = number.checked_mul(1 << shift).ok_or("too large for this machine")?;
-    if size < LEAST_MEMORY { Err("too small: give at least 1M") } else { Ok(size) }
+    if size < LEAST_MEMORY { Err("too small: give 1M at least") } else { Ok(size) }
 }
 
 #[cfg(test)]
