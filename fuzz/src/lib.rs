@@ -1,4 +1,4 @@
-//! The fuzz targets' bodies, compiled once.
+//! Bodies of the fuzz targets, compiled once for all of them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! What the scenarios need of an adapter, and how each adapter gives it.
+//! A common interface to all adapters, for the scenarios.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -13,35 +13,35 @@ use skaro_blocking::{
 
 use crate::servers::Host;
 
-/// A client under test. Clones share the connection, and the events.
+/// A client under test. Clones share the connection and the events.
 pub trait Adapter: Clone + Send + Sync + 'static {
     /// Connects, and waits for the greeting.
     ///
     /// # Errors
-    /// As the adapter's own.
+    /// Those of the adapter.
     fn connect(options: Options) -> Result<Self, ConnectError>;
     /// Gives a command and waits for its end.
     ///
     /// # Errors
-    /// As the adapter's own.
+    /// Those of the adapter.
     fn request<C: Command>(&self, command: C) -> Result<C::Answer, RequestError>;
     /// Gives a command without waiting.
     ///
     /// # Errors
-    /// As the adapter's own.
+    /// Those of the adapter.
     fn submit(&self, command: impl Command) -> Result<RequestId, CommandError>;
     /// Returns the next event.
     ///
     /// # Errors
-    /// If there is none in that time, or never again.
+    /// If there is none within that time, or there will be no more.
     fn next_event(&self, timeout: Duration) -> Result<Event<'static>, NoEvent>;
     /// Drops the events.
     fn drop_events(&self);
-    /// Returns what the client is doing.
+    /// Returns the state of the client.
     fn status(&self) -> Status;
-    /// Returns whom the user has talked to.
+    /// Returns the logins of users with whom messages were exchanged.
     fn dialogs(&self) -> Vec<String>;
-    /// Closes the connection, and waits for that.
+    /// Closes the connection, and waits for its end.
     fn close(&self);
     /// Returns the `Debug` output of client and events.
     fn shown(&self) -> String;
@@ -93,7 +93,7 @@ impl Adapter for Blocking {
     }
 }
 
-/// A client of the async engine, over a runtime.
+/// A client of the async engine over one runtime.
 pub struct Async<R: Host> {
     client: asynchronous::Client<R>,
     events: Arc<Mutex<Option<asynchronous::Events>>>,

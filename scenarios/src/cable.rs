@@ -1,13 +1,13 @@
-//! A cable on loopback that can be cut and stalled.
+//! A TCP proxy on loopback that can cut and stall connections.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
-/// A cable between clients and a server.
+/// A proxy between clients and a server.
 pub struct Cable {
-    /// Where clients connect to.
+    /// The address for clients.
     pub address: SocketAddr,
     shared: Arc<Shared>,
 }
@@ -21,13 +21,13 @@ struct State {
     target: SocketAddr,
     stalled: bool,
     open: Vec<TcpStream>,
-    /// New connections are taken and dropped at once.
+    /// Set while new connections are accepted and dropped at once.
     refusing: bool,
     done: bool,
 }
 
 impl Cable {
-    /// Lays a cable to a server.
+    /// Starts a proxy to a server.
     pub fn new(target: SocketAddr) -> Cable {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -61,23 +61,23 @@ impl Cable {
         }
     }
 
-    /// Keeps what is sent from now on under way.
+    /// Holds back all data from now on.
     pub fn stall(&self) {
         self.shared.state.lock().unwrap().stalled = true;
     }
 
-    /// Lets it arrive.
+    /// Delivers the data that was held back.
     pub fn resume(&self) {
         self.shared.state.lock().unwrap().stalled = false;
         self.shared.changed.notify_all();
     }
 
-    /// Takes new connections and drops them at once, or no longer.
+    /// Starts or stops to drop new connections at once.
     pub fn refuse(&self, refusing: bool) {
         self.shared.state.lock().unwrap().refusing = refusing;
     }
 
-    /// Leads new connections to another server.
+    /// Connects new clients to another server.
     pub fn retarget(&self, target: SocketAddr) {
         self.shared.state.lock().unwrap().target = target;
     }

@@ -1,4 +1,4 @@
-//! Certificates made for a test.
+//! Certificates for tests.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use skaro_blocking::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use skaro_blocking::rustls::{ClientConfig, RootCertStore, ServerConfig, crypto::ring};
 
-/// Somebody who signs certificates.
+/// A certificate authority.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    /// Creates one of this name.
+    /// Creates an authority with this name.
     pub fn new(name: &str) -> Authority {
         let mut params = CertificateParams::new([]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -18,7 +18,7 @@ impl Authority {
         Authority(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    /// Returns the configuration of a client that trusts nobody else.
+    /// Returns the configuration of a client that trusts only this authority.
     pub fn trusted(&self) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
         roots.add(self.0.der().clone()).unwrap();

@@ -1,4 +1,4 @@
-//! What the scenarios need: each adapter behind one trait, each server behind another, and a world to meet in.
+//! The environment of the scenarios: adapters behind one trait, servers behind another, and a world that connects them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

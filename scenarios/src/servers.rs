@@ -1,4 +1,4 @@
-//! Runtimes to wait with, and the server over each of them.
+//! Async runtimes for tests, and the server over each of them.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::LazyLock;
@@ -9,9 +9,9 @@ use skaro_blocking::proto::Time;
 use skaro_blocking::proto::server as machine;
 use skaro_tokio::Tokio;
 
-/// An async runtime for which a thread can wait.
+/// An async runtime on which a test can wait for a future.
 pub trait Host: Runtime + Sync + Send {
-    /// Waits for a future.
+    /// Runs a future to its end.
     fn block_on<F: Future>(future: F) -> F::Output;
 }
 
@@ -31,9 +31,9 @@ impl Host for Tokio {
     }
 }
 
-/// A server over whichever runtime.
+/// A server over one of the runtimes.
 pub trait Served: Send + Sync {
-    /// Returns where it listens.
+    /// Returns the address on which it listens.
     fn address(&self) -> SocketAddr;
     /// Calls the machine.
     fn call(&self, call: &mut dyn FnMut(&mut machine::Server, Time));
@@ -56,14 +56,14 @@ impl<R: Host> Served for Server<R> {
 }
 
 impl dyn Served + '_ {
-    /// Calls the machine, and returns what that returns.
+    /// Calls the machine, and returns the result.
     pub fn with<T>(&self, call: impl FnOnce(&mut machine::Server, Time) -> T) -> T {
         let (mut call, mut result) = (Some(call), None);
         self.call(&mut |machine, now| result = call.take().map(|call| call(machine, now)));
         result.unwrap()
     }
 
-    /// Returns how many connections there are.
+    /// Returns the number of connections.
     pub fn connections(&self) -> usize {
         self.with(|machine, _| machine.connections())
     }

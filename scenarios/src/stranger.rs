@@ -1,4 +1,4 @@
-//! A client that no adapter made: it sends whatever it likes.
+//! A client without an adapter, which can send anything.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -22,7 +22,7 @@ pub fn dial(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Connects, and opens a WebSocket, with a small buffer: some tests measure memory.
+/// Connects and opens a WebSocket, with a small buffer, since some tests measure memory.
 pub fn open(address: SocketAddr) -> WebSocket<TcpStream> {
     let config = WebSocketConfig::default().read_buffer_size(4 << 10);
     let url = format!("ws://{address}/skaro_client/");
@@ -50,7 +50,7 @@ pub fn send(socket: &mut WebSocket<TcpStream>, id: u64, request: Request<'_>) {
     socket.send(Message::Binary(frame.into())).unwrap();
 }
 
-/// Returns the bytes of a client's frame. The mask is zero, so that the content can be read.
+/// Returns a client's frame as bytes. The mask is zero, so that the content stays readable.
 pub fn frame(first_byte: u8, content: &[u8]) -> Vec<u8> {
     let mut frame = vec![first_byte];
     match content.len() {
@@ -69,13 +69,13 @@ pub fn frame(first_byte: u8, content: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Writes until the other end does not take any more, or this many bytes; returns how many were taken.
+/// Writes until the peer takes no more, or this many bytes; returns the number of bytes taken.
 pub fn flood(stream: &mut TcpStream, piece: &[u8], most: usize) -> usize {
     let mut taken = 0;
     while taken < most {
         match stream.write(piece) {
             Ok(written @ 1..) if written == piece.len() => taken += written,
-            // Pieces are whole frames.
+            // In whole frames.
             Ok(written) if stream.write_all(&piece[written..]).is_ok() => taken += piece.len(),
             _ => break,
         }

@@ -1,4 +1,4 @@
-//! A server with users, a cable before it, and what tests ask of clients.
+//! A server with users, behind a proxy that can cut connections, and shared steps of tests.
 
 use std::net::TcpListener;
 use std::sync::Mutex;
@@ -13,37 +13,37 @@ use crate::cable::Cable;
 use crate::certificates::Authority;
 use crate::servers::{Serve, Served};
 
-/// How long anything may take that is expected to happen.
+/// Time-out of everything that is expected to happen.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Users of every server, with their passwords.
 pub const USERS: [(&str, &str); 2] = [("alice", "correct horse"), ("bob", "battery staple")];
 
-/// How clients and server of a world talk to each other.
+/// One way in which clients and server communicate.
 #[derive(Clone, Copy)]
 pub struct Kind {
-    /// Shown in the names of tests.
+    /// The name in the names of tests.
     pub name: &'static str,
     /// The format that clients ask for.
     pub format: Format,
-    /// Whether there is TLS.
+    /// Set if the connections use TLS.
     pub tls: bool,
-    /// The server.
+    /// The runtime of the server.
     pub serve: Serve,
 }
 
-/// A server, and a cable that leads to it.
+/// A server, and a proxy that leads to it.
 pub struct World {
-    /// How they talk.
+    /// The way in which clients and server communicate.
     pub kind: Kind,
-    /// The cable.
+    /// The proxy.
     pub cable: Cable,
     server: Mutex<Option<Box<dyn Served>>>,
     authority: Option<Authority>,
 }
 
 impl World {
-    /// Begins with a server.
+    /// Starts a server.
     pub fn new(kind: Kind) -> World {
         let authority = kind.tls.then(|| Authority::new("good"));
         let server = new_server(kind, authority.as_ref());
@@ -51,7 +51,7 @@ impl World {
         World { kind, cable, server: Mutex::new(Some(server)), authority }
     }
 
-    /// Returns options for a client at the end of the cable.
+    /// Returns options for a client that connects through the proxy.
     pub fn options(&self) -> Options {
         let scheme = if self.kind.tls { "wss" } else { "ws" };
         let mut options = quick(format!("{scheme}://{}/skaro_client/", self.cable.address));
@@ -85,7 +85,7 @@ impl World {
         server.shut_down(info);
     }
 
-    /// Ends the server, and puts another one with the same users in its place.
+    /// Replaces the server by another one with the same users.
     pub fn restart(&self) {
         self.shut_down("restarting");
         let new = new_server(self.kind, self.authority.as_ref());
@@ -94,14 +94,14 @@ impl World {
     }
 }
 
-/// Returns options for a client that connects again soon.
+/// Returns options for a client that reconnects after a short delay.
 pub fn quick(url: impl Into<String>) -> Options {
     let mut options = Options::new(url);
     options.config.reconnect.as_mut().unwrap().base = Duration::from_millis(50);
     options
 }
 
-/// Returns a machine with users, for scenarios that send more than people do.
+/// Returns a machine with users and high rate limits, for scenarios that send more than people do.
 pub fn machine(change: impl FnOnce(&mut server::ServerConfig)) -> server::Server {
     let mut config = server::ServerConfig::default();
     config.open_directory = true;
@@ -127,14 +127,14 @@ pub fn sign_in<A: Adapter>(client: &A, login: &str) -> SignedIn<'static> {
     client.request(Authorize { login, password }).unwrap()
 }
 
-/// Checks that two people can chat, each way.
+/// Checks that two people can chat, in both directions.
 pub fn are_undisturbed<A: Adapter>((alice, bob): &(A, A)) {
     alice.request(SendMessage { to: "bob", body: "still there?", marker: None }).unwrap();
     bob.request(SendMessage { to: "alice", body: "yes", marker: None }).unwrap();
     assert_eq!((alice.status(), bob.status()), (Status::SignedIn, Status::SignedIn));
 }
 
-/// Reads events until one is what was waited for.
+/// Reads events until the expected one.
 pub fn wait_for<A: Adapter, T>(
     client: &A,
     what: &str,
@@ -154,7 +154,7 @@ pub fn wait_for<A: Adapter, T>(
     panic!("waited too long for {what}; seen: {seen:?}");
 }
 
-/// Waits until something is so.
+/// Waits until a condition is true.
 pub fn until(what: &str, mut so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !so() {

@@ -1,4 +1,4 @@
-//! What lies between the socket and the protocol: nothing, or TLS. Without I/O, so that no adapter needs a TLS of its own.
+//! The layer between socket and protocol: none, or TLS. Without I/O, so that all adapters share it.
 
 use std::io;
 #[cfg(feature = "tls")]
@@ -6,9 +6,9 @@ use std::io::{Read, Write};
 #[cfg(feature = "tls")]
 use std::sync::Arc;
 
-/// A plain or an encrypted channel. It has a socket's bytes on the one side, and the protocol's on the other.
+/// A plain or an encrypted channel between a socket's bytes and the protocol's bytes.
 ///
-/// The TLS handshake takes place on the way: after each [`receive`](Self::receive) call [`seal`](Self::seal), even with
+/// The TLS handshake happens on the way: after each [`receive`](Self::receive) call [`seal`](Self::seal), even with
 /// nothing to send.
 #[derive(Debug)]
 pub struct Channel {
@@ -18,7 +18,7 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Creates a channel that changes nothing.
+    /// Creates a channel that passes bytes through unchanged.
     pub const fn plain() -> Self {
         Channel {
             #[cfg(feature = "tls")]
@@ -27,7 +27,7 @@ impl Channel {
         }
     }
 
-    /// Creates a server's side of TLS.
+    /// Creates the server's side of a TLS connection.
     ///
     /// # Errors
     /// If the configuration is invalid.
@@ -38,16 +38,16 @@ impl Channel {
 
     #[cfg(feature = "tls")]
     pub(crate) fn over(mut tls: rustls::Connection) -> Self {
-        // What is written before the handshake is done waits here; our own requests need no limit.
+        // Output waits here until the handshake is done. It is our own, so it needs no limit.
         tls.set_buffer_limit(None);
         Channel { tls: Some(Box::new(tls)), has_ended: false }
     }
 
-    /// Decrypts what was read from the socket; the buffer may be used for that.
+    /// Decrypts bytes from the socket. The decrypted bytes may be in the given buffer.
     ///
     /// # Errors
-    /// If the peer breaks TLS, or is not to be trusted: the error contains a `rustls::Error`. What
-    /// [`seal`](Self::seal) returns then tells the peer why.
+    /// If the peer violates TLS, or its certificate is not trusted: the error contains a `rustls::Error`.
+    /// [`seal`](Self::seal) then returns an alert with the reason for the peer.
     #[cfg_attr(not(feature = "tls"), allow(clippy::unused_self, reason = "nothing to decrypt"))]
     pub fn receive<'a>(&mut self, bytes: &'a [u8], buffer: &'a mut Vec<u8>) -> io::Result<&'a [u8]> {
         buffer.clear();
@@ -69,16 +69,16 @@ impl Channel {
         Ok(bytes)
     }
 
-    /// Returns whether the peer has ended the channel: as if the socket had ended.
+    /// Returns whether the peer has closed the channel, which counts as the end of the socket.
     pub const fn has_ended(&self) -> bool {
         self.has_ended
     }
 
-    /// Encrypts what is to be written to the socket, in place, and adds what TLS itself has to say.
+    /// Encrypts output for the socket in place, and adds TLS's own messages.
     pub fn seal(&mut self, output: &mut Vec<u8>) {
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
-            // Without a limit, and to memory, nothing fails.
+            // Writing to memory without a limit does not fail.
             _ = tls.writer().write_all(output);
             output.clear();
             while tls.wants_write() && tls.write_tls(output).is_ok() {}

@@ -1,4 +1,4 @@
-//! Which address of a host to try when: Happy Eyeballs (RFC 8305), without I/O.
+//! Choice of the address to dial: Happy Eyeballs (RFC 8305), without I/O.
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,10 +9,10 @@ use skaro_proto::Time;
 
 use crate::error::ConnectError;
 
-/// How long an attempt has the network to itself (RFC 8305, section 5).
+/// Delay before the next address is tried in parallel (RFC 8305, section 5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// Chooses among the addresses of a host. The first connection that is made wins: drop the others.
+/// Chooses among the addresses of a host. Use the first connection that succeeds, and drop the other attempts.
 ///
 /// ```
 /// use skaro_adapter::dial::{Dialer, Step};
@@ -23,7 +23,7 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// let mut dialer = Dialer::new("example.org:80", addresses);
 /// let Step::Connect(first) = dialer.next(now) else { panic!() };
 /// let Step::Wait(Some(until)) = dialer.next(now) else { panic!() };
-/// // The first address swallows what it gets: after 250 ms the next one is tried beside it.
+/// The first address does not respond: after 250 ms the next one is tried in parallel.
 /// let Step::Connect(second) = dialer.next(until) else { panic!() };
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -33,25 +33,25 @@ pub struct Dialer {
     untried: VecDeque<SocketAddr>,
     /// Attempts that have neither succeeded nor failed.
     under_way: usize,
-    /// When the next attempt begins, if none fails before.
+    /// The time of the next attempt, if none fails earlier.
     next_at: Option<Time>,
     failures: Vec<(SocketAddr, io::Error)>,
 }
 
-/// What to do next.
+/// The next action of whoever dials.
 #[derive(Debug)]
 pub enum Step {
-    /// Begin to connect to this address, and ask again.
+    /// Start to connect to this address, and call `next` again.
     Connect(SocketAddr),
-    /// Wait for the attempts under way, and ask again when one has failed, or at this moment.
+    /// Wait for the running attempts, and call `next` again after a failure or at this time.
     Wait(Option<Time>),
-    /// No address can be connected to.
+    /// All addresses have failed.
     Failed(ConnectError),
 }
 
 impl Dialer {
-    /// Creates a dialer for the addresses that a host's name was resolved to, in the resolver's order: those of the two
-    /// families take turns (RFC 8305, section 4). The host is what errors show.
+    /// Creates a dialer for the addresses of a host in the resolver's order. The two address families take turns (RFC
+    /// 8305, section 4). The host appears in errors.
     pub fn new(host: impl Into<String>, addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
         let mut all: Vec<SocketAddr> = Vec::new();
         for address in addresses {
@@ -74,7 +74,7 @@ impl Dialer {
         Dialer { host: host.into(), untried, under_way: 0, next_at: None, failures: Vec::new() }
     }
 
-    /// Returns what to do next.
+    /// Returns the next action.
     pub fn next(&mut self, now: Time) -> Step {
         let is_time = self.next_at.is_none_or(|at| at <= now);
         if is_time && let Some(address) = self.untried.pop_front() {
@@ -88,14 +88,14 @@ impl Dialer {
         Step::Wait(self.next_at.filter(|_| !self.untried.is_empty()))
     }
 
-    /// Notes that an attempt has failed. The next one begins at once.
+    /// Records that an attempt has failed. The next one starts at once.
     pub fn failed(&mut self, address: SocketAddr, error: io::Error) {
         self.under_way = self.under_way.saturating_sub(1);
         self.failures.push((address, error));
         self.next_at = None;
     }
 
-    /// Tells all failures; the error's kind is that of the first.
+    /// Returns an error that lists all failures; its kind is that of the first.
     fn error(&mut self) -> ConnectError {
         let mut failures = std::mem::take(&mut self.failures);
         let Some((_, first)) = failures.first() else {

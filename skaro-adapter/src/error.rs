@@ -1,4 +1,4 @@
-//! Why there is no connection.
+//! Errors of connecting.
 
 use std::error::Error as StdError;
 use std::io;
@@ -7,42 +7,44 @@ use std::sync::Arc;
 use skaro_proto::client::Disconnect;
 use thiserror::Error;
 
-/// Why there is no connection. Its text has no secrets; its source, if any, is what the system or TLS says.
+/// The reason why connecting failed. Its text contains no secrets; its source, if any, is the error of the system or of
+/// TLS.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The URL can't be connected to.
+    /// The URL is invalid or unsupported.
     #[error("invalid URL: {0}")]
     Url(&'static str),
-    /// A header of the options can't be sent: it is not well-formed (RFC 9110, section 5), or the handshake's own.
+    /// A header in the options can't be sent: it is not well-formed (RFC 9110, section 5), or it is part of the
+    /// handshake itself.
     #[error("the header \"{0}\" can't be sent: it is invalid, or part of the handshake itself")]
     Header(String),
-    /// The host's name was not found.
+    /// The host's name could not be resolved.
     #[error("can't find the host {host}: {source}")]
     Resolve {
         /// The host.
         host: String,
-        /// What the system says.
+        /// The system's error.
         source: Arc<io::Error>,
     },
-    /// The network does not let us through: nobody listens, no route, a broken connection.
+    /// The connection failed: refused, no route, or broken.
     #[error("can't connect to {host}: {source}")]
     Network {
         /// Host and port.
         host: String,
-        /// What the system says.
+        /// The system's error.
         source: Arc<io::Error>,
     },
-    /// TLS failed: most often the server's certificate is not to be trusted, or is for another host.
-    #[error("no secure connection to {host}: {source}")]
+    /// TLS failed: most often the server's certificate is not trusted, or is for another host.
+    #[error("TLS to {host} failed: {source}")]
     Tls {
         /// The host.
         host: String,
-        /// What is wrong.
+        /// The error of TLS.
         source: Arc<dyn StdError + Send + Sync>,
     },
-    /// The system has no trust roots, so no certificate can be checked. Install them (`ca-certificates`), name a file
-    /// in the environment variable `SSL_CERT_FILE`, or give a configuration of TLS.
+    /// The system has no trust roots, so no certificate can be checked. Install them (`ca-certificates`), set the
+    /// environment variable `SSL_CERT_FILE` to a file, or pass a configuration of TLS.
     #[error("no trust roots: {0}; install the system's certificates, or set SSL_CERT_FILE")]
     NoTrustRoots(String),
     /// The URL begins with `wss://`, but the server does not speak TLS on this port.
@@ -57,43 +59,43 @@ pub enum ConnectError {
         /// Host and port.
         host: String,
     },
-    /// The URL asks for TLS, which this build can't do.
+    /// The URL needs TLS, which this build lacks.
     #[error("this build has no TLS: enable the feature \"tls\"")]
     NoTls,
-    /// The proxy does not let us through.
+    /// The proxy refused or failed to connect.
     #[error("the proxy {proxy} failed: {reason}")]
     Proxy {
         /// The proxy's host and port.
         proxy: String,
-        /// What it says.
+        /// The proxy's reason.
         reason: String,
     },
     /// The server answered with this HTTP status instead of opening a WebSocket.
     #[error("the server answered with HTTP status {code}{} instead of opening a WebSocket", spaced(reason))]
     Status {
-        /// The status.
+        /// The status code.
         code: u16,
-        /// The reason phrase, or nothing. It is the server's text.
+        /// The server's reason phrase, or empty.
         reason: String,
     },
-    /// The server does not speak WebSocket, or broke the rules of its opening handshake.
+    /// The server does not speak WebSocket, or violated its opening handshake.
     #[error("the server does not speak WebSocket: {0}")]
     Handshake(&'static str),
-    /// It took too long.
+    /// The attempt took too long.
     #[error("timed out while connecting")]
     TimedOut,
-    /// The connection was made, but ended before the server said anything.
+    /// The connection ended before the server's first message.
     #[error("the connection ended before the server spoke: {0}")]
     Ended(Disconnect),
 }
 
 impl ConnectError {
-    /// Creates the error of a host's name that was not found.
+    /// Creates the error of a host's name that could not be resolved.
     pub fn resolve(host: impl Into<String>, error: io::Error) -> Self {
         ConnectError::Resolve { host: host.into(), source: Arc::new(error) }
     }
 
-    /// Creates the error of a network that does not let us through to this host and port.
+    /// Creates the error of a failed connection to this host and port.
     pub fn network(host: impl Into<String>, error: io::Error) -> Self {
         ConnectError::Network { host: host.into(), source: Arc::new(error) }
     }

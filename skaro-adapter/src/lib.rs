@@ -1,23 +1,23 @@
-//! What every adapter of the skaro protocol needs besides the protocol, once and without I/O: for those who write an
-//! adapter. Applications use one.
+//! Building blocks for adapters of the skaro protocol, without I/O. For authors of adapters; applications use an
+//! adapter.
 //!
 //! An adapter connects, reads, writes and waits. Everything else is here, as values that take and return bytes:
 //!
-//! * [`Options`] and [`Url`] say where and how to connect, [`ConnectError`] why there is no connection.
-//! * [`dial`] chooses among a host's addresses; [`Opening`] makes a WebSocket of a socket, through proxy, TLS and HTTP.
-//! * [`Channel`] lies between the socket and what follows: nothing, or TLS.
-//! * [`Driver`] is a client with its WebSocket and its [`Mailbox`]; [`Next`] says what to do next.
-//! * [`leader`] says which thread drives the connection, for adapters in which several may.
-//! * [`Connection`] is one connection of a server, from its first byte to its last.
-//! * [`websocket`] is below both.
+//! * [`Options`] and [`Url`] configure a connection; [`ConnectError`] is the reason why connecting failed.
+//! * [`dial`] chooses among a host's addresses; [`Opening`] does the handshakes of proxy, TLS and HTTP.
+//! * [`Channel`] encrypts and decrypts, or passes plain bytes through.
+//! * [`Driver`] is a client with its WebSocket and its [`Mailbox`]; [`Next`] is the adapter's next action.
+//! * [`leader`] chooses the thread that drives the connection, for adapters in which several may.
+//! * [`Connection`] is one connection of a server, from first byte to last.
+//! * [`websocket`] implements WebSockets for both sides.
 //!
-//! The [`guide`] (with the feature `async`) says which adapter is for whom, and how to port this to another runtime.
+//! The [`guide`] (with the feature `async`) compares the adapters, and explains how to port this to another runtime.
 //!
 //! # Promises
 //!
-//! * Whatever arrives, nothing panics, and memory has a bound: the largest message that is allowed, what the adapter has
-//!   not written yet, some KiB of buffers; and less than 1 KiB for a server's connection that is idle.
-//! * Secrets (passwords, headers' values, the queries of URLs) appear in no error and in no `Debug` output.
+//! * No input causes a panic, and memory is limited: the largest allowed message, unwritten output, and some KiB of
+//!   buffers; less than 1 KiB for an idle connection of a server.
+//! * Secrets (passwords, values of headers, queries of URLs) appear in no error and in no `Debug` output.
 //!
 //! # Features
 //!
@@ -58,17 +58,17 @@ pub use options::Options;
 pub use proxy::{Proxy, ProxyHandshake};
 pub use url::Url;
 
-/// A seed for a server's secrets, from the operating system.
+/// Returns a seed for a server's secrets, from the operating system.
 ///
 /// # Errors
-/// If the operating system has no randomness to give.
+/// If the operating system provides no randomness.
 pub fn random_seed() -> std::io::Result<[u8; 32]> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)?;
     Ok(seed)
 }
 
-/// What users of every adapter name: adapters re-export it at their root.
+/// Types that every adapter re-exports at its root.
 pub mod prelude {
     pub use skaro_proto as proto;
     pub use skaro_proto::client::{

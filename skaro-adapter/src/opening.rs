@@ -1,4 +1,4 @@
-//! From a connected socket to a WebSocket: the handshakes with the proxy, TLS and HTTP, one after the other, without I/O.
+//! The handshakes between connecting a socket and using its WebSocket: proxy, TLS and HTTP, without I/O.
 
 use std::fmt;
 use std::io;
@@ -10,7 +10,7 @@ use crate::options::Options;
 use crate::proxy::ProxyHandshake;
 use crate::url::Url;
 
-/// All the handshakes of a client's new connection.
+/// All handshakes of a client's new connection.
 ///
 /// 1. Connect to [`Options::dials`], with a [`Dialer`](crate::dial::Dialer).
 /// 2. Write [`take_output`](Self::take_output), read, call [`handle_bytes`](Self::handle_bytes), and so on.
@@ -20,33 +20,33 @@ pub struct Opening {
     proxy: Option<ProxyHandshake>,
     channel: Channel,
     http: ClientHandshake,
-    /// The request, as long as the proxy is not done.
+    /// The HTTP request, until the proxy's handshake is done.
     request: Vec<u8>,
-    /// To be written to the socket.
+    /// Output for the socket.
     output: Vec<u8>,
-    /// Decrypted, and not used yet.
+    /// Decrypted input that is not used yet.
     input: Vec<u8>,
     buffer: Vec<u8>,
 }
 
 /// A connection whose handshakes are done.
 pub struct Opened {
-    /// What lies between the socket and the WebSocket.
+    /// The channel between the socket and the WebSocket.
     pub channel: Channel,
     /// The first bytes for the WebSocket, decrypted: for [`Driver::handle_bytes`](crate::Driver::handle_bytes).
     pub input: Vec<u8>,
-    /// What is still to be written to the socket.
+    /// Remaining output for the socket.
     pub output: Vec<u8>,
 }
 
-/// Without what is sent and received, which has headers and credentials.
+/// Hides input and output, which contain headers and credentials.
 impl fmt::Debug for Opening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Opening").field("url", &self.url).field("proxy", &self.proxy).finish_non_exhaustive()
     }
 }
 
-/// Without the bytes.
+/// Hides input and output.
 impl fmt::Debug for Opened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Opened").field("channel", &self.channel).finish_non_exhaustive()
@@ -54,10 +54,10 @@ impl fmt::Debug for Opened {
 }
 
 impl Opening {
-    /// Begins the handshakes.
+    /// Starts the handshakes.
     ///
     /// # Errors
-    /// If the options don't allow for them: a header that can't be sent, no trust roots, no TLS in this build.
+    /// If the options can't be used: a header that can't be sent, no trust roots, or no TLS in this build.
     pub fn new(url: &Url, options: &Options) -> Result<Opening, ConnectError> {
         let (http, request) = ClientHandshake::new(url, options)?;
         let channel = if url.is_secure() { secure(url, options)? } else { Channel::plain() };
@@ -81,11 +81,12 @@ impl Opening {
         self.output.append(&mut request);
     }
 
-    /// Handles what was read from the socket; returns true once the connection is open. Reads 16 KiB of a response at
-    /// most.
+    /// Handles bytes read from the socket; returns true once the connection is open. Stores at most 16 KiB of a
+    /// response.
     ///
     /// # Errors
-    /// If a handshake fails. Write the output nevertheless, as far as it goes at once: it may tell the peer why.
+    /// If a handshake fails. Write the output even then, as far as possible without waiting: it may tell the peer the
+    /// reason.
     pub fn handle_bytes(&mut self, bytes: &[u8]) -> Result<bool, ConnectError> {
         if let Some(proxy) = &mut self.proxy {
             if proxy.receive(bytes, &mut self.output)? {
@@ -115,7 +116,7 @@ impl Opening {
         }
     }
 
-    /// Returns the error of a socket that ended in the middle of the handshakes: closed without a word, or broken.
+    /// Returns the error of a socket that ended in the middle of the handshakes: closed, or broken.
     pub fn handle_end(&self, error: Option<io::Error>) -> ConnectError {
         match &self.proxy {
             Some(proxy) => proxy.handle_end(error),
@@ -123,7 +124,7 @@ impl Opening {
         }
     }
 
-    /// Moves what is to be written to the socket to a buffer. Does nothing unless the buffer is empty.
+    /// Swaps the output for the socket into an empty buffer. Does nothing if the buffer is not empty.
     pub fn take_output(&mut self, into: &mut Vec<u8>) {
         if into.is_empty() {
             std::mem::swap(&mut self.output, into);
@@ -173,7 +174,7 @@ mod tests {
     use skaro_proto::Time;
     use skaro_proto::server::{self, Peer};
 
-    /// A server's side of TLS, and what a client has to trust.
+    /// Creates the server's side of TLS, and a client's configuration that trusts it.
     fn tls() -> (Channel, Arc<ClientConfig>) {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
@@ -190,7 +191,7 @@ mod tests {
         (Channel::server(Arc::new(config)).unwrap(), Arc::new(client))
     }
 
-    /// Lets bytes go back and forth until the client's side is open, or has failed.
+    /// Passes bytes between both sides until the client's side is open or has failed.
     fn open(opening: &mut Opening, channel: &mut Channel, answers: &[&[u8]]) -> Result<(), ConnectError> {
         let mut machine = server::Server::new(server::ServerConfig::default(), [1; 32]);
         let id = machine.handle_accepted(Time::ZERO, Peer::UNKNOWN).unwrap();
@@ -200,7 +201,7 @@ mod tests {
             let mut sent = Vec::new();
             opening.take_output(&mut sent);
             let mut answer = match answers.next() {
-                // What a proxy says.
+                // The proxy's answer.
                 Some(answer) => answer.to_vec(),
                 None => {
                     let mut input = channel.receive(&sent, &mut buffer).unwrap_or_default();
@@ -212,7 +213,7 @@ mod tests {
                     answer
                 }
             };
-            // In pieces, as networks have it.
+            // In two pieces, since networks may split data anywhere.
             let half = answer.split_off(answer.len() / 2);
             for piece in [answer, half] {
                 if opening.handle_bytes(&piece)? {
@@ -246,7 +247,7 @@ mod tests {
                     options.proxy = proxy.map(|proxy| Proxy::parse(proxy).unwrap());
                 });
                 open(&mut opening, &mut channel, answers).unwrap();
-                // The server has spoken: its first frame, unless that comes with the next record of TLS.
+                // The server's first frame may have come with the last handshake, or comes with the next TLS record.
                 let mut opened = opening.finish();
                 if opened.input.is_empty() {
                     continue;
@@ -260,7 +261,7 @@ mod tests {
         }
     }
 
-    /// Case 22: told alike by all adapters, since it is told here.
+    /// Case 22: all adapters report this alike, since it is decided here.
     #[test]
     fn tls_where_there_is_none_and_none_where_there_is() {
         let (mut channel, config) = tls();

@@ -1,4 +1,4 @@
-//! Where and how to connect.
+//! Options of a client's connection.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use skaro_proto::client::ClientConfig;
 use crate::proxy::Proxy;
 use crate::url::Url;
 
-/// Where and how to connect.
+/// Options of a client's connection: the server, and the way to it.
 ///
 /// ```
 /// use skaro_adapter::Options;
@@ -26,22 +26,22 @@ pub struct Options {
     pub url: String,
     /// The configuration of the client's machine.
     pub config: ClientConfig,
-    /// The format to ask for, by a WebSocket subprotocol. By default none is asked for: the server chooses, and
-    /// servers that know of no subprotocols are content.
+    /// The format to ask for, by a WebSocket subprotocol. By default none is asked for and the server chooses, which
+    /// also works with servers that know no subprotocols.
     pub format: Option<Format>,
-    /// Headers for the opening handshake, as names and values.
+    /// Additional headers for the opening handshake, as names and values.
     pub headers: Vec<(String, String)>,
-    /// Events that may wait for the application before reading pauses: see [`Mailbox`](crate::Mailbox). Default 1024.
+    /// Number of waiting events from which reading pauses: see [`Mailbox`](crate::Mailbox). Default 1024.
     pub event_capacity: usize,
-    /// The proxy by which the server is reached. Default none.
+    /// The proxy for the connection. Default none.
     pub proxy: Option<Proxy>,
-    /// The configuration of TLS for `wss:`. By default the system's trust roots decide which certificates are good.
+    /// The configuration of TLS for `wss:`. By default the system's trust roots decide which certificates are valid.
     #[cfg(feature = "tls")]
     pub tls: Option<std::sync::Arc<rustls::ClientConfig>>,
 }
 
 impl Options {
-    /// Creates the defaults for this server.
+    /// Creates options with defaults for this server.
     pub fn new(url: impl Into<String>) -> Self {
         Options {
             url: url.into(),
@@ -55,16 +55,16 @@ impl Options {
         }
     }
 
-    /// Returns how long an attempt to connect may take: as configured, but a day at most, since systems can't tell the
-    /// time of a deadline that is much later.
+    /// Returns the time-out of an attempt to connect: as configured, but at most a day, since systems can't represent
+    /// much later deadlines.
     pub fn dial_timeout(&self) -> Duration {
         self.config.dial_timeout.min(Duration::from_secs(24 * 3600))
     }
 }
 
-/// For adapters.
+/// Methods for adapters.
 impl Options {
-    /// Returns host and port to resolve and dial: the proxy's, if there is one, or else those of the URL.
+    /// Returns the host and port to resolve and dial: those of the proxy, if there is one, otherwise those of the URL.
     pub fn dials<'a>(&'a self, url: &'a Url) -> (&'a str, u16) {
         match &self.proxy {
             Some(proxy) => (proxy.host(), proxy.port()),
@@ -91,7 +91,7 @@ impl From<String> for Options {
     }
 }
 
-/// Without what may be secret: the values of headers, and what a URL may hide.
+/// Hides secrets: the values of headers, and the credentials and query of the URL.
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
@@ -103,7 +103,7 @@ impl fmt::Debug for Options {
     }
 }
 
-/// A URL without user, password and query.
+/// Returns a URL without user, password, query and fragment.
 fn without_secrets(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or_default();
     match (url.split_once("://"), url.rsplit_once('@')) {

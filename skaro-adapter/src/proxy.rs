@@ -11,7 +11,7 @@ use crate::error::ConnectError;
 use crate::http::StatusLine;
 use crate::url::{Authority, Url, split_scheme};
 
-/// A proxy by which servers are reached. It resolves their names.
+/// A proxy for connections to servers. It resolves the servers' names.
 ///
 /// ```
 /// use skaro_adapter::{Options, Proxy};
@@ -35,12 +35,12 @@ enum Kind {
 }
 
 impl Proxy {
-    /// Reads a URL: `http://proxy:3128`, `socks5://user:password@proxy:1080`. The default ports are 80 and 1080.
+    /// Parses a URL: `http://proxy:3128`, `socks5://user:password@proxy:1080`. The default ports are 80 and 1080.
     ///
     /// # Errors
-    /// [`ConnectError::Url`] if it is none.
+    /// [`ConnectError::Url`] if the URL is invalid.
     pub fn parse(url: &str) -> Result<Proxy, ConnectError> {
-        let schemes = "a proxy's must begin with http:// or socks5://";
+        let schemes = "a proxy URL must begin with http:// or socks5://";
         let (scheme, rest) = split_scheme(url).ok_or(ConnectError::Url(schemes))?;
         let (kind, port) = match &*scheme {
             "http" => (Kind::Connect, 80),
@@ -70,14 +70,14 @@ impl Proxy {
     }
 }
 
-/// Without user and password.
+/// Hides user and password.
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Proxy({:?}, {})", self.kind, self.authority)
     }
 }
 
-/// RFC 3986, section 2.1. At most 255 bytes, as many as SOCKS5 can send.
+/// Decodes percent-encoding (RFC 3986, section 2.1). At most 255 bytes, which is the limit of SOCKS5.
 fn percent_decoded(text: &str) -> Result<Secret, ConnectError> {
     let invalid = ConnectError::Url("the proxy's user or password is invalid");
     let mut bytes = Vec::new();
@@ -96,13 +96,13 @@ fn percent_decoded(text: &str) -> Result<Secret, ConnectError> {
     }
 }
 
-/// A handshake with a proxy, for a connection to a server.
+/// A handshake with a proxy, for one connection to a server.
 pub struct ProxyHandshake {
     proxy: Proxy,
     host: String,
     port: u16,
     stage: Stage,
-    /// What has come of the response that is awaited.
+    /// The received part of the awaited response.
     received: Vec<u8>,
 }
 
@@ -115,7 +115,7 @@ enum Stage {
     SocksConnect,
 }
 
-/// Without the response.
+/// Hides the response.
 impl fmt::Debug for ProxyHandshake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProxyHandshake").field("proxy", &self.proxy).finish_non_exhaustive()
@@ -123,10 +123,10 @@ impl fmt::Debug for ProxyHandshake {
 }
 
 impl ProxyHandshake {
-    /// Begins a handshake; returns the request to send as well.
+    /// Starts a handshake; also returns the request to send.
     ///
     /// # Errors
-    /// If the proxy can't be asked for this host.
+    /// If the proxy's protocol can't express this host.
     pub fn new(proxy: &Proxy, url: &Url) -> Result<(ProxyHandshake, Vec<u8>), ConnectError> {
         let (stage, request) = match proxy.kind {
             Kind::Connect => (Stage::Connect, connect_request(proxy, url)),
@@ -142,10 +142,11 @@ impl ProxyHandshake {
         Ok((handshake, request))
     }
 
-    /// Reads bytes, and writes what to send next to `output`. Returns true once the connection to the server is there.
+    /// Handles received bytes, and appends the next request to `output`. Returns true once the connection to the server
+    /// is made.
     ///
     /// # Errors
-    /// [`ConnectError::Proxy`] if it won't be.
+    /// [`ConnectError::Proxy`] if the proxy refuses or fails.
     pub fn receive(&mut self, bytes: &[u8], output: &mut Vec<u8>) -> Result<bool, ConnectError> {
         self.received.extend_from_slice(bytes);
         loop {
@@ -155,11 +156,11 @@ impl ProxyHandshake {
             };
             let response: Vec<_> = self.received.drain(..length).collect();
             let Some(next) = self.handle(&response, output)? else {
-                // The server's first word comes after ours.
+                // The server must not send before the client does.
                 return if self.received.is_empty() {
                     Ok(true)
                 } else {
-                    Err(self.error("it sends too much"))
+                    Err(self.error("it sends unexpected data after its response"))
                 };
             };
             self.stage = next;
@@ -171,7 +172,7 @@ impl ProxyHandshake {
         self.error(&error.map_or("closed during the handshake".into(), |error| error.to_string()))
     }
 
-    /// Returns the length of the response that is awaited, if it is complete.
+    /// Returns the length of the awaited response, if it is complete.
     fn response_length(&self) -> Result<Option<usize>, &'static str> {
         let received = &self.received[..];
         let length = match self.stage {
@@ -189,7 +190,7 @@ impl ProxyHandshake {
         Ok((received.len() >= length).then_some(length))
     }
 
-    /// Handles a complete response; returns what is awaited next, or `None` at the end.
+    /// Handles a complete response; returns the next stage, or `None` at the end.
     fn handle(&self, response: &[u8], output: &mut Vec<u8>) -> Result<Option<Stage>, ConnectError> {
         match (self.stage, response) {
             (Stage::Connect, head) => match StatusLine::parse(head) {
@@ -212,14 +213,14 @@ impl ProxyHandshake {
                 Ok(Some(Stage::SocksSignIn))
             }
             (Stage::SocksMethod, [5, _]) => Err(self.error(WHO)),
-            (Stage::SocksSignIn, [1, _]) => Err(self.error("it refused user and password")),
+            (Stage::SocksSignIn, [1, _]) => Err(self.error("it rejected user and password")),
             (Stage::SocksConnect, [5, 0, ..]) => Ok(None),
             (Stage::SocksConnect, [5, code, ..]) => Err(self.error(socks_error(*code))),
             _ => Err(self.error("it does not speak SOCKS5")),
         }
     }
 
-    /// RFC 1928, section 4.
+    /// Writes a CONNECT request (RFC 1928, section 4).
     fn ask_for_connection(&self, output: &mut Vec<u8>) {
         output.extend([5, 1, 0]);
         if let Ok(address) = self.host.parse::<Ipv4Addr>() {
@@ -240,9 +241,9 @@ impl ProxyHandshake {
     }
 }
 
-const WHO: &str = "it wants to know who we are: its URL must have a user and a password";
+const WHO: &str = "it requires authentication: add user and password to its URL";
 
-/// A text of at most 255 bytes, behind its length.
+/// Writes a text of at most 255 bytes after its length.
 fn push_text(output: &mut Vec<u8>, text: &str) {
     output.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
     output.extend(text.bytes().take(255));
@@ -259,7 +260,7 @@ fn connect_request(proxy: &Proxy, url: &Url) -> Vec<u8> {
     request.into_bytes()
 }
 
-/// RFC 1928, section 6.
+/// Returns the text of a reply code (RFC 1928, section 6).
 const fn socks_error(code: u8) -> &'static str {
     match code {
         2 => "its rules do not allow this connection",
@@ -279,7 +280,7 @@ mod tests {
         ProxyHandshake::new(&Proxy::parse(proxy).unwrap(), &Url::parse(url).unwrap()).unwrap()
     }
 
-    /// Plays the proxy, whose responses come byte by byte; returns what is sent to it after the first request.
+    /// Plays a proxy whose responses come byte by byte; returns everything sent to it after the first request.
     fn play(handshake: &mut ProxyHandshake, responses: &[u8]) -> Result<(bool, Vec<u8>), String> {
         let (mut sent, mut done) = (Vec::new(), false);
         for byte in responses {
@@ -308,8 +309,8 @@ mod tests {
             Err("the proxy [::1]:3128 failed: HTTP status 407 Proxy Authentication Required".into())
         );
         for (response, told) in [
-            (b"HTTP/1.1 200 OK\r\n\r\nx".to_vec(), "too much"),
-            (b"\x05\x00".to_vec(), "does not answer in HTTP"),
+            (b"HTTP/1.1 200 OK\r\n\r\nx".to_vec(), "unexpected data"),
+            (b"\x05\x00".to_vec(), "not HTTP"),
             ([&b"HTTP/1.1 200 "[..], &[b'x'; 20_000]].concat(), "too large"),
         ] {
             let mut handshake = begin("http://proxy", "ws://h").0;
@@ -341,8 +342,8 @@ mod tests {
     #[test]
     fn socks5_refuses() {
         for (answers, told) in [
-            (&[5, 255][..], "wants to know who we are"),
-            (&[5, 2], "wants to know who we are"),
+            (&[5, 255][..], "requires authentication"),
+            (&[5, 2], "requires authentication"),
             (&[4, 0], "does not speak SOCKS5"),
             (b"HTTP/1.1 400", "does not speak SOCKS5"),
             (&[5, 0, 5, 5], "refused"),

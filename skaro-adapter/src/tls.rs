@@ -1,4 +1,4 @@
-//! TLS through rustls, for clients: the default configuration, the server's name, and what failed.
+//! TLS through rustls, for clients: the default configuration, the server's name, and errors.
 
 use std::io;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::error::ConnectError;
 use crate::options::Options;
 use crate::url::Url;
 
-/// Returns the configuration of the options, or the default one.
+/// Returns the configuration in the options, or the default one.
 ///
 /// # Errors
 /// As [`default_config`].
@@ -42,28 +42,29 @@ fn trusting(
         return Err(ConnectError::NoTrustRoots(why));
     }
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    // ring supports the default versions.
+    // The provider, ring, supports the default versions.
     let builder = builder
         .with_safe_default_protocol_versions()
         .map_err(|error| ConnectError::Tls { host: String::new(), source: Arc::new(error) })?;
     Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
 }
 
-/// Returns the name, or the address, for which the server's certificate must be.
+/// Returns the name or address that the server's certificate must have.
 ///
 /// # Errors
-/// [`ConnectError::Tls`] if no certificate can be for it.
+/// [`ConnectError::Tls`] if the host can't be the subject of a certificate.
 pub fn server_name(url: &Url) -> Result<ServerName<'static>, ConnectError> {
-    // A name may end with a dot; a certificate's does not (RFC 6066, section 3).
+    // A name may end with a dot, but the name for TLS must not (RFC 6066, section 3).
     let host = url.host_without_zone();
     let name = host.strip_suffix('.').unwrap_or(host).to_owned();
     name.try_into().map_err(|error| ConnectError::Tls { host: host.to_owned(), source: Arc::new(error) })
 }
 
-/// Tells why a connection by TLS failed: rustls, if the error is or contains one of its own, or else the network.
+/// Converts the error of a TLS connection: to a TLS error if it is or contains an error of rustls, otherwise to a
+/// network error.
 pub fn failed(url: &Url, error: io::Error) -> ConnectError {
     match error.downcast::<rustls::Error>() {
-        // What comes is not TLS at all: an answer in HTTP, for example.
+        // The input is not TLS, for example an answer in HTTP.
         Ok(rustls::Error::InvalidMessage(_)) => ConnectError::NotTls { host: url.host_and_port() },
         Ok(error) => ConnectError::Tls { host: url.host().to_owned(), source: Arc::new(error) },
         Err(error) => ConnectError::network(url.host_and_port(), error),
@@ -98,7 +99,7 @@ mod tests {
         assert!(trusting(vec![certificate()], Some("one of them".into())).is_ok());
     }
 
-    /// Case 22: what rustls makes of a plain server's answer.
+    /// Case 22: the error of rustls at a plain server's answer.
     #[test]
     fn a_server_without_tls_is_recognised() {
         let url = Url::parse("wss://localhost:8000").unwrap();

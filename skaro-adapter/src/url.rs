@@ -1,11 +1,11 @@
-//! URLs of servers and proxies: one parser, whose result is what is dialed and sent.
+//! URLs of servers and proxies, by one parser.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::error::ConnectError;
 
-/// A WebSocket URL (RFC 6455, section 3), as what is dialed and what is sent.
+/// A parsed WebSocket URL (RFC 6455, section 3).
 ///
 /// ```
 /// use skaro_adapter::Url;
@@ -23,10 +23,10 @@ pub struct Url {
 }
 
 impl Url {
-    /// Reads a URL with the scheme `ws` or `wss`.
+    /// Parses a URL with the scheme `ws` or `wss`.
     ///
     /// # Errors
-    /// [`ConnectError::Url`] if it is none.
+    /// [`ConnectError::Url`] if the URL is invalid.
     pub fn parse(url: &str) -> Result<Url, ConnectError> {
         let schemes = "it must begin with ws:// or wss://";
         let (scheme, rest) = split_scheme(url).ok_or(ConnectError::Url(schemes))?;
@@ -49,46 +49,46 @@ impl Url {
         Ok(Url { is_secure, authority, target: format!("{slash}{target}") })
     }
 
-    /// Returns whether the connection is made by TLS: the scheme is `wss`.
+    /// Returns whether the connection uses TLS: the scheme is `wss`.
     pub const fn is_secure(&self) -> bool {
         self.is_secure
     }
 
-    /// Returns the host to resolve and dial: a name in lower case, or an address. An IPv6 address has no brackets, and
-    /// its zone, if any, behind a `%`.
+    /// Returns the host to resolve and dial: a name in lower case, or an address. An IPv6 address has no brackets; its
+    /// zone, if any, follows a `%`.
     pub fn host(&self) -> &str {
         &self.authority.host
     }
 
-    /// Returns the host without a zone, which has a meaning on this machine only (RFC 6874, section 4).
+    /// Returns the host without its zone, which only has a meaning on this machine (RFC 6874, section 4).
     pub fn host_without_zone(&self) -> &str {
         self.authority.without_zone()
     }
 
-    /// Returns the port; if the URL has none, that is 80, or 443 with TLS.
+    /// Returns the port. The default is 80, or 443 with TLS.
     pub const fn port(&self) -> u16 {
         self.authority.port
     }
 
-    /// Returns what is asked for: the path, which is `/` if the URL has none, and the query.
+    /// Returns the target of the request: the path, which is `/` if the URL has none, and the query.
     pub fn target(&self) -> &str {
         &self.target
     }
 
-    /// Returns the value of the header `Host` (RFC 9110, section 7.2): without zone and default port.
+    /// Returns the value of the header `Host` (RFC 9110, section 7.2): without zone, and without the default port.
     pub fn host_header(&self) -> String {
         let default = if self.is_secure { 443 } else { 80 };
         let host = self.authority.bracketed();
         if self.port() == default { host } else { format!("{host}:{}", self.port()) }
     }
 
-    /// Returns host and port as errors show them, and as a proxy is told them.
+    /// Returns host and port, for errors and for proxies.
     pub fn host_and_port(&self) -> String {
         self.authority.to_string()
     }
 }
 
-/// Without the query, which may be secret.
+/// Hides the query, which may be secret.
 impl fmt::Debug for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.is_secure { "wss" } else { "ws" };
@@ -97,13 +97,13 @@ impl fmt::Debug for Url {
     }
 }
 
-/// Splits `scheme://rest`; the scheme is returned in lower case.
+/// Splits `scheme://rest`, and converts the scheme to lower case.
 pub(crate) fn split_scheme(url: &str) -> Option<(String, &str)> {
     let (scheme, rest) = url.split_once("://")?;
     Some((scheme.to_ascii_lowercase(), rest))
 }
 
-/// Host and port.
+/// A host and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Authority {
     pub(crate) host: String,
@@ -111,7 +111,7 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    /// Reads `host`, `host:port` or `[address]:port`.
+    /// Parses `host`, `host:port` or `[address]:port`.
     pub(crate) fn parse(authority: &str, default_port: u16) -> Result<Authority, &'static str> {
         let (host, port) = match authority.strip_prefix('[') {
             Some(rest) => {
@@ -125,7 +125,7 @@ impl Authority {
         };
         let port = match port.strip_prefix(':') {
             None if port.is_empty() => default_port,
-            None => return Err("there is something between the address and the port"),
+            None => return Err("expected only a colon and a port behind the address"),
             // RFC 3986, section 3.2.3: the port may be empty.
             Some("") => default_port,
             Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -154,14 +154,14 @@ impl fmt::Display for Authority {
 
 const PORT: &str = "the port must be a number from 1 to 65535";
 
-/// RFC 3986, section 3.2.2, and for the zone RFC 6874, section 2.
+/// Parses an IPv6 address (RFC 3986, section 3.2.2) with an optional zone (RFC 6874, section 2).
 fn ipv6(address: &str) -> Result<String, &'static str> {
     let (address, zone) = match address.split_once("%25") {
         Some((address, zone)) => (address, Some(zone)),
-        None if address.contains('%') => return Err("a zone must be written behind %25"),
+        None if address.contains('%') => return Err("the zone of the address must follow %25"),
         None => (address, None),
     };
-    let address: Ipv6Addr = address.parse().map_err(|_| "there is no IPv6 address between the brackets")?;
+    let address: Ipv6Addr = address.parse().map_err(|_| "the brackets must contain an IPv6 address")?;
     let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     match zone {
         None => Ok(address.to_string()),
@@ -172,15 +172,16 @@ fn ipv6(address: &str) -> Result<String, &'static str> {
 
 fn name_or_ipv4(name: &str) -> Result<String, &'static str> {
     if name.is_empty() {
-        return Err("it names no host");
+        return Err("the host is missing");
     }
     if !name.is_ascii() {
         return Err("the host's name must be written in ASCII (xn--…)");
     }
     if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)) {
-        return Err("the host's name has a character that no name has");
+        return Err("the host's name contains an invalid character");
     }
-    // What ends with a number must be an address: systems read others, such as 127.1, in ways of their own.
+    // A name that ends with a number must be an IPv4 address: systems interpret other forms, such as 127.1,
+    // differently.
     let last = name.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
     let is_address = !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit());
     if is_address && name.parse::<Ipv4Addr>().is_err() {
@@ -189,7 +190,7 @@ fn name_or_ipv4(name: &str) -> Result<String, &'static str> {
     Ok(name.to_ascii_lowercase())
 }
 
-/// RFC 3986, sections 3.3 and 3.4.
+/// Checks path and query (RFC 3986, sections 3.3 and 3.4).
 fn check_target(target: &str) -> Result<(), &'static str> {
     let mut rest = target.as_bytes();
     loop {
@@ -200,7 +201,7 @@ fn check_target(target: &str) -> Result<(), &'static str> {
             [byte, rest @ ..] if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?".contains(byte) => {
                 rest
             }
-            _ => return Err("the path or the query has a character that must be percent-encoded"),
+            _ => return Err("the path or query contains a character that must be percent-encoded"),
         }
     }
 }
@@ -209,7 +210,7 @@ fn check_target(target: &str) -> Result<(), &'static str> {
 mod tests {
     use super::*;
 
-    /// What is typed; host, port, target and `Host` header, with an exclamation mark if it is by TLS. Cases 15 and 16.
+    /// Maps URLs to "host port target Host-header", with a leading exclamation mark for TLS. Cases 15 and 16.
     #[test]
     fn what_is_typed_is_what_is_dialed_and_sent() {
         for (url, expected) in [
@@ -249,33 +250,33 @@ mod tests {
             (" ws://h", "it must begin with ws:// or wss://"),
             ("http://localhost", "it must begin with ws:// or wss://"),
             ("ws:h", "it must begin with ws:// or wss://"),
-            ("ws://", "it names no host"),
-            ("ws:///x", "it names no host"),
-            ("ws://:8000", "it names no host"),
+            ("ws://", "the host is missing"),
+            ("ws:///x", "the host is missing"),
+            ("ws://:8000", "the host is missing"),
             ("ws://[::1", "the address has no closing bracket"),
-            ("ws://[]", "there is no IPv6 address between the brackets"),
-            ("ws://[127.0.0.1]", "there is no IPv6 address between the brackets"),
-            ("ws://[::1]8000", "there is something between the address and the port"),
-            ("ws://[fe80::1%eth0]", "a zone must be written behind %25"),
+            ("ws://[]", "the brackets must contain an IPv6 address"),
+            ("ws://[127.0.0.1]", "the brackets must contain an IPv6 address"),
+            ("ws://[::1]8000", "expected only a colon and a port behind the address"),
+            ("ws://[fe80::1%eth0]", "the zone of the address must follow %25"),
             ("ws://[fe80::1%25]", "the zone of the address is invalid"),
             ("ws://[fe80::1%25a%20b]", "the zone of the address is invalid"),
             ("ws://host:0", PORT),
             ("ws://host:65536", PORT),
             ("ws://host:+80", PORT),
             ("ws://host:http", PORT),
-            ("ws://::1", "it names no host"),
+            ("ws://::1", "the host is missing"),
             ("ws://host:80:80", PORT),
             ("ws://alice:secret@host", "it must not contain a user or a password"),
-            ("ws://ho st", "the host's name has a character that no name has"),
-            ("ws://h%6fst", "the host's name has a character that no name has"),
-            ("ws://host\\x", "the host's name has a character that no name has"),
+            ("ws://ho st", "the host's name contains an invalid character"),
+            ("ws://h%6fst", "the host's name contains an invalid character"),
+            ("ws://host\\x", "the host's name contains an invalid character"),
             ("ws://bücher.example", "the host's name must be written in ASCII (xn--…)"),
             ("ws://127.1", "the IPv4 address is invalid"),
             ("ws://256.0.0.1", "the IPv4 address is invalid"),
             ("ws://h/#there", "a fragment (#…) can't be sent"),
-            ("ws://h/a b", "the path or the query has a character that must be percent-encoded"),
-            ("ws://h/é", "the path or the query has a character that must be percent-encoded"),
-            ("ws://h/\r\nX: y", "the path or the query has a character that must be percent-encoded"),
+            ("ws://h/a b", "the path or query contains a character that must be percent-encoded"),
+            ("ws://h/é", "the path or query contains a character that must be percent-encoded"),
+            ("ws://h/\r\nX: y", "the path or query contains a character that must be percent-encoded"),
             ("ws://h/%2", "a % must be followed by two hexadecimal digits"),
             ("ws://h/?%zz", "a % must be followed by two hexadecimal digits"),
         ] {

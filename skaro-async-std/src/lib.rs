@@ -1,10 +1,10 @@
 //! Client and server for the skaro instant-messaging protocol over async-std.
 //!
-//! Everything that the protocol means is in [`proto`]; the engine is [`skaro_adapter`]'s, the same for every async
-//! runtime. This crate dials, listens, sleeps and spawns with async-std, and names what users name.
+//! The protocol is in [`proto`]; the engine, which all async adapters share, is in [`skaro_adapter`]. This crate dials,
+//! listens, sleeps and spawns with async-std.
 //!
-//! async-std is no longer developed (RUSTSEC-2025-0052). Its reactor has threads of its own, so this crate works under
-//! any runtime; under tokio, `skaro-tokio` is the better choice.
+//! async-std is no longer developed (RUSTSEC-2025-0052). Its reactor has its own threads, so this crate works under any
+//! runtime; under tokio, `skaro-tokio` is the better choice.
 //!
 //! ```
 //! use skaro_async_std::{Client, Event, Server, proto::server, random_seed};
@@ -16,7 +16,7 @@
 //! machine.add_user("bob", "battery staple")?;
 //! let server = Server::bind("127.0.0.1:0", machine).await?;
 //!
-//! // Bob is there; Alice writes to him.
+//! Bob is online; Alice writes to him.
 //! let (bob, mut events) = Client::connect(server.url()).await?;
 //! bob.authorize("bob", "battery staple").await?;
 //! let (alice, _events) = Client::connect(server.url()).await?;
@@ -52,7 +52,7 @@ pub type Client = asynchronous::Client<AsyncStd>;
 /// A server over async-std.
 pub type Server = asynchronous::Server<AsyncStd>;
 
-/// The async-std runtime, as the engine needs it.
+/// The async-std runtime, for the engine.
 #[derive(Clone, Copy, Debug)]
 pub enum AsyncStd {}
 

@@ -1,9 +1,9 @@
-//! The proof: knowing the password, shown without sending it.
+//! Password proofs: a client shows that it knows the password without sending it.
 //!
-//! The server opens each connection with a fresh token. The client answers with the lower-case hexadecimal digits
-//! of HMAC-SHA512 (RFC 2104 with the hash of FIPS 180-4; test cases in RFC 4231) whose key is the password and
-//! whose message is the token, both as UTF-8. Somebody who has recorded token and proof can still try passwords
-//! against them at leisure: that is why real networks use `wss`.
+//! The server opens each connection with a fresh token. The client answers with the lower-case hexadecimal digits of
+//! HMAC-SHA512 (RFC 2104 with the hash of FIPS 180-4; test cases in RFC 4231) whose key is the password and whose
+//! message is the token, both as UTF-8. An eavesdropper who has recorded token and proof can still guess passwords
+//! offline, so use `wss` outside of trusted networks.
 
 use alloc::string::String;
 use core::fmt;
@@ -11,24 +11,24 @@ use core::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha512;
 
-/// Digits of a proof: two for each of the 64 bytes of HMAC-SHA512.
+/// Length of a proof: two hexadecimal digits for each of the 64 bytes of HMAC-SHA512.
 pub const PROOF_DIGITS: usize = 128;
 
-/// What a server stores of a password: the key of HMAC-SHA512, prepared.
+/// A prepared HMAC-SHA512 key, which a server stores instead of the password.
 ///
-/// The protocol forces a server to store something that is as good as the password for signing in; this at least
-/// is not the password itself. Preparing it once also makes each check cost the same, however long the password is.
+/// The protocol needs something on the server that is as good as the password for signing in; this at least is not the
+/// password itself. Preparing it once also makes each check cost the same, however long the password is.
 #[derive(Clone)]
 pub struct Verifier(Hmac<Sha512>);
 
 impl Verifier {
-    /// Prepares the check of a user's proofs.
+    /// Prepares the key for a user's password.
     pub fn new(password: &str) -> Self {
         Verifier(keyed(password))
     }
 
-    /// Whether this is the proof for this token. Takes the same time wherever the first difference is (the
-    /// comparison is constant-time); text that is not a proof at all is told apart without comparing.
+    /// Returns whether this is the proof for this token. The comparison takes constant time. Text that is not a proof
+    /// (wrong length, or not hexadecimal) never matches.
     pub fn verify(&self, token: &str, proof: &str) -> bool {
         let mut claimed = [0; PROOF_DIGITS / 2];
         let is_proof = hex::decode_to_slice(proof, &mut claimed).is_ok();
@@ -43,7 +43,7 @@ impl fmt::Debug for Verifier {
     }
 }
 
-/// The proof that whoever sends it knows the password, for this token: 128 lower-case hexadecimal digits.
+/// Computes the proof for this token: 128 lower-case hexadecimal digits.
 ///
 /// ```
 /// let proof = skaro_proto::auth::proof("correct horse", "3a0cf1b2c7d94e53");
@@ -53,7 +53,7 @@ pub fn proof(password: &str, token: &str) -> String {
     hex::encode(keyed(password).chain_update(token).finalize().into_bytes())
 }
 
-/// HMAC-SHA512 takes keys of any length: longer ones than a block are hashed first (RFC 2104, section 2).
+/// Creates an HMAC-SHA512 from a key of any length: keys longer than a block are hashed first (RFC 2104, section 2).
 #[allow(clippy::expect_used, reason = "no length is refused")]
 pub(crate) fn keyed(key: impl AsRef<[u8]>) -> Hmac<Sha512> {
     Hmac::new_from_slice(key.as_ref()).expect("HMAC takes keys of any length")
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
     use alloc::vec;
 
-    /// RFC 4231, section 4: cases 1 to 4, 6 and 7 (case 5 tests truncation, which nobody uses here).
+    /// RFC 4231, section 4: cases 1 to 4, 6 and 7 (case 5 tests truncation, which is not used here).
     #[test]
     fn known_answers_of_rfc_4231() {
         let cases: [(&[u8], &[u8], &str); 6] = [

@@ -1,24 +1,24 @@
-//! Noticing that the other end is gone although the network does not say so.
+//! Detection of dead connections that the network does not report.
 
 use core::time::Duration;
 
 use crate::time::Time;
 
-/// When the other end was last heard of, and whether it was asked since.
+/// The time of the peer's last sign of life, and whether a ping was sent since.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct KeepAlive {
     heard: Time,
     pinged: Option<Time>,
 }
 
-/// What silence calls for.
+/// The action after a silence of the peer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Silence {
-    /// Nothing yet.
+    /// None yet.
     Bearable,
-    /// A ping.
+    /// Send a ping.
     Ping,
-    /// Giving the connection up: it was asked, and said nothing.
+    /// Give up the connection: the peer did not answer a ping.
     Dead,
 }
 
@@ -31,8 +31,9 @@ impl KeepAlive {
         *self = KeepAlive::new(now);
     }
 
-    /// When to look again, if a dead connection is to be noticed within this time: half of it is for waiting, half
-    /// for the ping's answer. Somebody who looks too late (a computer that slept) still asks before giving up.
+    /// Returns the time of the next check, if a dead connection is to be noticed within `within`: half of it is for
+    /// waiting, half for the answer to the ping. A caller that checks too late (a computer that slept) still sends a
+    /// ping before it gives up.
     pub(crate) fn deadline(&self, within: Duration) -> Time {
         self.pinged.unwrap_or(self.heard) + within / 2
     }

@@ -1,5 +1,5 @@
-//! The skaro instant-messaging protocol as a value: bytes, the time and wishes go in; events, bytes and deadlines
-//! come out. No socket, no clock, no dice, no standard library.
+//! The skaro instant-messaging protocol as state machines without I/O: bytes, the time and commands go in; events,
+//! bytes and deadlines come out. The crate uses no sockets, clocks or random numbers, and is `no_std`.
 //!
 //! ```text
 //!                      frames, the time                      commands
@@ -12,16 +12,16 @@
 //!          frames to send, deadlines
 //! ```
 //!
-//! * [`client::Client`] is one user's side: it signs in, matches answers to requests, times them out, notices dead
-//!   connections, says when to dial again, restores the session.
-//! * [`server::Server`] is the other side of all its connections: users, contacts, dialogs, sessions, in memory.
-//! * [`message`] has what both exchange, borrowed from the frames; [`Format`] writes it as JSON or CBOR.
-//! * [`auth`] is the proof of a password.
+//! * [`client::Client`] is one user's side: it signs in, matches answers to requests, times requests out, detects dead
+//!   connections, says when to reconnect, and restores the session.
+//! * [`server::Server`] is the other side of all its connections: users, contacts, dialogs and sessions, in memory.
+//! * [`message`] defines the messages that both exchange, borrowed from the frames; [`Format`] is JSON or CBOR.
+//! * [`auth`] computes and checks the proof of a password.
 //!
 //! # The run loop
 //!
-//! An adapter is a loop around a machine. This is all that it does, here with two machines facing each other and
-//! no network between them. (Over TCP and WebSockets, `skaro-adapter` does most of it, and has the guide for porting it.)
+//! An adapter is a loop around a machine. This is the whole loop, here with two machines that face each other without a
+//! network. (Over TCP and WebSockets, `skaro-adapter` does most of it, and has the guide for porting it.)
 //!
 //! ```
 //! use skaro_proto::client::{Client, ClientConfig, Event, Status};
@@ -37,7 +37,7 @@
 //! let connection = server.connect(now, None)?;
 //!
 //! while !client.is_authorized() {
-//!     // What one machine wants to send is a frame for the other one to handle.
+//!     // The frames that one machine sends are handled by the other.
 //!     while let Some(Transmit::Frame(frame)) = client.poll_transmit() {
 //!         server.handle_frame(now, connection, frame)?;
 //!     }
@@ -47,13 +47,13 @@
 //!             event => println!("{event:?}"),
 //!         }
 //!     }
-//!     // Then what happened besides, and how long there is nothing to do.
+//!     // Then the other events, and the time of the next deadline.
 //!     while let Some(event) = client.poll_event() {
 //!         println!("{event:?}");
 //!     }
 //!     let _sleep_until = client.poll_timeout();
 //!
-//!     // The application may want something at any time.
+//!     // The application may give commands at any time.
 //!     if client.status() == Status::Connected {
 //!         client.authorize(now, "alice", "correct horse")?;
 //!     }
@@ -63,8 +63,8 @@
 //!
 //! # Over any transport
 //!
-//! An adapter for something else than a socket (a page, a device, a test) does the following in this order, each time
-//! something has happened. `examples/thread` is one over a socket of the standard library.
+//! An adapter for another transport (a web page, a device, a test) does the following, in this order, after each event.
+//! `examples/thread` does it over a socket of the standard library.
 //!
 //! ```
 //! use skaro_proto::client::{Client, Event};
@@ -77,15 +77,15 @@
 //!     fn close(&mut self, code: u16);
 //! }
 //!
-//! /// Does everything but reading and waiting. Returns when to be back if nothing happens before.
+//! /// Does everything except reading and waiting. Returns the deadline of the next call.
 //! fn turn(client: &mut Client, socket: &mut Option<impl Socket>, now: Time) -> Option<Time> {
-//!     // The time comes first: a flood of frames must not stop the clock.
+//!     // The time first, so that a flood of frames can't delay time-outs.
 //!     client.handle_timeout(now);
-//!     // A socket lives as long as the status says. To dial when it says so is left out here.
+//!     // The status decides how long the socket lives. Dialing, which it asks for too, is left out here.
 //!     if !client.status().has_connection() {
 //!         *socket = None;
 //!     }
-//!     // Only as far as the socket takes it: what stays in the machine is known not to have been sent.
+//!     // Only as much as the socket takes: frames that stay in the machine are known not to have been sent.
 //!     while let Some(transmit) = client.poll_transmit() {
 //!         let Some(socket) = socket else { continue };
 //!         match transmit {
@@ -101,33 +101,34 @@
 //!     client.poll_timeout()
 //! }
 //!
-//! /// Handles a message of the socket. A ping or pong is `handle_pong`; its end, however it comes, is
-//! /// `handle_disconnected`, once.
+//! /// Handles a message of the socket. Call `handle_pong` for a ping or pong, and `handle_disconnected` once at the
+//! /// end of the connection, however it ends.
 //! fn receive(client: &mut Client, now: Time, frame: Frame<'_>) {
 //!     let event = client.handle_frame(now, frame).unwrap_or_else(Event::ProtocolError);
 //!     println!("{event:?}");
 //! }
 //! ```
 //!
-//! * Drain `poll_event` before a frame is handled, too: what it yields then is older than the frame's own event.
+//! * Drain `poll_event` before each `handle_frame`, too: events that it yields then are older than the frame's own
+//!   event.
 //! * Use one monotonic clock for each machine, and never sleep past `poll_timeout`.
-//! * A `Transmit::Close` begins the closing handshake, and the machine waits for its end. A close from the other end is
-//!   answered at once. No frame of an earlier connection may reach the machine after `handle_connected` of the next one.
+//! * A `Transmit::Close` begins the closing handshake, and the machine waits for its end. Answer the peer's close at
+//!   once. After `handle_connected`, no frame of an earlier connection may reach the machine.
 //!
 //! # Promises
 //!
 //! * Every command ends exactly once. Nothing is lost silently.
-//! * Whatever arrives, nothing panics; a frame without sense is a typed error that names field and reason, and leaves
-//!   the machine exactly as it was. So does a command that can't be taken.
+//! * No input causes a panic. An invalid frame is a typed error with the field and the reason, and leaves the machine
+//!   unchanged; so does a command that can't be given.
 //! * Every input has a [limit](Limits), every wait a time-out.
 //! * A pushed message or an answer reaches the application without a heap allocation, borrowed from its frame, unless
-//!   its text has escapes, it is a list, or it has fields that nobody listed.
-//! * Secrets (passwords, proofs, tokens, session ids) never appear in `Debug` output or errors, and the machines
-//!   wipe what they keep of them when it is dropped. What a frame, an event or an adapter's buffer holds is theirs.
+//!   its text has escapes, it is a list, or it has fields that the protocol does not define.
+//! * Secrets (passwords, proofs, tokens, session ids) never appear in `Debug` output or errors, and the machines wipe
+//!   their copies when they are dropped. Frames, events and buffers of adapters are not wiped.
 //!
 //! # Features
 //!
-//! * `std` (default): the dependencies may use the standard library. Without it nothing changes.
+//! * `std` (default): the dependencies may use the standard library. The API is the same without it.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -154,5 +155,5 @@ pub use secret::Secret;
 pub use server::{Server, ServerConfig};
 pub use time::Time;
 
-/// How long after the end of its connection a session can be restored.
+/// Time after the end of its connection during which a session can be restored: five minutes.
 pub const SESSION_LIFETIME: core::time::Duration = core::time::Duration::from_secs(5 * 60);

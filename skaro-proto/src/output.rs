@@ -1,4 +1,4 @@
-//! What waits to be sent on one connection.
+//! The queue of frames to be sent on one connection.
 
 use alloc::vec::Vec;
 
@@ -6,43 +6,43 @@ use zeroize::Zeroize;
 
 use crate::codec::{Format, Frame};
 
-/// What the adapter is to do with the connection. Borrowed from the machine: gone with the next call to it.
+/// An action for the adapter. Borrowed from the machine, so it must be done before the next call to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Transmit<'a> {
-    /// Send this frame, after all that came before it.
+    /// Send this frame, after all earlier ones.
     Frame(Frame<'a>),
     /// Send a WebSocket ping (RFC 6455, section 5.5.2), and report the pong.
     Ping,
-    /// Begin the closing handshake (RFC 6455, section 7) with this code. Nothing comes after it.
+    /// Begin the closing handshake (RFC 6455, section 7) with this code. No frame may follow.
     Close(CloseCode),
 }
 
-/// Why an end closes a WebSocket (RFC 6455, section 7.4.1).
+/// The reason for closing a WebSocket (RFC 6455, section 7.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CloseCode {
-    /// 1000: what the connection was for is done.
+    /// 1000: the connection has served its purpose.
     Normal,
     /// 1001: the server shuts down.
     Away,
-    /// 1002: the peer broke the rules of WebSocket (RFC 6455, section 5); for adapters.
+    /// 1002: the peer violated the WebSocket protocol (RFC 6455, section 5); for adapters.
     Protocol,
-    /// 1007: a text message that is not UTF-8 (RFC 6455, section 8.1); for adapters.
+    /// 1007: a text message is not UTF-8 (RFC 6455, section 8.1); for adapters.
     InvalidData,
-    /// 1008: the peer broke a rule: too slow, too many faults, not signed in for too long.
+    /// 1008: the peer violated a policy: it is too slow, made too many errors, or did not sign in in time.
     Policy,
-    /// 1009: a frame over the limit.
+    /// 1009: a frame is larger than the limit.
     TooBig,
-    /// 1013: the server takes no more connections at present; for adapters. (Registered with IANA after RFC 6455.)
+    /// 1013: the server accepts no more connections at present; for adapters. (Registered with IANA after RFC 6455.)
     TryAgainLater,
-    /// 4001 (of the range for private use, section 7.4.2): the session was restored on another connection. A client
-    /// that restored it again would take it away from there, and so on without end.
+    /// 4001 (private use, RFC 6455, section 7.4.2): the session was restored on another connection. A client that
+    /// restored it again would take it away from that connection, and so on without end.
     Replaced,
 }
 
 impl CloseCode {
-    /// The number on the wire.
+    /// Returns the number that is sent.
     pub const fn code(self) -> u16 {
         match self {
             CloseCode::Normal => 1000,
@@ -70,19 +70,18 @@ impl CloseCode {
     }
 }
 
-/// A queue of frames in one piece of memory, which is reused: a queue that is drained as fast as it is filled
-/// allocates nothing.
+/// A queue of frames in one reused buffer: a queue that is drained as fast as it is filled does not allocate.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Output {
-    /// One entry after the other, each a [`Head`] and the frame's content.
+    /// The entries in order, each a [`Head`] and the frame's content.
     bytes: Vec<u8>,
-    /// Where the next entry to be sent begins.
+    /// The position of the next entry to be sent.
     next: usize,
-    /// Whether a secret is, or was, in it: then the memory is wiped before it is used for something else.
+    /// Set if the buffer has contained a secret: then it is wiped before it is reused.
     secret: bool,
 }
 
-/// The head of an entry: what it is, which request it carries (0 if none), how long its content is.
+/// The head of an entry: its kind, the number of its request (0 if none), and the length of its content.
 struct Head {
     kind: u8,
     request: u64,
@@ -90,8 +89,8 @@ struct Head {
 }
 
 impl Head {
-    /// Two words: then the content of a queue's first entry, mostly the only one, begins at a whole word, and its UTF-8
-    /// is checked word by word from the start.
+    /// Two words, so that the content of the first entry, usually the only one, is aligned to a word and is checked for
+    /// UTF-8 word by word from the start.
     const SIZE: usize = 16;
     const TEXT: u8 = 0;
     const BINARY: u8 = 1;
@@ -105,7 +104,7 @@ impl Head {
         }
     }
 
-    /// One number: 64 bits for the request, 8 for the kind, the others for the length.
+    /// Packs the head into one number: 64 bits for the request, 8 for the kind, the rest for the length.
     fn bytes(&self) -> [u8; Head::SIZE] {
         (u128::from(self.request) | u128::from(self.kind) << 64 | (self.length as u128) << 72).to_le_bytes()
     }
@@ -119,15 +118,15 @@ impl Head {
     }
 }
 
-/// What a drained queue keeps of its memory, in bytes: enough for chat messages, little enough for many connections.
+/// Capacity in bytes that a drained queue keeps: enough for chat messages, little enough for many connections.
 const KEPT: usize = 512;
 
-/// From this length on, in bytes, a queue grows by no more than an eighth beyond what is needed, and gives memory back
-/// while it is drained. Below it memory doubles, which moves less.
+/// Length in bytes from which a queue grows by an eighth at most and frees memory while it is drained. Below it the
+/// capacity doubles, which copies less.
 const LARGE: usize = 64 << 10;
 
 impl Output {
-    /// Bytes that wait, heads included.
+    /// Returns the number of waiting bytes, including heads.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len() - self.next
     }
@@ -136,20 +135,19 @@ impl Output {
         self.len() == 0
     }
 
-    /// Puts a frame at the end of the queue, whose content is what `write` appends; `request` is its number if it is a
-    /// request.
+    /// Appends a frame whose content is written by `write`; `request` is the number of the request in it, if any.
     #[inline]
     pub(crate) fn push(&mut self, format: Format, request: u64, write: impl FnOnce(&mut Vec<u8>)) {
         self.push_entry(Head::of(format), request, write);
     }
 
-    /// Puts what was written in this format at the end of the queue, as a frame.
+    /// Appends an encoded message in this format as a frame.
     pub(crate) fn push_written(&mut self, format: Format, written: &[u8]) {
         self.reserve(written.len());
         self.push(format, 0, |out| out.extend_from_slice(written));
     }
 
-    /// Makes room for a frame of this length.
+    /// Reserves memory for a frame of this length.
     pub(crate) fn reserve(&mut self, length: usize) {
         self.reclaim();
         let needed = self.bytes.len() + Head::SIZE + length;
@@ -158,12 +156,12 @@ impl Output {
         }
     }
 
-    /// Whether so much waits that a frame whose length is unknown is better written elsewhere first.
+    /// Returns whether so much waits that a frame of unknown length should be written to another buffer first.
     pub(crate) fn is_large(&self) -> bool {
         self.bytes.len() > LARGE
     }
 
-    /// Bytes of memory that the queue has.
+    /// Returns the capacity in bytes.
     pub(crate) fn capacity(&self) -> usize {
         self.bytes.capacity()
     }
@@ -176,7 +174,7 @@ impl Output {
         self.push_entry(Head::CLOSE, 0, |out| out.extend_from_slice(&code.code().to_le_bytes()));
     }
 
-    /// Always inlined: what `write` holds on to would take the way through memory.
+    /// Always inlined: otherwise the variables that `write` captures go through memory.
     #[inline(always)]
     fn push_entry(&mut self, kind: u8, request: u64, write: impl FnOnce(&mut Vec<u8>)) {
         self.reclaim();
@@ -196,7 +194,7 @@ impl Output {
         }
     }
 
-    /// Frees what was sent: all at once when the queue is drained, else when it is the larger part.
+    /// Frees sent entries: all at once when the queue is drained, otherwise when they are the larger part.
     fn free(&mut self) {
         if self.next == self.bytes.len() {
             self.bytes.clear();
@@ -210,15 +208,15 @@ impl Output {
         }
     }
 
-    /// Wipes what was secret, and gives memory back that a chat message does not need.
+    /// Wipes sent secrets, and frees memory that a chat message does not need.
     #[cold]
     fn shrink(&mut self) {
         self.wipe();
         self.bytes.shrink_to(KEPT);
     }
 
-    /// Gives memory back: all but a little if the queue is drained, else of a long queue what was sent once it is the
-    /// larger part. Called before entries are taken, and by whoever counts memory.
+    /// Frees memory: nearly all if the queue is drained, otherwise, in a long queue, sent entries once they are the
+    /// larger part. Called before entries are taken, and before memory is counted.
     #[inline]
     pub(crate) fn settle(&mut self) {
         if self.is_empty() {
@@ -231,18 +229,18 @@ impl Output {
     #[cold]
     fn settle_large(&mut self) {
         self.free();
-        // What was secret is wiped when the queue is drained; a copy elsewhere would not be.
+        // Secrets are wiped when the queue is drained; moving the buffer would leave a copy behind.
         if !self.secret && self.bytes.capacity() / 2 > self.bytes.len() + LARGE {
             self.bytes.shrink_to_fit();
         }
     }
 
-    /// Whatever is in the queue now is secret: it is wiped when it was sent or is dropped.
+    /// Marks the content of the queue as secret: it is wiped after it was sent, or when it is dropped.
     pub(crate) fn mark_secret(&mut self) {
         self.secret = true;
     }
 
-    /// Makes room for a frame with a secret, which then leaves no copies behind when the queue grows.
+    /// Reserves memory for a frame with a secret, so that no copies are left behind when the queue grows.
     pub(crate) fn reserve_for_secret(&mut self) {
         self.bytes.reserve(1024);
     }
@@ -253,7 +251,7 @@ impl Output {
         }
     }
 
-    /// The number of the first request that waits to be sent.
+    /// Returns the number of the first request in the queue.
     pub(crate) fn first_request(&self) -> Option<u64> {
         let mut rest = self.bytes.get(self.next..)?;
         loop {
@@ -272,7 +270,7 @@ impl Output {
         self.take()
     }
 
-    /// Takes the next entry of a queue that has just been settled.
+    /// Takes the next entry. The caller must have freed memory just before.
     #[inline]
     pub(crate) fn take(&mut self) -> Option<Transmit<'_>> {
         if self.is_empty() {
@@ -281,7 +279,7 @@ impl Output {
         let (head, content) = Head::read(self.bytes.get(self.next..)?)?;
         self.next += Head::SIZE + head.length;
         Some(match head.kind {
-            // What was written as JSON is UTF-8.
+            // The encoder of JSON writes UTF-8.
             Head::TEXT => Transmit::Frame(Frame::Text(core::str::from_utf8(content).unwrap_or_default())),
             Head::BINARY => Transmit::Frame(Frame::Binary(content)),
             Head::PING => Transmit::Ping,
@@ -291,7 +289,7 @@ impl Output {
         })
     }
 
-    /// Forgets everything.
+    /// Removes all entries.
     pub(crate) fn clear(&mut self) {
         *self = Output::default();
     }
@@ -316,7 +314,7 @@ mod tests {
             output.push(Format::Json, round, |out| out.extend_from_slice(round.to_string().as_bytes()));
             output.push_ping();
             output.push_written(Format::Cbor, &[1, 2, 3]);
-            // Two of three stay behind each time until the end, so that both ways of freeing memory are taken.
+            // Two of three entries stay in the queue until the end, so that both ways of freeing memory are covered.
             if round % 2 == 0 {
                 assert!(output.poll().is_some());
             }
@@ -365,7 +363,7 @@ mod tests {
         let mut output = Output::default();
         let push = |output: &mut Output| output.push_written(Format::Cbor, &[0; 84]);
         (0..10).for_each(|_| push(&mut output));
-        // A long queue is not moved for each frame that leaves.
+        // A long queue is not moved for each sent frame.
         for (leave, next) in [(2, 200), (3, 500), (1, 600)] {
             (0..leave).for_each(|_| assert!(output.poll().is_some()));
             push(&mut output);
@@ -376,7 +374,7 @@ mod tests {
         assert_eq!((output.next, output.len()), (0, 700));
     }
 
-    /// That wiping leaves zeros can't be seen without unsafe code; when it happens can.
+    /// Wiping happens when it should. (Reading the wiped memory would need unsafe code.)
     #[test]
     fn secrets_leave_no_copies_and_are_wiped_once_they_are_sent() {
         let mut output = Output::default();

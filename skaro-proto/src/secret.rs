@@ -1,4 +1,4 @@
-//! Text that must not leak: wiped when dropped, never shown by `Debug`.
+//! Secret text, which is wiped when dropped and never shown by `Debug`.
 
 use alloc::string::String;
 use core::fmt;
@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 
 /// A password, token or session id.
 ///
-/// `Debug` shows only that there is one; the memory is wiped when it is dropped. [`Secret::expose`] is the one way
-/// to the text, so that a search for it finds every place that handles it.
+/// `Debug` shows a placeholder; the memory is wiped on drop. [`Secret::expose`] is the only access to the text, so a
+/// search for it finds every use.
 ///
 /// ```
 /// let sid = skaro_proto::Secret::from("s-1");
@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// The text itself: not for logs, errors or other people's eyes.
+    /// Returns the text itself. Do not log it or put it into errors.
     pub fn expose(&self) -> &str {
         &self.0
     }

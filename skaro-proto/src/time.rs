@@ -1,14 +1,13 @@
-//! Time as a value: the caller's clock goes in, deadlines come out.
+//! Time as a value: the caller reads its clock; the machines only calculate.
 
 use core::fmt;
 use core::ops::{Add, Sub};
 use core::time::Duration;
 
-/// A moment: the time passed since an epoch that the caller chooses, the same for all calls to one machine.
+/// A point in time: the duration since an epoch that the caller chooses, the same for all calls to one machine.
 ///
-/// The machines only compare and add; any clock that does not go backwards will do (`Instant` since the program's
-/// start is the usual one). A clock that does go backwards harms nothing: the machines go on from the latest
-/// moment that they were told.
+/// The machines only compare and add; any monotonic clock will do (`Instant` since the program's start is the usual
+/// one). If the clock goes backwards, the machines go on from the latest time they were given.
 ///
 /// ```
 /// use core::time::Duration;
@@ -25,28 +24,28 @@ impl Time {
     /// The epoch itself.
     pub const ZERO: Time = Time(Duration::ZERO);
 
-    /// The moment this long after the epoch.
+    /// Returns the time this long after the epoch.
     pub const fn since_epoch(elapsed: Duration) -> Self {
         Time(elapsed)
     }
 
-    /// The moment this many milliseconds after the epoch.
+    /// Returns the time this many milliseconds after the epoch.
     pub const fn from_millis(millis: u64) -> Self {
         Time(Duration::from_millis(millis))
     }
 
-    /// The moment this many seconds after the epoch.
+    /// Returns the time this many seconds after the epoch.
     pub const fn from_secs(secs: u64) -> Self {
         Time(Duration::from_secs(secs))
     }
 
-    /// How long after the epoch this is.
+    /// Returns the duration since the epoch.
     pub const fn elapsed(self) -> Duration {
         self.0
     }
 }
 
-/// Later by a duration; the latest moment that can be told if it would lie beyond that.
+/// Adds a duration; saturates at the latest time that can be expressed.
 impl Add<Duration> for Time {
     type Output = Time;
 
@@ -55,7 +54,7 @@ impl Add<Duration> for Time {
     }
 }
 
-/// How long from `earlier` until this; zero if `earlier` is in fact later.
+/// Returns the duration since an earlier time; zero if that time is in fact later.
 impl Sub for Time {
     type Output = Duration;
 

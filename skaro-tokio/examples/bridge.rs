@@ -1,5 +1,5 @@
-//! A bridge between one dialog and standard input and output: lines go to somebody, and what they write comes out. What
-//! is at the other end of the pipes may be another chat.
+//! A bridge between one dialog and standard input and output: lines from the input are sent, and received messages are
+//! printed. The other end of the pipes may be another chat.
 //!
 //! ```console
 //! $ SKARO_PASSWORD=secret cargo run --example bridge -- \
@@ -18,7 +18,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let [_, url, login, to] = &*arguments else { return Err("usage: bridge URL LOGIN TO".into()) };
     let password = std::env::var("SKARO_PASSWORD")?;
     let mut options = Options::new(url);
-    // What is said while the connection is being made again waits for it.
+    // Messages wait while the connection is being restored.
     options.config.offline_messages = 100;
     let (client, mut events) = Client::connect(options).await?;
     client.authorize(login, &password).await?;
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 && incoming.dialog() == other
                 && !incoming.is_own()
             {
-                // One message, one line. When nobody reads any more, there is nobody to be told.
+                // One line for each message. A closed output is ignored, as nobody reads it.
                 let line = incoming.message.body.replace('\n', "\\n");
                 _ = writeln!(std::io::stdout(), "{line}");
             }

@@ -1,4 +1,4 @@
-//! A server and two clients in one process: what a test of a program that chats begins with.
+//! A server and two clients in one process: a start for tests of programs that chat.
 //!
 //! ```console
 //! $ cargo run --example embedded
@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             break;
         }
     }
-    // While it runs, the server can be looked at.
+    // The running server can be inspected.
     assert!(server.with(|machine, _now| machine.is_online("alice")));
     server.shut_down("the test is over").await;
     Ok(())

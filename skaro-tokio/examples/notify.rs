@@ -1,4 +1,4 @@
-//! Sends one message, and ends: for scripts, and as a model for programs that now and then have something to tell.
+//! Sends one message and ends: for scripts, and as a model for programs that send notifications.
 //!
 //! ```console
 //! $ SKARO_PASSWORD=secret cargo run --example notify -- \
@@ -16,13 +16,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let password = std::env::var("SKARO_PASSWORD")?;
 
     let mut options = Options::new(url);
-    // Whoever started this wants to know now, not when the server is back.
+    // The caller wants to know now, not when the server is back.
     options.config.reconnect = None;
     let (client, events) = Client::connect(options).await?;
-    // What others write meanwhile is not for this program.
+    // This program ignores messages from others.
     drop(events);
     client.authorize(login, &password).await?;
-    // From here on the server has the message, or the error says whether it may have it.
+    // Once this returns the server has the message; an error tells whether it may have it.
     client.send_message(to, text).await?;
     client.close().await;
     Ok(())

@@ -1,7 +1,7 @@
 //! Client and server for the skaro instant-messaging protocol over tokio.
 //!
-//! Everything that the protocol means is in [`proto`]; the engine is [`skaro_adapter`]'s, the same for every async
-//! runtime. This crate dials, listens, sleeps and spawns with tokio, and names what users name.
+//! The protocol is in [`proto`]; the engine, which all async adapters share, is in [`skaro_adapter`]. This crate dials,
+//! listens, sleeps and spawns with tokio.
 //!
 //! ```no_run
 //! use skaro_tokio::{Client, Event};
@@ -38,7 +38,7 @@ pub type Client = asynchronous::Client<Tokio>;
 /// A server over tokio. Must be used within a tokio runtime whose I/O and time are enabled.
 pub type Server = asynchronous::Server<Tokio>;
 
-/// The tokio runtime, as the engine needs it.
+/// The tokio runtime, for the engine.
 #[derive(Clone, Copy, Debug)]
 pub enum Tokio {}
 

@@ -1,4 +1,4 @@
-//! What the program says at its end: a status for scripts, a reason for people.
+//! The program's end: an exit status for scripts, a reason for people.
 
 use std::process::ExitCode;
 
@@ -8,11 +8,11 @@ use skaro_tokio::ConnectError;
 
 use crate::text::Shown;
 
-/// An exit status, by the numbers of BSD's sysexits.h.
+/// An exit status, with the numbers of BSD's sysexits.h.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
-    /// All went well.
+    /// Success.
     Success = 0,
     /// EX_USAGE
     Usage = 64,
@@ -42,7 +42,7 @@ pub(crate) enum Exit {
     Config = 78,
 }
 
-/// All of them, for people.
+/// The list of exit statuses, for people.
 pub(crate) const TABLE: &str = "\
 Exit statuses (sysexits.h):
    0  all went well
@@ -67,7 +67,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// The end of a command that did not succeed.
+/// The reason and exit status of a command that failed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Fault {
     pub(crate) exit: Exit,
@@ -79,7 +79,7 @@ impl Fault {
         Fault { exit, reason: reason.into() }
     }
 
-    /// The same, with what was tried in front of the reason.
+    /// Returns the same failure, with this text in front of the reason.
     pub(crate) fn in_front(self, tried: &str) -> Self {
         Fault { reason: Shown::from(tried).append(self.reason), ..self }
     }
@@ -119,7 +119,7 @@ impl From<RequestError> for Fault {
 impl From<&Disconnect> for Exit {
     fn from(reason: &Disconnect) -> Self {
         match reason {
-            // Going away, restarting, overloaded (RFC 6455 and the registry that it founded).
+            // Going away (RFC 6455), service restart, try again later (both registered with IANA).
             Disconnect::Closed { code: Some(1001 | 1012 | 1013), .. } => Exit::Temporary,
             Disconnect::TimedOut(_) | Disconnect::Unavailable => Exit::Temporary,
             _ => Exit::Unavailable,
@@ -154,7 +154,8 @@ impl From<&Failure<'_>> for Exit {
 }
 
 impl Exit {
-    /// What a status of HTTP, which those of this protocol are as well, says about a repetition.
+    /// Returns the exit status for a status code of the protocol, which has HTTP's meanings: may the request be
+    /// repeated?
     const fn of_code(code: u16) -> Self {
         match code {
             401 | 403 => Exit::Denied,

@@ -1,4 +1,4 @@
-//! The skaro instant-messaging protocol as a program: `skaro chat`, `skaro serve`, `skaro send`.
+//! Command-line program for the skaro instant-messaging protocol: `skaro chat`, `skaro serve`, `skaro send`.
 
 #![warn(clippy::print_stderr)]
 
@@ -55,30 +55,30 @@ fn main() -> ExitCode {
         output::complain(&Shown::from("skaro: ").append(reason));
         exit
     });
-    // At the very end: until then the line editor, in its thread, may change the settings.
+    // Last, because the line editor's thread may change the settings until here.
     tty::restore();
     exit.into()
 }
 
-/// Shows what was asked for, or what is wrong with the command line.
+/// Prints the requested help, or the error in the command line.
 fn misunderstood(error: &clap::Error) -> Exit {
     if error.use_stderr() {
-        // It repeats arguments, which a script may have from anywhere.
+        // The error repeats arguments, which may contain control characters.
         let text = error.render().to_string();
         text.trim_end().lines().for_each(|line| output::complain(&Shown::from(line)));
         return Exit::Usage;
     }
-    // Whoever reads no further has read enough.
+    // An error means that the output is closed, which is no failure.
     _ = error.print();
     Exit::Success
 }
 
-/// Whoever sits at a terminal must find it as it was, and see why the program has ended.
+/// Restores the terminal and prints the message when the program panics.
 fn restore_on_panic() {
     std::panic::set_hook(Box::new(|panic| {
         let was_held = tty::is_held();
         tty::restore();
-        // It may tell of anything, so it is cleaned as all else is.
+        // The message may contain any text, so it is cleaned too.
         output::complain(&Shown::from(panic.to_string()));
         let backtrace = Backtrace::capture();
         if backtrace.status() == BacktraceStatus::Captured {
@@ -98,7 +98,7 @@ mod tests {
 
     const VARIABLE: &str = "SKARO_TEST_PANICS";
 
-    /// Runs the next test, which panics, on a terminal.
+    /// Runs the next test, which panics, in a terminal.
     #[test]
     fn a_panic_leaves_the_terminal_as_it_was() {
         let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/program/terminal.py");

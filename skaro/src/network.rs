@@ -1,4 +1,4 @@
-//! How to reach a server, and whose certificates are good.
+//! Options for connecting to a server.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,15 +11,15 @@ use skaro_tokio::{ConnectError, Options, Proxy};
 use crate::exit::{Exit, Fault};
 use crate::output;
 
-/// How to reach a server, and how to trust it.
+/// Options for connecting to a server.
 #[derive(Args)]
 pub(crate) struct NetworkOptions {
-    /// A file with certificates, as PEM: with wss:// the server's must be certified by one of these, instead of by
-    /// one that the system trusts.
+    /// A file with certificates in PEM. With wss:// the server's certificate must be signed by one of these, instead of
+    /// by one that the system trusts.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// A proxy by which to reach the server: http://host:port (HTTP CONNECT) or socks5://host:port, with user:password@
-    /// in front of the host if it wants to know.
+    /// The proxy for the connection: http://host:port (HTTP CONNECT) or socks5://host:port, with user:password@ in
+    /// front of the host if it requires authentication.
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
 }
@@ -50,9 +50,9 @@ fn trusting(path: &Path) -> Result<Arc<ClientConfig>, Fault> {
         roots.add(certificate).map_err(|error| unusable(&error))?;
     }
     if roots.is_empty() {
-        return Err(unusable(&"there is no certificate in it"));
+        return Err(unusable(&"the file contains no certificate"));
     }
-    // rustls wants to be told whose cryptography to use, or finds none if several crates in the program have some.
+    // rustls can't choose a provider by itself if several crates in the program enable different ones.
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let builder = builder.with_safe_default_protocol_versions().map_err(|error| unusable(&error))?;
     Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))

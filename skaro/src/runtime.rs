@@ -1,10 +1,10 @@
-//! The async runtime, for all that is not blocking.
+//! The async runtime.
 
 use tokio::runtime::{Builder, Runtime};
 
 use crate::exit::{Exit, Fault};
 
-/// Starts a runtime, whose threads end with it.
+/// Starts a runtime. Its threads end when it is dropped.
 pub(crate) fn start() -> Result<Runtime, Fault> {
     let no_threads = |error| Fault::new(Exit::System, format!("can't start threads: {error}"));
     Builder::new_multi_thread().enable_all().build().map_err(no_threads)

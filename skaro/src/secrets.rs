@@ -1,4 +1,4 @@
-//! Passwords: from a file, the environment, standard input or a terminal; from the command line with a warning.
+//! Passwords from a file, the environment, standard input or a terminal; from the command line with a warning.
 
 use std::env::{self, VarError};
 use std::fs::File;
@@ -14,27 +14,27 @@ use crate::{output, tty};
 
 const VARIABLE: &str = "SKARO_PASSWORD";
 
-/// Bytes of a password, at most; the protocol takes fewer.
+/// Maximum length of a password in bytes; the protocol allows less.
 const PASSWORD: u64 = 64 << 10;
 
-/// Bytes of a file with secrets, at most.
+/// Maximum size of a file with secrets in bytes.
 const FILE: u64 = 16 << 20;
 
-/// Where the password comes from. Without any of these options it is the environment's SKARO_PASSWORD, or is asked for
+/// The source of the password. Without these options it is the environment variable SKARO_PASSWORD, or the program asks
 /// on the terminal.
 #[derive(Args)]
 pub(crate) struct PasswordOptions {
-    /// A file whose first line is the password; - stands for standard input. Without it: the environment's
-    /// SKARO_PASSWORD, or the terminal, which asks.
+    /// A file with the password in its first line; - for standard input. Default: the environment variable
+    /// SKARO_PASSWORD, or a prompt on the terminal.
     #[arg(long, value_name = "FILE", conflicts_with = "password")]
     password_file: Option<PathBuf>,
-    /// The password. Others can see it in the list of processes: better use one of the other ways.
+    /// The password. It is visible in the list of processes: prefer another way.
     #[arg(long)]
     pub(crate) password: Option<String>,
 }
 
 impl PasswordOptions {
-    /// Finds the password of this user.
+    /// Returns the password of this user.
     pub(crate) fn find(&self, login: &str) -> Result<Secret, Fault> {
         if let Some(path) = &self.password_file {
             if path.as_os_str() == "-" {
@@ -60,7 +60,7 @@ impl PasswordOptions {
     }
 }
 
-/// Reads a variable of the environment.
+/// Reads an environment variable.
 pub(crate) fn variable(name: &str) -> Result<Option<String>, Fault> {
     match env::var(name) {
         Ok(value) => Ok(Some(value)),
@@ -69,7 +69,7 @@ pub(crate) fn variable(name: &str) -> Result<Option<String>, Fault> {
     }
 }
 
-/// Reads a file with secrets, unless others can read it, too.
+/// Reads a file with secrets. Fails if other users can read or change it.
 pub(crate) fn read_secrets(path: &Path) -> Result<String, Fault> {
     read_file(path, FILE)
 }
@@ -105,7 +105,7 @@ const fn is_open_to_others(_: &std::fs::Metadata) -> bool {
     false
 }
 
-/// Reads a line, and leaves what follows to others.
+/// Reads a line, and leaves the following input unread.
 fn first_line(from: impl BufRead) -> io::Result<Secret> {
     let mut line = Vec::new();
     if from.take(PASSWORD).read_until(b'\n', &mut line)? == 0 {
@@ -115,7 +115,7 @@ fn first_line(from: impl BufRead) -> io::Result<Secret> {
     Ok(Secret::from(line.lines().next().unwrap_or_default()))
 }
 
-/// Asks on the terminal, which does not show what is typed.
+/// Asks for the password on the terminal, without echo.
 fn prompt(login: &str) -> Result<Secret, Fault> {
     let prompt = Shown::from(format!("Password of {login}: ")).render(false);
     let unusable = |error| Fault::new(Exit::NoInput, format!("can't ask for the password: {error}"));
@@ -126,18 +126,19 @@ fn prompt(login: &str) -> Result<Secret, Fault> {
     asked.map_err(unusable)
 }
 
-/// Asks on the terminal that is standard input. Its settings change once, before somebody can answer or interrupt.
+/// Asks on the terminal that is standard input. Changes its settings once, before the prompt, so that neither a fast
+/// answer nor a signal finds the echo on.
 #[cfg(unix)]
 fn ask(prompt: &str) -> io::Result<Secret> {
     use io::Write;
 
     tty::hide()?;
-    // Wherever the other outputs go.
+    // The prompt goes to the same place as the other outputs.
     let written =
         File::options().write(true).open("/dev/tty").and_then(|mut tty| tty.write_all(prompt.as_bytes()));
     let password = written.and_then(|()| first_line(io::stdin().lock()));
     tty::restore();
-    // The one that was typed was not shown either.
+    // The user's line feed was not echoed either.
     output::complain(&Shown::new());
     password
 }

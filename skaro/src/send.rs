@@ -1,4 +1,4 @@
-//! `skaro send`: one message, and a status that tells what became of it.
+//! `skaro send`: sends one message; the exit status tells whether it was accepted.
 
 use std::io::{self, Read};
 use std::time::Duration;
@@ -11,31 +11,31 @@ use crate::network::NetworkOptions;
 use crate::secrets::PasswordOptions;
 use crate::time;
 
-/// Bytes of a text from standard input, at most; a message takes fewer.
+/// Maximum length of a text from standard input in bytes; the protocol allows less.
 const TEXT: u64 = 64 << 10;
 
 /// Sends one message.
 ///
-/// It ends when the server has taken the message, or with a status that tells why not.
+/// Ends when the server has accepted the message, or with an exit status that tells why it did not.
 #[derive(Args)]
 #[command(after_help = exit::TABLE)]
 pub(crate) struct SendArgs {
     /// The server: ws://host:port/path, or wss: for TLS.
     #[arg(long)]
     url: String,
-    /// Whom to sign in as.
+    /// The login to sign in with.
     #[arg(long)]
     login: String,
     #[command(flatten)]
     password: PasswordOptions,
     #[command(flatten)]
     network: NetworkOptions,
-    /// How long to wait for each answer.
+    /// Time-out of each request.
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     request_timeout: Option<Duration>,
-    /// Who gets the message.
+    /// The recipient's login.
     to: String,
-    /// The message, whose words are put together with spaces; without it, standard input is read to its end.
+    /// The message; its words are joined by spaces. Without it, standard input is read to its end.
     text: Vec<String>,
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn run(args: SendArgs) -> Result<Exit, Fault> {
     let password = args.password.find(&args.login)?;
     let text = if args.text.is_empty() { read_text(io::stdin().lock())? } else { args.text.join(" ") };
     if text.is_empty() {
-        return Err(Fault::new(Exit::Data, "there is nothing to send: the text is empty"));
+        return Err(Fault::new(Exit::Data, "the text is empty"));
     }
     let mut options = args.network.options(args.url)?;
     options.config.reconnect = None;
@@ -61,7 +61,7 @@ pub(crate) fn run(args: SendArgs) -> Result<Exit, Fault> {
     Ok(Exit::Success)
 }
 
-/// Reads a text to its end; one line feed there is the shell's, not the message's.
+/// Reads a text to its end, without one trailing line feed, which the shell adds.
 fn read_text(from: impl Read) -> Result<String, Fault> {
     let mut text = String::new();
     match from.take(TEXT + 1).read_to_string(&mut text) {

@@ -1,27 +1,27 @@
-//! Signals: they end the program as they always do, but not before the terminal is as it was; unless somebody takes
-//! them.
+//! Signals. By default they end the program, after its terminal is restored; a part of the program may take them
+//! instead.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use crate::tty;
 
-/// What somebody wants by a signal.
+/// The meaning of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// SIGINT (Ctrl-C) or SIGTERM.
     End,
-    /// SIGHUP: the terminal is gone, or the configuration is to be read again.
+    /// SIGHUP: the terminal was closed, or the configuration should be reloaded.
     #[cfg_attr(not(unix), expect(dead_code, reason = "Windows has no such signal"))]
     HangUp,
 }
 
-/// Tells whether it takes the signal; if not, that ends the program.
+/// Returns whether it takes the signal; if not, the program ends.
 type Taker = Box<dyn FnMut(Signal) -> bool + Send>;
 
 static TAKER: Mutex<Option<Taker>> = Mutex::new(None);
 
-/// From now on signals go there.
+/// Passes all further signals to this function.
 pub(crate) fn take(taker: impl FnMut(Signal) -> bool + Send + 'static) {
     *TAKER.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(taker));
 }

@@ -1,8 +1,8 @@
-//! The only way from a text to somebody's eyes.
+//! Cleaning of text for output.
 //!
-//! Names, messages, reasons and errors come from other people and other programs. What they contain must not move the
-//! cursor, change colours, turn the writing direction, hide, or look like several lines. [`Shown`] is the one type that
-//! the [outputs](crate::output) take, and each text that becomes part of one is cleaned.
+//! Names, messages, reasons and errors come from other people and programs. They must not move the cursor, change
+//! colours or the writing direction, be invisible, or look like several lines. The [outputs](crate::output) only accept
+//! [`Shown`], and all text that becomes part of it is cleaned.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -15,7 +15,7 @@ use icu_properties::{CodePointMapData, CodePointSetData};
 
 const DIM: &str = "2";
 const RED: &str = "31";
-/// Colours that can be read on dark and on light backgrounds alike.
+/// Colours that are readable on both dark and light backgrounds.
 const NAMES: [&str; 10] = ["32", "33", "34", "35", "36", "92", "93", "94", "95", "96"];
 
 /// Clean text, with colours.
@@ -26,7 +26,7 @@ pub(crate) struct Shown(Vec<Span>);
 struct Span {
     /// An ANSI colour (SGR).
     colour: Option<&'static str>,
-    /// Clean, or a line feed of our own.
+    /// Cleaned text, or a line feed of the program itself.
     text: String,
 }
 
@@ -35,7 +35,7 @@ impl Shown {
         Shown(Vec::new())
     }
 
-    /// A text of the program's own that has several lines.
+    /// Creates a text of the program itself, with several lines.
     pub(crate) fn lines(text: &'static str) -> Self {
         let mut lines = text.lines();
         let first = Shown::from(lines.next().unwrap_or_default());
@@ -54,13 +54,13 @@ impl Shown {
         self.push(Some(RED), text)
     }
 
-    /// A name, always in the same colour.
+    /// Appends a name, which always has the same colour.
     pub(crate) fn name(self, name: &str) -> Self {
         let sum = name.bytes().fold(5381_usize, |sum, byte| sum.wrapping_mul(33) ^ usize::from(byte));
         self.push(NAMES.get(sum % NAMES.len()).copied(), name)
     }
 
-    /// What follows stands on a line of its own.
+    /// Starts a new line.
     pub(crate) fn line(mut self) -> Self {
         self.0.push(Span { colour: None, text: "\n".into() });
         self
@@ -71,13 +71,13 @@ impl Shown {
         self
     }
 
-    /// The same in red.
+    /// Returns the same text in red.
     pub(crate) fn reddened(mut self) -> Self {
         self.0.iter_mut().for_each(|span| span.colour = Some(RED));
         self
     }
 
-    /// The characters to write, with or without escape sequences for the colours.
+    /// Returns the text, with or without escape sequences for colours.
     pub(crate) fn render(&self, colours: bool) -> String {
         let mut rendered = String::new();
         for Span { colour, text } in &self.0 {
@@ -108,14 +108,14 @@ impl From<String> for Shown {
     }
 }
 
-/// Escapes in a JSON text what is harmful on a terminal; it means the same as before.
+/// Escapes harmful characters in a JSON text, which does not change its meaning.
 pub(crate) fn clean_json(json: &str) -> Cow<'_, str> {
     if is_plain(json) {
         return Cow::Borrowed(json);
     }
     let mut cleaned = String::with_capacity(json.len() + 16);
     for char in json.chars() {
-        // Outside of strings there is only ASCII, without control characters.
+        // JSON is pure ASCII outside of strings, without harmful control characters.
         if is_harmful(char) {
             for unit in char.encode_utf16(&mut [0; 2]) {
                 // Writing to a string can't fail.
@@ -128,9 +128,9 @@ pub(crate) fn clean_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(cleaned)
 }
 
-/// Replaces what is harmful by `\u{…}`, line feeds by ⏎, and tabs by spaces.
+/// Replaces harmful characters by `\u{…}`, line feeds by ⏎, and tabs by spaces.
 ///
-/// Some invisible characters are part of ordinary writing, and survive where they are:
+/// Some invisible characters belong to ordinary text, and are kept in these places:
 /// * the joiner inside of an emoji sequence: 👩‍💻 (UAX #29, rule GB11);
 /// * one variation selector after an emoji or an ideograph: ❤️, 葛󠄀;
 /// * the tags of a flag: 🏴󠁧󠁢󠁥󠁮󠁧󠁿;
@@ -147,7 +147,7 @@ fn clean(text: &str) -> Cow<'_, str> {
         match char {
             '\t' => cleaned.push(' '),
             '\n' | '\u{2028}' | '\u{2029}' => cleaned.push_str(" ⏎ "),
-            // Of a line's end, or to return to its beginning, which doesn't happen.
+            // Carriage returns are dropped.
             '\r' => (),
             char if is_harmless => cleaned.push(char),
             char => cleaned.extend(char.escape_unicode()),
@@ -157,13 +157,13 @@ fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(cleaned)
 }
 
-/// Whether it is all ASCII without control characters, as most text is.
+/// Returns whether a text is pure ASCII without control characters, as most text is.
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
-/// Whether a character by itself does something else than being seen. Bidi_Control needs no look-up of its own: all
-/// such characters are of the category Format.
+/// Returns whether a character does anything but show a visible glyph. Bidi_Control needs no look-up of its own: all
+/// its characters have the category Format.
 fn is_harmful(char: char) -> bool {
     use GeneralCategory as Category;
     if char.is_ascii() {
@@ -171,32 +171,32 @@ fn is_harmful(char: char) -> bool {
     }
     match CodePointMapData::<Category>::new().get(char) {
         Category::Control | Category::LineSeparator | Category::ParagraphSeparator => true,
-        // Nobody knows how these look on somebody else's terminal.
+        // Their appearance on another terminal is unknown.
         Category::Unassigned | Category::PrivateUse => true,
-        // But for a few signs that enclose numbers, and are seen.
+        // Except for some visible signs that enclose numbers.
         Category::Format => !CodePointSetData::new::<PrependedConcatenationMark>().contains(char),
         _ => CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(char),
     }
 }
 
-/// What came before a character, as far as that matters.
+/// The relevant context before a character.
 #[derive(Default)]
 struct Context {
-    /// The character before, unless it was escaped.
+    /// The previous character, unless it was escaped.
     before: Option<char>,
-    /// Whether a pictograph stands there, perhaps with modifiers and a variation selector.
+    /// Set after a pictograph, perhaps with modifiers and a variation selector.
     after_pictograph: bool,
-    /// Whether a letter stands there, perhaps with marks, that joins the next one in cursive writing.
+    /// Set after a letter that joins the next one in cursive writing, perhaps with marks.
     after_joining: bool,
-    /// How many tags a flag may still have.
+    /// Number of tags that a flag may still have.
     tags: u8,
 }
 
-/// No flag in use has more: a region of two or three characters, a part of it of three, and the end.
+/// Maximum number of tags of a flag in use: a region of two or three characters, a subdivision of three, and the end.
 const TAGS: u8 = 7;
 
 impl Context {
-    /// Whether a character that is harmful by itself is part of ordinary writing here.
+    /// Returns whether an otherwise harmful character belongs to ordinary text here.
     fn allows(&self, char: char, rest: &str) -> bool {
         let Some(before) = self.before else { return false };
         let next = rest.chars().next();
@@ -236,12 +236,12 @@ fn is_pictograph(char: char) -> bool {
     CodePointSetData::new::<ExtendedPictographic>().contains(char)
 }
 
-/// Whether it is the sign of Indic scripts that takes a consonant's vowel away.
+/// Returns whether this is a virama, the sign of Indic scripts that removes a consonant's vowel.
 fn is_virama(char: char) -> bool {
     CodePointMapData::<CanonicalCombiningClass>::new().get(char) == CanonicalCombiningClass::Virama
 }
 
-/// Whether this begins with a letter that joins the one before it, perhaps after marks.
+/// Returns whether the text begins with a letter that joins the previous one, perhaps after marks.
 fn joins_before(text: &str) -> bool {
     let joining = CodePointMapData::<JoiningType>::new();
     let mut types = text.chars().map(|char| joining.get(char));
@@ -249,7 +249,7 @@ fn joins_before(text: &str) -> bool {
     matches!(first, Some(JoiningType::RightJoining | JoiningType::DualJoining))
 }
 
-/// Whether this tag, with those that follow, ends a flag.
+/// Returns whether this tag and those that follow complete a flag.
 fn is_flag(char: char, rest: &str) -> bool {
     let mut tags = std::iter::once(char).chain(rest.chars()).take(usize::from(TAGS));
     tags.find(|char| !matches!(char, '\u{e0030}'..='\u{e0039}' | '\u{e0061}'..='\u{e007a}'))
@@ -291,7 +291,7 @@ mod tests {
                 "\u{ad}\u{feff}\u{2060}\u{3164}\u{e000}\u{378}",
                 r"\u{ad}\u{feff}\u{2060}\u{3164}\u{e000}\u{378}",
             ),
-            // Joiners, selectors and tags where they join and select nothing.
+            // Joiners, selectors and tags in places where they have no effect.
             ("\u{200d}💻 👩\u{200d} 👩\u{200d}\u{200d}💻", r"\u{200d}💻 👩\u{200d} 👩\u{200d}\u{200d}💻"),
             (
                 "a\u{fe0f} ❤\u{fe0f}\u{fe0f} 葛\u{e0100}\u{e0101}",
@@ -301,7 +301,7 @@ mod tests {
         ] {
             assert_eq!(clean(text), shown);
         }
-        // Nothing long hides behind a flag.
+        // A long sequence of tags can't hide behind a flag.
         let hidden = format!("🏴{}\u{e007f}", "\u{e0061}".repeat(8));
         assert!(clean(&hidden).starts_with(r"🏴\u{e0061}"));
     }

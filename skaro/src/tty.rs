@@ -1,4 +1,4 @@
-//! The terminal's settings: put back on every way out.
+//! The terminal's settings, which are restored whenever the program ends.
 
 #[cfg(unix)]
 pub(crate) use unix::{hide, hold, is_held, restore};
@@ -10,12 +10,12 @@ mod unix {
 
     use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 
-    /// The settings before anything here changed them.
+    /// The original settings.
     static BEFORE: Mutex<Option<Before>> = Mutex::new(None);
 
     struct Before {
         settings: Termios,
-        /// Whether the line editor has the terminal, which changes more than the settings.
+        /// Set while the line editor uses the terminal, which changes more than the settings.
         is_edited: bool,
     }
 
@@ -23,12 +23,12 @@ mod unix {
         BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers the terminal's settings, before the line editor changes them.
+    /// Saves the terminal's settings before the line editor changes them.
     pub(crate) fn hold() {
         *before() = tcgetattr(io::stdin()).ok().map(|settings| Before { settings, is_edited: true });
     }
 
-    /// Lets nobody see what is typed.
+    /// Turns the echo off.
     pub(crate) fn hide() -> io::Result<()> {
         let settings = tcgetattr(io::stdin())?;
         let mut hidden = settings.clone();
@@ -37,26 +37,26 @@ mod unix {
         Ok(tcsetattr(io::stdin(), SetArg::TCSANOW, &hidden)?)
     }
 
-    /// Whether something may have changed the settings.
+    /// Returns whether the settings may have been changed.
     pub(crate) fn is_held() -> bool {
         before().is_some()
     }
 
-    /// Puts everything back, if something may have changed it.
+    /// Restores the terminal if its settings may have been changed.
     ///
-    /// Otherwise it does nothing: a program in the background that sets a terminal's settings is stopped.
+    /// Otherwise it does nothing: the system stops a background program that sets a terminal's settings.
     pub(crate) fn restore() {
         let Some(Before { settings, is_edited }) = before().take() else { return };
         _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &settings);
         if is_edited {
-            // Bracketed paste.
+            // Turns bracketed paste off.
             let mut stdout = io::stdout();
             _ = stdout.write_all(b"\x1b[?2004l").and_then(|()| stdout.flush());
         }
     }
 }
 
-// The libraries look after Windows' console by themselves.
+// On Windows the libraries restore the console themselves.
 #[cfg(not(unix))]
 pub(crate) const fn hold() {}
 #[cfg(not(unix))]

@@ -1,7 +1,7 @@
-//! Choices read from a byte string. Few bytes decide much, so that a fuzzer that changes a byte changes something
-//! that means something.
+//! Choices read from a byte string. Each choice takes few bytes, so that a fuzzer that changes one byte changes
+//! something meaningful.
 
-/// What is left of the bytes. When they are used up every choice is the first one.
+/// The remaining bytes. When they are used up, every choice is the first one.
 pub struct Choices<'a>(&'a [u8]);
 
 impl<'a> Choices<'a> {
@@ -23,7 +23,7 @@ impl<'a> Choices<'a> {
         self.byte() % 2 == 1
     }
 
-    /// A number below a bound, which is at most 256.
+    /// Returns a number below a bound of at most 256.
     pub fn below(&mut self, bound: usize) -> usize {
         usize::from(self.byte()) % bound
     }
@@ -32,7 +32,7 @@ impl<'a> Choices<'a> {
         from[self.below(from.len())]
     }
 
-    /// Any number of 64 bits.
+    /// Returns any 64-bit number.
     pub fn number(&mut self) -> u64 {
         let mut bytes = [0; 8];
         let taken = self.take(8);
@@ -40,14 +40,14 @@ impl<'a> Choices<'a> {
         u64::from_le_bytes(bytes)
     }
 
-    /// The next bytes, at most so many.
+    /// Returns the next bytes, at most this many.
     pub fn take(&mut self, count: usize) -> &'a [u8] {
         let (taken, rest) = self.0.split_at(count.min(self.0.len()));
         self.0 = rest;
         taken
     }
 
-    /// Text below a length in bytes, which is at most 256; what is not UTF-8 is replaced.
+    /// Returns text shorter than a length in bytes of at most 256; invalid UTF-8 is replaced.
     pub fn text(&mut self, bound: usize) -> String {
         let count = self.below(bound);
         String::from_utf8_lossy(self.take(count)).into_owned()

@@ -1,5 +1,5 @@
-//! Anything that can happen to a client, in any order, with a server that follows rules only at times: every command
-//! that was taken ends exactly once, errors leave no trace, limits hold.
+//! Everything that can happen to a client, in any order, with a server that only sometimes follows the protocol: every
+//! accepted command ends exactly once, errors leave the machine unchanged, limits hold.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ fn config(choices: &mut Choices<'_>) -> ClientConfig {
 struct Run {
     client: Client,
     now: Time,
-    /// What the machine is told: behind the time if the clock went backwards.
+    /// Returns the time that the machine is given: behind the true time if the clock went backwards.
     clock: Time,
     ledger: Ledger,
     script: Script,
@@ -102,7 +102,7 @@ impl Run {
                 let next = self.client.poll_timeout().unwrap_or(self.now);
                 self.pass(next - self.now);
             }
-            // Time passes, and nobody calls `handle_timeout`; or the clock goes backwards.
+            // Time passes without a call of `handle_timeout`; or the clock goes backwards.
             21 => {
                 self.now = self.now + Duration::from_secs(choices.byte().into());
                 self.clock = self.now;
@@ -127,7 +127,7 @@ impl Run {
         }
     }
 
-    /// Gives a command. One that is not taken leaves no trace.
+    /// Gives a command. A refused one must leave the machine unchanged.
     fn command<T: Into<Option<RequestId>>>(
         &mut self,
         give: impl FnOnce(&mut Client) -> Result<T, CommandError>,
@@ -146,7 +146,7 @@ impl Run {
         }
     }
 
-    /// A message whose text tells it from all others, so that it is known again on the wire.
+    /// Returns a message with a unique text, so that it can be recognized when it is sent.
     fn send(&mut self, choices: &mut Choices<'_>) {
         let (clock, tag) = (self.clock, self.ledger.new_tag());
         let body = format!("{tag} {}", choices.text(40));
@@ -165,7 +165,7 @@ impl Run {
         }
     }
 
-    /// A connection comes about, wished for or not, and the server says something, the right thing mostly.
+    /// Makes a connection, wanted or not; the server then sends a frame, mostly the right one.
     fn connect(&mut self, choices: &mut Choices<'_>) {
         self.script.new_connection();
         self.client.handle_connected(self.clock);
@@ -178,7 +178,7 @@ impl Run {
         }
     }
 
-    /// The server answers a request that it has got, or has answered before.
+    /// The server answers a request that it has received, or answers one again.
     fn answer(&mut self, choices: &mut Choices<'_>) {
         let Some(answer) = self.script.answer(choices) else { return };
         let had_connection = self.client.status().has_connection();
@@ -192,7 +192,7 @@ impl Run {
         }
     }
 
-    /// The server says something without having been asked.
+    /// The server sends an unsolicited frame.
     fn say(&mut self, choices: &mut Choices<'_>) {
         let (format, frame) = self.script.say(choices);
         self.frame_of(format, &frame);
@@ -202,7 +202,7 @@ impl Run {
         self.frame(super::direction::frame(format, frame))
     }
 
-    /// A frame arrives; whether it made sense. One that makes none leaves no trace.
+    /// Passes a frame to the machine; returns whether it was valid. An invalid one must leave the machine unchanged.
     fn frame(&mut self, frame: Frame<'_>) -> bool {
         let before = self.client.clone();
         match self.client.handle_frame(self.clock, frame) {
@@ -223,14 +223,14 @@ impl Run {
         self.now = self.now + time;
         self.clock = self.now;
         self.client.handle_timeout(self.now);
-        // Nothing to do is due any more: an adapter does not turn in circles.
+        // No deadline is due any more; otherwise an adapter would loop forever.
         assert!(self.client.poll_timeout().is_none_or(|next| next > self.now));
     }
 
-    /// The adapter fetches this many frames.
+    /// Takes this many frames from the machine, as the adapter does.
     fn fetch(&mut self, count: usize) {
         let limit = self.client.config().limits.max_queued_bytes;
-        // What is sent by the machine itself, or had to wait, comes on top.
+        // Frames that the machine sends itself, or that had to wait, are additional.
         let comes_by_itself =
             self.client.config().keep_credentials || self.client.config().offline_messages > 0;
         let mut sizes = Vec::new();
@@ -252,7 +252,7 @@ impl Run {
 
     fn check(&self) {
         let (open, pending) = (self.ledger.open(), self.client.pending());
-        // The machine itself asks for one thing at a time.
+        // The machine makes one request of its own at a time.
         assert!(pending == open || pending == open + 1, "{pending} pending, {open} open");
         let config = self.client.config();
         assert!(pending <= config.limits.max_requests + config.offline_messages);
@@ -262,7 +262,7 @@ impl Run {
         }
     }
 
-    /// The client is closed, and whatever it still waits for does not come.
+    /// Closes the client; remaining answers never arrive.
     fn end(mut self) {
         self.client.close(self.now);
         self.collect();

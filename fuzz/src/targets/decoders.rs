@@ -1,4 +1,4 @@
-//! Any bytes as a frame: an error, or a message that stays the same when it is written and read again.
+//! Any bytes as a frame: decoding fails, or the message stays the same when it is written and read again.
 
 use skaro_proto::{DecodeErrorKind, Format, Frame};
 
@@ -20,21 +20,21 @@ fn read<D: Direction>(received: Frame<'_>) {
     let format = received.format();
     written = D::encode(&message, format);
     let again = D::decode(frame(format, &written)).expect("what was written is read");
-    // Numbers that are not even equal to themselves can only be compared as they are written.
+    // NaN does not equal itself, so the encoded messages are compared.
     assert!(D::encode(&again, format) == written, "{message:?} is not written alike twice");
     if message == message.clone() {
         assert_eq!(again, message);
     }
-    // JSON can't say all that CBOR can; but what it says, CBOR says too.
+    // JSON can't express everything that CBOR can, but CBOR can express all JSON.
     in_json = D::encode(&message, Format::Json);
     match D::decode(frame(Format::Json, &in_json)) {
         Ok(said) => both_say::<D>(&said),
-        // A byte string is a list in JSON, which is one level more.
+        // A byte string is a list in JSON, which is nested one level deeper.
         Err(error) => assert_eq!(D::fault(&error), DecodeErrorKind::TooDeep, "{message:?}"),
     }
 }
 
-/// A message that came as JSON, written in both formats, is the same in both.
+/// A message read from JSON and written in both formats must be the same in both.
 fn both_say<D: Direction>(message: &D::Message<'_>) {
     let written = [Format::Json, Format::Cbor].map(|format| (format, D::encode(message, format)));
     let [json, cbor] = written.each_ref().map(|(format, bytes)| D::decode(frame(*format, bytes)));

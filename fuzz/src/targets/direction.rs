@@ -1,4 +1,4 @@
-//! Client to server, and server to client: the same checks for both.
+//! The two directions, client to server and server to client, with the same checks for both.
 
 use std::fmt::Debug;
 
@@ -7,14 +7,14 @@ use skaro_proto::{DecodeError, DecodeErrorKind, Fields, Format, Frame};
 
 pub trait Direction {
     type Message<'a>: Clone + Debug + PartialEq;
-    /// What is wrong with a frame.
+    /// The error of an invalid frame.
     type Error: Debug + PartialEq;
 
     fn decode(frame: Frame<'_>) -> Result<Self::Message<'_>, Self::Error>;
     fn encode(message: &Self::Message<'_>, format: Format) -> Vec<u8>;
     fn fault(error: &Self::Error) -> DecodeErrorKind;
 
-    /// The fields of the frame's map that the message does not need.
+    /// Additional fields of the frame's map, which the message does not need.
     fn others<'m, 'a>(message: &'m Self::Message<'a>) -> &'m Fields<'a>;
 }
 
@@ -23,7 +23,7 @@ pub struct ToClient;
 
 impl Direction for ToServer {
     type Message<'a> = ClientMessage<'a>;
-    /// With the request's number and type, if these were readable.
+    /// With the request's number and type, if they were readable.
     type Error = (DecodeError, Option<(u64, String)>);
 
     fn decode(frame: Frame<'_>) -> Result<ClientMessage<'_>, Self::Error> {
@@ -79,7 +79,7 @@ impl Direction for ToClient {
     }
 }
 
-/// What was written in a format, as a frame.
+/// Returns an encoded message in this format as a frame.
 pub fn frame(format: Format, written: &[u8]) -> Frame<'_> {
     match format {
         Format::Json => Frame::Text(std::str::from_utf8(written).expect("JSON is UTF-8")),

@@ -1,4 +1,4 @@
-//! The same message in JSON and in CBOR: read alike, refused alike, nothing lost on either way.
+//! The same message in JSON and in CBOR: both decode alike or fail alike, and nothing is lost.
 
 use std::borrow::Cow;
 
@@ -33,7 +33,7 @@ fn compare<D: Direction>(fields: &Fields<'_>, frames: [Frame<'_>; 2]) {
     }
 }
 
-/// Types of messages, and the fields that each of them has.
+/// Types of messages, with their fields.
 const MESSAGES: [(&str, &[&str]); 13] = [
     ("check_connection", &["token"]),
     ("show_message", &["from", "to", "body", "date"]),
@@ -54,12 +54,12 @@ fn is_listed(name: &str) -> bool {
     name == "type" || MESSAGES.iter().any(|(_, fields)| fields.contains(&name))
 }
 
-/// The fields that no message of the protocol has.
+/// Names that no message of the protocol uses.
 fn unlisted<'f>(fields: &'f Fields<'_>) -> Vec<(Cow<'f, str>, Value<'f>)> {
     fields.iter().filter(|(name, _)| !is_listed(name)).collect()
 }
 
-/// Levels, the map itself being the first.
+/// Maximum nesting in levels, with the map itself as the first.
 fn depth(fields: &Fields<'_>) -> usize {
     1 + fields.iter().map(|(_, value)| depth_of(&value)).max().unwrap_or(0)
 }
@@ -72,7 +72,7 @@ fn depth_of(value: &Value<'_>) -> usize {
     }
 }
 
-/// A message with what belongs into it, more or less, and with more besides.
+/// Generates a message with roughly its own fields, and with additional ones.
 fn message(choices: &mut Choices<'_>) -> Fields<'static> {
     let (kind, names) = choices.pick(&MESSAGES);
     let mut fields = Fields::new();
@@ -90,7 +90,7 @@ fn message(choices: &mut Choices<'_>) -> Fields<'static> {
             1 => fields.push(*name, anything(choices, 0)),
             _ => fields.push(*name, fitting(name, choices)),
         }
-        // What came first of the same name does not count.
+        // Of fields with the same name the last one counts.
         if choice / 16 == 1 {
             fields.push(*name, fitting(name, choices));
         }
@@ -180,7 +180,7 @@ fn number(choices: &mut Choices<'_>) -> Value<'static> {
     }
 }
 
-/// A value that stands this many levels deep; goes beyond the limit at times.
+/// Generates a value with this many levels, sometimes more than allowed.
 fn anything(choices: &mut Choices<'_>, depth: usize) -> Value<'static> {
     match choices.below(9) {
         0 => Value::Null,

@@ -1,4 +1,4 @@
-//! What became of each command that a client took.
+//! A record of every accepted command of a client and its end.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use skaro_proto::client::{Delivery, Ended, Event, Failure, RequestId};
 pub struct Ledger {
     commands: BTreeMap<RequestId, Entry>,
     tags: u64,
-    /// Commands that ended, or that were answered late, by a frame.
+    /// Commands that a frame has ended, or answered late.
     answers: usize,
 }
 
 #[derive(Default)]
 struct Entry {
-    /// What tells its frame from all others; empty if nothing does.
+    /// A text that is unique to the command's frame; empty if there is none.
     tag: String,
     marker: Option<u64>,
     was_sent: bool,
@@ -43,7 +43,7 @@ impl Ledger {
         (entry.tag, entry.marker) = (tag, marker);
     }
 
-    /// A frame leaves that shows this text.
+    /// Records that a frame with this text was sent.
     pub fn sent(&mut self, text: &str) {
         let tag = text.split(' ').next().unwrap();
         let entry = self.commands.values_mut().find(|entry| entry.tag == tag && !tag.is_empty());
@@ -100,7 +100,7 @@ impl Ledger {
         self.answers
     }
 
-    /// How many commands have not ended.
+    /// Returns the number of commands that have not ended.
     pub fn open(&self) -> usize {
         self.commands.values().filter(|entry| entry.end.is_none()).count()
     }

@@ -1,7 +1,7 @@
-//! The bodies of the fuzz targets in `fuzz/`: functions over bytes that panic when a promise is broken.
+//! Bodies of the fuzz targets in `fuzz/`: functions over bytes that panic if a promise is broken.
 //!
-//! They use nothing but the public interface, so that the module `corpora` of `skaro-proto/tests/it` runs them with a stable
-//! compiler over all that fuzzing has collected.
+//! They use only the public interface, so that the module `corpora` of `skaro-proto/tests/it` can run them with a
+//! stable compiler over everything that fuzzing has collected.
 
 mod choices;
 pub mod client;

@@ -1,4 +1,4 @@
-//! A small simulated network in which everything is decided by the bytes: the simulation's promises hold.
+//! A small simulated network that is controlled by the bytes: the promises of the simulation hold.
 
 #[path = "../../../skaro-proto/tests/network/mod.rs"]
 mod simulation;

@@ -1,4 +1,4 @@
-//! The server that a client faces when it is fuzzed: it reads what the client sends, and answers as the bytes say.
+//! The server for the fuzzed client: it reads the client's frames, and answers as the bytes decide.
 
 use skaro_proto::message::{
     Answer, AnswerMessage, Challenge, ClientMessage, Date, History, Message, Notice, Refusal, Registration,
@@ -11,7 +11,7 @@ use super::ledger::Ledger;
 
 #[derive(Default)]
 pub struct Script {
-    /// Requests that arrived and have not been answered, and some that have been, on this connection or before.
+    /// Requests without an answer, and some that were answered, on this connection or an earlier one.
     requests: Vec<Arrived>,
     last_number: u64,
     is_closing: bool,
@@ -24,11 +24,11 @@ struct Arrived {
     is_open: bool,
 }
 
-/// What the server answers.
+/// An answer of the server.
 pub struct AnswerFrame {
     pub format: Format,
     pub frame: Vec<u8>,
-    /// Whether it answers a request of this connection for the first time, and as one of its type.
+    /// Set if it is the first answer to a request of this connection, with the matching type.
     pub is_right: bool,
 }
 
@@ -43,7 +43,7 @@ impl Script {
         ServerMessage::CheckConnection(challenge).encode(format)
     }
 
-    /// Something arrives from the client; how many bytes its content has.
+    /// Handles a frame from the client; returns the length of its content in bytes.
     pub fn sent(&mut self, transmit: Transmit<'_>, ledger: &mut Ledger) -> usize {
         assert!(!self.is_closing, "{transmit:?} after the end");
         let frame = match transmit {
@@ -66,13 +66,13 @@ impl Script {
         let (number, kind) = (message.on_request, message.request.kind().into());
         self.requests.push(Arrived { number, kind, format: frame.format(), is_open: true });
         if self.requests.len() > 32 {
-            // A request that is forgotten is never answered, which may happen.
+            // A forgotten request never gets an answer, which is allowed.
             self.requests.remove(0);
         }
         frame.as_bytes().len()
     }
 
-    /// An answer to one of the last requests, the right one mostly.
+    /// Answers one of the last requests, mostly correctly.
     pub fn answer(&mut self, choices: &mut Choices<'_>) -> Option<AnswerFrame> {
         let count = self.requests.len();
         let at = count.checked_sub(1)?.checked_sub(choices.below(count))?;

@@ -1,5 +1,5 @@
-//! Several connections to a server, some of them of users who sign in properly, and whatever may come from them: each
-//! request is answered once, messages reach who is online, and nothing is left behind when all have gone.
+//! Several connections to a server, some with users who sign in properly, with any input: each request is answered
+//! once, messages reach the users who are online, and nothing remains when all have disconnected.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub fn run(bytes: &[u8]) {
     run.end();
 }
 
-/// Small limits, so that they are met.
+/// Small limits, so that they are reached.
 fn config(choices: &mut Choices<'_>) -> ServerConfig {
     let mut config = ServerConfig::default();
     let flags = choices.byte();
@@ -66,7 +66,7 @@ impl Run {
             14..19 => self.send(visitor, choices),
             19 => self.request(visitor, choices, Request::RegisterType),
             20 => {
-                // Never one of the listed types.
+                // Never one of the known types.
                 let kind = format!("my {}", choices.text(12)).into();
                 self.request(visitor, choices, Request::Other { kind, fields: Default::default() });
             }
@@ -120,9 +120,9 @@ impl Run {
         }
     }
 
-    /// Signs in, with the right proof mostly.
+    /// Signs in, mostly with the right proof.
     fn authorize(&mut self, visitor: usize, choices: &mut Choices<'_>) {
-        // Who does not read does not sign in either, or nobody would know whether it was let in.
+        // Only connections that are read, since otherwise the result would be unknown.
         if !self.visitors.is_reading(visitor) {
             return;
         }
@@ -158,7 +158,7 @@ impl Run {
     fn send(&mut self, visitor: usize, choices: &mut Choices<'_>) {
         let to = choices.pick(&["alice", "bob", "carol", "bob", "alice", "nobody"]);
         let body = self.visitors.new_body(choices);
-        // Of who does not read nobody knows whether the message was taken.
+        // If the connection is not read, it is unknown whether the message was accepted.
         if !self.visitors.is_reading(visitor) {
             return;
         }
@@ -166,7 +166,7 @@ impl Run {
         self.request(visitor, choices, Request::SendMessage { to: to.into(), body: body.into() });
     }
 
-    /// Makes a request, in either format: the answer comes in the connection's.
+    /// Makes a request in either format. The answer comes in the connection's format.
     fn request(&mut self, visitor: usize, choices: &mut Choices<'_>, request: Request<'_>) {
         let Some(id) = self.visitors.id(visitor) else { return };
         let choice = choices.byte();
@@ -199,7 +199,7 @@ impl Run {
         assert!(self.server.poll_timeout().is_none_or(|next| next > self.now));
     }
 
-    /// All leave, and the last session ends.
+    /// Disconnects everybody, and lets the last session expire.
     fn end(mut self) {
         for visitor in 0..self.visitors.count() {
             self.leave(visitor);

@@ -1,4 +1,4 @@
-//! What must have become of each session that somebody was told about, as far as it can be told from outside.
+//! The expected state of every session that a connection was told about, as far as it is known from outside.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,27 +8,27 @@ use skaro_proto::Time;
 #[derive(Default)]
 pub struct Sessions {
     all: BTreeMap<String, Session>,
-    /// In the order in which they began.
+    /// Sessions in the order of their creation.
     ids: Vec<String>,
 }
 
 struct Session {
     user: String,
-    /// Who has, or had, it.
+    /// The login of the session's user.
     holder: usize,
-    /// When its connection ended, if it has.
+    /// The end of its connection, if that has ended.
     ended: Option<Time>,
-    /// Whether it may have ended, or made room, without anybody having seen it.
+    /// Set if it may have ended, or been evicted, unnoticed.
     is_uncertain: bool,
 }
 
 impl Sessions {
-    /// One of the last, by its place from the end.
+    /// Returns one of the last sessions, counted from the end.
     pub fn last(&self, place: usize) -> Option<String> {
         self.ids.get(self.ids.len().checked_sub(1 + place)?).cloned()
     }
 
-    /// A user has signed in; an older session of the user may have made room.
+    /// Adds a session. An older session of the user may be evicted.
     pub fn began(&mut self, id: &str, user: &str, holder: usize) {
         let theirs = self.all.values_mut().filter(|session| session.user == user);
         theirs.for_each(|session| session.is_uncertain |= session.ended.is_some());
@@ -43,25 +43,25 @@ impl Sessions {
         (session.holder, session.ended, session.is_uncertain) = (holder, None, false);
     }
 
-    /// How many users have ever signed in.
+    /// Returns the number of users who have ever signed in.
     pub fn users(&self) -> usize {
         self.all.values().map(|session| &session.user).collect::<BTreeSet<_>>().len()
     }
 
-    /// The connection of whoever has it ended.
+    /// Records the end of the session's connection.
     pub fn ended(&mut self, holder: usize, now: Time) {
         let held =
             self.all.values_mut().filter(|session| session.holder == holder && session.ended.is_none());
         held.for_each(|session| session.ended = Some(now));
     }
 
-    /// Nobody will see it when the connection of whoever has it ends.
+    /// Records that the end of the session's connection will go unnoticed.
     pub fn unseen(&mut self, holder: usize) {
         let held = self.all.values_mut().filter(|session| session.holder == holder);
         held.for_each(|session| session.is_uncertain = true);
     }
 
-    /// Whether it can be restored; `None` if that can't be told.
+    /// Returns whether the session can be restored; `None` if unknown.
     pub fn is_restorable(&self, id: &str, now: Time, lifetime: Duration) -> Option<bool> {
         let Some(session) = self.all.get(id) else { return Some(false) };
         let is_in_time = session.ended.is_none_or(|ended| now - ended <= lifetime);

@@ -1,4 +1,4 @@
-//! Those who are connected to the server that is fuzzed: what they were told, and what they should have been.
+//! The connections to the fuzzed server: the frames they received, and those they should have received.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,17 +15,17 @@ pub const USERS: [(&str, &str); 3] = [("alice", "horse"), ("bob", "staple"), ("c
 pub struct Visitors {
     all: Vec<Visitor>,
     sessions: Sessions,
-    /// Whether the session that was last asked for must be restored, if that can be told, until its answer came.
+    /// The expected result of the session_restore under way, if it is known.
     restoration: Option<bool>,
     now: Time,
     bodies: u32,
-    /// What was said in each dialog.
+    /// The messages of each dialog.
     dialogs: BTreeMap<[String; 2], Vec<String>>,
-    /// The request that was made last, until its answer was looked for.
+    /// The last request, until its answer was checked.
     asked: Option<Asked>,
-    /// The message that was sent last, until it was looked for.
+    /// The last message, until its delivery was checked.
     sent: Option<Sending>,
-    /// Whether a frame that was left to chance was a message, so that dialogs hold more than stands here.
+    /// Set if a random frame was a valid message, so that dialogs may contain more than is recorded here.
     more_was_said: bool,
 }
 
@@ -35,10 +35,10 @@ struct Visitor {
     token: String,
     user: Option<String>,
     is_reading: bool,
-    /// Whether the server has begun to close the connection.
+    /// Set once the server has begun to close the connection.
     is_closing: bool,
     has_left: bool,
-    /// The other user of the dialog that was asked for last.
+    /// The other user of the dialog that was requested last.
     history: String,
 }
 
@@ -49,17 +49,17 @@ struct Asked {
 }
 
 struct Sending {
-    /// The sender's connection, unless the server itself sends.
+    /// The sender's connection; none if the server itself sends.
     visitor: Option<usize>,
     from: String,
     to: String,
     body: String,
     was_taken: bool,
-    /// Whom it should reach: those who are online at that moment.
+    /// The expected recipients: those who are online when it is sent.
     targets: BTreeSet<usize>,
 }
 
-/// What happens from one look to the next.
+/// The state between two checks.
 #[derive(Default)]
 struct Looked {
     answers: usize,
@@ -71,12 +71,12 @@ impl Visitors {
         self.all.len()
     }
 
-    /// One of the last who came.
+    /// Returns one of the newest connections.
     pub fn choose(&self, choices: &mut Choices<'_>) -> usize {
         self.all.len().saturating_sub(1 + choices.below(6))
     }
 
-    /// The connection, if there is one still.
+    /// Returns the connection, if it still exists.
     pub fn id(&self, visitor: usize) -> Option<ConnectionId> {
         self.all.get(visitor).filter(|visitor| !visitor.has_left).map(|visitor| visitor.id)
     }
@@ -91,7 +91,7 @@ impl Visitors {
 
     pub fn new_body(&mut self, choices: &mut Choices<'_>) -> String {
         self.bodies += 1;
-        // Long ones cost few bytes, and JSON escapes some of them; the longest are over the limit.
+        // Long bodies take few bytes of input, and JSON escapes some of them; the longest exceed the limit.
         let rest = match choices.below(4) {
             0 => choices.text(70),
             1 => "\u{1}".repeat(choices.below(66)),
@@ -154,13 +154,13 @@ impl Visitors {
         self.all.get_mut(visitor).into_iter().for_each(|visitor| visitor.history = login.into());
     }
 
-    /// A user sends a message; whether the server takes it is known from the answer.
+    /// Sends a message as a user; the answer tells whether the server accepts it.
     pub fn sends(&mut self, visitor: usize, to: &str, body: &str) {
         let user = self.all.get(visitor).and_then(|visitor| visitor.user.clone());
         self.sending(Some(visitor), user, to, body);
     }
 
-    /// The server sends a message in a user's name.
+    /// Sends a message from the server in a user's name.
     pub fn posts(&mut self, from: &str, to: &str, body: &str) {
         self.sending(None, Some(from.into()), to, body);
         self.sent.iter_mut().for_each(|sent| sent.was_taken = true);
@@ -182,7 +182,7 @@ impl Visitors {
         self.sent = Some(Sending { visitor, from, to, body, was_taken: false, targets });
     }
 
-    /// Fetches what the server has for those who read, and looks whether it is what they should get.
+    /// Takes the server's frames for connections that are read, and checks them.
     pub fn fetch(&mut self, server: &mut Server, now: Time) {
         self.now = now;
         let mut looked = Looked::default();
@@ -291,7 +291,7 @@ impl Visitors {
         self.all[n].user = Some(user.into());
     }
 
-    /// Whether the last request was answered, and the last message shown, as they should have been.
+    /// Checks the answer to the last request, and the delivery of the last message.
     fn look(&mut self, looked: &Looked, server: &Server) {
         if self.asked.take().is_some() {
             assert_eq!(looked.answers, 1, "answers to one request");

@@ -1,10 +1,10 @@
-//! JSON and CBOR by another hand than the library's, and in all the ways in which one can write the same.
+//! Encoders of JSON and CBOR that are independent of the library's, and cover all valid ways to write the same value.
 
 use skaro_proto::{Fields, Value};
 
 use super::Choices;
 
-/// Fields as JSON; `style` decides about white space and escapes.
+/// Writes fields as JSON; `style` decides about white space and escapes.
 pub fn json(fields: &Fields<'_>, style: &mut Choices<'_>) -> String {
     let mut out = String::new();
     json_map(fields, style, &mut out);
@@ -66,7 +66,7 @@ fn json_escape(character: char, out: &mut String) {
     }
 }
 
-/// Fields as CBOR; `style` decides about tags, the widths of heads and what has no length in its head.
+/// Writes fields as CBOR; `style` decides about tags, the widths of heads, and indefinite lengths.
 pub fn cbor(fields: &Fields<'_>, style: &mut Choices<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     cbor_map(fields, style, &mut out);
@@ -82,7 +82,7 @@ const TAG: u8 = 0xc0;
 const INDEFINITE: u8 = 0x1f;
 const BREAK: u8 = 0xff;
 
-/// An item's head with its number, in a form at least as wide as asked for: 0 for the narrowest, 4 for 8 bytes.
+/// Writes an item's head with its number, at least as wide as requested: 0 for the narrowest form, 4 for 8 bytes.
 fn head(kind: u8, number: u64, width: u8, out: &mut Vec<u8>) {
     let needed = match number {
         0..24 => 0,
@@ -98,7 +98,7 @@ fn head(kind: u8, number: u64, width: u8, out: &mut Vec<u8>) {
     }
 }
 
-/// Begins an item: perhaps a tag, then a head, whose number is left out if the style says so.
+/// Begins an item: perhaps a tag, then a head, with a definite or indefinite length as the style says.
 fn begin(kind: u8, number: u64, style: u8, out: &mut Vec<u8>) -> bool {
     if style & 0x40 != 0 {
         head(TAG, u64::from(style), 0, out);

@@ -1,4 +1,4 @@
-//! The handle that takes commands, and the stream of events.
+//! The client's handle and its stream of events.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -24,45 +24,44 @@ use super::task;
 use crate::error::ConnectError;
 use crate::options::Options;
 
-/// A client: commands go in, answers come back.
+/// A client's handle: gives commands, and returns their answers.
 ///
-/// Clones share the connection. When the last one is dropped, the connection is closed properly.
+/// Clones share the connection, which is closed properly when the last clone is dropped.
 ///
-/// Many commands may be under way at once, from many tasks. Each ends exactly once: with its answer, or with a
-/// [`RequestError`] that says why there is none. A command is given when its future is first polled; if that order
-/// is not enough, [`submit`](Self::submit) gives one at once. The end of a command whose future was dropped becomes
-/// an [`Event::Ended`].
+/// Any number of commands may run at once, from any tasks. Each ends exactly once: with its answer, or with a
+/// [`RequestError`]. A command is given when its future is first polled; to give one at once, use
+/// [`submit`](Self::submit). If the future of a command is dropped, its end becomes an [`Event::Ended`].
 pub struct Client<R> {
     handle: Arc<Handle>,
     runtime: PhantomData<fn() -> R>,
 }
 
-/// What happens on a client's connections: a [`Stream`], and [`next`](Self::next) without one.
+/// The events of a client: a [`Stream`], with a method [`next`](Self::next) that needs no trait.
 ///
-/// Read them, or drop them. While many wait, nothing is read from the connection unless somebody waits for an answer; if
-/// too many wait even so, the connection ends with a reason that says so.
+/// Read them, or drop this. While many wait, the connection is not read, unless a command waits for its answer; if too
+/// many wait even so, the connection ends with a reason that says so.
 #[must_use = "events must be read or dropped: while many wait, nothing is read from the connection"]
 pub struct Events {
     shared: Arc<Shared>,
-    /// Taken together, and not handed on yet.
+    /// Taken from the driver, and not returned by `next` yet.
     taken: VecDeque<Event<'static>>,
 }
 
 struct Handle {
     shared: Arc<Shared>,
-    /// Yields nothing, until the client's task ends.
+    /// Resolves when the client's task ends; never yields a value.
     ended: future::Shared<oneshot::Receiver<Infallible>>,
 }
 
 impl<R: Runtime> Client<R> {
-    /// Connects to a server, and waits until it has spoken.
+    /// Connects to a server, and waits for its first message.
     ///
-    /// From then on the connection looks after itself, as [`Config`](machine::Config) says: if it is lost, the events
-    /// tell, and tell when it is back. A URL with `wss://` is connected to by TLS; unless the options say otherwise, the
-    /// system's trust roots decide whether the server's certificate is good.
+    /// Later the client reconnects by itself, as [`ClientConfig`](machine::ClientConfig) says: events report when the connection is
+    /// lost and when it is back. A `wss://` URL uses TLS; unless the options say otherwise, the system's trust roots
+    /// decide which certificates are valid.
     ///
     /// # Errors
-    /// If the first connection does not come about. (For later ones see [`Event::Reconnecting`].)
+    /// If the first connection fails. (Failures of later ones are reported by [`Event::Reconnecting`].)
     pub async fn connect(options: impl Into<Options>) -> Result<(Client<R>, Events), ConnectError> {
         let (shared, ended) = task::start::<R>(options.into()).await?;
         let handle = Handle { shared: shared.clone(), ended: ended.shared() };
@@ -72,16 +71,16 @@ impl<R: Runtime> Client<R> {
 }
 
 impl<R> Client<R> {
-    /// Gives any command, and waits for its end. All the commands below are this one.
+    /// Gives any command, and waits for its end. The methods for single commands call this.
     ///
     /// # Errors
-    /// If it can't be taken, is refused, times out, or is lost with its connection.
+    /// If the command can't be given, is refused, times out, or is lost with its connection.
     pub async fn request<C: Command>(&self, command: C) -> Result<C::Answer, RequestError> {
         let ended = self.handle.shared.request(command)?.await?;
         ended.into_answer::<C>()
     }
 
-    /// Signs in: proves to know the password without sending it.
+    /// Signs in by proving knowledge of the password, which is not sent.
     ///
     /// # Errors
     /// As [`request`](Self::request).
@@ -89,7 +88,7 @@ impl<R> Client<R> {
         self.request(Authorize { login, password }).await
     }
 
-    /// Asks how one can register on the server.
+    /// Asks for the way to register on the server.
     ///
     /// # Errors
     /// As [`request`](Self::request).
@@ -97,7 +96,7 @@ impl<R> Client<R> {
         self.request(RegisterType).await
     }
 
-    /// Goes on with a session whose connection broke no more than five minutes ago.
+    /// Restores a session whose connection broke at most five minutes ago.
     ///
     /// # Errors
     /// As [`request`](Self::request).
@@ -105,7 +104,7 @@ impl<R> Client<R> {
         self.request(SessionRestore { sid }).await
     }
 
-    /// Asks for all the users whom the user knows.
+    /// Asks for all users that the user knows.
     ///
     /// # Errors
     /// As [`request`](Self::request).
@@ -113,8 +112,8 @@ impl<R> Client<R> {
         self.request(GetContacts).await
     }
 
-    /// Asks for the messages exchanged with another user; after a reconnection, [`History::unseen`] tells which of
-    /// them are new.
+    /// Asks for the messages exchanged with another user. After a reconnection, [`History::unseen`] returns the new
+    /// ones.
     ///
     /// # Errors
     /// As [`request`](Self::request).
@@ -122,47 +121,48 @@ impl<R> Client<R> {
         self.request(GetHistory { login }).await
     }
 
-    /// Sends a message, and waits until the server has taken it; returns when that was, if the server tells.
+    /// Sends a message, and waits until the server has accepted it; returns the server's time of the message, if it
+    /// sends one.
     ///
     /// # Errors
-    /// As [`request`](Self::request). If it is [lost](machine::Failure::Lost), it may be unknown whether the server
-    /// took it.
+    /// As [`request`](Self::request). After [`Failure::Lost`](machine::Failure::Lost) the server may or may not have
+    /// accepted the message.
     pub async fn send_message(&self, to: &str, body: &str) -> Result<Option<Date<'static>>, RequestError> {
         self.request(SendMessage { to, body, marker: None }).await
     }
 
-    /// Gives a command without waiting: its end comes as an event, [`Event::Ended`], which bears the number that
-    /// this returns.
+    /// Gives a command without waiting. It ends with an [`Event::Ended`] that has the returned number.
     ///
     /// # Errors
-    /// If the command can't be taken.
+    /// If the command can't be given.
     pub fn submit(&self, command: impl Command) -> Result<RequestId, CommandError> {
         self.handle.shared.command(|mailbox, now| mailbox.submit(now, command))
     }
 
-    /// Returns what the client is doing.
+    /// Returns the state of the client.
     pub fn status(&self) -> Status {
         self.with(machine::Client::status)
     }
 
-    /// Returns the login of the user who is signed in, or was when the connection broke.
+    /// Returns the login of the user who is signed in, or who was when the connection broke.
     pub fn user(&self) -> Option<String> {
         self.with(|machine| machine.user().map(String::from))
     }
 
-    /// Returns what [`session_restore`](Self::session_restore) takes, for five minutes after the connection broke.
+    /// Returns the argument for [`session_restore`](Self::session_restore), valid for five minutes after the connection
+    /// broke.
     pub fn session_id(&self) -> Option<Secret> {
         self.with(|machine| machine.session_id().cloned())
     }
 
-    /// Looks at the machine, for whatever has no method here.
+    /// Calls a function with the machine, for data that has no method here.
     ///
-    /// Everybody else waits meanwhile: be brief, and do not call this client from within, which would never return.
+    /// The client is locked meanwhile: return quickly, and do not call this client from within, which would deadlock.
     pub fn with<T>(&self, look: impl FnOnce(&machine::Client) -> T) -> T {
         self.handle.shared.with(|driver| look(driver.mailbox().client()))
     }
 
-    /// Connects now, instead of waiting for the time that [`Event::Reconnecting`] told.
+    /// Connects now, instead of at the time in [`Event::Reconnecting`].
     ///
     /// # Errors
     /// If the client is closed.
@@ -170,16 +170,16 @@ impl<R> Client<R> {
         self.handle.shared.command(|mailbox, now| mailbox.reconnect(now))
     }
 
-    /// Does not connect again when the connection breaks, or broke.
+    /// Stops reconnecting, now and after later disconnects.
     pub fn stop_reconnecting(&self) {
         self.handle.shared.command(|mailbox, now| mailbox.stop_reconnecting(now));
     }
 
-    /// Closes the connection for good, and waits for the closing handshake, for
-    /// [a few seconds](machine::Config::close_timeout) at most. What is under way may still be answered meanwhile.
+    /// Closes the connection for good, and waits for the closing handshake, at most
+    /// [`close_timeout`](machine::ClientConfig::close_timeout). Running commands may still be answered meanwhile.
     pub async fn close(&self) {
         self.handle.close();
-        // An error: there is nobody any more who could send anything.
+        // An error is the expected end: the sender never sends.
         _ = self.handle.ended.clone().await;
     }
 }
@@ -209,7 +209,7 @@ impl<R> fmt::Debug for Client<R> {
 }
 
 impl Events {
-    /// Waits for the next event; `None` when the client is closed, and all have been read.
+    /// Waits for the next event. Returns `None` once the client is closed and all events were read.
     pub async fn next(&mut self) -> Option<Event<'static>> {
         future::poll_fn(|cx| self.poll(cx)).await
     }
@@ -230,7 +230,7 @@ impl Stream for Events {
     }
 }
 
-/// What is read is nobody else's business.
+/// Hides the events, which may be private.
 impl fmt::Debug for Events {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Events").field("shared", &self.shared).finish_non_exhaustive()

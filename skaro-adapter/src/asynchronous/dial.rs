@@ -1,4 +1,4 @@
-//! Making a connection: name, addresses, handshakes.
+//! Making a connection: name resolution, dialing, handshakes.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -17,16 +17,16 @@ use crate::opening::{Opened, Opening};
 use crate::options::Options;
 use crate::url::Url;
 
-/// Bytes that are read at once during the handshakes.
+/// Size in bytes of the read buffer during the handshakes.
 const INPUT: usize = 4 << 10;
 
-/// A connection whose handshakes are done, and the first bytes for its WebSocket.
+/// A connection whose handshakes are done, with the first bytes for its WebSocket.
 pub(super) struct Dialed<S> {
     pub(super) link: Link<S>,
     pub(super) input: Vec<u8>,
 }
 
-/// Connects once, in the time that the configuration allows.
+/// Makes one attempt to connect, within the configured time.
 pub(super) async fn dial<R: Runtime>(options: &Options) -> Result<Dialed<R::Stream>, ConnectError> {
     let sleep = pin!(R::sleep(options.dial_timeout()));
     match select(pin!(connect::<R>(options)), sleep).await {
@@ -37,7 +37,7 @@ pub(super) async fn dial<R: Runtime>(options: &Options) -> Result<Dialed<R::Stre
 
 async fn connect<R: Runtime>(options: &Options) -> Result<Dialed<R::Stream>, ConnectError> {
     let url = Url::parse(&options.url)?;
-    // Before anything is sent: what can't be asked for need not be dialed.
+    // Before dialing, because invalid options make dialing pointless.
     let mut opening = Opening::new(&url, options)?;
     let (host, port) = options.dials(&url);
     let mut socket = connect_tcp::<R>(host, port).await?;
@@ -52,7 +52,7 @@ async fn connect<R: Runtime>(options: &Options) -> Result<Dialed<R::Stream>, Con
         }
         let result = opening.handle_bytes(input.get(..length).unwrap_or_default());
         if result.is_err() {
-            // It may tell the peer why. Nobody waits for that.
+            // A TLS alert may tell the peer the reason. Its delivery is not awaited.
             opening.take_output(&mut output);
             _ = socket.write(&output).await;
         }

@@ -1,4 +1,4 @@
-//! What the tasks of both sides have: a socket with its channel and what is being written to it, and a timer.
+//! A socket with its channel and write buffer, and a timer: shared by clients and servers.
 
 use std::future::Future;
 use std::io;
@@ -16,34 +16,34 @@ use crate::channel::Channel;
 use crate::clock::Clock;
 use crate::websocket::OUTPUT_AT_ONCE;
 
-/// A socket, the channel above it, and what is being written to it.
+/// A socket, its channel, and the data being written.
 pub(super) struct Link<S> {
     socket: S,
     channel: Channel,
     output: Vec<u8>,
     written: usize,
-    /// Whether the buffer was as full as it gets, so that there may be more to write.
+    /// Set if the buffer was filled completely, so that there may be more to write.
     is_full: bool,
-    /// What was decrypted last.
+    /// The latest decrypted input.
     decrypted: Vec<u8>,
 }
 
-/// How far writing has come.
+/// The state of a completed write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Written {
-    /// All has left, and there may be more that did not fit into the buffer.
+    /// Everything was written; there may be more that did not fit into the buffer.
     Full,
-    /// All has left.
+    /// Everything was written.
     All,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
-    /// Begins with this output, which is encrypted already.
+    /// Creates a link with first output that is encrypted already.
     pub(super) const fn new(socket: S, channel: Channel, output: Vec<u8>) -> Self {
         Link { socket, channel, output, written: 0, is_full: false, decrypted: Vec::new() }
     }
 
-    /// Lets the buffer be filled, if what it held has left.
+    /// Fills the buffer, if its previous content was written.
     pub(super) fn fill(&mut self, take_output: impl FnOnce(&mut Vec<u8>)) {
         if self.written == self.output.len() {
             self.written = 0;
@@ -54,7 +54,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         }
     }
 
-    /// Writes what is in the buffer, as far as the other end takes it. A large buffer is not kept.
+    /// Writes the buffer as far as the socket takes it. Frees a large buffer afterwards.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Written>> {
         while let Some(rest) = self.output.get(self.written..).filter(|rest| !rest.is_empty()) {
             let written = ready!(Pin::new(&mut self.socket).poll_write(cx, rest))?;
@@ -71,7 +71,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         Poll::Ready(Ok(Written::Full))
     }
 
-    /// Reads what has come, decrypted; `None` at the end. There may be nothing for now: TLS has messages of its own.
+    /// Reads and decrypts; `None` at the end of the stream. The result may be empty, because TLS has messages of its
+    /// own.
     pub(super) fn poll_read<'a>(
         &'a mut self,
         cx: &mut Context<'_>,
@@ -87,7 +88,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         let input = input.get(..length).unwrap_or_default();
         let received = self.channel.receive(input, &mut self.decrypted);
         if received.is_err() && self.written == self.output.len() {
-            // An alert tells the peer why (RFC 8446, section 6.2). Nobody waits for that.
+            // A TLS alert tells the peer the reason (RFC 8446, section 6.2). Its delivery is not awaited.
             let mut alert = Vec::new();
             self.channel.seal(&mut alert);
             _ = Pin::new(&mut self.socket).poll_write(cx, &alert);
@@ -98,7 +99,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
 
 type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A timer that is armed stays, if it goes off early enough: that is cheaper than arming one for each deadline.
+/// A timer that is not rearmed if it goes off early enough, which is cheaper than rearming it for each deadline.
 pub(super) struct Timer<R> {
     armed: Option<(Time, Sleep)>,
     runtime: PhantomData<fn() -> R>,
@@ -113,7 +114,7 @@ impl<R: Runtime> Timer<R> {
     pub(super) fn poll(&mut self, deadline: Option<Time>, clock: &Clock, cx: &mut Context<'_>) -> Poll<()> {
         self.armed.take_if(|(at, _)| deadline.is_none_or(|deadline| deadline < *at));
         let Some(deadline) = deadline else { return Poll::Pending };
-        // The clock is coarse, and asking it again and again leads to nothing.
+        // The clock is coarse: a shorter wait might end before the clock has advanced, and be repeated many times.
         let after = (deadline - clock.now()).max(Duration::from_millis(1));
         let (_, sleep) = self.armed.get_or_insert_with(|| (deadline, Box::pin(R::sleep(after))));
         ready!(sleep.as_mut().poll(cx));

@@ -1,7 +1,7 @@
 //! The async engine: clients and servers over any [`Runtime`].
 //!
-//! A client has a task of its own, which drives its connection: reads, writes, dials and sleeps, and wakes whoever waits
-//! for an answer or an event. A server has a task for each connection, one that accepts, and one for the time.
+//! A client has one task, which drives its connection: reads, writes, dials and sleeps, and wakes the tasks that wait
+//! for an answer or an event. A server has a task for each connection, one that accepts, and one for deadlines.
 
 mod client;
 mod dial;

@@ -1,4 +1,4 @@
-//! One connection of a server: its task, from the first byte to the last.
+//! The task of one connection of a server.
 
 use std::future::poll_fn;
 use std::io;
@@ -13,15 +13,15 @@ use super::runtime::Runtime;
 use super::server::Shared;
 use crate::connection::{Connection, Turn};
 
-/// Bytes that are read at once; they lie on the stack.
+/// Size in bytes of the read buffer, which is on the stack.
 const INPUT: usize = 4 << 10;
 
-/// Steps of one connection before the others have theirs: each reads and writes some KiB at most.
+/// Steps of one connection before it yields to other tasks: each reads and writes some KiB at most.
 const AT_ONCE: usize = 4;
 
-/// Looks after one connection from its beginning to its end.
+/// Serves one connection from its beginning to its end.
 pub(super) async fn serve<R: Runtime>(socket: R::Stream, address: SocketAddr, shared: Arc<Shared>) {
-    // A proxy's address says nothing about who is behind it.
+    // With a proxy in front, the address of the socket is the proxy's.
     let peer = if shared.address_header().is_some() { Peer::UNKNOWN } else { address.ip().into() };
     let Ok(id) = shared.call(|machine, now| machine.handle_accepted(now, peer)) else { return };
     if let Ok(channel) = shared.channel() {
@@ -43,11 +43,11 @@ struct Task<'s, R: Runtime> {
 }
 
 impl<R: Runtime> Task<'_, R> {
-    /// Ready when the connection is to be dropped.
+    /// Ready when the connection must be dropped.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.shared.register(self.id, cx.waker());
         for _ in 0..AT_ONCE {
-            // An error: the connection is broken.
+            // On an error the connection is broken.
             if ready!(self.step(cx)).unwrap_or(true) {
                 return Poll::Ready(());
             }
@@ -56,7 +56,7 @@ impl<R: Runtime> Task<'_, R> {
         Poll::Pending
     }
 
-    /// Has one turn of the machine, writes, reads: ready if there may be more to do, with whether it is all over.
+    /// Drives the machine, writes, and reads. Ready with false if there may be more to do, and with true at the end.
     fn step(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let now = self.shared.clock.now();
         let turn = self.connection.turn(now, || self.shared.machine());

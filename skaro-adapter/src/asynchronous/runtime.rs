@@ -1,4 +1,4 @@
-//! The few things that the engine needs of an async runtime.
+//! The operations that the engine needs from an async runtime.
 
 use std::future::Future;
 use std::io;
@@ -9,8 +9,8 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 /// An async runtime: dials, listens, sleeps, spawns.
 ///
-/// An adapter implements this for a type without values, and names [`Client<ThatType>`](super::Client) its client.
-/// Nothing else of an adapter is asynchronous code.
+/// An adapter implements this for a marker type, and exports [`Client<ThatType>`](super::Client) as its client. All
+/// other async code is in this crate.
 pub trait Runtime: 'static {
     /// A TCP connection.
     type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
@@ -23,28 +23,28 @@ pub trait Runtime: 'static {
     /// Waits for this long.
     fn sleep(duration: Duration) -> impl Future<Output = ()> + Send + 'static;
 
-    /// Looks up the addresses of a host.
+    /// Resolves a host's name.
     ///
     /// # Errors
-    /// If the system finds none, or can't ask.
+    /// If the system finds no address, or can't ask for one.
     fn resolve(host: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
 
     /// Connects to one address, with `TCP_NODELAY`: chat messages are small and wanted at once.
     ///
     /// # Errors
-    /// If nobody listens there, or nobody can be reached.
+    /// If the connection is refused, or the address can't be reached.
     fn connect(address: SocketAddr) -> impl Future<Output = io::Result<Self::Stream>> + Send + 'static;
 
-    /// Takes over a socket that listens already; it does not block.
+    /// Takes over a listening, non-blocking socket.
     ///
     /// # Errors
-    /// If the runtime can't wait for this socket.
+    /// If the runtime can't register this socket.
     fn listen(listener: std::net::TcpListener) -> io::Result<Self::Listener>;
 
-    /// Waits for the next connection, and for who it is.
+    /// Waits for the next connection; returns it with the peer's address.
     ///
     /// # Errors
-    /// If the system has no resources left, most often. The listener goes on.
+    /// Most often if the system is out of resources. The listener stays usable.
     fn accept(
         listener: &Self::Listener,
     ) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;

@@ -1,4 +1,4 @@
-//! A server that listens: one task for each connection, one that accepts, one that looks after the time.
+//! A listening server: one task for each connection, one that accepts, one for deadlines.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -24,11 +24,10 @@ use crate::channel::Channel;
 use crate::clock::{Clock, unix_millis};
 use crate::http::AddressHeader;
 
-/// How long to wait when the system can't accept connections: no file descriptors left, say. That passes when others leave.
+/// Wait after a failed accept, for example because no file descriptors are left: others must leave first.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
-/// A server that listens. When it is dropped it shuts down: see [`shut_down`](Server::shut_down), which also waits for
-/// that.
+/// A listening server. Dropping it shuts it down; [`shut_down`](Server::shut_down) also waits for the end.
 pub struct Server<R> {
     shared: Arc<Shared>,
     address: SocketAddr,
@@ -37,19 +36,19 @@ pub struct Server<R> {
     runtime: PhantomData<fn() -> R>,
 }
 
-/// How a server listens.
+/// Options of a listening server.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ServerOptions {
-    /// The configuration of TLS; by default clients connect without.
+    /// The configuration of TLS. Default none: clients connect by `ws://`.
     #[cfg(feature = "tls")]
     pub tls: Option<Arc<rustls::ServerConfig>>,
-    /// The header in which a proxy in front of the server tells clients' addresses, for limits by address. Only for a
-    /// server that nobody can reach but by that proxy. By default the address of the TCP connection counts.
+    /// The header in which a proxy in front of the server gives clients' addresses, for limits by address. Set it only if
+    /// clients can't reach the server except through that proxy. By default the address of the TCP connection counts.
     pub address_header: Option<AddressHeader>,
 }
 
-/// What all tasks of a server share.
+/// The state that all tasks of a server share.
 pub(super) struct Shared {
     state: Mutex<State>,
     pub(super) clock: Clock,
@@ -58,22 +57,22 @@ pub(super) struct Shared {
 
 struct State {
     machine: machine::Server,
-    /// The tasks that look after connections.
+    /// The tasks of the connections.
     tasks: HashMap<ConnectionId, Waker>,
-    /// The task that looks after the time, and the moment for which it waits.
+    /// The task for deadlines, and the deadline for which it waits.
     timer: Option<Waker>,
     armed: Option<Time>,
-    /// Who waits for the last connection to end.
+    /// The tasks that wait for the last connection to end.
     idle: Vec<Waker>,
 }
 
 impl Shared {
-    /// The header in which a proxy tells clients' addresses.
+    /// Returns the header in which a proxy gives clients' addresses.
     pub(super) const fn address_header(&self) -> Option<AddressHeader> {
         self.options.address_header
     }
 
-    /// What lies between a socket and its WebSocket.
+    /// Creates the channel between a new socket and its WebSocket.
     pub(super) fn channel(&self) -> io::Result<Channel> {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.options.tls {
@@ -86,19 +85,19 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Calls the machine, and wakes everybody whom that concerns.
+    /// Calls the machine, and wakes the tasks that have something to do afterwards.
     pub(super) fn call<T>(&self, call: impl FnOnce(&mut machine::Server, Time) -> T) -> T {
         call(&mut self.machine(), self.clock.now())
     }
 
-    /// Locks the machine, and tells it the time of day.
+    /// Locks the machine, and gives it the time of day.
     pub(super) fn machine(&self) -> Machine<'_> {
         let mut state = self.lock();
         state.machine.set_time_of_day(self.clock.now(), unix_millis());
         Machine { state, wakers: Wakers(Vec::new()) }
     }
 
-    /// Registers the task to wake when the machine has something for this connection.
+    /// Registers the task to wake when the machine has work for this connection.
     pub(super) fn register(&self, id: ConnectionId, waker: &Waker) {
         let before = self.lock().tasks.insert(id, waker.clone());
         drop(before);
@@ -110,9 +109,9 @@ impl Shared {
     }
 }
 
-/// The machine under its lock. Whomever a call concerns is woken once it is unlocked.
+/// The locked machine. Tasks are woken after it is unlocked.
 pub(super) struct Machine<'s> {
-    // Dropped before the wakers, which are other people's code.
+    // Dropped before the wakers, which run foreign code.
     state: MutexGuard<'s, State>,
     wakers: Wakers,
 }
@@ -137,7 +136,7 @@ impl Drop for Machine<'_> {
     }
 }
 
-/// Tasks that are woken when this is dropped.
+/// Wakes its tasks when it is dropped.
 struct Wakers(Vec<Waker>);
 
 impl Drop for Wakers {
@@ -147,7 +146,7 @@ impl Drop for Wakers {
 }
 
 impl State {
-    /// Whom to wake after a call of the machine.
+    /// Returns the tasks to wake after a call of the machine.
     fn woken(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::new();
         while let Some(id) = self.machine.poll_ready() {
@@ -160,7 +159,7 @@ impl State {
         }
         if self.machine.connections() == 0 {
             wakers.append(&mut self.idle);
-            // Whoever looks after the time has nothing to do any more after the end.
+            // The task for deadlines must notice the end.
             let ended = self.machine.is_shutting_down();
             wakers.extend(self.timer.take_if(|_| ended));
         }
@@ -171,15 +170,15 @@ impl State {
 impl<R: Runtime> Server<R> {
     /// Listens on an address (port 0 lets the system choose one), and serves the machine there, on any path.
     ///
-    /// A host's name is looked up before this returns, which blocks the thread for that long.
+    /// A host's name is resolved before this returns, which blocks the thread.
     ///
     /// # Errors
-    /// If the system does not let us listen there.
+    /// If the system refuses to listen there.
     pub async fn bind(address: impl ToSocketAddrs, machine: machine::Server) -> io::Result<Self> {
         Self::bind_with(address, machine, ServerOptions::default()).await
     }
 
-    /// As [`bind`](Self::bind), with TLS, or behind a proxy.
+    /// Listens as [`bind`](Self::bind) does, with options: TLS, or a proxy in front.
     ///
     /// # Errors
     /// As [`bind`](Self::bind).
@@ -191,10 +190,10 @@ impl<R: Runtime> Server<R> {
         Self::listen(std::net::TcpListener::bind(address)?, machine, options)
     }
 
-    /// Serves the machine on a socket that listens already.
+    /// Serves the machine on a listening socket.
     ///
     /// # Errors
-    /// If the runtime can't wait for this socket.
+    /// If the runtime can't register this socket.
     pub fn listen(
         listener: std::net::TcpListener,
         machine: machine::Server,
@@ -213,12 +212,12 @@ impl<R: Runtime> Server<R> {
 }
 
 impl<R> Server<R> {
-    /// Returns where it listens.
+    /// Returns the address on which it listens.
     pub const fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// Returns what clients connect to.
+    /// Returns the URL for clients.
     pub fn url(&self) -> String {
         #[cfg(feature = "tls")]
         let scheme = if self.shared.options.tls.is_some() { "wss" } else { "ws" };
@@ -227,14 +226,14 @@ impl<R> Server<R> {
         format!("{scheme}://{}/skaro_client/", self.address)
     }
 
-    /// Calls the machine: to add a user, post a message, look at something. The second argument is the time. All
-    /// connections wait meanwhile: be brief, and do not call this server from within.
+    /// Calls a function with the machine and the time: to add a user, post a message, or look something up. All
+    /// connections are locked meanwhile: return quickly, and do not call this server from within, which would deadlock.
     pub fn with<T>(&self, call: impl FnOnce(&mut machine::Server, Time) -> T) -> T {
         self.shared.call(call)
     }
 
-    /// Tells everybody, closes all connections after what waits to be sent, and waits for the closing handshakes,
-    /// for [a few seconds](machine::Config::close_timeout) at most.
+    /// Notifies all clients, closes all connections after their queued messages, and waits for the closing handshakes,
+    /// at most [`close_timeout`](machine::ServerConfig::close_timeout).
     pub async fn shut_down(mut self, info: &str) {
         self.accepting = None;
         self.with(|machine, now| machine.shut_down(now, info));
@@ -267,7 +266,7 @@ impl<R> fmt::Debug for Server<R> {
     }
 }
 
-/// Calls the machine at its deadlines, as long as there is anything to look after.
+/// Calls the machine at its deadlines, until the last connection has ended.
 async fn keep_time<R: Runtime>(shared: Arc<Shared>) {
     let mut sleep: Option<Pin<Box<_>>> = None;
     loop {

@@ -1,4 +1,4 @@
-//! What handles, events and the client's task share: the driver under its lock, and who is woken.
+//! The state that handles, events and the client's task share: the driver under its lock, and wakers.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -17,19 +17,19 @@ use crate::driver::Driver;
 use crate::mailbox::{Mailbox, Waiter};
 use crate::options::Options;
 
-/// The driver of one client, for everybody who has to do with it.
+/// The driver of one client, with the wakers of its users.
 pub(super) struct Shared {
     state: Mutex<State>,
-    /// The client's task: whoever gives it something to do wakes it.
+    /// The client's task, which is woken when it has something to do.
     task: AtomicWaker,
-    /// Ends on their way to who waits for them.
+    /// Ends of commands that are being delivered.
     ends: Ends,
     pub(super) clock: Clock,
 }
 
 struct State {
     driver: Driver<Answer>,
-    /// Whoever waits for events.
+    /// The task that waits for events.
     reader: Option<Waker>,
 }
 
@@ -37,7 +37,7 @@ type Sender = oneshot::Sender<Ended<'static>>;
 
 type Ends = Arc<Mutex<VecDeque<(Sender, Ended<'static>)>>>;
 
-/// The sending half of a future that waits for the end of a command.
+/// The sending half of a future that waits for a command's end.
 #[derive(Debug)]
 pub(super) struct Answer {
     sender: Sender,
@@ -45,7 +45,7 @@ pub(super) struct Answer {
 }
 
 impl Waiter for Answer {
-    /// Sends nothing yet: that wakes whoever waits.
+    /// Queues the end; it is sent, which wakes the future, after unlocking.
     fn end(self, ended: Ended<'static>) -> Result<(), Ended<'static>> {
         if self.sender.is_canceled() {
             return Err(ended);
@@ -79,12 +79,12 @@ impl Shared {
         lock(&self.state)
     }
 
-    /// Calls the driver, and then wakes whoever waits for ends or events that are there now.
+    /// Calls the driver, and afterwards wakes the tasks that wait for its new ends and events.
     pub(super) fn with<T>(&self, call: impl FnOnce(&mut Driver<Answer>) -> T) -> T {
         let mut state = self.lock();
         let result = call(&mut state.driver);
         let reader = if state.driver.mailbox().has_news() { state.reader.take() } else { None };
-        // Wakers are other people's code: not under the lock.
+        // Wakers run foreign code, so not under the lock.
         drop(state);
         self.send_ends();
         if let Some(reader) = reader {
@@ -95,7 +95,7 @@ impl Shared {
 
     fn send_ends(&self) {
         loop {
-            // One by one: if a waker panics, the others are still there for the next call.
+            // One by one: if a waker panics, the others stay queued for the next call.
             let next = lock(&self.ends).pop_front();
             let Some((sender, ended)) = next else { return };
             if let Err(unwanted) = sender.send(ended) {
@@ -104,7 +104,7 @@ impl Shared {
         }
     }
 
-    /// Calls the mailbox for the application, and lets the task see to what there is to do then.
+    /// Calls the mailbox for the application, and wakes the task if there is something to do afterwards.
     pub(super) fn command<T>(&self, call: impl FnOnce(&mut Mailbox<Answer>, Time) -> T) -> T {
         let now = self.now();
         let result = self.with(|driver| call(driver.mailbox_mut(), now));
@@ -112,7 +112,7 @@ impl Shared {
         result
     }
 
-    /// Gives a command, whose end the returned future waits for.
+    /// Gives a command; the returned future waits for its end.
     pub(super) fn request(self: &Arc<Self>, command: impl Command) -> Result<End, CommandError> {
         let (sender, receiver) = oneshot::channel();
         let answer = Answer { sender, ends: self.ends.clone() };
@@ -125,13 +125,13 @@ impl Shared {
         self.task.register(cx.waker());
     }
 
-    /// Moves all events that wait behind those that were taken before; ready too if there will be none any more.
+    /// Appends all waiting events to those taken before. Also ready if there will be no more events.
     pub(super) fn poll_events(&self, taken: &mut VecDeque<Event<'static>>, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if !state.driver.mailbox().has_news() {
             let before = state.reader.replace(cx.waker().clone());
             drop(state);
-            // Not under the lock: dropping a waker may drop a task, and what that one has.
+            // Not under the lock: dropping a waker may drop a task with everything it owns.
             drop(before);
             return Poll::Pending;
         }
@@ -151,7 +151,7 @@ impl fmt::Debug for Shared {
     }
 }
 
-/// The end of a command, for which a future waits.
+/// A future that waits for a command's end.
 pub(super) struct End {
     shared: Arc<Shared>,
     receiver: oneshot::Receiver<Ended<'static>>,
@@ -165,7 +165,7 @@ impl Future for End {
     }
 }
 
-/// An end that arrived just before its future was dropped becomes an event.
+/// Turns an end that arrived just before the future was dropped into an event.
 impl Drop for End {
     fn drop(&mut self) {
         self.receiver.close();

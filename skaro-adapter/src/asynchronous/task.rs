@@ -1,4 +1,4 @@
-//! The task that drives a client's connection: reads, writes, dials, sleeps, until the client is closed.
+//! The task that drives a client's connection until the client is closed: reads, writes, dials, sleeps.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -17,20 +17,20 @@ use crate::driver::Next;
 use crate::error::ConnectError;
 use crate::options::Options;
 
-/// Bytes that are read at once.
+/// Size in bytes of the read buffer.
 const INPUT: usize = 16 << 10;
 
-/// Steps before others have their turn: a server that sends without end must not keep the thread from them.
+/// Steps before the task yields: a server that sends without end must not starve other tasks.
 const AT_ONCE: usize = 64;
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Makes the first connection, waits until the server has spoken, and leaves the rest to a task of its own. The receiver
-/// yields an error when that task ends.
+/// Makes the first connection, waits for the server's first message, and spawns the client's task. The receiver yields
+/// an error when that task ends.
 pub(super) async fn start<R: Runtime>(
     options: Options,
 ) -> Result<(Arc<Shared>, oneshot::Receiver<Infallible>), ConnectError> {
-    // Only spreads the clients of a server over time: nothing depends on its quality.
+    // Only spreads reconnections over time, so it may be of low quality.
     let seed = getrandom::u64().unwrap_or_default();
     let shared = Arc::new(Shared::new(&options, seed));
     let dialed = dial::<R>(&options).await?;
@@ -65,7 +65,7 @@ struct Task<R: Runtime> {
     dialing: Option<Boxed<Result<Dialed<R::Stream>, ConnectError>>>,
     timer: Timer<R>,
     input: Box<[u8]>,
-    /// Dropped with the rest.
+    /// Dropped with the task, which resolves the receiver.
     _sender: oneshot::Sender<Infallible>,
 }
 
@@ -87,7 +87,7 @@ impl<R: Runtime> Future for Task<R> {
     }
 }
 
-/// Whatever ends the task, a panic of somebody's waker included: nobody waits in vain, and the client is closed.
+/// Runs however the task ends, including a panic of a foreign waker: closes the client and wakes all waiting tasks.
 impl<R: Runtime> Drop for Task<R> {
     fn drop(&mut self) {
         let now = self.shared.now();
@@ -96,7 +96,8 @@ impl<R: Runtime> Drop for Task<R> {
 }
 
 impl<R: Runtime> Task<R> {
-    /// Does what can be done at once: ready if there may be more to do, with whether the client is closed.
+    /// Does everything possible without waiting. Ready with false if there may be more to do, and with true once the
+    /// client is closed.
     fn step(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let now = self.shared.now();
         let (next, reads, has_connection) = self.shared.with(|driver| {
@@ -107,7 +108,7 @@ impl<R: Runtime> Task<R> {
             (next, driver.wants_bytes(), driver.has_connection())
         });
         if !has_connection && let Some(mut link) = self.link.take() {
-            // What waited to be written, a Close frame say, may still leave. Nobody waits for that.
+            // Remaining output, such as a Close frame, may still be sent. Its delivery is not awaited.
             _ = link.poll_write(cx);
         }
         let until = match next {

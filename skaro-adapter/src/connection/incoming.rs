@@ -1,10 +1,10 @@
-//! What has been received, before and after it is decoded.
+//! Received input, before and after decoding.
 
 use skaro_proto::server::{self, Decoded};
 
 use crate::websocket::{Payload, WebSocketError};
 
-/// What has been received.
+/// Received input that is not handled yet.
 #[derive(Debug)]
 pub(super) enum Incoming {
     Message(Payload),
@@ -13,7 +13,7 @@ pub(super) enum Incoming {
     Failed(WebSocketError),
 }
 
-/// The same, ready for the machine.
+/// The same input, decoded for the machine.
 pub(super) enum Ready<'a> {
     Message(Decoded<'a>),
     SignOfLife,
@@ -22,7 +22,7 @@ pub(super) enum Ready<'a> {
 }
 
 impl Incoming {
-    /// Decodes a message of at most so many bytes, which needs no machine and so no lock.
+    /// Decodes a message of at most this many bytes. Needs no machine, and so no lock.
     pub(super) fn decode(&self, max_frame_bytes: usize) -> Ready<'_> {
         match self {
             Incoming::Message(payload) => Ready::Message(server::decode(payload.frame(), max_frame_bytes)),

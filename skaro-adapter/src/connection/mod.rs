@@ -1,4 +1,4 @@
-//! One connection of a server as one value, without I/O.
+//! One connection of a server as a value, without I/O.
 
 mod incoming;
 #[cfg(test)]
@@ -17,45 +17,45 @@ use crate::http::{AddressHeader, Reply, ServerHandshake, Upgrade, unavailable};
 use crate::websocket::{Phase, Received, Role, WebSocket, WebSocketError};
 use incoming::{Incoming, Ready};
 
-/// Bytes to read for one turn: what decoding and handling them costs keeps the others waiting.
+/// Bytes to read before each turn. Decoding and handling them delays all other connections.
 pub const READ_AT_ONCE: usize = 16 << 10;
 
-/// Messages to decode for one turn: they wait for it in memory.
+/// Messages to decode before each turn. They wait in memory until then.
 const MESSAGES_AT_ONCE: usize = 256;
 
-/// How long a connection is read on after its last word: a system that is told to close a connection with unread input
-/// resets it, and the peer may never see that word.
+/// Time during which a connection is read on after its last output was written: a system that closes a socket with
+/// unread input resets the connection, and the peer might not receive that output.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// After how long without a turn that did something buffers are given back.
+/// Time without activity after which buffers are freed.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// One connection of a server, from its first byte to its last: the opening handshake, then a WebSocket.
+/// One connection of a server, from first byte to last: the opening handshake, then a WebSocket.
 ///
-/// A server's task for a connection, which the machine has [accepted](Server::handle_accepted), repeats:
+/// The task of a connection that the machine has [accepted](Server::handle_accepted) repeats:
 ///
 /// 1. Read at most [`READ_AT_ONCE`] bytes, if [`wants_bytes`](Self::wants_bytes), and call
-///    [`handle_bytes`](Self::handle_bytes): here bytes become messages.
-/// 2. Call [`turn`](Self::turn), which locks the machine for a moment: here messages are handled, and frames fetched. If
-///    there are bytes left of those that were read, go to step 1 with them.
-/// 3. Call [`take_output`](Self::take_output) and write. When a buffer was written that had more than
+///    [`handle_bytes`](Self::handle_bytes), which turns bytes into messages.
+/// 2. Call [`turn`](Self::turn), which locks the machine for a moment, handles the messages, and fetches frames. If
+///    some of the read bytes are left, go to step 1 with them.
+/// 3. Call [`take_output`](Self::take_output) and write. If the written buffer had more than
 ///    [`OUTPUT_AT_ONCE`](crate::websocket::OUTPUT_AT_ONCE) bytes, there may be more: go to step 2.
-/// 4. Wait for bytes, for the machine ([`Server::poll_ready`] says that it has something for this connection), or for
-///    the moment that the turn returned.
+/// 4. Wait for bytes, for the machine ([`Server::poll_ready`] reports connections with work), or for the deadline that
+///    `turn` returned.
 ///
 /// When the connection ends, call [`Server::handle_disconnected`]. [`Driver`](crate::Driver) has an example.
 pub struct Connection {
     id: ConnectionId,
     stage: Stage,
-    /// Received, and not handed to the machine yet.
+    /// Received, and not handled by the machine yet.
     incoming: VecDeque<Incoming>,
-    /// What is to be written without a WebSocket, or before what that has.
+    /// Output outside of the WebSocket, or to be written before the WebSocket's output.
     output: Vec<u8>,
     wants_frames: bool,
     max_frame_bytes: usize,
     /// Bytes read since the last turn.
     read: usize,
-    /// When buffers are given back; `None` if they have been.
+    /// The time to free buffers; `None` if they are freed.
     idle_at: Option<Time>,
 }
 
@@ -64,7 +64,7 @@ enum Stage {
     Handshake(ServerHandshake),
     Upgrade(Box<Upgrade>),
     Open(WebSocket),
-    /// The last word has been said; what comes is discarded, for a while that begins with the next turn.
+    /// The last output is queued; input is discarded for a while that begins with the next turn.
     Lingering {
         websocket: Option<WebSocket>,
         until: Option<Time>,
@@ -72,19 +72,19 @@ enum Stage {
     Gone,
 }
 
-/// What the task of a connection does next.
+/// The next action of a connection's task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// Write, and wait for bytes, for the machine, or for this moment.
+    /// Write, and wait for bytes, for the machine, or for this deadline.
     Idle {
-        /// When the next turn is, if nothing happens before; `None` for never.
+        /// The deadline of the next turn; `None` if there is none.
         until: Option<Time>,
     },
-    /// Write the output as far as it goes without waiting, and drop the connection.
+    /// Write the output as far as possible without waiting, and drop the connection.
     Gone,
 }
 
-/// Without what is received and sent.
+/// Shows neither input nor output.
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Connection");
@@ -93,8 +93,8 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
-    /// Creates a connection that the machine has accepted just now. The header, if any, is the one that is trusted to
-    /// tell the client's address.
+    /// Creates a connection that the machine has just accepted. The header, if any, is trusted to contain the client's
+    /// address.
     pub const fn new(id: ConnectionId, address_header: Option<AddressHeader>) -> Self {
         Connection {
             id,
@@ -117,8 +117,8 @@ impl Connection {
         }
     }
 
-    /// Reads the input into messages, for the next turn. The input is shortened by what was read: if something remains,
-    /// call this again after the turn.
+    /// Splits the input into messages for the next turn, and advances it past the bytes that were used. If some are
+    /// left, call this again after the turn.
     pub fn handle_bytes(&mut self, input: &mut &[u8]) {
         let before = input.len();
         self.read_input(input);
@@ -134,11 +134,11 @@ impl Connection {
             },
             Stage::Open(websocket) => receive(websocket, input, &mut self.incoming),
             Stage::Lingering { websocket: Some(websocket), .. } => {
-                // Only a Close frame matters, and changes its phase.
+                // Only a Close frame matters now; it changes the phase.
                 while let Ok(Some(_)) = websocket.receive(input) {}
             }
             Stage::Lingering { websocket: None, .. } | Stage::Gone => *input = &[],
-            // It is the machine's turn.
+            // The next turn handles the request first.
             Stage::Upgrade(_) => (),
         }
     }
@@ -148,8 +148,8 @@ impl Connection {
         self.stage = Stage::Lingering { websocket: None, until: None };
     }
 
-    /// Hands what was received to the machine, fetches what it wants to send, and returns what to do next. Messages are
-    /// decoded before the machine is locked.
+    /// Lets the machine handle the messages, fetches its frames, and returns the next action. Messages are decoded
+    /// before the machine is locked.
     pub fn turn<S: DerefMut<Target = Server>>(&mut self, now: Time, lock: impl FnOnce() -> S) -> Turn {
         let mut incoming = mem::take(&mut self.incoming);
         let ready: Vec<_> = incoming.iter().map(|incoming| incoming.decode(self.max_frame_bytes)).collect();
@@ -166,7 +166,8 @@ impl Connection {
                 server.handle_disconnected(now, self.id);
                 self.end()
             }
-            // The machine drops it without a handshake, to make room, or after one that has taken too long.
+            // The machine drops a connection without a handshake to make room, or after a closing handshake that took
+            // too long.
             Stage::Handshake(_) | Stage::Open(_) if !server.has_connection(self.id) => self.end(),
             Stage::Handshake(_) => Turn::Idle { until: None },
             Stage::Open(websocket) => {
@@ -186,7 +187,7 @@ impl Connection {
         }
     }
 
-    /// Begins the WebSocket, if the opening handshake is done.
+    /// Starts the WebSocket, if the opening handshake is done.
     fn upgrade(&mut self, now: Time, server: &mut Server) {
         let Stage::Upgrade(upgrade) = &mut self.stage else { return };
         if let Some(address) = upgrade.address
@@ -203,10 +204,10 @@ impl Connection {
     fn hand_over(&mut self, now: Time, server: &mut Server, ready: Ready<'_>) {
         let Stage::Open(websocket) = &mut self.stage else { return };
         match ready {
-            // The client has been told what is wrong with its frame, if anything is.
+            // The machine itself reports errors to the client.
             Ready::Message(decoded) => _ = server.handle_message(now, self.id, decoded),
             Ready::SignOfLife => server.handle_pong(now, self.id),
-            // The WebSocket has answered.
+            // The WebSocket has queued the answer.
             Ready::Closing => (),
             Ready::Failed(WebSocketError::TooLarge { .. }) => server.handle_oversized(now, self.id),
             Ready::Failed(error) => {
@@ -224,7 +225,7 @@ impl Connection {
         };
     }
 
-    /// Fetches frames, as long as little output waits; returns whether there were any.
+    /// Fetches frames while little output waits; returns whether there were any.
     fn fetch(&mut self, server: &mut Server) -> bool {
         let Stage::Open(websocket) = &mut self.stage else { return false };
         let mut has_worked = false;
@@ -237,7 +238,7 @@ impl Connection {
         has_worked
     }
 
-    /// Gives buffers back after a while in which nothing happened.
+    /// Frees buffers after some time without activity.
     fn rest(&mut self, now: Time, has_worked: bool) -> Turn {
         if has_worked {
             self.idle_at = Some(now + IDLE);
@@ -261,8 +262,8 @@ impl Connection {
         Turn::Gone
     }
 
-    /// Moves what is to be written to a buffer, whose memory is used for what comes next. Does nothing unless the buffer
-    /// is empty.
+    /// Swaps the output into an empty buffer, whose memory is reused for further output. Does nothing if the buffer is
+    /// not empty.
     pub fn take_output(&mut self, into: &mut Vec<u8>) {
         if !into.is_empty() {
             return;
@@ -273,7 +274,7 @@ impl Connection {
             }
             return;
         }
-        // The response, or the last bytes of all: rare, and what follows may as well leave together with it.
+        // The HTTP response or the last output: rare, and may be written together with what follows.
         *into = mem::take(&mut self.output);
         if let Some(websocket) = self.websocket() {
             let mut rest = Vec::new();
@@ -295,7 +296,7 @@ fn receive(websocket: &mut WebSocket, input: &mut &[u8], incoming: &mut VecDeque
         let next = match websocket.receive(input) {
             Ok(None) => return,
             Ok(Some(Received::Message(payload))) => Incoming::Message(payload),
-            // One says as much as many.
+            // Several signs of life in a row count as one.
             Ok(Some(Received::SignOfLife)) if matches!(incoming.back(), Some(Incoming::SignOfLife)) => {
                 continue;
             }

@@ -12,7 +12,7 @@ fn server() -> Server {
     Server::new(ServerConfig::default(), [1; 32])
 }
 
-/// Hands bytes over, all of which must be used.
+/// Passes bytes to the connection, which must use all of them.
 fn give(connection: &mut Connection, bytes: &[u8]) {
     let mut input = bytes;
     connection.handle_bytes(&mut input);
@@ -29,7 +29,7 @@ fn taken(connection: &mut Connection) -> Vec<u8> {
     bytes
 }
 
-/// A connection, and the client's end of it, after the server has spoken.
+/// Creates a connection and its client's side, after the greeting.
 fn open(server: &mut Server) -> (Connection, WebSocket) {
     let mut connection = accept(server);
     give(&mut connection, REQUEST.as_bytes());
@@ -50,13 +50,13 @@ fn client_output(client: &mut WebSocket) -> Vec<u8> {
     bytes
 }
 
-/// A frame with a mask that changes nothing.
+/// Returns a masked frame whose mask changes nothing.
 fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
     [&[first, 0xfe], &length[..], &[0; 4], payload].concat()
 }
 
-/// What the client hears, as words.
+/// Returns the client's input as words.
 fn hear(client: &mut WebSocket, connection: &mut Connection) -> Vec<String> {
     let bytes = taken(connection);
     let mut input = &bytes[..];
@@ -100,7 +100,7 @@ fn the_first_frames_may_come_with_the_request() {
     assert_eq!(told.matches(r#""type":"error""#).count(), 2, "{told}");
 }
 
-/// What has been decoded waits in memory: no more of it at once than that has a bound.
+/// Decoded messages wait in memory, so their number is limited.
 #[test]
 fn tiny_messages_are_handled_a_few_at_a_time() {
     let mut server = server();
@@ -151,7 +151,7 @@ fn whoever_breaks_the_rules_is_told_the_code_and_is_gone_for_the_machine() {
         assert_eq!((server.connections(), connection.wants_bytes()), (0, true));
         let heard = hear(&mut client, &mut connection);
         assert_eq!(heard.last(), Some(&format!("closed Some({code})")), "{heard:?}");
-        // What still comes is discarded, until the answer does, or two seconds are over.
+        // Further input is discarded until the answer comes, or for two seconds.
         give(&mut connection, &masked(0x81, b"more"));
         assert!(matches!(connection.turn(Time::from_secs(1), || &mut server), Turn::Idle { .. }));
         if code == 1002 {
@@ -239,7 +239,7 @@ fn behind_a_proxy_the_address_comes_from_the_header_that_is_trusted() {
     assert!(told.starts_with("HTTP/1.1 503 ") && told.contains("from this address"), "{told}");
 }
 
-/// Cases 3 and 13: what waits stays in the machine, which counts it.
+/// Cases 3 and 13: waiting frames stay in the machine, which counts them.
 #[test]
 fn a_turn_fetches_little_at_once() {
     let mut config = ServerConfig::default();
@@ -259,7 +259,7 @@ fn a_turn_fetches_little_at_once() {
     assert!(sizes.iter().sum::<usize>() > 50_000);
 }
 
-/// Pings and pieces of messages are no frames for the machine, but cost as much.
+/// Pings and fragments are not frames for the machine, but cost as much.
 #[test]
 fn whatever_comes_too_fast_is_left_in_the_network() {
     for flood in [masked(0x89, &[0; 125]), masked(0x00, b"")] {
@@ -282,7 +282,7 @@ fn whatever_comes_too_fast_is_left_in_the_network() {
     }
 }
 
-/// Cases 1 and 11: what a stranger can make a connection keep, beside the machine's queue of answers.
+/// Cases 1 and 11: the memory that a stranger can make a connection use, besides the machine's queue of answers.
 #[test]
 fn strangers_cost_little_and_idle_connections_less() {
     let pings = masked(0x89, &[0; 125]).repeat(100);
@@ -298,7 +298,7 @@ fn strangers_cost_little_and_idle_connections_less() {
         let (mut connection, _) = open(&mut server);
         let used = measure(|| {
             give(&mut connection, first);
-            // Nothing of the output is taken.
+            // The output is never taken.
             for _ in 0..8 {
                 give(&mut connection, flood);
                 connection.turn(Time::ZERO, || &mut server);

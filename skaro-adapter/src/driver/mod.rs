@@ -1,4 +1,4 @@
-//! A client as one value: the loop around its machine, without I/O.
+//! A client as a value: its machine and its connection, without I/O.
 
 #[cfg(test)]
 mod tests;
@@ -13,23 +13,23 @@ use crate::error::ConnectError;
 use crate::mailbox::{Mailbox, Waiter};
 use crate::websocket::{Phase, Received, Role, WebSocket};
 
-/// A client: its machine, its [`Mailbox`], and its [`WebSocket`] as long as there is a connection.
+/// A client's machine, its [`Mailbox`], and its [`WebSocket`] while there is a connection.
 ///
-/// An adapter puts it under one mutex, and connects, reads, writes and waits outside of the lock:
+/// An adapter keeps it in a mutex, and connects, reads, writes and waits without holding the lock:
 ///
 /// 1. Connect, and do the opening handshake ([`ClientHandshake`](crate::http::ClientHandshake)). Then call
-///    [`connected`](Self::connected); or [`dial_failed`](Self::dial_failed), except for the first connection, without
-///    which there is no client.
-/// 2. Read at most 16 KiB, if [`wants_bytes`](Self::wants_bytes), and call [`handle_bytes`](Self::handle_bytes); or
-///    [`handle_end`](Self::handle_end).
-/// 3. After that, after commands, and at the moment that it returned before, call [`drive`](Self::drive). It returns when
-///    to dial, when it is all over, or how long there is nothing to do.
-/// 4. Call [`take_output`](Self::take_output), unlock, and write. When a buffer was written that had more than
+///    [`connected`](Self::connected), or [`dial_failed`](Self::dial_failed) if that failed. (If the first connection
+///    fails, drop the client instead.)
+/// 2. Read at most 16 KiB, if [`wants_bytes`](Self::wants_bytes), and call [`handle_bytes`](Self::handle_bytes), or
+///    [`handle_end`](Self::handle_end) at the end.
+/// 3. Call [`drive`](Self::drive) after that, after commands, and at the deadline that it returned before. It returns
+///    the next action: dial, stop, or wait.
+/// 4. Call [`take_output`](Self::take_output), unlock, and write. If the written buffer had more than
 ///    [`OUTPUT_AT_ONCE`](crate::websocket::OUTPUT_AT_ONCE) bytes, there may be more: go to step 3.
-/// 5. If there is no connection any more ([`has_connection`](Self::has_connection)), drop the socket, once the output is
-///    written as far as it goes without waiting.
+/// 5. If there is no connection any more ([`has_connection`](Self::has_connection)), write the output as far as
+///    possible without waiting, and drop the socket.
 ///
-/// Here with a server's [`Connection`](crate::Connection), and no network between them:
+/// An example with a server's [`Connection`](crate::Connection), and no network between them:
 ///
 /// ```
 /// use std::convert::Infallible;
@@ -81,12 +81,12 @@ use crate::websocket::{Phase, Received, Role, WebSocket};
 pub struct Driver<W> {
     mailbox: Mailbox<W>,
     websocket: Option<WebSocket>,
-    /// What a WebSocket that was closed wants to be written last.
+    /// The remaining output of a closed WebSocket.
     last_output: Vec<u8>,
     has_been_connected: bool,
 }
 
-/// Without what is sent.
+/// Hides the output.
 impl<W> fmt::Debug for Driver<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Driver");
@@ -94,46 +94,46 @@ impl<W> fmt::Debug for Driver<W> {
     }
 }
 
-/// What an adapter does next.
+/// The next action of an adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Wait for bytes, a command, or this moment.
+    /// Wait for bytes, a command, or this deadline.
     Idle {
-        /// When to drive again, if nothing happens before; `None` for never.
+        /// The time of the next call of `drive`; `None` if there is none.
         until: Option<Time>,
     },
-    /// Connect, unless that is under way already, and go on as if idle.
+    /// Connect, unless an attempt is running already, and wait as if idle.
     Dial {
-        /// When to drive again, if nothing happens before.
+        /// The time of the next call of `drive`.
         until: Option<Time>,
     },
     /// The client is closed: finish the mailbox, and end.
     Closed,
 }
 
-/// For the application.
+/// Methods for the application's side.
 impl<W: Waiter> Driver<W> {
-    /// Creates a driver for a client without a connection. Reading pauses when this many events wait.
+    /// Creates a driver for a client without a connection. Reading pauses while this many events wait.
     pub fn new(client: Client, event_capacity: usize) -> Self {
         let mailbox = Mailbox::new(client, event_capacity);
         Driver { mailbox, websocket: None, last_output: Vec::new(), has_been_connected: false }
     }
 
-    /// Returns the mailbox, to look at.
+    /// Returns the mailbox.
     pub const fn mailbox(&self) -> &Mailbox<W> {
         &self.mailbox
     }
 
-    /// Returns the mailbox: commands and events go through it. Call [`drive`](Self::drive) after commands, and after
-    /// taking events if there is [room again](Mailbox::has_room_again).
+    /// Returns the mailbox for commands and events. Call [`drive`](Self::drive) after commands, and after taking events
+    /// if there is [room again](Mailbox::has_room_again).
     pub const fn mailbox_mut(&mut self) -> &mut Mailbox<W> {
         &mut self.mailbox
     }
 }
 
-/// For the connection.
+/// Methods for the connection's side.
 impl<W: Waiter> Driver<W> {
-    /// Begins with a connection whose opening handshake is done. Returns false if it is not wanted any more: drop it.
+    /// Takes over a connection whose opening handshake is done. Returns false if it is no longer wanted: drop it then.
     pub fn connected(&mut self, now: Time) -> bool {
         let status = self.mailbox.client().status();
         let is_first = !self.has_been_connected && status == Status::Offline;
@@ -149,14 +149,14 @@ impl<W: Waiter> Driver<W> {
         true
     }
 
-    /// Reports that an attempt to connect again has failed.
+    /// Reports that an attempt to reconnect has failed.
     pub fn dial_failed(&mut self, now: Time, error: ConnectError) {
         if self.mailbox.client().status() == Status::Dialing {
             self.mailbox.handle(|client| client.handle_disconnected(now, error.into()));
         }
     }
 
-    /// Returns whether there is a connection: the socket is to be kept exactly as long.
+    /// Returns whether there is a connection. Keep the socket exactly as long.
     pub fn has_connection(&self) -> bool {
         self.mailbox.client().status().has_connection()
     }
@@ -166,7 +166,7 @@ impl<W: Waiter> Driver<W> {
         self.websocket.is_some() && self.mailbox.wants_frames()
     }
 
-    /// Handles what was read from the connection. All of it is used: read little at once.
+    /// Handles bytes read from the connection. Uses all of them, so read little at once.
     pub fn handle_bytes(&mut self, now: Time, bytes: &[u8]) {
         let mut input = bytes;
         while let Some(websocket) = &mut self.websocket {
@@ -187,7 +187,7 @@ impl<W: Waiter> Driver<W> {
         }
     }
 
-    /// Reports that the connection has ended: closed by the server without a word, or broken.
+    /// Reports that the connection has ended: closed without a closing handshake, or broken.
     pub fn handle_end(&mut self, now: Time, error: Option<io::Error>) {
         let reason = match error {
             None => Disconnect::Closed { code: None, reason: String::new() },
@@ -200,16 +200,16 @@ impl<W: Waiter> Driver<W> {
         }
     }
 
-    /// Ends the client at once, without a closing handshake: for an adapter that can't go on.
+    /// Ends the client at once, without a closing handshake, for an adapter that can't go on.
     pub fn abandon(&mut self, now: Time) {
         self.mailbox.close(now);
         self.handle_end(now, None);
         self.mailbox.finish();
     }
 
-    /// Tells the machine the time, fetches what it has to send, and returns what to do next.
+    /// Gives the machine the time, fetches its output, and returns the next action.
     pub fn drive(&mut self, now: Time) -> Next {
-        // A new connection would only bring more.
+        // A new connection would only add events.
         let waits_for_room =
             self.mailbox.is_overfull() && matches!(self.mailbox.client().status(), Status::Waiting { .. });
         if waits_for_room {
@@ -220,7 +220,7 @@ impl<W: Waiter> Driver<W> {
         self.drop_lost();
         let client = self.mailbox.client_mut();
         match &mut self.websocket {
-            // What stays in the machine is known not to have been sent.
+            // Frames that stay in the machine are known not to have been sent.
             Some(websocket) => {
                 while websocket.has_room()
                     && let Some(transmit) = client.poll_transmit()
@@ -240,8 +240,8 @@ impl<W: Waiter> Driver<W> {
         }
     }
 
-    /// Moves what is to be written to a buffer, whose memory is used for what comes next. Does nothing unless the buffer
-    /// is empty: so what is on its way has a bound, beyond which frames wait in the machine.
+    /// Swaps the output into an empty buffer, whose memory is reused for further output. Does nothing if the buffer is
+    /// not empty, so that the data being written has a limit, beyond which frames wait in the machine.
     pub fn take_output(&mut self, into: &mut Vec<u8>) {
         match &mut self.websocket {
             Some(websocket) => websocket.take_output(into),
@@ -250,7 +250,7 @@ impl<W: Waiter> Driver<W> {
         }
     }
 
-    /// Drops the WebSocket of a connection that the machine has given up. Its Close frame, if any, is still written.
+    /// Drops the WebSocket of a connection that the machine has given up. A queued Close frame is still written.
     fn drop_lost(&mut self) {
         if self.has_connection() {
             return;

@@ -13,7 +13,7 @@ use skaro_proto::client::{
 use skaro_proto::server::{self, ConnectionId, Peer};
 use skaro_proto::{Format, Frame, Transmit};
 
-/// Nobody waits for ends: they come as events.
+/// Ends of commands are not awaited here: they come as events.
 #[derive(Debug)]
 struct Nobody;
 
@@ -26,7 +26,7 @@ impl Waiter for Nobody {
 /// A client, a server's connection, and the time.
 struct World {
     driver: Driver<Nobody>,
-    /// What the client is writing.
+    /// The buffer that the client is writing.
     buffer: Vec<u8>,
     id: ConnectionId,
     connection: Connection,
@@ -51,7 +51,7 @@ impl World {
         world
     }
 
-    /// Connects, through both sides of the opening handshake.
+    /// Connects, with both sides of the opening handshake.
     fn dial(&mut self) {
         let mut options = Options::from("ws://localhost/");
         options.format = Some(Format::Json);
@@ -68,7 +68,7 @@ impl World {
         self.drive();
     }
 
-    /// Lets the server's side handle bytes; returns its answer.
+    /// Passes bytes to the server's side; returns its answer.
     fn ask(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut input = bytes;
         loop {
@@ -89,7 +89,7 @@ impl World {
         next
     }
 
-    /// Lets bytes go back and forth until there are none left.
+    /// Passes bytes in both directions until there are none left.
     fn exchange(&mut self) {
         loop {
             self.drive();
@@ -152,8 +152,8 @@ fn what_is_ready_together_leaves_together() {
     assert_eq!(world.events().len(), 10);
 }
 
-/// While the socket takes nothing, a buffer full is on its way, another waits behind it, and the rest stays in the machine:
-/// of that it is known that it never left.
+/// While the socket takes nothing, one full buffer is being written, another one waits, and the rest stays in the
+/// machine: those frames are known not to have been sent.
 #[test]
 fn what_waited_in_the_machine_is_known_not_to_have_been_sent() {
     let mut world = World::connected();
@@ -173,7 +173,7 @@ fn what_waited_in_the_machine_is_known_not_to_have_been_sent() {
     let unsent = fates.iter().filter(|fate| **fate == Failure::Lost(Delivery::NotSent)).count();
     assert_eq!(unknown + unsent, 100);
     assert!((unknown * 1040..unknown * 1100).contains(&on_its_way), "{unknown} of {on_its_way} bytes");
-    // The first ones are those that may have been sent.
+    // The first messages may have been sent.
     assert!(fates.iter().take(unknown).all(|fate| *fate == Failure::Lost(Delivery::Unknown)));
 }
 
@@ -230,7 +230,7 @@ fn a_connection_that_comes_too_late_is_dropped() {
     assert!(!never.driver.connected(never.now));
 }
 
-/// The answer to a Close frame is written last, and nobody waits for it.
+/// The answer to a Close frame is the last output, and its delivery is not awaited.
 #[test]
 fn a_closing_handshake_is_answered() {
     let mut world = World::connected();
@@ -271,7 +271,7 @@ fn a_server_that_hangs_up_without_a_word_has_closed() {
     assert!(world.events().contains(&Event::Disconnected(closed)));
 }
 
-/// Pongs without end: nothing of that keeps time from going on.
+/// Endless pongs must not delay time-outs.
 #[test]
 fn time_goes_on_while_there_is_always_something_to_hear() {
     let mut world = World::connected();
@@ -285,7 +285,7 @@ fn time_goes_on_while_there_is_always_something_to_hear() {
     assert!(matches!(&events[..], [Event::Ended(ended)] if ended.ticket.id() == id), "{events:?}");
 }
 
-/// Case 1, of a client.
+/// Case 1, for a client.
 #[test]
 fn a_server_that_sends_pings_and_reads_nothing_costs_little() {
     let mut world = World::connected();
@@ -318,7 +318,7 @@ fn reading_pauses_when_the_application_reads_no_events() {
     assert!(world.driver.wants_bytes());
 }
 
-/// The machine has to know that the next connection is not read either, or it would take the server for dead.
+/// The machine must know that the next connection is not read either, or it would consider the server dead.
 #[test]
 fn a_connection_after_one_that_paused_pauses_too() {
     let mut world = World::connected();

@@ -1,4 +1,4 @@
-//! A client's side.
+//! The client's side of the opening handshake.
 
 use std::fmt;
 use std::io;
@@ -13,12 +13,12 @@ use crate::error::ConnectError;
 use crate::options::Options;
 use crate::url::Url;
 
-/// Bytes of a response's head.
+/// Limit of a response's head in bytes.
 const MAX_HEAD: usize = 16 << 10;
 
-/// A client's side of the opening handshake: writes the request, judges the response.
+/// The client's side of the opening handshake: writes the request, checks the response.
 pub struct ClientHandshake {
-    /// The server, as errors show it.
+    /// The server, as it appears in errors.
     host: String,
     is_secure: bool,
     accept: String,
@@ -26,7 +26,7 @@ pub struct ClientHandshake {
     head: Vec<u8>,
 }
 
-/// Without the response.
+/// Hides the response.
 impl fmt::Debug for ClientHandshake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientHandshake").field("host", &self.host).finish_non_exhaustive()
@@ -34,7 +34,7 @@ impl fmt::Debug for ClientHandshake {
 }
 
 impl ClientHandshake {
-    /// Begins a handshake; returns the request to send as well.
+    /// Starts a handshake; also returns the request to send.
     ///
     /// # Errors
     /// [`ConnectError::Header`] if a header of the options can't be sent.
@@ -67,11 +67,11 @@ impl ClientHandshake {
         Ok((handshake, request.into_bytes()))
     }
 
-    /// Reads the response out of the input, which is shortened by what was read. Returns true once the handshake has
-    /// succeeded: what remains of the input is for the WebSocket. Keeps at most 16 KiB.
+    /// Reads the response, and advances the input past it. Returns true once the handshake has succeeded; the rest of
+    /// the input is for the WebSocket. Stores at most 16 KiB.
     ///
     /// # Errors
-    /// If the server does not open a WebSocket.
+    /// If the server refuses, or its response is invalid.
     pub fn receive(&mut self, input: &mut &[u8]) -> Result<bool, ConnectError> {
         loop {
             let before = self.head.len();
@@ -94,7 +94,7 @@ impl ClientHandshake {
             };
             *input = input.get(length.saturating_sub(before)..).unwrap_or_default();
             let status = StatusLine::of(&response);
-            // RFC 9110, section 15.2: others may come before it.
+            // Other interim responses may come first (RFC 9110, section 15.2).
             if status.code == 101 || !(100..200).contains(&status.code) {
                 return self.judge(status, &response).map(|()| true);
             }
@@ -102,13 +102,13 @@ impl ClientHandshake {
         }
     }
 
-    /// Returns the error of a connection that ended in the middle of the handshake: closed without a word, or broken.
+    /// Returns the error of a connection that ended in the middle of the handshake: closed, or broken.
     pub fn handle_end(&self, error: Option<io::Error>) -> ConnectError {
         let closed = || io::Error::new(io::ErrorKind::UnexpectedEof, "closed during the opening handshake");
         ConnectError::network(&self.host, error.unwrap_or_else(closed))
     }
 
-    /// RFC 6455, section 4.1.
+    /// Checks the response as RFC 6455, section 4.1, requires.
     fn judge(&self, status: StatusLine, response: &Response<'_, '_>) -> Result<(), ConnectError> {
         let headers = &*response.headers;
         if status.code != 101 {
@@ -120,11 +120,11 @@ impl ClientHandshake {
         } else if !has_token(headers, "Connection", "upgrade") {
             "its response has no Connection: upgrade"
         } else if single(headers, "Sec-WebSocket-Accept") != Some(self.accept.as_str()) {
-            "its response does not prove that it read the request"
+            "its Sec-WebSocket-Accept does not match the request"
         } else if values(headers, "Sec-WebSocket-Extensions").any(|extensions| !extensions.is_empty()) {
-            "it wants an extension that was not asked for"
+            "it chose an extension that was not offered"
         } else if values(headers, "Sec-WebSocket-Protocol").any(|chosen| Some(chosen) != asked) {
-            "it wants a subprotocol that was not asked for"
+            "it chose a subprotocol that was not offered"
         } else {
             return Ok(());
         };
@@ -132,10 +132,10 @@ impl ClientHandshake {
     }
 }
 
-const NO_HTTP: &str = "it does not answer in HTTP";
+const NO_HTTP: &str = "its response is not HTTP";
 const TOO_LARGE: &str = "the head of its response is too large";
 
-/// The status of a response.
+/// The status line of a response.
 pub(crate) struct StatusLine {
     pub(crate) code: u16,
     pub(crate) reason: String,
@@ -147,7 +147,7 @@ impl StatusLine {
         StatusLine { code: response.code.unwrap_or_default(), reason: reason.chars().take(100).collect() }
     }
 
-    /// Reads a response's head; with its length.
+    /// Parses a response's head; also returns its length.
     pub(crate) fn parse(head: &[u8]) -> Result<Option<(StatusLine, usize)>, &'static str> {
         let mut headers = [EMPTY_HEADER; MAX_HEADERS];
         let mut response = Response::new(&mut headers);
@@ -160,7 +160,7 @@ impl StatusLine {
     }
 }
 
-/// RFC 9110, sections 5.1 and 5.5; and not what the handshake itself sends.
+/// Returns whether a header is valid (RFC 9110, sections 5.1 and 5.5), and not one that the handshake itself sends.
 fn is_sendable(name: &str, value: &str) -> bool {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     let lower = name.to_ascii_lowercase();
@@ -269,11 +269,11 @@ mod tests {
         for (response, told) in [
             (GOOD.replace("Upgrade: websocket", "Upgrade: h2c"), "no Upgrade"),
             (GOOD.replace("Connection: Upgrade", "Connection: close"), "no Connection"),
-            (GOOD.replace("s3p", "s3q"), "does not prove"),
+            (GOOD.replace("s3p", "s3q"), "does not match"),
             (GOOD.replace("Connection", "Sec-WebSocket-Extensions: x\r\nConnection"), "extension"),
             (GOOD.replace("Connection", "Sec-WebSocket-Protocol: x\r\nConnection"), "subprotocol"),
             ("HTTP/1.1 503 Full\r\n\r\n".into(), "503 (Full)"),
-            ("SSH-2.0-OpenSSH\r\n".into(), "does not answer in HTTP"),
+            ("SSH-2.0-OpenSSH\r\n".into(), "not HTTP"),
             (format!("HTTP/1.1 101 {}", "x".repeat(MAX_HEAD)), "too large"),
             ("\u{15}\u{3}\u{1}\0\u{2}".into(), "h:80 expects TLS"),
         ] {

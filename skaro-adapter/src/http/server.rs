@@ -1,4 +1,4 @@
-//! A server's side.
+//! The server's side of the opening handshake.
 
 use std::fmt;
 use std::mem;
@@ -10,10 +10,10 @@ use tungstenite::handshake::derive_accept_key;
 
 use super::{MAX_HEADERS, has_token, single, values};
 
-/// Bytes of a request's head. Browsers with many cookies stay below that.
+/// Limit of a request's head in bytes. Browsers with many cookies stay below it.
 const MAX_HEAD: usize = 8 << 10;
 
-/// A server's side of the opening handshake: reads a request, writes the response.
+/// The server's side of the opening handshake: reads a request, writes the response.
 ///
 /// ```
 /// use skaro_adapter::http::{Reply, ServerHandshake};
@@ -28,50 +28,50 @@ pub struct ServerHandshake {
     address_header: Option<AddressHeader>,
 }
 
-/// The header in which a proxy in front of the server tells the client's address.
+/// The header in which a proxy in front of the server gives the client's address.
 ///
 /// Trust it only if every request comes through that proxy: otherwise clients can claim any address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AddressHeader {
-    /// `X-Forwarded-For`: the last address is the one that the nearest proxy has seen.
+    /// `X-Forwarded-For`: the last address, which the nearest proxy has added.
     XForwardedFor,
     /// `Forwarded` (RFC 7239): the `for` of the last element.
     Forwarded,
 }
 
-/// What to do after bytes were received.
+/// The next action after bytes were received.
 #[derive(Debug)]
 pub enum Reply {
     /// Read more.
     NeedMore,
-    /// Send the response, and go on with a WebSocket.
+    /// Send the response, and continue with a WebSocket.
     Upgrade(Upgrade),
     /// Send this response and close the connection.
     Refuse(Vec<u8>),
 }
 
-/// An opening handshake that succeeded.
+/// The result of a successful opening handshake.
 #[non_exhaustive]
 pub struct Upgrade {
-    /// The response.
+    /// The response to send.
     pub response: Vec<u8>,
-    /// The format for which the client asked, and which the response confirms.
+    /// The format that the client asked for and the response confirms.
     pub format: Option<Format>,
     /// The target of the request: path and query.
     pub target: String,
-    /// The client's address as the trusted header tells it; `None` without one.
+    /// The client's address from the trusted header; `None` without one.
     pub address: Option<IpAddr>,
 }
 
-/// Without the request, which may have cookies.
+/// Hides the request, which may contain cookies.
 impl fmt::Debug for ServerHandshake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerHandshake").field("received", &self.head.len()).finish_non_exhaustive()
     }
 }
 
-/// Without the target, whose query may be secret.
+/// Hides the target, whose query may be secret.
 impl fmt::Debug for Upgrade {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Upgrade");
@@ -80,13 +80,13 @@ impl fmt::Debug for Upgrade {
 }
 
 impl ServerHandshake {
-    /// Creates a handshake. The header, if any, is the one that is trusted to tell the client's address.
+    /// Creates a handshake. The header, if any, is trusted to contain the client's address.
     pub const fn new(address_header: Option<AddressHeader>) -> Self {
         ServerHandshake { head: Vec::new(), address_header }
     }
 
-    /// Reads the request out of the input, which is shortened by what was read: what remains behind a handshake that
-    /// succeeded is for the WebSocket. Keeps at most 8 KiB of an unfinished request; a longer one is refused (431).
+    /// Reads the request, and advances the input past it; after a successful handshake the rest of the input is for the
+    /// WebSocket. Stores at most 8 KiB of an unfinished request; a longer one is refused with status 431.
     pub fn receive(&mut self, input: &mut &[u8]) -> Reply {
         let mut head = mem::take(&mut self.head);
         let before = head.len();
@@ -107,7 +107,7 @@ impl ServerHandshake {
             Ok(Status::Partial) | Err(Error::TooManyHeaders) => {
                 refuse("431 Request Header Fields Too Large", "", "the request's head is too large", true)
             }
-            Err(_) => refuse("400 Bad Request", "", "this is no HTTP request", true),
+            Err(_) => refuse("400 Bad Request", "", "this is not an HTTP request", true),
         }
     }
 
@@ -130,7 +130,7 @@ impl ServerHandshake {
         // RFC 6455, section 4.2.1.
         let bad = |why| refuse("400 Bad Request", "", why, has_body);
         if !has_body || request.version != Some(1) || single(headers, "Host").is_none() {
-            return bad("a WebSocket is opened by GET, HTTP/1.1 and one Host header");
+            return bad("opening a WebSocket requires GET, HTTP/1.1 and one Host header");
         }
         let Some(key) = single(headers, "Sec-WebSocket-Key").filter(|key| is_key(key)) else {
             return bad("the Sec-WebSocket-Key must be 16 bytes in base64");
@@ -149,7 +149,7 @@ impl ServerHandshake {
     }
 }
 
-/// Returns the response of a server that takes no more connections, or is shutting down (503).
+/// Returns a response with status 503, of a server that is full or is shutting down.
 pub fn unavailable(why: &str) -> Vec<u8> {
     response("503 Service Unavailable", "", why, true)
 }
@@ -159,7 +159,7 @@ fn refuse(status: &str, headers: &str, text: &str, has_body: bool) -> Reply {
 }
 
 fn response(status: &str, headers: &str, text: &str, has_body: bool) -> Vec<u8> {
-    // RFC 9110, section 7.8: whoever sends Upgrade lists it.
+    // A response with the header Upgrade lists it in Connection (RFC 9110, section 7.8).
     let connection = if headers.contains("Upgrade:") { "Upgrade, close" } else { "close" };
     let length = text.len() + 1;
     let mut response = format!(
@@ -173,7 +173,7 @@ fn response(status: &str, headers: &str, text: &str, has_body: bool) -> Vec<u8> 
     response.into_bytes()
 }
 
-/// Returns whether it is base64 of 16 bytes.
+/// Returns whether this is 16 bytes in base64.
 fn is_key(key: &str) -> bool {
     data_encoding::BASE64.decode(key.as_bytes()).is_ok_and(|bytes| bytes.len() == 16)
 }
@@ -197,7 +197,7 @@ fn last<'h>(headers: &'h [Header<'_>], name: &'h str) -> Option<&'h str> {
     values(headers, name).last()?.rsplit(',').next()
 }
 
-/// Reads an address with or without a port; with a port, an IPv6 address has brackets (RFC 7239, section 6).
+/// Parses an address with or without a port; an IPv6 address with a port has brackets (RFC 7239, section 6).
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let without_port = match text.strip_prefix('[') {

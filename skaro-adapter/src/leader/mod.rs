@@ -1,11 +1,11 @@
-//! Which thread drives the connection, as a machine without I/O. This is the leader/followers pattern (POSA2);
-//! async-io's `block_on` does the same.
+//! Choice of the thread that drives the connection, as a machine without I/O. This is the leader/followers pattern
+//! (POSA2); async-io's `block_on` does the same.
 //!
-//! The *leader* reads, writes and waits for the socket. It is a caller that waits for an answer or an event, if it began
-//! to wait alone: then a request in a row costs no change of threads, which would cost more than all the rest together.
-//! Otherwise it is the client's background thread. All others who wait are *followers*: they sleep until the leader hands
-//! them what they wait for. Leading needs the *baton* (the socket and its buffers), which is in its place here while
-//! nobody has it: so there can't be two leaders.
+//! The *leader* reads, writes and waits for the socket. It is a caller that waits for an answer or an event, if no
+//! other caller waited when it began: then requests one after the other need no switch of threads, which would cost
+//! more than all the rest. Otherwise it is the client's background thread. All other waiting callers are *followers*:
+//! they sleep until the leader delivers what they wait for. Leading needs the *baton* (the socket and its buffers). It
+//! is stored here while nobody leads, so there can't be two leaders.
 //!
 //! | who leads | what happens | who leads then | who is woken |
 //! |---|---|---|---|
@@ -18,18 +18,18 @@
 //! | background, caller | the client is closed | nobody, for ever | everybody |
 //!
 //! After the last caller left, the background thread lingers for [`LINGER`] before it takes over, since the next caller
-//! may come at once. Until then nobody reads or writes: what is given without waiting leaves so much later at most. If
-//! a caller leads when that time is over, the thread parks until it is woken.
+//! may come at once. Until then the connection is neither read nor written: commands given without waiting are sent at
+//! most that much later. If a caller leads when that time is over, the thread parks until it is woken.
 
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-/// How long nobody leads, at most, after the last caller left.
+/// Maximum time without a leader after the last caller left.
 pub const LINGER: Duration = Duration::from_millis(5);
 
-/// Who may lead.
+/// The kinds of threads that may lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// The client's own thread.
@@ -38,7 +38,7 @@ pub enum Role {
     Caller,
 }
 
-/// Whom to wake after a transition.
+/// The threads to wake after a transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Wake {
@@ -46,35 +46,36 @@ pub enum Wake {
     Nobody,
     /// The leader, which reads, writes or waits for the socket.
     Leader,
-    /// The one that waits to lead: the background thread, or the caller that waits for the baton. Only one of them does.
+    /// The next leader, which waits for the baton: the background thread or a caller, never both.
     Successor,
     /// Everybody.
     Everybody,
 }
 
-/// What the background thread does when it does not lead.
+/// The state of the background thread while it does not lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rest<B> {
-    /// It leads now, with the baton.
+    /// Lead now, with the baton.
     Lead(B),
-    /// It waits for [`LINGER`], or until it is woken.
+    /// Wait for [`LINGER`], or until woken.
     Linger,
-    /// It waits until it is woken.
+    /// Wait until woken.
     Park,
-    /// It ends.
+    /// End.
     End,
 }
 
-/// Who leads, who waits, and the baton while nobody has it. It belongs under the lock of the [`Driver`](crate::Driver).
+/// The current leader, the number of waiting callers, and the stored baton. Keep it under the lock of the
+/// [`Driver`](crate::Driver).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Leader<B> {
     role: Option<Role>,
     baton: Option<B>,
-    /// Callers that wait: followers, and the one that leads, if any.
+    /// Number of waiting callers: followers, and the leader if it is a caller.
     waiting: usize,
-    /// Whether the leader reads, writes or waits outside of the lock, and would not notice what is given meanwhile.
+    /// Set while the leader reads, writes or waits without the lock, so that it must be woken to notice a new command.
     is_in_io: bool,
-    /// Whether the background thread must be woken to linger.
+    /// Set while the background thread is parked, so that it must be woken to linger.
     is_parked: bool,
     is_over: bool,
 }
@@ -86,7 +87,7 @@ impl<B> Default for Leader<B> {
 }
 
 impl<B> Leader<B> {
-    /// Begins with the background thread as the leader; its baton is yet to be put back.
+    /// Creates the state with the background thread as the leader, which still holds its baton.
     pub const fn new() -> Self {
         Leader {
             role: Some(Role::Background),
@@ -98,7 +99,8 @@ impl<B> Leader<B> {
         }
     }
 
-    /// A caller begins to wait. Returns whether it is to lead, and take the baton as soon as that is in its place.
+    /// Registers a caller that begins to wait. Returns whether it becomes the leader; it then takes the baton once it
+    /// is available.
     pub const fn enter(&mut self) -> (bool, Wake) {
         self.waiting += 1;
         if self.waiting > 1 {
@@ -108,38 +110,38 @@ impl<B> Leader<B> {
         (true, self.wake_leader())
     }
 
-    /// Takes the baton, for the caller that is to lead; `None` until the leader before has put it back.
+    /// Takes the baton for the caller that becomes the leader; `None` while the previous leader still holds it.
     pub const fn take(&mut self) -> Option<B> {
         self.baton.take()
     }
 
-    /// Returns whether this one leads, or is to lead.
+    /// Returns whether this thread leads, or is the next leader.
     pub fn leads(&self, role: Role) -> bool {
         self.role == Some(role)
     }
 
-    /// The leader goes on outside of the lock.
+    /// Notes that the leader continues without the lock.
     pub const fn begin_io(&mut self) {
         self.is_in_io = true;
     }
 
-    /// The leader is back in the lock.
+    /// Notes that the leader has the lock again.
     pub const fn end_io(&mut self) {
         self.is_in_io = false;
     }
 
-    /// A command was given by somebody who does not lead.
+    /// Notes a command from a thread that does not lead.
     pub const fn nudge(&mut self) -> Wake {
         self.wake_leader()
     }
 
-    /// A follower has what it waited for, or waits no more.
+    /// Removes a follower that stops waiting.
     pub const fn leave(&mut self) {
         self.waiting -= 1;
     }
 
-    /// The leader has what it waited for, or waits no more. (The background thread waits for nothing but the greeting of
-    /// the first connection, and leads on.)
+    /// Removes a leading caller that stops waiting. (The background thread waits only for the greeting of the first
+    /// connection, and continues to lead.)
     pub fn leave_as_leader(&mut self, role: Role, baton: B) -> Wake {
         self.baton = Some(baton);
         if role == Role::Caller {
@@ -149,14 +151,15 @@ impl<B> Leader<B> {
         if self.role.is_some() || self.is_parked { Wake::Successor } else { Wake::Nobody }
     }
 
-    /// The background thread puts the baton back: a caller is to lead, or the thread has yet to begin.
+    /// Puts the baton of the background thread back: because a caller takes over, or because the thread has yet to
+    /// start.
     pub fn put_back(&mut self, baton: B) -> Wake {
         self.baton = Some(baton);
         Wake::Successor
     }
 
-    /// Returns what the background thread does, which does not lead. It has lingered if it waited for that time, and
-    /// was not woken.
+    /// Returns the next state of the background thread, which does not lead. `has_lingered` says that it waited for
+    /// [`LINGER`] without being woken.
     pub fn rest(&mut self, has_lingered: bool) -> Rest<B> {
         self.is_parked = has_lingered && self.role == Some(Role::Caller);
         if has_lingered && self.role.is_none() {
@@ -170,7 +173,7 @@ impl<B> Leader<B> {
         }
     }
 
-    /// The client is closed: nobody leads any more.
+    /// Ends leading for good: the client is closed.
     pub fn finish(&mut self) -> Wake {
         self.is_over = true;
         self.role = None;
@@ -178,14 +181,14 @@ impl<B> Leader<B> {
         Wake::Everybody
     }
 
-    /// Returns whether nobody will ever lead again.
+    /// Returns whether leading has ended for good.
     pub const fn is_over(&self) -> bool {
         self.is_over
     }
 
     const fn wake_leader(&mut self) -> Wake {
         if self.is_in_io {
-            // Once is enough: whoever was woken looks at everything.
+            // The leader checks everything when it is woken, so waking it once is enough.
             self.is_in_io = false;
             Wake::Leader
         } else {

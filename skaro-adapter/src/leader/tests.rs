@@ -1,4 +1,4 @@
-//! Every interleaving of a few callers, the background thread and what happens to them, by exhaustive search.
+//! All interleavings of a few callers, the background thread and outside events, by exhaustive search.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -6,17 +6,17 @@ use super::{Leader, Rest, Role, Wake};
 
 const CALLERS: usize = 3;
 
-/// A world in which each step is what one thread does while it holds the lock, or what happens outside.
+/// The state of everything. In each step one thread acts while it holds the lock, or something happens outside.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct World {
     background: Background,
     callers: [Caller; CALLERS],
-    /// The waker of the poll has been called.
+    /// Set after a call of the poll's waker.
     is_woken: bool,
     is_closing: bool,
-    /// Something was given for whose end nobody waits, and the leader has not seen it.
+    /// Set if a command was given without waiting, and the leader has not seen it.
     has_submitted: bool,
-    /// How often the world may yet surprise.
+    /// Number of outside events that may still happen.
     closes: u8,
     submits: u8,
     timeouts: u8,
@@ -35,15 +35,15 @@ enum Background {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Caller {
-    /// Does something else, and will wait so often yet.
+    /// Runs outside of the client, and will still wait this many times.
     Elsewhere(u8),
-    /// Is to lead, and waits for the baton.
+    /// Is the next leader, and waits for the baton.
     Appointed {
         left: u8,
         is_notified: bool,
         answer: Answer,
     },
-    /// Leads, outside of the lock.
+    /// Leads, without the lock.
     Polling {
         left: u8,
         answer: Answer,
@@ -54,14 +54,14 @@ enum Caller {
     },
 }
 
-/// Where what a caller waits for is.
+/// The progress of a caller's command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Answer {
-    /// The command is given, and not sent.
+    /// The command is given, but not sent.
     Given,
-    /// The server has the command.
+    /// The server has received the command.
     Sent,
-    /// The answer, or the news that there will be none, has been handed over.
+    /// The answer, or the news that there will be none, was delivered.
     Here,
 }
 
@@ -106,7 +106,7 @@ impl World {
         }
     }
 
-    /// Does what a transition asks for. A notification reaches only who waits for it.
+    /// Performs the wake-ups of a transition. A notification only reaches threads that wait for it.
     fn wake(&mut self, wake: Wake) {
         if matches!(wake, Wake::Leader) {
             self.is_woken = true;
@@ -132,7 +132,7 @@ impl World {
         }
     }
 
-    /// The leader drives: what was given is sent. Returns whether the client is closed.
+    /// The leader drives the connection and sends commands. Returns whether the client is closed.
     fn drive(&mut self) -> bool {
         if self.is_closing {
             let wake = self.machine.finish();
@@ -145,7 +145,7 @@ impl World {
         false
     }
 
-    /// A caller that leads has the lock and the baton.
+    /// A step of a leading caller, which has the lock and the baton.
     fn lead(mut self, n: usize) -> World {
         let (left, is_closed) = (self.callers[n].left(), self.drive());
         if is_closed {
@@ -165,7 +165,7 @@ impl World {
         self
     }
 
-    /// The background thread has the lock and the baton.
+    /// A step of the background thread, which has the lock and the baton.
     fn lead_in_background(mut self) -> World {
         if self.drive() {
             self.background = Background::Ended;
@@ -190,13 +190,13 @@ impl World {
         self
     }
 
-    /// The worlds after each step of a caller.
+    /// Returns the states after each step of a caller.
     fn steps_of(&self, n: usize) -> Vec<World> {
         let mut steps = Vec::new();
         let mut world = self.clone();
         match self.callers[n] {
             Caller::Elsewhere(0) => (),
-            // A client that is closed takes no command.
+            // A closed client accepts no command.
             Caller::Elsewhere(_) if self.machine.is_over() => (),
             Caller::Elsewhere(left) => {
                 let left = left - 1;
@@ -255,7 +255,7 @@ impl World {
         }
     }
 
-    /// The worlds in which the leader's poll has returned: it was woken, or an answer came.
+    /// Returns the states in which the leader's poll has returned, because it was woken or an answer came.
     fn polled(&self) -> Vec<World> {
         let mut worlds = Vec::new();
         let mut back = self.clone();
@@ -308,7 +308,7 @@ impl World {
         }
         assert_eq!(self.machine.baton.is_none(), leaders == 1, "the baton is lost, or doubled: {self:#?}");
         assert!(self.machine.role.is_some() || waiting == 0, "nobody leads those who wait: {self:#?}");
-        // What was given, or asked for, will be looked at by a leader that polls.
+        // A polling leader will see every command and request.
         let is_given = |caller: &Caller| {
             matches!(
                 caller,
@@ -336,7 +336,7 @@ impl World {
         }
     }
 
-    /// Whether nothing needs to happen any more.
+    /// Returns whether nothing is left to do.
     fn is_done(&self) -> bool {
         let all_left = self.callers.iter().all(|caller| matches!(caller, Caller::Elsewhere(_)));
         let ended = self.background == Background::Ended;
@@ -348,7 +348,7 @@ impl World {
 fn every_interleaving_keeps_the_promises_and_comes_to_an_end() {
     let mut numbers = HashMap::from([(World::new(), 0)]);
     let mut queue = VecDeque::from([World::new()]);
-    // Which worlds lead to each.
+    // The predecessors of each state.
     let mut before: Vec<Vec<usize>> = vec![Vec::new()];
     let mut done = Vec::new();
     let mut takes_over = false;
@@ -370,7 +370,7 @@ fn every_interleaving_keeps_the_promises_and_comes_to_an_end() {
         }
     }
     assert!(takes_over, "the search is not as wide as it should be");
-    // From every world there is a way to one in which nothing is left to do.
+    // Every state must lead to one in which nothing is left to do.
     let mut ends = vec![false; before.len()];
     while let Some(number) = done.pop() {
         if !std::mem::replace(&mut ends[number], true) {

@@ -1,28 +1,28 @@
-//! Cuts the input into frames (RFC 6455, section 5.2), and hands them to the decoder one by one.
+//! Splits the input into frames (RFC 6455, section 5.2) for the decoder.
 
 use std::io::{self, Read, Write};
 use std::mem;
 
-/// The longest header: two bytes, a length of eight, a mask of four.
+/// Length of the longest header in bytes: two bytes, a length of eight, a mask of four.
 const MAX_HEADER: usize = 14;
 
-/// Where the input is within the stream of frames.
+/// The position of the input within the stream of frames.
 pub(super) struct Incoming {
-    /// The header of the frame that has begun, as far as it has come.
+    /// The received part of the current frame's header.
     header: [u8; MAX_HEADER],
     length: usize,
-    /// Bytes of payload that have yet to come, once the header is complete.
+    /// Payload bytes that are still missing, once the header is complete.
     missing: Option<u64>,
-    /// Whether fragments of a message have come, and not yet the last one.
+    /// Set between the first and the last fragment of a message.
     is_fragmented: bool,
-    /// Bytes of the largest frame since this was last taken.
+    /// Length in bytes of the largest frame since this was last taken.
     largest: u64,
 }
 
-/// A piece of a frame: its header, if that has just become complete, and as much of the payload as there is.
+/// A part of a frame: its header, if that has just become complete, and the payload received so far.
 pub(super) struct Part<'a> {
     pub(super) pipe: Pipe<'a>,
-    /// Whether it begins a Close frame.
+    /// Set if this is the beginning of a Close frame.
     pub(super) is_close: bool,
 }
 
@@ -31,17 +31,17 @@ impl Incoming {
         Incoming { header: [0; MAX_HEADER], length: 0, missing: None, is_fragmented: false, largest: 0 }
     }
 
-    /// Returns whether the input so far ends with a message.
+    /// Returns whether the input so far ends between two messages.
     pub(super) const fn is_between_messages(&self) -> bool {
         self.length == 0 && !self.is_fragmented
     }
 
-    /// Returns the bytes of the largest frame since this was last asked.
+    /// Returns the length in bytes of the largest frame since the last call.
     pub(super) fn take_largest(&mut self) -> u64 {
         mem::take(&mut self.largest)
     }
 
-    /// Takes the next part off the input; `None` when the input is used up.
+    /// Takes the next part off the input; `None` if the input is used up.
     pub(super) fn next<'a>(&mut self, input: &mut &'a [u8]) -> Option<Part<'a>> {
         let (header, missing) = match self.missing {
             Some(_) if input.is_empty() => return None,
@@ -64,7 +64,7 @@ impl Incoming {
         Some(Part { pipe: Pipe { header, payload }, is_close })
     }
 
-    /// Takes bytes until the header is complete; returns the length of the payload then.
+    /// Reads the header; returns the length of the payload once it is complete.
     fn read_header(&mut self, input: &mut &[u8]) -> Option<u64> {
         loop {
             if let Some(length) = self.payload_length() {
@@ -118,7 +118,7 @@ pub(super) struct Header {
     end: usize,
 }
 
-/// The stream that the decoder reads from: the rest of the current frame, as far as it has come.
+/// The stream that the decoder reads from: the received rest of the current frame.
 pub(super) struct Pipe<'a> {
     header: Header,
     payload: &'a [u8],
@@ -135,7 +135,7 @@ impl Read for Pipe<'_> {
     }
 }
 
-/// Swallows the decoder's own answers to pings and Close frames.
+/// Discards the decoder's own answers to pings and Close frames.
 impl Write for Pipe<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         Ok(bytes.len())

@@ -1,10 +1,9 @@
-//! A WebSocket (RFC 6455) without I/O: bytes in, messages out; messages in, bytes out.
+//! A WebSocket (RFC 6455) without I/O: turns bytes into messages, and messages into bytes.
 //!
-//! tungstenite decodes, over a pipe in memory that never holds more than the current frame. So between two messages
-//! its state can be thrown away, and what one WebSocket costs has a bound: the largest message that is allowed, and
-//! what the owner has not written yet.
+//! tungstenite decodes, over a pipe in memory that never holds more than the current frame. So its state can be dropped
+//! between two messages, and the memory of a WebSocket is limited: the largest allowed message, and unwritten output.
 //!
-//! At the log level "trace" tungstenite logs what arrives, session ids included: do not enable that level for it.
+//! At the log level "trace" tungstenite logs received data, including session ids: do not enable that level for it.
 
 mod incoming;
 mod output;
@@ -28,13 +27,13 @@ use output::Output;
 
 pub use tungstenite::protocol::Role;
 
-/// Bytes of output above which no new frame should be taken from a machine: see [`WebSocket::has_room`].
+/// Bytes of waiting output above which no new frame should be taken from a machine: see [`WebSocket::has_room`].
 pub const OUTPUT_AT_ONCE: usize = 16 << 10;
 
-/// tungstenite's read buffer, which it clears for every read.
+/// Size in bytes of tungstenite's read buffer, which it clears before every read.
 const READ_BUFFER: usize = 1 << 10;
 
-/// Bytes of buffers that are kept for the next message. Larger ones are given back when they are empty.
+/// Capacity in bytes of buffers that are kept for the next message. Larger ones are freed when they are empty.
 const KEPT: usize = 16 << 10;
 
 /// A WebSocket whose opening handshake is done.
@@ -60,47 +59,47 @@ pub struct WebSocket {
     role: Role,
     phase: Phase,
     max_message_bytes: usize,
-    /// Exists from the first frame to the next [`shrink`](Self::shrink).
+    /// Exists from the first frame until [`shrink`](Self::shrink).
     decoder: Option<Box<WebSocketContext>>,
     incoming: Incoming,
     output: Output,
 }
 
-/// How far a WebSocket's life has come.
+/// The phases of a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Messages go both ways.
     Open,
-    /// A Close frame was sent. Messages still arrive, until the peer's Close frame does.
+    /// A Close frame was sent. Messages still arrive until the peer's Close frame does.
     Closing,
-    /// The peer broke the protocol: what it sends is discarded, what we send still leaves.
+    /// The peer violated the protocol: its input is discarded, our output is still sent.
     Failed,
-    /// The peer's Close frame came, and has been answered: write the output and drop the connection.
+    /// The peer's Close frame was received and answered: write the output and drop the connection.
     Closed,
 }
 
-/// What arrived.
+/// A received message or control frame.
 #[derive(Debug)]
 pub enum Received {
     /// A message.
     Message(Payload),
-    /// A ping, which has been answered, or a pong.
+    /// A ping, which was answered, or a pong.
     SignOfLife,
-    /// The peer closes the connection, for this reason. The answer is in the output.
+    /// The peer closes the connection for this reason. The answer is in the output.
     Closing(Disconnect),
 }
 
-/// The content of a message that arrived.
+/// The content of a received message.
 #[derive(Clone)]
 pub enum Payload {
-    /// Of a text message.
+    /// The content of a text message.
     Text(Utf8Bytes),
-    /// Of a binary message.
+    /// The content of a binary message.
     Binary(Bytes),
 }
 
 impl Payload {
-    /// Returns the content as a machine takes it.
+    /// Returns the content as a frame for a machine.
     pub fn frame(&self) -> Frame<'_> {
         match self {
             Payload::Text(text) => Frame::Text(text),
@@ -109,14 +108,14 @@ impl Payload {
     }
 }
 
-/// Only kind and length: the content may be secret.
+/// Shows only kind and length: the content may be secret.
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.frame().fmt(f)
     }
 }
 
-/// Without what arrives and leaves, which may be secret.
+/// Hides input and output, which may be secret.
 impl fmt::Debug for WebSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("WebSocket");
@@ -125,18 +124,18 @@ impl fmt::Debug for WebSocket {
     }
 }
 
-/// A peer that breaks the WebSocket protocol. Nothing that it sends is read any more.
+/// A violation of the WebSocket protocol by the peer. No more input is accepted from it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum WebSocketError {
     /// A frame that RFC 6455 forbids.
-    #[error("the peer broke the WebSocket protocol: {0}")]
+    #[error("the peer violated the WebSocket protocol: {0}")]
     Protocol(String),
     /// A text message that is not UTF-8.
     #[error("the peer sent a text message that is not UTF-8")]
     InvalidText,
-    /// A message, in one frame or in fragments, that is over the limit.
-    #[error("the peer sent a message of more than {limit} bytes, which is the limit")]
+    /// A message, in one frame or in fragments, that is larger than the limit.
+    #[error("the peer sent a message larger than the limit of {limit} bytes")]
     TooLarge {
         /// The limit in bytes.
         limit: usize,
@@ -144,7 +143,7 @@ pub enum WebSocketError {
 }
 
 impl WebSocketError {
-    /// Returns the code with which to close the connection (RFC 6455, section 7.4.1).
+    /// Returns the code for closing the connection (RFC 6455, section 7.4.1).
     pub const fn close_code(&self) -> u16 {
         match self {
             WebSocketError::Protocol(_) => 1002,
@@ -161,7 +160,7 @@ impl From<WebSocketError> for Disconnect {
 }
 
 impl WebSocket {
-    /// Creates the end of a connection with this role. Messages of more bytes than this are errors.
+    /// Creates one end of a connection with this role. Messages of more than `max_message_bytes` are errors.
     pub const fn new(role: Role, max_message_bytes: usize) -> Self {
         WebSocket {
             role,
@@ -173,12 +172,12 @@ impl WebSocket {
         }
     }
 
-    /// Returns how far its life has come.
+    /// Returns the current phase.
     pub const fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// Sets how many bytes a message may have that arrives from now on.
+    /// Sets the size limit in bytes of messages that are received from now on.
     pub fn set_max_message_bytes(&mut self, limit: usize) {
         if limit == self.max_message_bytes {
             return;
@@ -192,14 +191,13 @@ impl WebSocket {
         }
     }
 
-    /// Reads the next message out of the input, which is shortened by what was read. `Ok(None)` says that the input is
-    /// used up. Pings are answered here; of pings that come while much output waits only the last one is (RFC 6455,
-    /// section 5.5.3).
+    /// Reads the next message, and advances the input past it. `Ok(None)` means that the input is used up. Pings are
+    /// answered here; while much output waits, only the last ping is answered (RFC 6455, section 5.5.3).
     ///
     /// # Errors
-    /// If the peer breaks the protocol: close the connection with [`WebSocketError::close_code`]. What comes after that is
-    /// discarded here, and can be read on for a moment: a system that is told to close a connection with unread input
-    /// resets it, and the peer may never see the code.
+    /// If the peer violates the protocol: close the connection with [`WebSocketError::close_code`]. Later input is
+    /// discarded. Continue to read it for a moment: a system that closes a socket with unread input resets the
+    /// connection, and the peer might not receive the code.
     pub fn receive(&mut self, input: &mut &[u8]) -> Result<Option<Received>, WebSocketError> {
         while let Some(mut part) = self.incoming.next(input) {
             if matches!(self.phase, Phase::Failed | Phase::Closed) {
@@ -253,13 +251,13 @@ impl WebSocket {
         }
     }
 
-    /// Returns whether little enough output waits that a machine may be asked for its next frame. What stays there is
-    /// known not to have been sent if the connection breaks.
+    /// Returns whether so little output waits that the machine may be asked for its next frame. Frames that stay in the
+    /// machine are known not to have been sent if the connection breaks.
     pub const fn has_room(&self) -> bool {
         self.output.len() <= OUTPUT_AT_ONCE
     }
 
-    /// Writes what a machine wants to send to the output. Nothing leaves after a Close frame.
+    /// Encodes a frame, ping or close into the output. Does nothing after a Close frame.
     pub fn send(&mut self, transmit: Transmit<'_>) {
         if matches!(self.phase, Phase::Closing | Phase::Closed) || self.output.is_closed {
             return;
@@ -277,7 +275,7 @@ impl WebSocket {
         }
     }
 
-    /// Begins the closing handshake with this code, or ends it if the peer broke the protocol.
+    /// Starts the closing handshake with this code, or ends it if the peer violated the protocol.
     pub fn close(&mut self, code: u16) {
         if self.phase == Phase::Closed {
             return;
@@ -288,18 +286,18 @@ impl WebSocket {
         }
     }
 
-    /// Returns how many bytes wait to be written to the connection.
+    /// Returns the number of bytes that wait to be written to the connection.
     pub const fn output_len(&self) -> usize {
         self.output.len()
     }
 
-    /// Moves the output to a buffer, whose memory is used for what comes next. Does nothing unless the buffer is empty:
-    /// so what is on its way has a bound.
+    /// Swaps the output into an empty buffer, whose memory is reused for further output. Does nothing if the buffer is
+    /// not empty, so that the data being written has a limit.
     pub fn take_output(&mut self, into: &mut Vec<u8>) {
         self.output.take(self.role, into);
     }
 
-    /// Gives back memory that a WebSocket between two messages does not need. Call it after some idle seconds.
+    /// Frees memory that is not needed between two messages. Call it after some idle seconds.
     pub fn shrink(&mut self) {
         if self.incoming.is_between_messages() {
             self.decoder = None;
@@ -307,7 +305,7 @@ impl WebSocket {
         self.output.shrink();
     }
 
-    /// Gives back what a large message needed.
+    /// Frees buffers that a large message needed.
     fn give_back(&mut self) {
         if self.incoming.is_between_messages() && self.incoming.take_largest() > KEPT as u64 {
             self.decoder = None;
@@ -319,7 +317,7 @@ fn new_decoder(role: Role, limit: usize) -> WebSocketContext {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
-        // It writes nothing but answers to pings and Close frames, which the pipe swallows: see `received`.
+        // The decoder writes only answers to pings and Close frames, which the pipe discards: see `received`.
         .max_write_buffer_size(1 << 10)
         .max_message_size(Some(limit))
         .max_frame_size(Some(limit));

@@ -1,4 +1,4 @@
-//! Writes frames (RFC 6455, section 5.2).
+//! The encoder of frames (RFC 6455, section 5.2).
 
 use std::mem;
 
@@ -12,9 +12,9 @@ use super::{KEPT, OUTPUT_AT_ONCE};
 /// Frames that wait to be written to the connection.
 pub(super) struct Output {
     bytes: Vec<u8>,
-    /// The content of the latest ping that has not been answered, because much output waits.
+    /// The content of the latest ping that has no answer yet because much output waits.
     ping: Option<Vec<u8>>,
-    /// Whether a Close frame was written. Nothing may come after it.
+    /// Set if a Close frame was written. No frame may follow it.
     pub(super) is_closed: bool,
 }
 
@@ -50,7 +50,7 @@ impl Output {
         self.is_closed = true;
     }
 
-    /// Answers a ping, at once or when less waits.
+    /// Answers a ping, at once or when less output waits.
     pub(super) fn pong(&mut self, role: Role, content: Bytes) {
         if self.len() <= OUTPUT_AT_ONCE {
             self.write(role, OpCode::Control(Control::Pong), &content);

@@ -4,7 +4,7 @@ use skaro_proto::CloseCode;
 
 const LIMIT: usize = 16 << 10;
 
-/// A frame as a client sends it, with a mask that changes nothing.
+/// Returns a client's frame, with a mask that changes nothing.
 fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     frame(first, 0x80, payload)
 }
@@ -38,7 +38,7 @@ fn taken(socket: &mut WebSocket) -> Vec<u8> {
     bytes
 }
 
-/// Everything that the input has, as words.
+/// Returns everything in the input as words.
 fn receive(socket: &mut WebSocket, mut input: &[u8]) -> Vec<String> {
     let mut all = Vec::new();
     loop {
@@ -141,7 +141,7 @@ fn a_large_message_in_fragments_is_refused_with_a_reason_and_the_rest_is_discard
     let heard = receive(&mut client, &taken(&mut socket));
     assert_eq!(heard[0], "too large");
     assert!(heard.len() == 2 && heard[1].contains("1009"), "{heard:?}");
-    // The client may be in the middle of a frame; its Close frame is noticed after that.
+    // The client may be in the middle of a frame; its Close frame is noticed after it.
     receive(&mut socket, &masked(0x00, &[b'x'; 1000])[..500]);
     receive(&mut socket, &masked(0x00, &[b'x'; 1000])[500..]);
     assert_eq!(socket.phase(), Phase::Failed);
@@ -156,7 +156,7 @@ fn a_closing_handshake_from_either_side() {
         let (mut one, mut other) = (WebSocket::new(from, LIMIT), WebSocket::new(to, LIMIT));
         one.send(Transmit::Close(CloseCode::Normal));
         assert_eq!(one.phase(), Phase::Closing);
-        // What is under way still arrives.
+        // Messages on their way still arrive.
         other.send(Transmit::Frame(Frame::Text("an answer")));
         assert_eq!(receive(&mut one, &taken(&mut other)), ["an answer"]);
         let heard = receive(&mut other, &taken(&mut one));
@@ -174,7 +174,7 @@ fn close_frames_are_answered_with_their_code() {
     for (payload, answer) in [
         (&[][..], &[0x88, 0][..]),
         (&[0x03, 0xe9, b'b', b'y', b'e'], &[0x88, 2, 0x03, 0xe9]),
-        // A code that may not be sent (RFC 6455, section 7.4.1).
+        // A code that must not be sent (RFC 6455, section 7.4.1).
         (&[0x03, 0xed], &[0x88, 2, 0x03, 0xea]),
     ] {
         let mut socket = server();
@@ -220,7 +220,7 @@ fn a_limit_that_is_raised_holds_for_the_next_message() {
 
 type Flood<'a> = &'a dyn Fn(&mut WebSocket);
 
-/// The most that was allocated at once, and what is left after a while without messages.
+/// Returns the maximum of allocated bytes, and those left after a while without messages.
 fn costs(mut flood: impl FnMut(&mut WebSocket)) -> (u64, i64) {
     let mut socket = server();
     let most = measure(|| flood(&mut socket));
@@ -232,7 +232,7 @@ fn costs(mut flood: impl FnMut(&mut WebSocket)) -> (u64, i64) {
     (most.bytes_max, most.bytes_current + freed.bytes_current)
 }
 
-/// Case 1, and others of its kind: what a stranger can make a WebSocket keep.
+/// Case 1 and similar ones: the memory that a stranger can make a WebSocket use.
 #[test]
 fn floods_cost_little_memory_and_nothing_after_them() {
     let ping = masked(0x89, &[0; 125]).repeat(100);
@@ -274,7 +274,7 @@ fn a_megabyte_that_was_sent_is_given_back() {
     assert!(used.bytes_current < 100, "{used:?}");
 }
 
-/// Bytes at random, half of them frames: nothing panics, and cutting them elsewhere changes nothing.
+/// Random bytes, half of them frames: no panic, and the same result however they are split.
 #[test]
 fn whatever_arrives_is_the_same_in_one_piece_and_in_many() {
     let mut state = 1_u64;
@@ -288,7 +288,7 @@ fn whatever_arrives_is_the_same_in_one_piece_and_in_many() {
         let mut input = Vec::new();
         for _ in 0..random(8) {
             let payload: Vec<_> = (0..random(200)).map(|n| b'a' + (n % 26) as u8).collect();
-            // Mostly those that are allowed.
+            // Mostly allowed opcodes.
             let opcode =
                 opcodes[usize::try_from(random(20) % 10).unwrap() % if random(4) == 0 { 10 } else { 7 }];
             input.extend(masked(opcode, &payload));

@@ -11,7 +11,7 @@ use crate::{Case, MESSAGES, Work};
 
 pub const NOW: Time = Time::ZERO;
 
-/// Bob, signed in; the number of the next request is 2.
+/// Returns Bob's client, signed in; the number of the next request is 2.
 pub fn signed_in(format: Format, config: ClientConfig) -> Client {
     let mut client = Client::new(config, 1);
     client.handle_connected(NOW);
@@ -26,7 +26,7 @@ pub fn signed_in(format: Format, config: ClientConfig) -> Client {
     client
 }
 
-/// Fetches all that is to be sent, as an adapter does.
+/// Takes all output, as an adapter does.
 pub fn drain(client: &mut Client) {
     while let Some(transmit) = client.poll_transmit() {
         black_box(&transmit);
@@ -80,7 +80,7 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// A message arrives.
+/// A received message.
 struct Message {
     client: Client,
     content: Content,
@@ -100,7 +100,7 @@ impl Work for Message {
     }
 }
 
-/// Answers arrive, in the order in which the commands were given.
+/// Answers in the order of their commands.
 struct Answers<C, A> {
     client: Client,
     frames: Vec<Content>,
@@ -133,7 +133,7 @@ impl<C: Fn(&mut Client), A: Fn(u64) -> Content> Work for Answers<C, A> {
     }
 }
 
-/// Commands become frames, each of which is fetched at once. The answers come outside of what is measured.
+/// Commands whose frames are taken at once. The answers are not part of the measurement.
 struct Commands {
     client: Client,
     format: Format,
@@ -142,7 +142,7 @@ struct Commands {
 
 impl Work for Commands {
     fn prepare(&mut self) {
-        // Answers what was asked for in the run before, so that as much is under way in each.
+        // Answers the requests of the previous run, so that the same number is under way in each.
         if self.client.pending() > 0 {
             for _ in 0..MESSAGES {
                 let answer = samples::sent(self.format, self.next);

@@ -1,4 +1,4 @@
-//! What it costs that much is under way.
+//! The cost of many requests under way.
 
 use std::collections::VecDeque;
 use std::hint::black_box;
@@ -19,7 +19,7 @@ pub fn cases() -> Vec<Case> {
         for format in FORMATS {
             for order in [Order::Oldest, Order::Any] {
                 let name = format!("{format}: command and answer, {}, {in_flight} in flight", order.name());
-                // As many as are under way: whatever is tidied up now and then counts with its share.
+                // One message for each request under way, so that the share of occasional cleaning up is included.
                 let messages = in_flight.max(300);
                 cases.push(Case::new(name, move || RoundTrips::new(format, in_flight, order, messages)));
             }
@@ -30,8 +30,8 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// For the clock. A frame that has just arrived is in the processor's cache, as some hundreds are that were made at once,
-/// and 100,000 are not.
+/// For the clock. A frame that has just arrived is in the processor's cache, as some hundreds of prepared frames are,
+/// but not 100,000.
 pub fn timed_cases() -> Vec<Case> {
     let case = |in_flight| {
         let name = format!("CBOR: command and answer, {in_flight} in flight");
@@ -47,7 +47,7 @@ fn config(in_flight: u32) -> ClientConfig {
     config
 }
 
-/// Which of the requests under way is answered next.
+/// The request that is answered next.
 #[derive(Clone, Copy)]
 enum Order {
     Oldest,
@@ -63,12 +63,12 @@ impl Order {
     }
 }
 
-/// A command is given, then one of those under way is answered; as many stay under way.
+/// Gives a command, then answers one of those under way, so that their number stays the same.
 struct RoundTrips {
     client: Client,
     format: Format,
     order: Order,
-    /// Numbers under way.
+    /// Numbers of the requests under way.
     waiting: VecDeque<u64>,
     /// The frames of the next run.
     answers: Vec<Content>,
@@ -95,7 +95,7 @@ impl RoundTrips {
         let chosen = match self.order {
             Order::Oldest => self.waiting.pop_front(),
             Order::Any => {
-                // Numerical Recipes' linear congruence: any spread will do.
+                // The linear congruential generator of Numerical Recipes; its quality does not matter.
                 self.random = self.random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
                 self.waiting.swap_remove_back((self.random >> 33) as usize % self.waiting.len())
             }
@@ -128,7 +128,7 @@ impl Work for RoundTrips {
     }
 }
 
-/// A command is given each millisecond, and no answer comes: at each the oldest one times out.
+/// A command every millisecond without answers: each time the oldest one times out.
 struct TimeOuts {
     client: Client,
     now: u64,

@@ -1,5 +1,5 @@
-//! What the core is compared with: the same messages read into, and written from, a struct that is known beforehand
-//! and borrows, by serde's own means. No dispatch, no limits, no fields kept, no state.
+//! The baseline for the core: the same messages read into, and written from, a borrowing struct of known type, by serde
+//! alone. No dispatch, limits, additional fields or state.
 
 use std::convert::Infallible;
 use std::hint::black_box;
@@ -160,8 +160,8 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// A server's work for one message at the least: read the request, write the message for the recipient and the
-/// answer for the sender, from and into known structs.
+/// A server's minimal work for one message: reads the request, writes the message for the recipient and the answer for
+/// the sender, from and into known structs.
 fn routing(format: Format) -> Case {
     let mut request = Buffer::default();
     request.write(format, &SendMessage::sample(20));
@@ -178,7 +178,7 @@ fn routing(format: Format) -> Case {
     })
 }
 
-/// A buffer that is written to again and again.
+/// A buffer that is reused for writing.
 #[derive(Clone, Default)]
 pub struct Buffer(Vec<u8>);
 
@@ -199,7 +199,7 @@ impl Buffer {
     }
 }
 
-/// cbor4ii's own writer to memory asks for room before each piece, which costs it half as much again.
+/// cbor4ii's own writer to memory reserves room before each piece, which makes it half as slow again.
 struct Appending<'a>(&'a mut Vec<u8>);
 
 impl cbor4ii::core::enc::Write for Appending<'_> {

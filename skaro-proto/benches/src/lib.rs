@@ -1,7 +1,7 @@
-//! What is measured: cases, each some work of the core or something to compare it with.
+//! Benchmark cases: parts of the core, and alternatives for comparison.
 //!
-//! The same cases are counted in instructions (`bin/micro.rs`, under callgrind), in allocations
-//! (`bin/allocations.rs`) and in time (`bin/time.rs`).
+//! The same cases are counted in instructions (`bin/micro.rs`, under callgrind), in allocations (`bin/allocations.rs`)
+//! and in time (`bin/time.rs`).
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a measurement that fails is to stop")]
 
 pub mod client;
@@ -13,30 +13,30 @@ pub mod peers;
 pub mod samples;
 pub mod server;
 
-/// Something to measure.
+/// A benchmark case.
 pub struct Case {
-    /// What it is called in tables and in `instructions.toml`.
+    /// The case's name in tables and in `instructions.toml`.
     pub name: String,
-    /// Makes everything ready, once.
+    /// Prepares the work once.
     pub begin: Box<dyn Fn() -> Box<dyn Work>>,
 }
 
-/// Work that can be repeated.
+/// Repeatable work.
 pub trait Work {
-    /// What the next [`run`](Work::run) needs but what is not measured.
+    /// Prepares the next [`run`](Work::run), outside of the measurement.
     fn prepare(&mut self) {}
 
-    /// What is measured.
+    /// Does the measured work.
     fn run(&mut self);
 
-    /// How many messages one run handles.
+    /// Returns the number of messages that one run handles.
     fn messages(&self) -> u32;
 }
 
-/// Messages that one run handles, in most cases: so many that what happens now and then counts with its share.
+/// Number of messages in one run of most cases: enough to include the share of occasional work.
 pub const MESSAGES: u32 = 64;
 
-/// The function that callgrind counts instructions in, with all that it calls.
+/// The function in which callgrind counts instructions, with all functions that it calls.
 #[inline(never)]
 pub fn measured(work: &mut dyn Work) {
     work.run();
@@ -47,7 +47,7 @@ impl Case {
         Case { name: name.into(), begin: Box::new(move || Box::new(begin())) }
     }
 
-    /// Work that needs no preparation, and keeps no state.
+    /// Creates work without preparation and state.
     pub fn repeated(name: impl Into<String>, work: impl FnMut() + Clone + 'static) -> Self {
         Case::new(name, move || Repeated(work.clone()))
     }
@@ -65,12 +65,12 @@ impl<F: FnMut()> Work for Repeated<F> {
     }
 }
 
-/// All that the regression guard looks at, and what it is compared with.
+/// Returns all cases that the regression guard checks, and their baselines.
 pub fn hot_paths() -> Vec<Case> {
     [known::cases(), client::cases(), server::cases()].into_iter().flatten().collect()
 }
 
-/// The cases of a set by its name.
+/// Returns the cases of a set by its name.
 pub fn cases(set: &str) -> Vec<Case> {
     match set {
         "micro" => hot_paths(),

@@ -1,4 +1,4 @@
-//! What connections keep in memory while nothing happens on them.
+//! The memory of idle connections.
 
 use stats_alloc::{Region, StatsAlloc};
 
@@ -11,8 +11,8 @@ use crate::server::{NOW, sign_in};
 
 pub const CONNECTIONS: [usize; 6] = [1, 10, 100, 1_000, 10_000, 100_000];
 
-/// Prints how many bytes so many connections keep: connected only, and signed in. What the users themselves keep, who
-/// exist whether they are connected or not, is left out.
+/// Prints the memory of this many connections in bytes: connected only, and signed in. The memory of the users
+/// themselves, which exist anyway, is left out.
 pub fn print<A: std::alloc::GlobalAlloc>(allocator: &'static StatsAlloc<A>) {
     for count in CONNECTIONS {
         let connected = kept(allocator, count, |server, _| {

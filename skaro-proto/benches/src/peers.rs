@@ -1,4 +1,4 @@
-//! Other protocols' libraries, each reading one chat message, and other ways to read ours with serde.
+//! Libraries of other protocols, each reading one chat message, and other ways to read ours with serde.
 
 use std::hint::black_box;
 
@@ -9,7 +9,7 @@ use crate::Case;
 use crate::known::Sender;
 use crate::samples::{Content, TYPE_FIRST};
 
-/// What Twitch sends for a chat message, more or less: tags, the sender, the channel, the same body as ours.
+/// A typical chat message from Twitch: tags, the sender, the channel, and the same body as ours.
 const TWITCH: &str = "@badge-info=;badges=;color=#0000FF;display-name=Alice;emotes=;first-msg=0;flags=;\
     id=14aa5932-d95c-430a-9a68-a62cc9310f58;mod=0;room-id=22484632;subscriber=0;tmi-sent-ts=1753358400000;\
     turbo=0;user-id=48356725;user-type= :alice!alice@alice.tmi.twitch.tv PRIVMSG #bob :Shall we meet at the bridge?";
@@ -53,7 +53,7 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
-/// The obvious way with serde.
+/// The usual way with serde.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[allow(dead_code, reason = "what is not read still has to be parsed")]
@@ -82,7 +82,7 @@ enum Tagged<'a> {
     },
 }
 
-/// ciborium does not borrow.
+/// ciborium can't borrow.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[allow(dead_code, reason = "what is not read still has to be parsed")]

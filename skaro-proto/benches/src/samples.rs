@@ -1,9 +1,9 @@
-//! The messages that are read and written.
+//! Sample messages.
 
 use skaro_proto::message::{Answer, AnswerMessage, Date, History, Message, ServerMessage};
 use skaro_proto::{Format, Frame};
 
-/// 28 bytes: with it the message is 118 bytes of JSON.
+/// A body of 28 bytes, which makes the message 118 bytes of JSON.
 pub const BODY: &str = "Shall we meet at the bridge?";
 pub const DATE: i64 = 1_753_358_400_000;
 pub const FORMATS: [Format; 2] = [Format::Json, Format::Cbor];
@@ -12,10 +12,10 @@ pub const TYPE_FIRST: &str = r#"{"type":"show_message","from":{"login":"alice"},
 pub const TYPE_MIDDLE: &str = r#"{"date":1753358400000,"from":{"login":"alice"},"type":"show_message","to":"bob","body":"Shall we meet at the bridge?"}"#;
 pub const TYPE_LAST: &str = r#"{"from":{"login":"alice"},"to":"bob","body":"Shall we meet at the bridge?","date":1753358400000,"type":"show_message"}"#;
 
-/// With a field that nobody has listed.
+/// A message with an unknown field.
 pub const MORE: &str = r#"{"type":"show_message","from":{"login":"alice"},"to":"bob","body":"Shall we meet at the bridge?","date":1753358400000,"read":false}"#;
 
-/// A frame's content that is kept. What is text is known to be: whoever takes a WebSocket's message has checked that.
+/// The stored content of a frame. Text is stored as such, since a WebSocket library has checked it already.
 #[derive(Clone, Debug)]
 pub enum Content {
     Text(String),
@@ -30,7 +30,7 @@ impl Content {
         }
     }
 
-    /// JSON as it is, or the same data as CBOR in the same order.
+    /// Creates a frame of this JSON, or of the same data as CBOR in the same order.
     pub fn translated(format: Format, json: &str) -> Self {
         match format {
             Format::Json => Content::Text(json.into()),
@@ -60,7 +60,7 @@ impl Content {
     }
 }
 
-/// The same data as CBOR: through a type of this crate, since serde_json's own value does not keep the order.
+/// Converts JSON to CBOR, through a type of this crate, since serde_json's own value does not keep the order.
 fn as_cbor(json: &str) -> Vec<u8> {
     let ordered: crate::known::Ordered = serde_json::from_str(json).unwrap();
     minicbor_serde::to_vec(&ordered).unwrap()

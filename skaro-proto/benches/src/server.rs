@@ -16,7 +16,7 @@ pub fn cases() -> Vec<Case> {
     FORMATS.map(|format| Case::new(format!("{format}: server, routing"), move || Routing::new(format))).into()
 }
 
-/// The first frame that waits for a connection.
+/// Takes the first waiting frame of a connection.
 fn next(server: &mut Server, id: ConnectionId) -> Content {
     match server.poll_transmit(id) {
         Some(Transmit::Frame(frame)) => Content::of(frame.format(), frame.as_bytes().to_vec()),
@@ -24,7 +24,7 @@ fn next(server: &mut Server, id: ConnectionId) -> Content {
     }
 }
 
-/// A connection on which a user has signed in.
+/// Creates a connection with a signed-in user.
 pub fn sign_in(server: &mut Server, format: Format, login: &str, password: &str) -> ConnectionId {
     let id = server.connect(NOW, Some(format)).unwrap();
     let challenge = next(server, id);
@@ -41,7 +41,7 @@ pub fn sign_in(server: &mut Server, format: Format, login: &str, password: &str)
     id
 }
 
-/// Alice sends messages to Bob. Each is kept in their history, answered, and handed on.
+/// Alice sends messages to Bob. Each is stored in their history, answered, and forwarded.
 struct Routing {
     server: Server,
     alice: ConnectionId,
@@ -51,9 +51,9 @@ struct Routing {
 impl Routing {
     fn new(format: Format) -> Self {
         let mut config = ServerConfig::default();
-        // Full after a few runs: what is measured is the lasting state, in which old messages make room.
+        // Full after a few runs: the measurement covers the steady state, in which old messages are evicted.
         config.max_dialog_messages = 100;
-        // Counted, but never too fast: time stands still here.
+        // Rates are counted, but their limits are never reached, since the time stands still here.
         let rate = Some(Rate::new(1_000_000_000, u32::MAX));
         (config.message_rate, config.frame_rate) = (rate, rate);
         let mut server = Server::new(config, [7; 32]);

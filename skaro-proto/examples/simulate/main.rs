@@ -46,33 +46,33 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use network::{Choices, Count, Failure, Plan, Report};
 
-/// Simulates a network of skaro clients and a server, and checks what both promise.
+/// Simulates a network of skaro clients and a server, and checks the promises of both.
 #[derive(Parser)]
 struct Options {
-    /// How many seeds.
+    /// Number of seeds.
     #[arg(long, default_value_t = 100)]
     seeds: u64,
-    /// Go on for so many seconds instead, from one seed to the next.
+    /// Runs seed after seed for this many seconds instead.
     #[arg(long, conflicts_with = "seeds")]
     seconds: Option<u64>,
     /// The first seed.
     #[arg(long, default_value_t = 0)]
     first: u64,
-    /// Only this seed.
+    /// Runs only this seed.
     #[arg(long, conflicts_with_all = ["seeds", "seconds", "first"])]
     seed: Option<u64>,
-    /// Clients, besides the adversaries.
+    /// Number of clients, besides the adversaries.
     #[arg(long, default_value_t = 50)]
     clients: usize,
-    /// Things that happen in one run.
+    /// Number of events in one run.
     #[arg(long, default_value_t = 2000)]
     steps: usize,
-    /// Print everything that happens (for one seed).
+    /// Prints everything that happens (for one seed).
     #[arg(long, requires = "seed")]
     trace: bool,
 }
 
-/// Lines of the trace that are printed for a seed that failed.
+/// Number of lines of the trace that are printed for a failed seed.
 const LAST_LINES: usize = 60;
 
 fn main() -> ExitCode {
@@ -113,7 +113,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Runs a seed; a panic is a failure like any other.
+/// Runs a seed; a panic counts as a failure.
 fn run(seed: u64, plan: &Plan) -> Result<Report, Failure> {
     let result = std::panic::catch_unwind(|| network::run(Choices::seeded(seed), plan));
     result.unwrap_or_else(|_| {
@@ -132,10 +132,10 @@ fn progress_bar(options: &Options) -> ProgressBar {
     ProgressBar::new(length).with_style(style)
 }
 
-/// Says what is wrong, how it came about, and how to see it again.
+/// Prints the failure, the events before it, and the command that replays it.
 fn explain(seed: u64, plan: &Plan, failure: Failure) {
     let (clients, steps) = (plan.clients, plan.steps);
-    // The same once more, written down.
+    // The same run again, with a trace.
     let traced = if plan.trace { Err(failure) } else { run(seed, &Plan { trace: true, ..plan.clone() }) };
     match traced {
         Ok(_) => println!("seed {seed} failed, but not a second time: the simulation is not deterministic"),

@@ -1,4 +1,4 @@
-//! The bot, apart from its connection: it answers each message, until somebody tells it to stop.
+//! The bot, without its connection: it answers each message until somebody tells it to stop.
 
 use skaro_proto::Time;
 use skaro_proto::client::{Client, ClientConfig, CommandError, Event};
@@ -11,13 +11,13 @@ pub(crate) struct Bot {
 }
 
 impl Bot {
-    /// From the command line: a URL, a login, a password.
+    /// Creates a bot from the command line: a URL, a login, a password.
     pub(crate) fn from_args() -> Result<Bot, String> {
         let mut args = std::env::args().skip(1);
         let mut arg = || args.next().ok_or("usage: URL LOGIN PASSWORD");
         let (url, login, password) = (arg()?, arg()?, arg()?);
         let mut config = ClientConfig::default();
-        // So that the machine can sign in by itself after a reconnection for which it has no session.
+        // So that the machine can sign in again if its session can't be restored after a reconnection.
         config.keep_credentials = true;
         Ok(Bot { url, config, login, password })
     }

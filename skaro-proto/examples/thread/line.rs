@@ -1,4 +1,4 @@
-//! A WebSocket over a socket of the standard library, which waits no longer than it is told.
+//! A WebSocket over a socket of the standard library, with a time-out for each read.
 #![allow(clippy::indexing_slicing, reason = "the codec tells lengths within its buffers")]
 
 use std::error::Error;
@@ -16,7 +16,7 @@ use skaro_proto::{Frame, Transmit};
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// A connection, and what has arrived of a frame and of a message.
+/// A connection, and the received parts of a frame and of a message.
 pub(crate) struct Line {
     stream: TcpStream,
     codec: WebSocketClient<OsRng>,
@@ -25,7 +25,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Connects to `ws://host:port/path`, each step within the time-out.
+    /// Connects to `ws://host:port/path`, with a time-out for each step.
     pub(crate) fn dial(url: &str, timeout: Duration) -> Result<Line> {
         let rest = url.strip_prefix("ws://").ok_or("the URL must begin with ws://")?;
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -70,7 +70,7 @@ impl Line {
         self.put(payload.len(), |codec, to| codec.write(kind, true, payload, to))
     }
 
-    /// Sends what the codec writes, for a payload of this length.
+    /// Sends a frame that the codec writes, with a payload of this length.
     fn put(
         &mut self,
         length: usize,
@@ -81,7 +81,7 @@ impl Line {
         Ok(self.stream.write_all(&buffer[..length])?)
     }
 
-    /// The next message, if it comes in time.
+    /// Returns the next message, if it comes within the time-out.
     pub(crate) fn receive(&mut self, wait: Option<Duration>) -> Result<Option<(Received, Vec<u8>)>> {
         let mut buffer = [0; 4096];
         loop {
@@ -107,7 +107,7 @@ impl Line {
         }
     }
 
-    /// Reads some bytes; tells whether there were any in time.
+    /// Reads some bytes; returns whether there were any within the time-out.
     fn read(&mut self, wait: Option<Duration>) -> Result<bool> {
         let mut buffer = [0; 4096];
         self.stream.set_read_timeout(wait.map(|wait| wait.max(Duration::from_millis(1))))?;

@@ -1,5 +1,5 @@
-//! The core in a plain thread, without any adapter: a socket of the standard library, and a codec for WebSocket frames.
-//! The run loop is the one of the core's documentation.
+//! The core in a plain thread, without an adapter: a socket of the standard library, and a codec for WebSocket frames.
+//! The run loop is that of the core's documentation.
 //!
 //! ```text
 //! cargo run -p skaro-proto --example thread -- ws://127.0.0.1:8000/skaro_client/ bob secret
@@ -44,7 +44,7 @@ fn main() -> Result<()> {
             _ => (),
         }
         line.take_if(|_| !client.status().has_connection());
-        // Before sending, since the bot may answer an event with a command.
+        // Before sending, since the bot may answer an event by a command.
         while let Some(event) = client.poll_event() {
             bot.react(&mut client, now(), &event)?;
         }

@@ -1,5 +1,5 @@
-//! The readers are quick about what is usual. Here they have to agree, about everything, with slow ones that leave all
-//! to the libraries: serde_json's own deserializer, and minicbor's decoder.
+//! Agreement of the fast readers with slow reference readers that use only the libraries: serde_json's own
+//! deserializer, and minicbor's decoder.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use std::borrow::ToOwned;
@@ -18,7 +18,7 @@ use super::reader::{Decode, Item, MapReader, Nesting, Reader, SeqReader, Slot};
 use super::{DecodeError, DecodeErrorKind, Field, Fields, Format, Frame, Value, cbor, json, read, write};
 use crate::limits::NESTING;
 
-/// A value with all that is in it, decoded.
+/// A decoded value with all nested values.
 #[derive(Debug, PartialEq)]
 enum Tree {
     Null,
@@ -117,17 +117,17 @@ fn map(read: super::Result<Slot<Tree>>) -> Result<Tree, DecodeError> {
     }
 }
 
-/// The frame by our readers. What is kept undecoded comes to the same.
+/// Reads the frame by our readers, at once and later from the kept raw value; both must give the same result.
 fn quick(frame: Frame<'_>) -> Result<Tree, DecodeError> {
     let at_once = map(read(frame, Nesting::FRAME));
     let kept = read::<Fields<'_>>(frame, Nesting::FRAME);
     let later = map(kept.map(|fields| value(fields).map_or(Slot::Absent, |it| Slot::Value(Tree::from(&it)))));
-    // As text, since not a number is not even itself.
+    // Compared as text, because NaN does not equal itself.
     assert_eq!(format!("{at_once:?}"), format!("{later:?}"), "{frame:?}");
     at_once
 }
 
-/// JSON by serde_json alone.
+/// Reads JSON by serde_json alone.
 fn slow_json(text: &str) -> Result<Tree, DecodeError> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let kind = |error: serde_json::Error| match error.classify() {
@@ -141,7 +141,7 @@ fn slow_json(text: &str) -> Result<Tree, DecodeError> {
     map(Ok(Slot::Value(value)))
 }
 
-/// A value that may have so many levels.
+/// The number of levels that a value may still have.
 #[derive(Clone, Copy)]
 struct Levels(u8);
 
@@ -209,7 +209,7 @@ impl<'de> Visitor<'de> for Levels {
     }
 }
 
-/// CBOR by minicbor alone.
+/// Reads CBOR by minicbor alone.
 fn slow_cbor(bytes: &[u8]) -> Result<Tree, DecodeError> {
     let mut reader = Slow(cbor::Reader::new(bytes));
     let value = Tree::decode(&mut reader, Nesting::FRAME);
@@ -221,7 +221,7 @@ fn slow_cbor(bytes: &[u8]) -> Result<Tree, DecodeError> {
 
 fn agree_on(bytes: &[u8]) {
     let (quick, slow) = (quick(Frame::Binary(bytes)), slow_cbor(bytes));
-    // As text, since not a number is not even itself.
+    // Compared as text, because NaN does not equal itself.
     assert_eq!(format!("{quick:?}"), format!("{slow:?}"), "{bytes:02x?}");
 }
 
@@ -262,7 +262,7 @@ impl<'a> Reader<'a> for Slow<'a> {
     }
 }
 
-/// Pieces of JSON, so that what is put together from them is often well-formed, and often almost.
+/// Generates fragments of JSON and joins them, so that the result is often valid and often almost valid.
 fn json_value() -> impl Strategy<Value = String> {
     let text = prop_oneof![
         r#"[a-zé€😀 ]{0,20}"#.prop_map(|text| format!("\"{text}\"")),
@@ -338,7 +338,7 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
         random in prop::collection::vec(any::<u8>(), 0..40),
     ) {
-        // What is well-formed comes from JSON, in its order, and is then damaged.
+        // The CBOR is made from JSON by serializing it, in the same order of fields, and is damaged afterwards.
         let map = format!("{{\"x\":{value}}}");
         let mut bytes = Vec::new();
         if let Some(fields) = fields(&map) {
@@ -355,12 +355,12 @@ proptest! {
     }
 }
 
-/// The fields of a frame in JSON that is well-formed.
+/// Returns the fields of a frame in well-formed JSON.
 fn fields(text: &str) -> Option<Fields<'_>> {
     value(read(Frame::Text(text), Nesting::FRAME).ok()?)
 }
 
-/// Compares what the libraries write of a value, and what we do.
+/// Compares the libraries' encoding of a value with ours.
 fn written_alike(value: &Value<'_>) {
     let (mut json, mut cbor) = (Vec::new(), Vec::new());
     write(Format::Json, value, &mut json);
@@ -374,7 +374,7 @@ proptest! {
 
     #[test]
     fn values_are_written_as_the_libraries_write_them(value in json_value(), text in "\\PC{0,30}", float in any::<f64>()) {
-        // Decoded, since what is kept as it came is copied as it is.
+        // Decodes first, because undecoded fields are copied as they are.
         if let Some(fields) = fields(&format!("{{\"x\":{value}}}")) {
             let fields: Fields<'_> = fields.iter().collect();
             written_alike(&Value::Map(fields));
@@ -397,7 +397,7 @@ fn what_is_at_the_borders_is_written_as_the_libraries_write_it() {
         written_alike(&Value::Bytes(std::vec![7; length].into()));
         written_alike(&Value::List(std::vec![Value::Bool(true); length]));
     }
-    // The head of a map is written when it is known how many fields there are.
+    // The head of a map is filled in when the number of fields is known.
     for count in [0, 1, 23, 24, 255, 256, 70_000] {
         let inner = Value::Map([("x", Value::Null)].into_iter().collect());
         let fields =

@@ -1,4 +1,4 @@
-//! The choice of reader and encoder by the format.
+//! Choice of reader and encoder by format.
 
 use alloc::vec::Vec;
 
@@ -7,10 +7,10 @@ use super::frame::{Format, Frame};
 use super::reader::{Decode, Nesting, Result, Slot};
 use super::{cbor, json};
 
-/// Reads the one value of which a frame, or a part of one, consists.
+/// Reads the single value in a frame, or in a part of one.
 ///
 /// # Errors
-/// If the frame is not well-formed, goes on after that value, or is nested too deep.
+/// If the frame is not well-formed, has bytes after that value, or is nested too deep.
 #[inline(always)]
 pub(crate) fn read<'a, T: Decode<'a>>(frame: Frame<'a>, nesting: Nesting) -> Result<Slot<T>> {
     match frame {
@@ -19,7 +19,7 @@ pub(crate) fn read<'a, T: Decode<'a>>(frame: Frame<'a>, nesting: Nesting) -> Res
     }
 }
 
-/// Writes a value after what is in the buffer already.
+/// Appends a value to the buffer.
 #[inline(always)]
 pub(crate) fn write(format: Format, value: &(impl Encode + ?Sized), out: &mut Vec<u8>) {
     match format {

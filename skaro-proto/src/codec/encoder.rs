@@ -1,4 +1,4 @@
-//! Writing: what the encoders of both formats do, and how values are written with them.
+//! The operations of both formats' encoders, and writing values with them.
 
 use alloc::borrow::Cow;
 
@@ -6,11 +6,11 @@ use super::field::Field;
 use super::frame::Format;
 use super::literal::{Key, Start};
 
-/// Writes values after what is in a buffer already, one way for each of them.
+/// Appends values to a buffer, with one method for each kind.
 pub(crate) trait Encoder: Sized {
     const FORMAT: Format;
 
-    /// A map that has begun.
+    /// The state of a map that is being written.
     type Map;
 
     /// Begins a map.
@@ -25,10 +25,10 @@ pub(crate) trait Encoder: Sized {
 
     fn end_list(&mut self);
 
-    /// Writes the name of a listed field; its value has to follow.
+    /// Writes the name of a listed field. The caller must write its value next.
     fn key(&mut self, key: &'static Key);
 
-    /// Writes the name of any other field; its value has to follow.
+    /// Writes the name of any other field. The caller must write its value next.
     fn name(&mut self, name: &str);
 
     fn null(&mut self);
@@ -37,7 +37,7 @@ pub(crate) trait Encoder: Sized {
 
     fn unsigned(&mut self, number: u64);
 
-    /// Writes a number below 0.
+    /// Writes a negative number.
     fn negative(&mut self, number: i64);
 
     fn float(&mut self, number: f64);
@@ -46,7 +46,7 @@ pub(crate) trait Encoder: Sized {
 
     fn bytes(&mut self, bytes: &[u8]);
 
-    /// Writes a value that is in this format already.
+    /// Writes a value that is already encoded in this format.
     fn raw(&mut self, value: &[u8]);
 
     /// Writes a field.
@@ -65,7 +65,7 @@ pub(crate) trait Encoder: Sized {
     }
 }
 
-/// Something that can be written.
+/// A value that can be written.
 pub(crate) trait Encode {
     fn encode<E: Encoder>(&self, to: &mut E);
 }

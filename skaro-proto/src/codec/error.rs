@@ -1,4 +1,4 @@
-//! Errors of frames: which field, and why.
+//! Errors in frames: the field, and the kind of error.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -7,24 +7,24 @@ use thiserror::Error;
 
 use crate::limits::NESTING;
 
-/// An error in a frame: which field, and what is wrong with it. Never shows the frame's content, which may be secret.
+/// An error in a frame: the field, and the kind of error. Never contains the frame's content, which may be secret.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{field}{kind}")]
 #[non_exhaustive]
 pub struct DecodeError {
-    /// The field that is at fault, or an empty path if it is the frame as a whole.
+    /// The field with the error, or an empty path for the frame as a whole.
     pub field: Path,
     /// The kind of error.
     pub kind: DecodeErrorKind,
 }
 
 impl DecodeError {
-    /// An error of the frame as a whole.
+    /// Creates an error of the frame as a whole.
     pub(crate) fn frame(kind: DecodeErrorKind) -> Self {
         DecodeError { field: Path::default(), kind }
     }
 
-    /// The same error, in a field of this name.
+    /// Returns the same error, with this field in front of its path.
     pub(crate) fn in_field(mut self: Box<Self>, outer: &'static str) -> Box<Self> {
         self.field = self.field.in_field(outer);
         self
@@ -35,49 +35,49 @@ impl DecodeError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DecodeErrorKind {
-    /// It is larger than the limit allows.
+    /// The frame is larger than the limit.
     #[error("has {length} bytes, the limit is {limit}")]
     TooLarge {
-        /// Its size in bytes.
+        /// Size of the frame in bytes.
         length: usize,
         /// The limit in bytes.
         limit: usize,
     },
-    /// It ends in the middle, or is empty.
+    /// The frame is incomplete or empty.
     #[error("ends in the middle")]
     Truncated,
-    /// It is not of the format at all.
+    /// The frame is not well-formed in its format.
     #[error("is not well-formed {format} (byte {offset})")]
     Malformed {
-        /// The format it should have: `JSON` or `CBOR`.
+        /// The expected format: `JSON` or `CBOR`.
         format: &'static str,
-        /// Where it went wrong, in bytes from its start.
+        /// Offset of the first error, in bytes from the start of the frame.
         offset: usize,
     },
-    /// Something follows after its end.
+    /// Bytes follow after the end of the value.
     #[error("is followed by something else")]
     Trailing,
-    /// It is nested deeper than [`NESTING`] levels.
+    /// The frame is nested deeper than [`NESTING`] levels.
     #[error("is nested deeper than {NESTING} levels")]
     TooDeep,
-    /// A map has a key that is not text; only CBOR can say that.
+    /// A map has a key that is not text, which only CBOR can express.
     #[error("has a key that is not text")]
     KeyNotText,
-    /// It is not there, or null.
+    /// The field is missing or null.
     #[error("is missing")]
     Missing,
-    /// It is something else than it must be.
+    /// The field has the wrong type or value.
     #[error("is not {expected}")]
     WrongType {
-        /// The type that it must have, for people.
+        /// The expected type, for people: `text`, `a map`.
         expected: &'static str,
     },
 }
 
-/// The way to a field, from the outside in: `history.from.login`.
+/// The path of a field, outermost name first: `history.from.login`.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Path {
-    /// From the inside out; no message of the protocol goes deeper.
+    /// Innermost name first. No message of the protocol is nested deeper than four fields.
     names: [Option<&'static str>; 4],
 }
 
@@ -89,12 +89,12 @@ impl Path {
         self
     }
 
-    /// Returns the names on the way, from the outside in.
+    /// Returns the names in the path, outermost first.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.names.into_iter().rev().flatten()
     }
 
-    /// Returns whether the frame as a whole is meant.
+    /// Returns whether the error is in the frame as a whole.
     pub fn is_empty(&self) -> bool {
         self.names().next().is_none()
     }
@@ -107,7 +107,7 @@ impl Path {
     }
 }
 
-/// The beginning of a sentence that a [`DecodeErrorKind`] ends: `the field "from.login" `.
+/// Writes the first half of an error text, which a [`DecodeErrorKind`] completes: `the field "from.login" `.
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_empty() {

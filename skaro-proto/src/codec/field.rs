@@ -1,14 +1,14 @@
-//! The names of all fields that the protocol lists, each once, and sets of them.
+//! The names of all fields that the protocol defines, and sets of fields.
 
 use super::literal::Key;
 
 macro_rules! fields {
     ($($(#[$doc:meta])* $field:ident = $name:literal,)*) => {
-        /// A field of some message of the protocol.
+        /// A field of a message of the protocol.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Field {
             $($(#[$doc])* $field,)*
-            /// Any field whose name is not listed here.
+            /// A field whose name is not listed here.
             Unlisted,
         }
 
@@ -24,7 +24,7 @@ macro_rules! fields {
                 }
             }
 
-            /// The name with what surrounds it in each format.
+            /// Returns the encoded name in each format.
             #[inline]
             pub(crate) const fn key(self) -> &'static Key {
                 match self {

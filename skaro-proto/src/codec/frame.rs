@@ -6,18 +6,18 @@ use core::fmt;
 
 /// The format of messages: JSON (RFC 8259) in text frames, or CBOR (RFC 8949) in binary ones.
 ///
-/// A frame's kind tells its format, so nobody ever has to be told: a client answers in the format in which the
-/// server spoke first.
+/// The kind of a frame (text or binary) identifies its format, so it is never negotiated: a client uses the format of
+/// the server's first frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Format {
-    /// CBOR in binary frames, as the original client speaks.
+    /// CBOR in binary frames, which the original client uses.
     Cbor,
     /// JSON in text frames.
     Json,
 }
 
 impl Format {
-    /// The WebSocket subprotocol (RFC 6455, section 1.9) by which a client asks for this format.
+    /// Returns the WebSocket subprotocol (RFC 6455, section 1.9) with which a client asks for this format.
     pub const fn subprotocol(self) -> &'static str {
         match self {
             Format::Cbor => "skaro.cbor",
@@ -25,8 +25,8 @@ impl Format {
         }
     }
 
-    /// Returns the first format among the subprotocols that a client offers, as the header `Sec-WebSocket-Protocol`
-    /// lists them.
+    /// Returns the first known format among the subprotocols that a client offers, as the header
+    /// `Sec-WebSocket-Protocol` lists them.
     ///
     /// ```
     /// use skaro_proto::Format;
@@ -49,7 +49,7 @@ impl fmt::Display for Format {
     }
 }
 
-/// The content of one WebSocket message: the unit in which the protocol speaks.
+/// The content of one WebSocket message: one message of the protocol.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Frame<'a> {
     /// A text message: JSON.
@@ -59,7 +59,7 @@ pub enum Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// The frame's content.
+    /// Returns the frame's content.
     pub const fn as_bytes(&self) -> &'a [u8] {
         match self {
             Frame::Text(text) => text.as_bytes(),
@@ -67,7 +67,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The format that a frame of this kind has.
+    /// Returns the format of a frame of this kind.
     pub const fn format(&self) -> Format {
         match self {
             Frame::Text(_) => Format::Json,
@@ -76,7 +76,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Shows the kind and the length only: the content may be secret.
+/// Shows only kind and length: the content may be secret.
 impl fmt::Debug for Frame<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Frame({}, {} bytes)", self.format(), self.as_bytes().len())

@@ -1,19 +1,19 @@
-//! Constant parts of messages, as both formats write them.
+//! Constant parts of messages, encoded in both formats at compile time.
 
-/// A field's name, with what surrounds it.
+/// A field's encoded name.
 pub(crate) struct Key {
     name: &'static str,
     json: Bytes,
     cbor: Bytes,
 }
 
-/// The beginning of a message: its map, and its type as the first field.
+/// The encoded beginning of a message: the head of its map, and its type as the first field.
 pub(crate) struct Start {
     json: Bytes,
     cbor: Bytes,
 }
 
-/// Bytes that are put together when the crate is compiled.
+/// Bytes that are joined at compile time.
 struct Bytes {
     bytes: [u8; 48],
     length: usize,
@@ -26,7 +26,7 @@ impl Bytes {
         while let [part, other_parts @ ..] = parts {
             let mut part = *part;
             while let [byte, other_bytes @ ..] = part {
-                // Evaluated while compiling: a name that is too long does not compile.
+                // A name that is too long does not compile.
                 #[allow(clippy::indexing_slicing, reason = "evaluated while compiling")]
                 {
                     bytes[length] = *byte;
@@ -45,7 +45,7 @@ impl Bytes {
     }
 }
 
-/// The head of a text in CBOR (RFC 8949, section 3.1): names and types have at most 23 bytes.
+/// The head of a text in CBOR (RFC 8949, section 3.1) of at most 23 bytes, which suffices for names and types.
 const fn text_head(text: &[u8]) -> u8 {
     assert!(text.len() < 24, "a name or type needs a longer head");
     0x60 | text.len() as u8
@@ -66,13 +66,13 @@ impl Key {
         self.name
     }
 
-    /// A comma, the name in quotes, a colon.
+    /// Returns a comma, the name in quotes, and a colon.
     #[inline(always)]
     pub(super) const fn json(&self) -> &[u8] {
         self.json.as_slice()
     }
 
-    /// The name as a text.
+    /// Returns the name as a CBOR text.
     #[inline(always)]
     pub(super) const fn cbor(&self) -> &[u8] {
         self.cbor.as_slice()
@@ -88,13 +88,13 @@ impl Start {
         }
     }
 
-    /// A brace and the first field.
+    /// Returns the opening brace and the first field.
     #[inline(always)]
     pub(super) const fn json(&self) -> &[u8] {
         self.json.as_slice()
     }
 
-    /// The head of a map whose length is still to be filled in, and the first field.
+    /// Returns the head of the map, whose length is filled in later, and the first field.
     #[inline(always)]
     pub(super) const fn cbor(&self) -> &[u8] {
         self.cbor.as_slice()

@@ -1,4 +1,4 @@
-//! Bytes to values and back: one reader and one writer, each for both formats. Knows the names of fields, but no message.
+//! Encoding and decoding: one reader and one writer for each format. Knows the names of fields, but no messages.
 
 #[cfg(test)]
 mod agreement;

@@ -1,8 +1,8 @@
-//! Reading: what the readers of both formats do, and how values are made of what they read.
+//! The operations of both formats' readers, and decoding values with them.
 //!
-//! Reading is liberal. A field of the wrong type must not spoil a frame in which nobody needs that field, and whether
-//! somebody does is known only when the whole frame has been read, since fields come in any order. So reading a value
-//! yields a [`Slot`], which may say that the value is wrong. Only a frame that is not well-formed ends the reading.
+//! Decoding is lenient: a field of the wrong type must not make a frame invalid if no message needs that field. Fields
+//! come in any order, so this is known only when the whole frame has been read. Therefore reading a value yields a
+//! [`Slot`], which may hold an error. Only a frame that is not well-formed stops the reading.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -14,10 +14,10 @@ use super::field::{Field, FieldSet};
 use super::frame::Frame;
 use crate::limits::NESTING;
 
-/// Something read, or what is wrong. Boxed, since errors are rare and results are moved often.
+/// A result of reading. The error is boxed, since errors are rare and results are moved often.
 pub(crate) type Result<T> = core::result::Result<T, Box<DecodeError>>;
 
-/// A value, or the beginning of one that holds others.
+/// A scalar value, or the beginning of a list or map.
 pub(crate) enum Item<'a, L> {
     Null,
     Bool(bool),
@@ -25,7 +25,7 @@ pub(crate) enum Item<'a, L> {
     Negative(i64),
     Float(f64),
     Text(&'a str),
-    /// A text that does not stand in the frame as it is: in JSON it has escapes, in CBOR it comes in chunks.
+    /// A text that can't be borrowed from the frame: in JSON it has escapes, in CBOR it comes in chunks.
     OddText(String),
     Bytes(Cow<'a, [u8]>),
     List(L),
@@ -34,18 +34,18 @@ pub(crate) enum Item<'a, L> {
 
 /// Reads the items of a frame, one after the other.
 ///
-/// The usual items are read in place; functions that are `#[cold]` read the others, and go on from the same place.
+/// Common items are read in place; functions marked `#[cold]` read the others from the same position.
 pub(crate) trait Reader<'a>: Sized {
-    /// The state by which the end of a list or map is found.
+    /// The state that finds the end of a list or map.
     type Left;
 
-    /// Returns the place where the next item begins.
+    /// Returns the position of the next item.
     fn mark(&mut self) -> usize;
 
-    /// Returns a reader of the same frame that stands at another place.
+    /// Returns a reader of the same frame at another position.
     fn at(&self, mark: usize) -> Self;
 
-    /// Returns what was read since that place.
+    /// Returns the part of the frame from this position to the current one.
     fn since(&self, mark: usize) -> Frame<'a>;
 
     /// Reads the next item.
@@ -54,21 +54,21 @@ pub(crate) trait Reader<'a>: Sized {
     /// Returns whether another item follows in a list.
     fn has_next(&mut self, left: &mut Self::Left) -> Result<bool>;
 
-    /// Reads the next field's name in a map, if another field follows. Its value is the next item.
+    /// Reads the next field's name in a map, if there is another field. Its value is the next item.
     fn next_name(&mut self, left: &mut Self::Left) -> Result<Option<Cow<'a, str>>>;
 
-    /// Does the same, and returns the field of that name.
+    /// Reads the next field's name as [`next_name`](Self::next_name) does, and looks it up.
     fn next_field(&mut self, left: &mut Self::Left) -> Result<Option<Field>>;
 }
 
-/// The number of levels that a value may still have. It bounds all recursion over what a peer sent.
+/// The number of levels that a value may still have. Limits all recursion over a peer's input.
 #[derive(Clone, Copy)]
 pub(crate) struct Nesting(u32);
 
 impl Nesting {
     /// The limit for a frame.
     pub(crate) const FRAME: Nesting = Nesting(NESTING as u32);
-    /// No limit, for what was read before or is of our own making.
+    /// No limit, for values that were read before or that the application made.
     pub(super) const KNOWN: Nesting = Nesting(u32::MAX);
 
     #[inline]
@@ -88,17 +88,17 @@ fn too_deep() -> Box<DecodeError> {
 /// The value of a field or item.
 #[derive(Default)]
 pub(crate) enum Slot<T> {
-    /// There is none, or null.
+    /// Missing or null.
     #[default]
     Absent,
-    /// A value of the type that was asked for.
+    /// A value of the requested type.
     Value(T),
-    /// Something else.
+    /// A value of another type.
     Wrong(Box<DecodeError>),
 }
 
 impl<T> Slot<T> {
-    /// Returns the value of a field that must be there.
+    /// Returns the value of a required field.
     #[inline(always)]
     pub(crate) fn required(self, field: Field) -> Result<T> {
         match self {
@@ -108,7 +108,7 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Returns the value of a field that may be missing.
+    /// Returns the value of an optional field.
     #[inline(always)]
     pub(crate) fn optional(self, field: Field) -> Result<Option<T>> {
         match self {
@@ -118,7 +118,7 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Returns why the value of an item can't be used.
+    /// Returns the error of an item that can't be used.
     #[cold]
     pub(crate) fn error(self) -> Box<DecodeError> {
         match self {
@@ -151,29 +151,29 @@ fn missing(field: Field) -> Box<DecodeError> {
     Box::new(DecodeError::frame(DecodeErrorKind::Missing)).in_field(field.name())
 }
 
-/// The value of a field, until it is known whether it is needed: a text or whole number, or the place of anything else.
-/// Copied freely, since it owns nothing.
+/// The value of a field that may or may not be needed later: a text or whole number, or the position of any other
+/// value. Owns nothing, so copying is cheap.
 #[derive(Clone, Copy, Default)]
 enum Stored<'a> {
     #[default]
     Absent,
     Text(&'a str),
     Unsigned(u64),
-    /// Anything else that is well-formed, from this place on.
+    /// The position of any other well-formed value.
     Other(usize),
 }
 
-/// A map that is being read. When that is done, it holds the values of its fields, of which a message takes what it needs.
+/// A map that is being read. Stores the values of its fields, from which a message then takes those it needs.
 pub(crate) struct MapReader<'r, 'a, R: Reader<'a>> {
     reader: &'r mut R,
     left: R::Left,
     nesting: Nesting,
-    /// The place where the map begins.
+    /// The position where the map begins.
     start: usize,
     values: [Stored<'a>; Field::COUNT],
-    /// The fields that came.
+    /// The fields in the map.
     seen: FieldSet,
-    /// The fields that were taken: all others are kept as they are.
+    /// The fields that were taken; all others are kept undecoded.
     taken: FieldSet,
 }
 
@@ -186,7 +186,7 @@ impl<'r, 'a, R: Reader<'a>> MapReader<'r, 'a, R> {
         Ok(MapReader { reader, left, nesting, start, values, seen, taken })
     }
 
-    /// Reads the name of the next field. Its value must be read before the next call.
+    /// Reads the name of the next field. The caller must read its value before the next call.
     #[inline(always)]
     pub(crate) fn field(&mut self) -> Result<Option<Field>> {
         let field = self.reader.next_field(&mut self.left)?;
@@ -201,13 +201,13 @@ impl<'r, 'a, R: Reader<'a>> MapReader<'r, 'a, R> {
         self.reader.next_name(&mut self.left)
     }
 
-    /// Reads the value of the field whose name came last, at once.
+    /// Decodes the value of the last named field at once.
     #[inline]
     pub(crate) fn value<T: Decode<'a>>(&mut self) -> Result<Slot<T>> {
         T::decode(self.reader, self.nesting)
     }
 
-    /// Reads the value of this field, whose name came last, and stores it.
+    /// Reads the value of this field, which was named last, and stores it.
     #[inline(always)]
     pub(crate) fn store(&mut self, field: Field) -> Result<()> {
         let start = self.reader.mark();
@@ -231,7 +231,7 @@ impl<'r, 'a, R: Reader<'a>> MapReader<'r, 'a, R> {
         Ok(Stored::Other(start))
     }
 
-    /// Checks the values of all fields that are left, and drops them.
+    /// Checks and drops the values of all remaining fields.
     pub(crate) fn skip_all(&mut self) -> Result<()> {
         while self.field()?.is_some() {
             skip(self.reader, self.nesting)?;
@@ -239,7 +239,7 @@ impl<'r, 'a, R: Reader<'a>> MapReader<'r, 'a, R> {
         Ok(())
     }
 
-    /// Reads and stores all fields that are left.
+    /// Reads and stores all remaining fields.
     #[inline]
     pub(crate) fn store_all(&mut self) -> Result<()> {
         while let Some(field) = self.field()? {
@@ -248,27 +248,27 @@ impl<'r, 'a, R: Reader<'a>> MapReader<'r, 'a, R> {
         Ok(())
     }
 
-    /// Takes the value of a field that must be there.
+    /// Takes the value of a required field.
     #[inline(always)]
     pub(crate) fn required<T: Decode<'a>>(&mut self, field: Field) -> Result<T> {
         let value = self.take(field);
         self.required_value(field, value)
     }
 
-    /// Takes the value of a field that may be missing.
+    /// Takes the value of an optional field.
     #[inline(always)]
     pub(crate) fn optional<T: Decode<'a>>(&mut self, field: Field) -> Result<Option<T>> {
         self.take(field).optional(field)
     }
 
-    /// Takes a field that must be there, and whose value was read at once.
+    /// Checks that a required field, which was decoded at once, is there.
     #[inline(always)]
     pub(crate) fn required_value<T>(&mut self, field: Field, value: Slot<T>) -> Result<T> {
         self.ignore(field);
         value.required(field)
     }
 
-    /// Takes a field, but not its value.
+    /// Marks a field as taken without decoding its value.
     #[inline(always)]
     pub(crate) fn ignore(&mut self, field: Field) {
         self.taken = self.taken.with(field);
@@ -287,11 +287,11 @@ impl<'r, 'a, R: Reader<'a>> MapReader<'r, 'a, R> {
 
     #[cold]
     fn take_other<T: Decode<'a>>(&self, start: usize) -> Slot<T> {
-        // It was read before, so nothing can be wrong with it.
+        // The value was read before, so it is well-formed.
         T::decode(&mut self.reader.at(start), self.nesting).unwrap_or_default()
     }
 
-    /// Returns the map as it stands in the frame, and the fields that were taken; or nothing, if these are all.
+    /// Returns the raw map and the fields that were taken; `None` if all fields were taken.
     #[inline(always)]
     pub(super) fn others(&self) -> Option<(Frame<'a>, FieldSet)> {
         match self.seen.without(self.taken).is_empty() {
@@ -300,7 +300,7 @@ impl<'r, 'a, R: Reader<'a>> MapReader<'r, 'a, R> {
         }
     }
 
-    /// Returns the whole map as it stands in the frame, unless it has no fields.
+    /// Returns the whole raw map, unless it is empty.
     pub(super) fn all(&self) -> Option<(Frame<'a>, FieldSet)> {
         match self.seen.is_empty() {
             true => None,
@@ -326,7 +326,7 @@ impl<'a, R: Reader<'a>> SeqReader<'_, 'a, R> {
         }
     }
 
-    /// Reads all items. The first one that is wrong makes the list wrong.
+    /// Reads all items. The first invalid item makes the whole list invalid.
     pub(crate) fn items<T: Decode<'a>>(mut self) -> Result<Slot<Vec<T>>> {
         let mut items = Vec::new();
         while let Some(item) = self.next::<T>()? {
@@ -342,7 +342,7 @@ impl<'a, R: Reader<'a>> SeqReader<'_, 'a, R> {
         Ok(Slot::Value(items))
     }
 
-    /// Skips what is left.
+    /// Checks and drops all remaining items.
     fn skip_all(&mut self) -> Result<()> {
         while self.reader.has_next(&mut self.left)? {
             skip(self.reader, self.nesting)?;
@@ -351,9 +351,9 @@ impl<'a, R: Reader<'a>> SeqReader<'_, 'a, R> {
     }
 }
 
-/// Something that can be made of a value. Each kind of value of which an implementation does not speak is wrong.
+/// A type that can be decoded from a value. Kinds of values that are not overridden are a type error.
 pub(crate) trait Decode<'a>: Sized {
-    /// The name of what is expected, for people: `text`, `a map`.
+    /// The expected type, for people: `text`, `a map`.
     const EXPECTED: &'static str;
 
     #[cold]
@@ -374,7 +374,7 @@ pub(crate) trait Decode<'a>: Sized {
         Self::wrong()
     }
 
-    /// A number below 0.
+    /// Decodes a negative number.
     fn negative(_: i64) -> Slot<Self> {
         Self::wrong()
     }
@@ -401,7 +401,7 @@ pub(crate) trait Decode<'a>: Sized {
         Ok(Self::wrong())
     }
 
-    /// Reads the next item, whatever it is.
+    /// Reads the next item of any kind.
     #[inline]
     fn decode<R: Reader<'a>>(reader: &mut R, nesting: Nesting) -> Result<Slot<Self>> {
         let start = reader.mark();
@@ -420,14 +420,14 @@ pub(crate) trait Decode<'a>: Sized {
     }
 }
 
-/// Checks the next item, and drops it.
+/// Checks and drops the next item.
 #[inline]
 pub(super) fn skip<'a, R: Reader<'a>>(reader: &mut R, nesting: Nesting) -> Result<()> {
     let item = reader.item()?;
     skip_rest(item, reader, nesting)
 }
 
-/// Checks what is in an item that has begun.
+/// Checks the rest of an item that has begun.
 fn skip_rest<'a, R: Reader<'a>>(item: Item<'a, R::Left>, reader: &mut R, nesting: Nesting) -> Result<()> {
     match item {
         Item::Map(mut left) => {
@@ -465,8 +465,8 @@ impl Decode<'_> for u64 {
     }
 }
 
-/// Adds an item to a list, which grows to 16, 128, 256, … items: a history of 100 messages takes two allocations. Room for
-/// all that might follow, in each of many lists that stay short, would be more than their frame is worth.
+/// Appends an item to a list, whose capacity grows to 16, 128, 256, … items: a history of 100 messages takes two
+/// allocations. Reserving more in each of many short lists would take more memory than their frame.
 pub(crate) fn push<T>(list: &mut Vec<T>, item: T) {
     if list.len() == list.capacity() {
         list.reserve_exact(match list.len() {

@@ -1,4 +1,4 @@
-//! Values for serde, so that applications can write messages in formats of their own.
+//! Serialization by serde, so that applications can write messages in other formats.
 
 use alloc::vec::Vec;
 
@@ -24,12 +24,12 @@ impl Serialize for Value<'_> {
 
 impl Serialize for Fields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Some formats want to know the length.
+        // Some formats require the length.
         serializer.collect_map(self.iter().collect::<Vec<_>>())
     }
 }
 
-/// Serializes what can be encoded: by way of CBOR, so that a message is described once.
+/// Serializes an encodable value by way of CBOR, so that each message is described only once.
 #[cfg(feature = "serde")]
 pub(crate) fn serialize_encoded<S: Serializer>(
     value: &(impl super::Encode + ?Sized),
@@ -40,6 +40,6 @@ pub(crate) fn serialize_encoded<S: Serializer>(
     super::write(Format::Cbor, value, &mut bytes);
     match super::read::<Value<'_>>(Frame::Binary(&bytes), Nesting::KNOWN) {
         Ok(Slot::Value(value)) => value.serialize(serializer),
-        _ => Err(serde::ser::Error::custom("a value that can't be read again")),
+        _ => Err(serde::ser::Error::custom("the value can't be decoded again")),
     }
 }

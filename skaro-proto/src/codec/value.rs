@@ -1,4 +1,4 @@
-//! Values of any shape, and fields that no message lists, kept as they came until somebody looks at them.
+//! Values of any type, and fields that no message defines, kept undecoded until they are used.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -13,15 +13,16 @@ use super::frame::Frame;
 use super::reader::{Decode, Item, MapReader, Nesting, Reader, Result, SeqReader, Slot, skip};
 use super::{cbor, json};
 
-/// A value of any shape that JSON and CBOR share.
+/// A value of any type that JSON and CBOR share.
 ///
-/// A CBOR tag is left out, its content kept; `undefined` is [`Value::Null`]; an integer below -2⁶³ and a big number
-/// beyond what fits are floating-point numbers. JSON has no byte strings: they are written there as lists of numbers.
+/// CBOR tags are dropped and their content is kept; `undefined` becomes [`Value::Null`]; integers below -2⁶³ and big
+/// numbers beyond 64 bits become floating-point numbers. JSON has no byte strings: they are written there as lists of
+/// numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value<'a> {
     /// JSON's `null`, CBOR's `null` and `undefined`.
     Null,
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
     /// An integer from 0 to 2⁶⁴ - 1.
     Unsigned(u64),
@@ -31,7 +32,7 @@ pub enum Value<'a> {
     Float(f64),
     /// Text.
     Text(Cow<'a, str>),
-    /// Bytes; only CBOR has them.
+    /// Bytes; exists only in CBOR.
     Bytes(Cow<'a, [u8]>),
     /// A list.
     List(Vec<Value<'a>>),
@@ -57,7 +58,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Returns the truth value, if the value is one.
+    /// Returns the boolean, if the value is one.
     pub fn as_bool(&self) -> Option<bool> {
         match *self {
             Value::Bool(value) => Some(value),
@@ -88,7 +89,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Reads a value that was read before, or is of our own making.
+    /// Reads a raw value that was read before or that the application made.
     fn known(raw: Frame<'a>) -> Option<Self> {
         match read(raw, Nesting::KNOWN) {
             Ok(Slot::Value(value)) => Some(value),
@@ -202,13 +203,13 @@ impl Encode for Value<'_> {
     }
 }
 
-/// Fields in the order in which they came, with their names.
+/// Additional fields of a message or a map, in their original order.
 ///
-/// They are kept as the part of the frame that they were, and are decoded when somebody looks at them: each call of
-/// [`get`](Self::get), [`len`](Self::len) or [`iter`](Self::iter) goes through them once. Made by an application, they
-/// are kept as CBOR. In a message that is written in their format their values are copied as they are.
+/// They are kept as the raw part of the frame and decoded on access: each call of [`get`](Self::get),
+/// [`len`](Self::len) or [`iter`](Self::iter) goes through them once. Fields made by an application are kept as CBOR.
+/// Writing them into a message of the same format copies their values.
 ///
-/// A name that came twice stands here twice; [`Fields::get`] finds the last one, in both formats.
+/// A duplicate name is kept twice; [`Fields::get`] returns the last one, in both formats.
 ///
 /// ```
 /// use skaro_proto::{Fields, Value};
@@ -223,16 +224,16 @@ impl Encode for Value<'_> {
 #[derive(Clone, Default)]
 pub struct Fields<'a>(Option<Box<Kept<'a>>>);
 
-/// A map of which at least one field is not hidden.
+/// A raw map with at least one field that is not hidden.
 #[derive(Clone)]
 struct Kept<'a> {
     map: Raw<'a>,
-    /// The fields that belong to the message around, and are not meant.
+    /// The fields that belong to the message itself and are skipped here.
     hidden: FieldSet,
 }
 
 impl Kept<'_> {
-    /// Copies the fields that are meant, unless they are owned already.
+    /// Copies the fields that are not hidden, unless they are owned already.
     #[cold]
     fn into_owned(self) -> Kept<'static> {
         let hidden = self.hidden;
@@ -256,7 +257,7 @@ impl Kept<'_> {
     }
 }
 
-/// A map as it stands in a frame.
+/// A raw map.
 #[derive(Clone)]
 enum Raw<'a> {
     Json(Cow<'a, str>),
@@ -272,23 +273,23 @@ impl Raw<'_> {
     }
 }
 
-/// The head and the end mark of a map whose length is not told (RFC 8949, section 3.2.2): it can grow.
+/// The head and the end mark of a map of indefinite length (RFC 8949, section 3.2.2), to which fields can be appended.
 const OPEN: u8 = 0xbf;
 const END: u8 = 0xff;
 
 impl<'a> Fields<'a> {
-    /// Returns no fields.
+    /// Creates an empty set of fields.
     pub const fn new() -> Self {
         Fields(None)
     }
 
-    /// Keeps the fields of a map that was read to its end, without those that were taken.
+    /// Keeps the fields of a completely read map, except those that were taken.
     #[inline(always)]
     pub(crate) fn others<R: Reader<'a>>(map: &MapReader<'_, 'a, R>) -> Self {
         map.others().map_or(Fields::new(), Fields::kept)
     }
 
-    /// Keeps all fields of a map that was read to its end.
+    /// Keeps all fields of a completely read map.
     pub(crate) fn all<R: Reader<'a>>(map: &MapReader<'_, 'a, R>) -> Self {
         map.all().map_or(Fields::new(), Fields::kept)
     }
@@ -302,13 +303,13 @@ impl<'a> Fields<'a> {
         Fields(Some(Box::new(Kept { map, hidden })))
     }
 
-    /// Returns the value of the last field of this name.
+    /// Returns the value of the last field with this name.
     pub fn get(&self, name: &str) -> Option<Value<'_>> {
         let (_, value) = self.raw().filter(|(other, _)| other == name).last()?;
         Value::known(value)
     }
 
-    /// Adds a field after the others.
+    /// Appends a field.
     pub fn push<'v>(&mut self, name: impl AsRef<str>, value: impl Into<Value<'v>>) {
         let mut map = self.take_open_map();
         let mut to = cbor::Encoder::new(&mut map);
@@ -318,7 +319,7 @@ impl<'a> Fields<'a> {
         self.0 = Some(Box::new(Kept { map: Raw::Cbor(Cow::Owned(map)), hidden: FieldSet::default() }));
     }
 
-    /// Takes the fields out as a map in CBOR that lacks its end mark.
+    /// Takes the fields out as a CBOR map without its end mark.
     fn take_open_map(&mut self) -> Vec<u8> {
         let fields = core::mem::take(self);
         match fields.0.map(|kept| *kept) {
@@ -336,17 +337,17 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Returns how many fields there are.
+    /// Returns the number of fields.
     pub fn len(&self) -> usize {
         self.raw().count()
     }
 
-    /// Returns whether there are none.
+    /// Returns whether there are no fields.
     pub const fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    /// Returns the fields in their order.
+    /// Returns an iterator over the fields, in order.
     pub fn iter(&self) -> FieldsIter<'_> {
         FieldsIter(self.raw())
     }
@@ -360,7 +361,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Returns how many bytes of heap the fields take once they are owned, or more.
+    /// Returns an upper bound of the heap memory that the fields take once they are owned, in bytes.
     pub fn heap_bytes(&self) -> usize {
         let Some(kept) = &self.0 else { return 0 };
         let map = match &kept.map {
@@ -378,7 +379,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Writes the fields into a map that has others, too.
+    /// Writes the fields into a map after its other fields.
     #[inline]
     pub(crate) fn encode_fields<E: Encoder>(&self, to: &mut E) {
         if !self.is_empty() {
@@ -405,7 +406,7 @@ fn copy_map<E: Encoder>(fields: RawFields<'_>, to: &mut E) {
     to.end_map(map);
 }
 
-/// Fields, each with its value as it stands in the frame.
+/// An iterator over fields with their raw values.
 enum RawFields<'f> {
     None,
     Json(json::Reader<'f>, json::Left, FieldSet),
@@ -445,7 +446,7 @@ impl<'f> Iterator for RawFields<'f> {
     }
 }
 
-/// Reads the next field that is not hidden. The map was read before, so nothing can be wrong with it.
+/// Reads the next field that is not hidden. The map was read before, so it is well-formed.
 fn next_shown<'f, R: Reader<'f>>(
     reader: &mut R,
     left: &mut R::Left,
@@ -461,7 +462,7 @@ fn next_shown<'f, R: Reader<'f>>(
     }
 }
 
-/// The fields of [`Fields`] in their order, each decoded when it is its turn.
+/// An iterator over the fields of [`Fields`], in order. Each value is decoded when it is reached.
 pub struct FieldsIter<'f>(RawFields<'f>);
 
 impl<'f> Iterator for FieldsIter<'f> {
@@ -496,7 +497,7 @@ impl<'v, N: AsRef<str>> FromIterator<(N, Value<'v>)> for Fields<'_> {
     }
 }
 
-/// Compares names and values in their order, however they are written.
+/// Compares names and values in order, independent of their encoding.
 impl<'b> PartialEq<Fields<'b>> for Fields<'_> {
     fn eq(&self, other: &Fields<'b>) -> bool {
         self.iter().eq(other.iter())

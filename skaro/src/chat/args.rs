@@ -1,4 +1,4 @@
-//! The options, and what follows from them.
+//! The options of `skaro chat`, and the client's configuration from them.
 
 use std::time::Duration;
 
@@ -9,45 +9,43 @@ use crate::network::NetworkOptions;
 use crate::secrets::PasswordOptions;
 use crate::{exit, time};
 
-/// Messages that may wait while the connection is being made again.
+/// Number of messages that may wait during a reconnection.
 pub(crate) const OFFLINE_MESSAGES: usize = 100;
 
-/// Chats: lines go in, what happens comes out.
+/// Chats: reads lines, and prints messages and events.
 ///
-/// Type /help to see what one can type. Without --url everything happens in this process: a server, and somebody who
-/// answers.
+/// Type /help for a list of commands. Without --url the server runs in this process, with a user who answers.
 ///
-/// On a terminal the exit status tells whether the connection broke; in a pipe it tells the first thing that failed, so
-/// that scripts know.
+/// On a terminal the exit status tells whether the connection broke; in a pipe it tells the first failure, for scripts.
 #[derive(Args)]
 #[command(after_help = exit::TABLE)]
 pub(crate) struct ChatArgs {
     /// The server: ws://host:port/path, or wss: for TLS. Without it a server is started in this process.
     #[arg(long)]
     pub(crate) url: Option<String>,
-    /// Whom to sign in as.
+    /// The login to sign in with.
     #[arg(long)]
     pub(crate) login: Option<String>,
     #[command(flatten)]
     pub(crate) password: PasswordOptions,
     #[command(flatten)]
     pub(crate) network: NetworkOptions,
-    /// Writes one JSON object a line, for programs.
+    /// Writes one JSON object per line, for programs.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Ends when the connection breaks, instead of making it again.
+    /// Ends when the connection breaks, instead of reconnecting.
     #[arg(long)]
     pub(crate) no_reconnect: bool,
-    /// How long a request waits for its answer.
+    /// Time-out of each request.
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     pub(crate) request_timeout: Option<Duration>,
-    /// Takes the adapter for programs without an async runtime; nothing else changes.
+    /// Uses the blocking adapter instead of the one for tokio; nothing else changes.
     #[arg(long)]
     pub(crate) blocking: bool,
 }
 
 impl ChatArgs {
-    /// How the client is to behave.
+    /// Returns the client's configuration.
     pub(crate) fn config(&self) -> ClientConfig {
         let mut config = ClientConfig::default();
         config.offline_messages = OFFLINE_MESSAGES;

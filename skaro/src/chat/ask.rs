@@ -1,4 +1,4 @@
-//! What the chat asks of the server, as values: one command for all of the protocol's requests.
+//! The chat's requests to the server: one command type for all requests of the protocol.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -7,7 +7,7 @@ use skaro_proto::client::{Client, Command, CommandError, RequestId};
 use skaro_proto::message::{Answer, RequestKind};
 use skaro_proto::{Secret, Time};
 
-/// A request, with what is needed to tell of its end.
+/// A request, with the data for reporting its end.
 pub(crate) enum Ask {
     Authorize {
         login: String,
@@ -21,11 +21,11 @@ pub(crate) enum Ask {
     History {
         login: String,
     },
-    /// A history of which only those messages matter that have not been shown.
+    /// A history, of which only messages that were not shown yet are shown.
     Missed {
         login: String,
     },
-    /// The contacts, for the sake of those who may have written for the first time while we were away.
+    /// The contacts, to find users who wrote for the first time while we were offline.
     MissedStrangers {
         known: HashSet<String>,
     },
@@ -37,7 +37,7 @@ pub(crate) enum Ask {
 }
 
 impl Ask {
-    /// The request's type, as on the wire.
+    /// Returns the type of the request's message.
     fn kind(&self) -> &'static str {
         match self {
             Ask::Authorize { .. } => RequestKind::Authorize,
@@ -50,13 +50,13 @@ impl Ask {
         .as_str()
     }
 
-    /// Whether it decides who is signed in.
+    /// Returns whether the request signs in.
     pub(crate) const fn signs_in(&self) -> bool {
         matches!(self, Ask::Authorize { .. } | Ask::Restore { .. })
     }
 }
 
-/// The type, and a message's number, for people.
+/// Shows the type, and a message's number, for people.
 impl fmt::Display for Ask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind())?;
@@ -64,7 +64,7 @@ impl fmt::Display for Ask {
     }
 }
 
-/// So that adapters take it; the answer stays as it came.
+/// Makes it a command for the adapters, with the answer unchanged.
 impl Command for &Ask {
     type Answer = Answer<'static>;
 

@@ -1,4 +1,4 @@
-//! What the chat needs of an adapter's client; the one place that knows the adapters.
+//! The chat's interface to a client; the only module that depends on the adapters.
 
 use std::iter::from_fn;
 
@@ -10,16 +10,16 @@ use super::ask::Ask;
 
 /// A client of either adapter.
 pub(crate) trait Client: Send {
-    /// Gives a command, whose end comes as an event.
+    /// Gives a command, which ends with an event.
     fn submit(&self, ask: &Ask) -> Result<RequestId, CommandError>;
     fn status(&self) -> Status;
-    /// With whom messages were exchanged.
+    /// Returns the logins of users with whom messages were exchanged.
     fn dialogs(&self) -> Vec<String>;
-    /// Closes the connection, and waits for that.
+    /// Closes the connection, and waits for its end.
     fn close(&self);
 }
 
-/// What a client tells; each waits for the next one.
+/// The events of a client. Each step blocks until the next one.
 pub(crate) type Events = Box<dyn Iterator<Item = Event<'static>> + Send>;
 
 /// Connects through the adapter for tokio.

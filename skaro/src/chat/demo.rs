@@ -1,4 +1,4 @@
-//! A server in this process, with a few users, what they said before, and one who answers.
+//! A server in this process, with a few users, some history, and a user who answers.
 
 use std::fmt::Display;
 
@@ -12,11 +12,11 @@ use crate::exit::{Exit, Fault};
 use crate::serve;
 use crate::text::Shown;
 
-/// Who signs in if nobody else is asked for.
+/// The default login.
 pub(crate) const USER: &str = "alice";
-/// Everybody's password: nobody else can connect for longer than this process lives.
+/// The password of all users. Only this process should connect, so it protects nothing.
 pub(crate) const PASSWORD: &str = "demo";
-/// Who answers.
+/// The user who answers.
 const FRIEND: &str = "bob";
 
 const HISTORY: [(&str, &str, &str); 6] = [
@@ -28,13 +28,13 @@ const HISTORY: [(&str, &str, &str); 6] = [
     (FRIEND, USER, "Just type something. I'll answer."),
 ];
 
-/// A server that lives as long as this.
+/// A server that is shut down when this is dropped.
 pub(crate) struct Demo {
     server: Server,
 }
 
 impl Demo {
-    /// Starts the server, and the one who answers.
+    /// Starts the server and the user who answers.
     pub(crate) async fn start() -> Result<Self, Fault> {
         let machine = serve::machine(server::ServerConfig::default())?;
         let unusable =
@@ -42,7 +42,7 @@ impl Demo {
         let server = Server::bind("127.0.0.1:0", machine).await.map_err(|error| unusable(&error))?;
         server.with(furnish).map_err(|error| unusable(&error))?;
         let mut options = Options::new(server.url());
-        // The server does not come back without its process.
+        // The server is in this process, so it never comes back.
         options.config.reconnect = None;
         let (friend, events) = Client::connect(options).await?;
         friend.authorize(FRIEND, PASSWORD).await?;
@@ -54,7 +54,7 @@ impl Demo {
         self.server.url()
     }
 
-    /// Who answers this user, and how to say so; nobody answers oneself.
+    /// Returns a bot that answers this user, with a hint to show; none for the bot itself.
     pub(crate) fn bot(user: &str) -> Option<EchoBot> {
         let hint = Shown::from("This is a server inside this program; ")
             .plain(FRIEND)
@@ -65,7 +65,7 @@ impl Demo {
     }
 }
 
-/// Users who know each other, and what they said.
+/// Adds users who know each other, and their messages.
 fn furnish(machine: &mut server::Server, now: Time) -> Result<(), UserError> {
     for login in [USER, FRIEND, "carol", "dave"] {
         machine.add_user(login, PASSWORD)?;
@@ -77,7 +77,7 @@ fn furnish(machine: &mut server::Server, now: Time) -> Result<(), UserError> {
     Ok(())
 }
 
-/// Answers each message, as long as there is a connection.
+/// Answers each message while there is a connection.
 async fn answer(friend: Client, mut events: Events) {
     let mut count = 0;
     while let Some(event) = events.next().await {
@@ -87,12 +87,12 @@ async fn answer(friend: Client, mut events: Events) {
         }
         let words = reply(count, incoming.dialog(), &incoming.message.body);
         count += 1;
-        // Whoever asks for more than the server takes gets no answer.
+        // An error only means that the user sent more than the server allows.
         _ = friend.send_message(incoming.dialog(), &words).await;
     }
 }
 
-/// Something friendly and short.
+/// Returns a short, friendly reply.
 fn reply(count: usize, from: &str, text: &str) -> String {
     const PLAIN: [&str; 5] = [
         "Tell me more!",

@@ -1,14 +1,14 @@
-//! Somebody who answers each message, so that one need not be alone to try the chat.
+//! The user who answers each message in the demo.
 
 use skaro_proto::message::Message;
 
 use crate::text::Shown;
 
-/// Who answers, how to say so, and whether all has been answered.
+/// The bot's login, a hint for the user, and the number of answers to come.
 pub(crate) struct EchoBot {
     pub(crate) login: String,
     pub(crate) hint: Shown,
-    /// How many messages went there, and came from there.
+    /// Number of messages to the bot, and from it.
     said: u64,
     heard: u64,
 }
@@ -26,7 +26,7 @@ impl EchoBot {
         self.heard += u64::from(self.login == message.from.login);
     }
 
-    /// Whether there are answers to come.
+    /// Returns whether some messages have no answer yet.
     pub(crate) const fn has_more_to_say(&self) -> bool {
         self.heard < self.said
     }

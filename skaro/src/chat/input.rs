@@ -7,24 +7,24 @@ use std::thread;
 use super::line::Input;
 use super::terminal::LineEditor;
 
-/// Bytes of a line. The longest message is shorter; without a limit, one line could fill the memory.
+/// Maximum length of a line in bytes. The longest message is shorter; without a limit, one line could fill the memory.
 const LINE: u64 = 64 << 10;
 
-/// Where lines come from.
+/// The source of lines.
 pub(crate) enum Source {
     Pipe,
     Terminal(Box<LineEditor>),
 }
 
-/// Reads lines, one whenever it is asked for one.
+/// A thread that reads lines, one for each request.
 pub(crate) struct Lines {
     prompts: Sender<(String, String)>,
-    /// Whether a line was asked for that has not come yet.
+    /// Set between the request for a line and its arrival.
     pub(crate) is_reading: bool,
 }
 
 impl Lines {
-    /// Starts a thread that reads, and hands each line to the sink.
+    /// Starts a thread that reads lines and passes each to the sink.
     pub(crate) fn start(mut source: Source, sink: impl Fn(Input) + Send + 'static) -> Self {
         let (prompts, asked) = mpsc::channel();
         thread::spawn(move || {
@@ -38,9 +38,9 @@ impl Lines {
         Lines { prompts, is_reading: false }
     }
 
-    /// Asks for a line, with a prompt (plain and in colour) if it comes from a terminal.
+    /// Requests a line, with a prompt (plain and in colour) for a terminal.
     pub(crate) fn ask(&mut self, prompt: (String, String)) {
-        // The thread lives as long as this.
+        // Can't fail: the thread lives as long as this.
         _ = self.prompts.send(prompt);
         self.is_reading = true;
     }
@@ -56,7 +56,7 @@ fn read(stdin: &mut impl BufRead) -> Input {
     if line.last() == Some(&b'\n') {
         line.pop();
     } else if line.len() as u64 == LINE {
-        // Whatever is wrong with the rest of this line will be wrong with the next one too.
+        // An error here will occur again when the next line is read.
         _ = stdin.skip_until(b'\n');
         return Input::Bad("this line is too long");
     }

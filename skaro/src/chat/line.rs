@@ -1,20 +1,20 @@
-//! What comes from the user, and what a line means.
+//! Input from the user, and parsing of lines.
 
-/// Something that came from the user.
+/// An input from the user.
 pub(crate) enum Input {
     Line(String),
-    /// A line that can't be read, and why.
+    /// An unreadable line, with the reason.
     Bad(&'static str),
-    /// There are no more lines.
+    /// The end of the input.
     End,
-    /// Ctrl-C, or a signal that asks to end.
+    /// Ctrl-C, or a signal to end.
     Interrupt,
 }
 
-/// A line that makes sense.
+/// A parsed line.
 pub(crate) enum Line<'a> {
     Empty,
-    /// For whoever `/to` named.
+    /// A message for the user named by `/to`.
     Plain(&'a str),
     Contacts,
     History {
@@ -39,20 +39,20 @@ pub(crate) enum Line<'a> {
     Quit,
 }
 
-/// What one can type, for terminals of 40 columns, too.
+/// The list of commands, at most 40 columns wide.
 pub(crate) const HELP: &str = "\
-/contacts        whom you know
-/history LOGIN   what was said there
+/contacts        lists your contacts
+/history LOGIN   shows the history
 /msg LOGIN TEXT  sends a message
-/to LOGIN        lines go there from now
-/register-type   how one can register
+/to LOGIN        sets who gets your lines
+/register-type   asks how to register
 /authorize LOGIN PASSWORD  signs in
 /restore SID     restores a session
-/help            this text
+/help            shows this text
 /quit            leaves at once";
 
 impl<'a> Line<'a> {
-    /// Reads a line; the error says what is wrong with it.
+    /// Parses a line; the error is a text for the user.
     pub(crate) fn parse(line: &'a str) -> Result<Line<'a>, String> {
         if line.trim().is_empty() {
             return Ok(Line::Empty);
@@ -63,7 +63,7 @@ impl<'a> Line<'a> {
         let (command, rest) = first_word(line);
         let rest = rest.trim_start();
         let needs = |what: &str| format!("{command} needs {what}");
-        // Only the last argument may contain spaces, and keeps all of them.
+        // Only the last argument may contain spaces, and all of them are kept.
         let two = |what: &str| match first_word(rest) {
             (first, second) if !second.trim().is_empty() => Ok((first, second)),
             _ => Err(needs(what)),
@@ -73,8 +73,9 @@ impl<'a> Line<'a> {
             word if word.contains(char::is_whitespace) => Err(format!("{} and nothing else", needs(what))),
             word => Ok(word),
         };
-        let none =
-            |line| if rest.trim().is_empty() { Ok(line) } else { Err(format!("{command} stands alone")) };
+        let none = |line| {
+            if rest.trim().is_empty() { Ok(line) } else { Err(format!("{command} takes no arguments")) }
+        };
         match command {
             "/contacts" => none(Line::Contacts),
             "/history" => one("a LOGIN").map(|login| Line::History { login }),
@@ -87,17 +88,17 @@ impl<'a> Line<'a> {
             "/restore" => one("a session's id").map(|sid| Line::Restore { sid }),
             "/help" => none(Line::Help),
             "/quit" => none(Line::Quit),
-            _ => Err(format!("{command} is no command; /help lists them all")),
+            _ => Err(format!("unknown command {command}; /help lists all commands")),
         }
     }
 
-    /// Whether a line holds something that must not be remembered.
+    /// Returns whether a line contains a secret and must not be remembered.
     pub(crate) fn is_secret(line: &str) -> bool {
         matches!(first_word(line).0, "/authorize" | "/restore")
     }
 }
 
-/// The first word, and what follows the white space after it.
+/// Splits off the first word and the white space after it.
 fn first_word(text: &str) -> (&str, &str) {
     text.split_once(char::is_whitespace).unwrap_or((text, ""))
 }

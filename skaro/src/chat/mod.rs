@@ -1,8 +1,8 @@
-//! `skaro chat`: lines go in, what happens comes out.
+//! `skaro chat`: reads lines, and prints messages and events.
 //!
-//! [`args`] says what to do, [`input`] reads lines and [`mod@line`] what it means; [`session`] decides what
-//! follows; [`report`] is what can be told, as JSON or, by [`wording`], for people; [`screen`] shows it; [`client`]
-//! speaks to the server. This is the loop around them.
+//! [`args`] defines the options, [`input`] reads lines and [`mod@line`] parses them; [`session`] decides how to react;
+//! [`report`] is the output, as JSON or, through [`wording`], for people; [`screen`] shows it; [`client`] talks to the
+//! server. This module is the loop around them.
 
 mod args;
 mod ask;
@@ -36,22 +36,22 @@ use session::Session;
 use crate::exit::{Exit, Fault};
 use crate::{runtime, signals};
 
-/// How long to wait, after the last line, for answers.
+/// Time to wait for answers after the last line.
 const ANSWERS: Duration = Duration::from_secs(10);
 
-/// Events and lines that may wait for the chat. More are left with the client, whose memory has a limit.
+/// Maximum number of waiting events and lines. Further ones stay in the client, whose memory is limited.
 const WAITING: usize = 256;
 
-/// What the chat waits for.
+/// An input of the chat's loop.
 enum Happened {
-    /// `None`: there will be no more.
+    /// An event; `None` at the end of the events.
     Event(Option<Event<'static>>),
     Input(Input),
 }
 
-/// Runs the chat to its end.
+/// Runs the chat until it ends.
 pub(crate) fn run(mut args: ChatArgs) -> Result<Exit, Fault> {
-    // Both live as long as the chat.
+    // Both live until the end of the chat.
     let runtime = runtime::start()?;
     let demo = if args.url.is_none() { Some(runtime.block_on(Demo::start())?) } else { None };
     let mut bot = None;
@@ -71,13 +71,13 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<Exit, Fault> {
     let (sender, happenings) = mpsc::sync_channel(WAITING);
     let (lines_sink, signals_sink) = (sender.clone(), sender.clone());
     let mut is_first = true;
-    // A second signal ends the program whatever it is doing, and so does the first if it can't be heard.
+    // The first signal is queued. A second one ends the program at once; so does the first if it can't be queued.
     signals::take(move |_| {
         let is_heard = signals_sink.try_send(Happened::Input(Input::Interrupt)).is_ok();
         std::mem::take(&mut is_first) && is_heard
     });
     thread::spawn(move || {
-        // What arrives after the end of the chat is for nobody.
+        // Fails when the chat has ended: later events are dropped.
         for event in events {
             _ = sender.send(Happened::Event(Some(event)));
         }
@@ -87,12 +87,12 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<Exit, Fault> {
     let lines = Lines::start(source, move |input| _ = lines_sink.send(Happened::Input(input)));
     let session = Session::new(screen, sign_in, bot);
     let exit = Chat { client, happenings, lines, deadline: None, session }.run();
-    // Nobody waits for a name that the system is still looking up.
+    // A pending name resolution is not awaited.
     runtime.shutdown_background();
     Ok(exit)
 }
 
-/// Signing in as the options say, if they do.
+/// Returns the request to sign in, if the options contain a login.
 fn sign_in(args: &ChatArgs, is_demo: bool) -> Result<Option<Ask>, Fault> {
     let Some(login) = args.login.clone() else { return Ok(None) };
     let password = match &args.password.password {
@@ -124,10 +124,10 @@ impl Chat {
             self.follow();
         }
         self.session.handle_closing();
-        // Somebody has to take the events meanwhile, or the client would not read the server's last word.
+        // Events must be taken meanwhile, or the client stops reading before the server's last message.
         let client = self.client;
         let closing = thread::spawn(move || client.close());
-        // What has ended since, by an answer or without one.
+        // Handles the ends of remaining requests.
         while let Ok(happened) = self.happenings.recv() {
             match happened {
                 Happened::Event(Some(event)) => self.session.handle_event(event),
@@ -140,7 +140,7 @@ impl Chat {
         self.session.exit()
     }
 
-    /// Waits for what happens next, until the deadline.
+    /// Waits for the next input, until the deadline.
     fn wait(&self) -> Result<Happened, RecvTimeoutError> {
         match self.deadline {
             Some(deadline) => {
@@ -161,13 +161,13 @@ impl Chat {
         }
     }
 
-    /// Does what follows from what happened.
+    /// Reacts to the inputs so far.
     fn follow(&mut self) {
         if self.session.has_missed() {
             self.session.catch_up(self.client.dialogs());
         }
         self.session.handle_status(self.client.status());
-        // Nobody waits for the answers here: they come as events, in their order among all others.
+        // Answers come as events, in order with all others.
         self.session.ask(|ask| self.client.submit(ask));
         if self.session.is_ending() && self.deadline.is_none() {
             self.deadline = Some(Instant::now() + ANSWERS);

@@ -1,11 +1,11 @@
-//! What the chat can tell: one variant for each event of its JSON, whose names and fields are a contract.
+//! The chat's output: one variant for each event of its JSON, whose names and fields are a stable format.
 
 use serde::Serialize;
 use skaro_proto::Fields;
 use skaro_proto::client::{Delivery, Failure};
 use skaro_proto::message::{Contacts, Date, Message, Registration, User};
 
-/// Something to show. With `--json` it is written as it stands here; for people see [`wording`](super::wording).
+/// Something to show. `--json` writes it as it is here; for the text for people see [`wording`](super::wording).
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum Report<'a> {
@@ -42,7 +42,7 @@ pub(crate) enum Report<'a> {
         dialog: &'a str,
         message: &'a Message<'a>,
     },
-    /// A refusal, with the request's type, or something that the server has to tell.
+    /// A refusal, with the request's type, or a notice from the server.
     Info {
         info: &'a str,
         request: Option<&'a str>,
@@ -79,7 +79,7 @@ pub(crate) enum Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// Why a request of this type did not succeed; `None` if for a reason that nobody has listed.
+    /// Returns the report of a failed request of this type; `None` if the kind of failure is unknown.
     pub(crate) fn failure(request: &'a str, marker: Option<u64>, failure: &'a Failure<'_>) -> Option<Self> {
         match failure {
             Failure::Refused(refusal) => Some(Report::Info { info: &refusal.info, request: Some(request) }),

@@ -1,4 +1,4 @@
-//! Where everything is shown: as JSON, as plain text, or on a terminal with a prompt.
+//! The chat's output: JSON, plain text, or a terminal with a prompt.
 
 use std::io::{self, IsTerminal};
 
@@ -18,7 +18,7 @@ pub(crate) enum Screen {
 }
 
 impl Screen {
-    /// The right output for where standard output goes, and the input that goes with it.
+    /// Opens the output that suits standard output, and the input that belongs to it.
     pub(crate) fn open(json: bool) -> Result<(Screen, Source), Fault> {
         if json {
             return Ok((Screen::Json, Source::Pipe));
@@ -34,38 +34,38 @@ impl Screen {
         Ok((Screen::Terminal { terminal, colours }, Source::Terminal(Box::new(editor))))
     }
 
-    /// Whether somebody sits there, rather than a program.
+    /// Returns whether a person at a terminal uses the chat.
     pub(crate) const fn is_terminal(&self) -> bool {
         matches!(self, Screen::Terminal { .. })
     }
 
-    /// Shows what happened. An error means that it can't be written.
+    /// Shows an event. An error means that it can't be written.
     pub(crate) fn show(&self, report: &Report<'_>) -> io::Result<()> {
         match self {
             Screen::Json => output::write_line(&clean_json(&serde_json::to_string(report)?)),
-            // On a terminal it stands there already what the user has sent.
+            // A terminal already shows what the user has typed.
             Screen::Plain | Screen::Terminal { .. } => {
                 self.print(&wording::report(report, !self.is_terminal()))
             }
         }
     }
 
-    /// Shows a text of the chat's own.
+    /// Shows a text that the user asked for.
     pub(crate) fn say(&self, text: &Shown) -> io::Result<()> {
         match self {
-            // It was asked for, but is none of the events.
+            // It is not one of the JSON events.
             Screen::Json => output::complain(text),
             Screen::Plain | Screen::Terminal { .. } => self.print(text)?,
         }
         Ok(())
     }
 
-    /// Shows a text that nobody asked for: nothing for programs.
+    /// Shows a hint for people; nothing in JSON.
     pub(crate) fn hint(&self, text: &Shown) -> io::Result<()> {
         if matches!(self, Screen::Json) { Ok(()) } else { self.print(text) }
     }
 
-    /// Tells of a mistake that concerns no one but the user.
+    /// Reports a problem that does not count as a failure of the chat.
     pub(crate) fn complain(&self, text: impl Into<Shown>) {
         let text = text.into();
         match self {
@@ -74,7 +74,7 @@ impl Screen {
         }
     }
 
-    /// What to show before a line to type: plain, and in colour.
+    /// Returns the prompt, plain and in colour.
     pub(crate) fn prompt(&self, dialog: Option<&str>) -> (String, String) {
         let prompt = match dialog {
             None => Shown::from("> "),
@@ -84,7 +84,7 @@ impl Screen {
         (prompt.render(false), prompt.render(colours))
     }
 
-    /// Shows all that is still to be shown.
+    /// Flushes the output.
     pub(crate) fn close(&self, is_typing: bool) {
         if let Screen::Terminal { terminal, .. } = self {
             terminal.close(is_typing);

@@ -1,6 +1,6 @@
-//! A terminal on which one types while messages arrive.
+//! A terminal with a line editor, which prints messages above the line that is being typed.
 //!
-//! One thread reads lines, another prints: printing may have to wait for the line editor, and must not keep the chat
+//! One thread reads lines, another prints: printing may have to wait for the line editor, and must not prevent the chat
 //! from giving the editor its next prompt.
 
 use std::io::{self, Write};
@@ -16,30 +16,30 @@ use super::line::{Input, Line};
 use crate::text::Shown;
 use crate::tty;
 
-/// How long the last lines may take to reach the screen.
+/// Time-out for printing the last lines.
 const FLUSH: Duration = Duration::from_millis(500);
 
-/// Where to print.
+/// The printing half of the terminal.
 pub(crate) struct Terminal {
     printer: Sender<Print>,
 }
 
 enum Print {
     Text(String),
-    /// All that came before is printed.
+    /// A request to confirm that everything before it is printed.
     Done(Sender<()>),
 }
 
-/// Where to read lines.
+/// The reading half of the terminal.
 pub(crate) struct LineEditor(Editor<(), MemHistory>);
 
-/// Takes hold of the terminal.
+/// Opens the terminal.
 pub(crate) fn open() -> Result<(Terminal, LineEditor), ReadlineError> {
     tty::hold();
     let config = Config::builder().max_history_size(1000)?.auto_add_history(false).build();
     let history = MemHistory::with_config(&config);
     let mut editor = Editor::with_history(config, history)?;
-    // Does nothing, but without a helper the editor would not colour its prompt.
+    // An empty helper, because without one the editor does not colour its prompt.
     editor.set_helper(Some(()));
     let printer = print_from(editor.create_external_printer()?);
     Ok((Terminal { printer }, LineEditor(editor)))
@@ -65,14 +65,14 @@ impl Terminal {
         _ = self.printer.send(Print::Text(text.render(colours) + "\n"));
     }
 
-    /// Prints what is still to be printed. The line editor can't be interrupted: what it would undo, the program undoes
-    /// at its end.
+    /// Prints the remaining lines. The line editor can't be interrupted, so the program restores the terminal at its
+    /// end.
     pub(crate) fn close(&self, is_typing: bool) {
         let (sender, done) = mpsc::channel();
         _ = self.printer.send(Print::Done(sender));
         _ = done.recv_timeout(FLUSH);
         if is_typing {
-            // Leaves the line.
+            // Moves below the line that is being typed.
             let mut stdout = io::stdout();
             _ = stdout.write_all(b"\n").and_then(|()| stdout.flush());
         }
@@ -80,13 +80,13 @@ impl Terminal {
 }
 
 impl LineEditor {
-    /// Lets the user type a line.
+    /// Reads a line from the user.
     pub(crate) fn read(&mut self, prompt: &(String, String)) -> Input {
         loop {
             return match self.0.readline(prompt) {
                 Ok(line) => {
                     if !Line::is_secret(&line) {
-                        // Only history: not worth more than forgetting the line.
+                        // It is only the history, so an error is ignored.
                         _ = self.0.add_history_entry(&line);
                     }
                     Input::Line(line)

@@ -1,4 +1,4 @@
-//! What the chat tells, for people: names in colours of their own, times, whose dialog.
+//! The chat's output as text for people, with names in colour and local times.
 
 use jiff::{Timestamp, Zoned};
 use skaro_proto::Value;
@@ -8,7 +8,7 @@ use skaro_proto::message::{Contacts, Date, Message, Registration, User};
 use super::report::Report;
 use crate::text::Shown;
 
-/// A report as one line, or several; `echoes` repeats what the user has sent.
+/// Returns a report as one or several lines; `echoes` also repeats sent messages.
 pub(crate) fn report(report: &Report<'_>, echoes: bool) -> Shown {
     let shown = Shown::new();
     match report {
@@ -25,13 +25,15 @@ pub(crate) fn report(report: &Report<'_>, echoes: bool) -> Shown {
         Report::Message { dialog, message } => told(dialog, message),
         Report::Info { info, request: None } => shown.plain("the server says: ").plain(info),
         Report::Info { info, request: Some(request) } => {
-            let why = if info.is_empty() { "the server does not say why" } else { info };
+            let why = if info.is_empty() { "no reason given" } else { info };
             shown.red(&format!("{request} was refused: {why}"))
         }
         Report::Error { info } => shown.red(&format!("the server reports an error: {info}")),
-        Report::Unknown { kind, .. } => shown.dim(&format!("the server sent something unknown: {kind}")),
+        Report::Unknown { kind, .. } => {
+            shown.dim(&format!("the server sent a message of unknown type: {kind}"))
+        }
         Report::ProtocolError { reason } => {
-            shown.red(&format!("the server sent what makes no sense: {reason}"))
+            shown.red(&format!("the server sent an invalid message: {reason}"))
         }
         Report::Disconnected { reason } => shown.red(&format!("disconnected: {reason}")),
         Report::Reconnecting { after_ms } => {
@@ -74,10 +76,10 @@ fn list_history(login: &str, history: &[Message<'_>]) -> Shown {
 
 fn list_contacts(contacts: &Contacts<'_>) -> Shown {
     if contacts.is_empty() {
-        return Shown::from("you know nobody yet");
+        return Shown::from("you have no contacts yet");
     }
     let is_online = |user: &User<'_>| matches!(user.extra.get("online"), Some(Value::Bool(true)));
-    let mut shown = Shown::from("you know ");
+    let mut shown = Shown::from("contacts: ");
     for (at, user) in contacts.iter().enumerate() {
         let comma = if at == 0 { "" } else { ", " };
         shown = shown.plain(comma).name(&user.login).plain(if is_online(user) { " (online)" } else { "" });
@@ -88,7 +90,7 @@ fn list_contacts(contacts: &Contacts<'_>) -> Shown {
 fn registration(registration: &Registration<'_>) -> Shown {
     match registration {
         Registration::Open => Shown::from("everybody may register"),
-        Registration::Invitation => Shown::from("whoever was invited may register"),
+        Registration::Invitation => Shown::from("registration requires an invitation"),
         Registration::Closed => Shown::from("nobody may register"),
         other => Shown::from("registration: ").plain(other.as_str()),
     }
@@ -98,8 +100,7 @@ fn number(marker: Option<u64>) -> String {
     marker.map(|marker| format!(" #{marker}")).unwrap_or_default()
 }
 
-/// The local time of day, with the day if it is not today. Other servers' dates, whatever they are, stand as they
-/// came.
+/// Returns the local time of day, with the day if it is not today. Dates in other formats are shown unchanged.
 fn time(date: Option<&Date<'_>>) -> String {
     let Some(date) = date else { return "--:--".into() };
     let Some(timestamp) = date.as_integer().and_then(|date| Timestamp::from_millisecond(date).ok()) else {

@@ -1,4 +1,4 @@
-//! What the operator allows clients to cost, and by which proxy they come.
+//! The server's limits, and the proxy in front of it.
 
 use std::num::NonZeroUsize;
 
@@ -6,20 +6,20 @@ use clap::{Args, ValueEnum};
 use skaro_proto::server::ServerConfig;
 use skaro_tokio::AddressHeader;
 
-/// Bytes of memory with which a server can do anything useful.
+/// Minimum memory in bytes for a useful server.
 const LEAST_MEMORY: usize = 1 << 20;
 
 #[derive(Args)]
 pub(crate) struct LimitOptions {
-    /// Memory for messages, sessions and queues, in bytes or with K, M or G behind the number. Beyond it the oldest
-    /// messages are forgotten, then clients are refused. Without it 1G.
+    /// Memory for messages, sessions and queues, in bytes, or with K, M or G behind the number. At this limit the
+    /// oldest messages are dropped first, then clients are refused. Default 1G.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_memory: Option<usize>,
-    /// Connections at the same time. Without it 20000.
+    /// Maximum number of connections. Default 20000.
     #[arg(long, value_name = "NUMBER")]
     max_connections: Option<NonZeroUsize>,
-    /// The header in which a proxy in front of this server tells clients' addresses, which limits are by. Only if all
-    /// clients come by that proxy: others could claim any address.
+    /// The header in which a proxy in front of this server gives clients' addresses, for limits by address. Only safe
+    /// if clients can't reach the server except through that proxy.
     #[arg(long, value_enum, value_name = "HEADER")]
     trust_proxy: Option<Header>,
 }
@@ -31,7 +31,7 @@ enum Header {
 }
 
 impl LimitOptions {
-    /// Changes what the options say.
+    /// Applies the options to a configuration.
     pub(crate) fn apply(&self, config: &mut ServerConfig) {
         config.max_memory = self.max_memory.or(config.max_memory);
         config.max_connections = self.max_connections.map_or(config.max_connections, NonZeroUsize::get);
@@ -45,7 +45,7 @@ impl LimitOptions {
     }
 }
 
-/// Reads a size in bytes, KiB, MiB or GiB.
+/// Parses a size in bytes, KiB, MiB or GiB.
 fn size(text: &str) -> Result<usize, &'static str> {
     let (digits, shift) = match text.chars().last().map(|unit| unit.to_ascii_uppercase()) {
         Some('K') => (text.get(..text.len() - 1), 10),
@@ -53,9 +53,10 @@ fn size(text: &str) -> Result<usize, &'static str> {
         Some('G') => (text.get(..text.len() - 1), 30),
         _ => (Some(text), 0),
     };
-    let number: usize = digits.unwrap_or_default().parse().map_err(|_| "no size: give 512M, for example")?;
-    let size = number.checked_mul(1 << shift).ok_or("more than this machine can count")?;
-    if size < LEAST_MEMORY { Err("too little for a server: give 1M at least") } else { Ok(size) }
+    let number: usize =
+        digits.unwrap_or_default().parse().map_err(|_| "not a size: give 512M, for example")?;
+    let size = number.checked_mul(1 << shift).ok_or("too large for this machine")?;
+    if size < LEAST_MEMORY { Err("too small: give 1M at least") } else { Ok(size) }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `skaro serve`: a server, with its users from files and options, everything else in memory.
+//! `skaro serve`: a server with users from files and options, and everything else in memory.
 
 mod limits;
 mod users;
@@ -21,7 +21,7 @@ use crate::signals::{self, Signal};
 use crate::text::Shown;
 use crate::{output, runtime};
 
-/// How to make a certificate; a test does what this says.
+/// Instructions for creating a certificate; a test runs them.
 const RECIPE: &str = "\
 A certificate for tests, which clients trust by --ca cert.pem (and 127.0.0.1 and localhost are its names):
 
@@ -32,29 +32,29 @@ A certificate for tests, which clients trust by --ca cert.pem (and 127.0.0.1 and
 
 Without CA:FALSE it would be an authority's certificate, which a server must not use.";
 
-/// Serves in memory: when it ends, it forgets all but its users.
+/// Serves in memory: messages and sessions are lost when it ends.
 ///
-/// Ctrl-C or SIGTERM end it well: the clients are told. SIGHUP is ignored.
+/// Ctrl-C or SIGTERM shut it down properly and notify the clients. SIGHUP is ignored.
 #[derive(Args)]
 #[command(after_help = RECIPE, after_long_help = format!("{RECIPE}\n\n{}", exit::TABLE))]
 pub(crate) struct ServeArgs {
-    /// Where to listen; port 0 lets the system choose one.
+    /// The address to listen on; with port 0 the system chooses a port.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000")]
     listen: String,
     #[command(flatten)]
     users: UserOptions,
     #[command(flatten)]
     limits: LimitOptions,
-    /// Keeps messages and sessions in memory only, as it does without this option until there is a store.
+    /// Keeps messages and sessions in memory only, which is the only mode so far.
     #[arg(long)]
     memory: bool,
-    /// What clients are told who ask how to register.
+    /// The answer to clients that ask how to register.
     #[arg(long, value_enum, default_value_t = Registering::Closed)]
     registration: Registering,
     /// The format for clients that ask for none.
     #[arg(long, value_enum, default_value_t = Format::Cbor)]
     format: Format,
-    /// The certificate, as PEM, after which clients connect by TLS: a file, with those that certify it behind it.
+    /// The server's certificate in PEM, followed by intermediate certificates. With it, clients connect by TLS.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
     /// The certificate's private key, as PEM.
@@ -77,7 +77,7 @@ enum Format {
 
 /// Serves until a signal ends it.
 pub(crate) fn run(args: ServeArgs) -> Result<Exit, Fault> {
-    // Before anything else, so that no signal can come too early.
+    // First, so that no signal is missed.
     let (sender, mut stop) = mpsc::channel(1);
     let mut is_ending = false;
     signals::take(move |signal| match signal {
@@ -99,9 +99,9 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Fault> {
         if users == 0 {
             output::warn("nobody can sign in: give --user-file");
         }
-        // If nobody reads that, the server serves all the same.
+        // The server runs even if standard output is closed.
         _ = output::say(&Shown::from(format!("listening on {}", server.url())));
-        // `None` would mean that nobody watches for signals any more.
+        // `None` would mean that signals are no longer watched.
         _ = stop.recv().await;
         log("shutting down");
         server.shut_down("the server is shutting down").await;
@@ -109,7 +109,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Fault> {
     })
 }
 
-/// Tells the operator, on standard error.
+/// Prints a message for the operator to standard error.
 fn log(text: &str) {
     output::complain(&Shown::from("skaro serve: ").plain(text));
 }
@@ -125,7 +125,7 @@ async fn bind(args: &ServeArgs, machine: server::Server) -> Result<Server, Fault
     bound.map_err(|error| Fault::new(Exit::System, format!("can't listen on {address}: {error}")))
 }
 
-/// Reads what the server proves itself with.
+/// Reads the certificate and key for TLS.
 fn tls(cert: &Path, key: &Path) -> Result<Arc<rustls::ServerConfig>, Fault> {
     let unreadable = |path: &Path, error: pem::Error| {
         Fault::new(Exit::NoInput, format!("can't read {}: {error}", path.display()))
@@ -137,18 +137,18 @@ fn tls(cert: &Path, key: &Path) -> Result<Arc<rustls::ServerConfig>, Fault> {
     }
     let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, error))?;
     let unusable = |error| Fault::new(Exit::Config, format!("can't use {}: {error}", cert.display()));
-    // rustls wants to be told whose cryptography to use, or finds none if several crates in the program have some.
+    // rustls can't choose a provider by itself if several crates in the program enable different ones.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let config = builder.and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, secret));
     Ok(Arc::new(config.map_err(unusable)?))
 }
 
-/// The machine, and how many users it has.
+/// Creates the machine; also returns the number of its users.
 fn furnish(args: &ServeArgs) -> Result<(server::Server, usize), Fault> {
     let mut config = ServerConfig::default();
     args.limits.apply(&mut config);
-    // Nobody can add a contact in this protocol, so everybody knows everybody.
+    // The protocol has no request to add a contact, so all users know each other.
     config.open_directory = true;
     config.registration = match args.registration {
         Registering::Open => Registration::Open,
@@ -164,7 +164,7 @@ fn furnish(args: &ServeArgs) -> Result<(server::Server, usize), Fault> {
     Ok((machine, users))
 }
 
-/// A machine with secrets of its own.
+/// Creates a machine with a random seed.
 pub(crate) fn machine(config: ServerConfig) -> Result<server::Server, Fault> {
     let no_randomness = |error| Fault::new(Exit::System, format!("the system has no randomness: {error}"));
     Ok(server::Server::new(config, random_seed().map_err(no_randomness)?))

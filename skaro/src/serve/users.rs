@@ -1,4 +1,4 @@
-//! Who may sign in: from a file, the environment and the command line.
+//! The server's users: from a file, the environment and the command line.
 
 use std::path::{Path, PathBuf};
 
@@ -12,18 +12,17 @@ const VARIABLE: &str = "SKARO_USERS";
 
 #[derive(Args)]
 pub(crate) struct UserOptions {
-    /// A file with those who may sign in: a line LOGIN:PASSWORD for each. Empty lines, and those that begin with #,
-    /// mean nothing. Others must not be able to read it. The environment's SKARO_USERS may have such lines as well.
+    /// A file with users, one line LOGIN:PASSWORD for each. Empty lines and lines that begin with # are ignored. Other
+    /// users must not be able to read the file. The environment variable SKARO_USERS may contain such lines as well.
     #[arg(long, value_name = "FILE")]
     user_file: Option<PathBuf>,
-    /// Somebody who may sign in; may be given several times. Others can see it in the list of processes: better use
-    /// --user-file.
+    /// A user; may be given several times. It is visible in the list of processes: prefer --user-file.
     #[arg(long = "user", value_name = "LOGIN:PASSWORD", value_parser = user)]
     users: Vec<(String, String)>,
 }
 
 impl UserOptions {
-    /// Adds all of them, and tells how many they are.
+    /// Adds all users, and returns their number.
     pub(crate) fn add_to(&self, machine: &mut Server) -> Result<usize, Fault> {
         let mut count = 0;
         let mut add = |login: &str, password: &str| {
@@ -52,13 +51,14 @@ fn path_name(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// Adds the users of a text with a line for each. The errors name the line, and never repeat it: it may have a password.
+/// Adds one user for each line of a text. Errors contain the line's number, but not its content, which may be a
+/// password.
 fn add_lines(
     text: &str,
     source: &str,
     mut add: impl FnMut(&str, &str) -> Result<(), String>,
 ) -> Result<(), Fault> {
-    // Some editors put a mark there, which would become part of a login.
+    // A byte order mark, which some editors write, would become part of a login.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (index, line) in text.lines().enumerate() {
         if line.trim().is_empty() || line.starts_with('#') {
@@ -74,7 +74,7 @@ fn user(text: &str) -> Result<(String, String), &'static str> {
     split(text).map(|(login, password)| (login.into(), password.into()))
 }
 
-/// Splits at the first colon: a password may contain more of them.
+/// Splits at the first colon: passwords may contain colons.
 fn split(text: &str) -> Result<(&str, &str), &'static str> {
     match text.split_once(':') {
         Some((_, "")) => Err("the password is empty"),

@@ -60,7 +60,7 @@ fn without_json_the_chat_writes_plain_text() {
             text += &line;
             text.push('\n');
         }
-        for wanted in ["[bob] alice: hello\n", "[bob] bob: Hello alice!", "/bogus is no command"] {
+        for wanted in ["[bob] alice: hello\n", "[bob] bob: Hello alice!", "unknown command /bogus"] {
             assert!(text.contains(wanted), "{wanted:?} is missing:\n{text}");
         }
         assert!(!text.contains('\x1b'), "{text:?}");

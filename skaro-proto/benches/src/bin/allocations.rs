@@ -1,4 +1,4 @@
-//! Counts the heap allocations of each case, or (`memory`) what connections keep.
+//! Counts the heap allocations of each case, or (`memory`) the memory of idle connections.
 
 use std::alloc::System;
 

@@ -1,5 +1,5 @@
-//! Runs the cases of a set, or prints their names. To be run under callgrind, which counts instructions in
-//! `measured` and writes them down each time it returns: see `run`.
+//! Runs the cases of a set, or prints their names. For callgrind, which counts the instructions in `measured` and
+//! writes the count each time it returns: see `run`.
 
 use skaro_bench::{cases, measured};
 
@@ -9,7 +9,7 @@ fn main() {
     let wanted = arguments.next().unwrap_or_default();
     for case in cases(&set).iter().filter(|case| case.name.contains(&wanted)) {
         let mut work = (case.begin)();
-        // Once to warm up: buffers have grown, the allocator has found its places.
+        // A warm-up, in which buffers grow and the allocator settles.
         work.prepare();
         work.run();
         work.prepare();
@@ -18,7 +18,7 @@ fn main() {
     }
 }
 
-/// When this is called, callgrind writes the count down.
+/// Callgrind writes its count when this is called.
 #[inline(never)]
 fn write_down(messages: u32, name: &str) {
     println!("{messages}\t{name}");

@@ -1,11 +1,11 @@
-//! Tells how long the cases of a set take by the clock: nanoseconds per message, in the fastest of several runs, since
-//! what else the machine does only adds. For what is measured beside something that callgrind can't count.
+//! Measures the cases of a set by the clock: nanoseconds per message, in the fastest of several runs, since other work
+//! on the machine only adds time. For comparisons with things that callgrind can't count.
 
 use std::time::{Duration, Instant};
 
 use skaro_bench::{cases, measured};
 
-/// Each case is run again and again for so long.
+/// Time during which each case is repeated.
 const TIME: Duration = Duration::from_millis(500);
 
 fn main() {

@@ -1,6 +1,6 @@
-//! The core on a microcontroller: it is challenged, proves that it knows the password, and is let in. There is no
-//! operating system, no standard library and no network: the frames come on the command line, and leave by the
-//! debugger's channel (semihosting).
+//! The core on a microcontroller: it receives the challenge, proves the password, and is signed in. There is no
+//! operating system, standard library or network: frames come on the command line, and leave through the debugger
+//! (semihosting).
 #![no_std]
 #![no_main]
 
@@ -18,7 +18,7 @@ use skaro_proto::{Frame, Time, Transmit};
 #[global_allocator]
 static HEAP: LlffHeap = LlffHeap::empty();
 
-/// Bytes of the heap.
+/// Size of the heap in bytes.
 const HEAP_SIZE: usize = 16 * 1024;
 
 #[entry]
@@ -34,7 +34,7 @@ fn main() -> ! {
     halt()
 }
 
-/// Signs in: the command line has the server's two frames in hexadecimal, the login, and the password.
+/// Signs in. The command line contains the server's two frames in hexadecimal, the login, and the password.
 fn talk() -> Result<(), String> {
     let line = command_line()?;
     let mut words = line.splitn(4, ' ');
@@ -43,7 +43,7 @@ fn talk() -> Result<(), String> {
     let answer = bytes(word("answer")?)?;
     let (login, password) = (word("login")?, word("password")?);
 
-    // Nothing here takes long: a device that lives longer has a timer, and tells the time that it shows.
+    // The example is short. A device that runs longer has a timer, and passes its time.
     let now = Time::ZERO;
     let used = HEAP.used();
     let mut client = Client::new(ClientConfig::default(), 1);
@@ -66,13 +66,13 @@ fn bytes(word: &str) -> Result<Vec<u8>, String> {
 fn start_heap() {
     use core::mem::MaybeUninit;
     static mut MEMORY: [MaybeUninit<u8>; HEAP_SIZE] = [MaybeUninit::uninit(); HEAP_SIZE];
-    // SAFETY: `main` calls this once, before anything is allocated; nobody else can name this memory.
+    // SAFETY: `main` calls this once, before any allocation, and the memory has no other name.
     unsafe { HEAP.init(&raw mut MEMORY as usize, HEAP_SIZE) }
 }
 
-/// What the debugger was given as arguments of the program.
+/// Reads the program's arguments from the debugger.
 fn command_line() -> Result<String, String> {
-    /// What SYS_GET_CMDLINE takes: where to write, and how much fits.
+    /// The parameters of SYS_GET_CMDLINE: the buffer, and its size.
     #[repr(C)]
     struct Block {
         buffer: *mut u8,
@@ -82,20 +82,20 @@ fn command_line() -> Result<String, String> {
 
     let mut buffer = alloc::vec![0_u8; 4096];
     let mut block = Block { buffer: buffer.as_mut_ptr(), length: buffer.len() };
-    // SAFETY: the block has the form that this call wants, and its buffer is as long as it says and lives on.
+    // SAFETY: the block has the form that this call requires, and its buffer lives on and has the given length.
     let failed = unsafe { cortex_m_semihosting::syscall1(GET_CMDLINE, &raw mut block as usize) };
     if failed != 0 {
         return Err("the debugger has no command line, or too long a one".into());
     }
     buffer.truncate(block.length);
-    // Some debuggers count the closing zero.
+    // Some debuggers count the terminating zero.
     while buffer.last() == Some(&0) {
         buffer.pop();
     }
     String::from_utf8(buffer).map_err(|error| error.to_string())
 }
 
-/// Nothing in the core panics; if anything else does, the debugger learns it.
+/// Reports a panic to the debugger. The core itself never panics.
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     hprintln!("{}", info);

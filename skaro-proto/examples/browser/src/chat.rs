@@ -1,4 +1,4 @@
-//! A chat as a page needs it: the client's machine, and what to ask the server when.
+//! A chat for a page: the client's machine, and the requests that a page needs.
 
 use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
@@ -10,29 +10,29 @@ use skaro_proto::{Frame, Secret, Time, Transmit};
 
 use crate::news;
 
-/// How many messages may wait while the page is offline: as many as somebody might type.
+/// Maximum number of messages that wait while the page is offline: more than anybody will type.
 const OFFLINE_MESSAGES: usize = 100;
 
-/// The chat of one user. As with the machine itself: `handle_` what happens, then `poll_` what to do.
+/// The chat of one user. Used as the machine itself: call `handle_…` after events, then `poll_…` for actions.
 pub struct Chat {
     client: Client,
-    /// The user who wants to sign in as soon as the server can be asked.
+    /// The user to sign in as soon as there is a connection.
     waiting: Option<(String, Secret)>,
-    /// Whether contacts were asked for in order to find strangers who wrote meanwhile.
+    /// Set if contacts were requested to find users who wrote for the first time while offline.
     seeks_strangers: bool,
-    /// What to tell the page, as JSON.
+    /// News for the page, as JSON.
     news: VecDeque<String>,
 }
 
-/// What to do with the WebSocket.
+/// An action on the WebSocket.
 pub enum Sending {
-    /// Nothing, for now.
+    /// No action for now.
     Nothing,
     /// Send the output as a text message.
     Text,
     /// Send the output as a binary message.
     Binary,
-    /// Begin the closing handshake with this code.
+    /// Start the closing handshake with this code.
     Close(u16),
 }
 
@@ -42,12 +42,12 @@ impl Default for Chat {
     }
 }
 
-/// What the user wants.
+/// Requests of the user.
 impl Chat {
-    /// A chat in which nobody is signed in. The seed decides how long the machine waits before it connects again.
+    /// Creates a chat without a user. The seed spreads the machine's attempts to reconnect over time.
     pub fn new(seed: u64) -> Self {
         let mut config = ClientConfig::default();
-        // A server that was restarted knows no session: then the user signs in anew without having to type.
+        // After a restart the server knows no sessions: then the machine signs in again by the stored password.
         config.keep_credentials = true;
         config.offline_messages = OFFLINE_MESSAGES;
         Chat {
@@ -58,8 +58,8 @@ impl Chat {
         }
     }
 
-    /// Signs a user in, as soon as there is a connection. Only the scheme of the URL is looked at: the rest is for the
-    /// browser to judge.
+    /// Signs a user in as soon as there is a connection. Only the scheme of the URL is checked here; the browser checks
+    /// the rest.
     pub fn sign_in(&mut self, now: Time, url: &str, login: &str, password: &str) {
         let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
         if !["ws", "wss"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
@@ -81,9 +81,9 @@ impl Chat {
         self.collect(now);
     }
 
-    /// Asks for what was said with somebody.
+    /// Requests the history with another user.
     pub fn open(&mut self, now: Time, dialog: &str) {
-        // While offline it is not necessary: after a reconnection all histories are asked for.
+        // Not needed while offline: all histories are requested after a reconnection.
         if self.client.is_authorized()
             && let Err(error) = self.client.get_history(now, dialog)
         {
@@ -91,52 +91,52 @@ impl Chat {
         }
     }
 
-    /// Sends a message, now or when the user is back.
+    /// Sends a message, now or after a reconnection.
     pub fn send(&mut self, now: Time, to: &str, body: &str, marker: u32) {
         if let Err(error) = self.client.send_message(now, to, body, Some(marker.into())) {
             self.news.push_back(news::not_sent(to, marker.into(), error, false));
         }
     }
 
-    /// Connects now instead of waiting on.
+    /// Connects now, without waiting for the next attempt.
     pub fn reconnect(&mut self, now: Time) {
-        // A closed client stays closed: the page has begun a new one.
+        // A closed client can't reconnect; the page has created a new one then.
         _ = self.client.reconnect(now);
         self.collect(now);
     }
 }
 
-/// Handle: what the outside reports.
+/// Events from outside.
 impl Chat {
-    /// The WebSocket is open.
+    /// Handles the opening of the WebSocket.
     pub fn handle_connected(&mut self, now: Time) {
         self.client.handle_connected(now);
         self.collect(now);
     }
 
-    /// The server has sent a frame.
+    /// Handles a frame from the server.
     pub fn handle_frame(&mut self, now: Time, frame: Frame<'_>) {
         let event = self.client.handle_frame(now, frame).unwrap_or_else(Event::ProtocolError);
         self.happened(now, &event);
         self.collect(now);
     }
 
-    /// The WebSocket is closed, or could not be opened.
+    /// Handles the end of the WebSocket, or the failure to open it.
     pub fn handle_disconnected(&mut self, now: Time, reason: Disconnect) {
         self.client.handle_disconnected(now, reason);
         self.collect(now);
     }
 
-    /// A deadline has come.
+    /// Handles a deadline.
     pub fn handle_timeout(&mut self, now: Time) {
         self.client.handle_timeout(now);
         self.collect(now);
     }
 }
 
-/// Poll: what to do next.
+/// Actions to do next.
 impl Chat {
-    /// What to do with the WebSocket; what is to be sent is in the output then.
+    /// Returns the next action on the WebSocket; data to send is then in the output.
     pub fn poll_transmit(&mut self, now: Time, output: &mut Vec<u8>) -> Sending {
         loop {
             let sending = match self.client.poll_transmit() {
@@ -148,8 +148,8 @@ impl Chat {
                 }
                 Some(Transmit::Close(code)) => Sending::Close(code.code()),
                 Some(_) => {
-                    // A page can't send pings, but ask something whose answer is a sign of life as well. If that
-                    // can't be asked, something else is under way whose answer will do.
+                    // Browsers can't send pings, so a request is sent whose answer is a sign of life. If it is refused,
+                    // other requests are under way, whose answers will do.
                     _ = self.client.register_type(now);
                     continue;
                 }
@@ -160,17 +160,17 @@ impl Chat {
         }
     }
 
-    /// What to tell the page, as JSON.
+    /// Returns news for the page, as JSON.
     pub fn poll_event(&mut self) -> Option<String> {
         self.news.pop_front()
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout).
+    /// Returns the time for [`handle_timeout`](Self::handle_timeout).
     pub fn poll_timeout(&self) -> Option<Time> {
         self.client.poll_timeout()
     }
 
-    /// What the client is doing.
+    /// Returns the state of the client.
     pub const fn status(&self) -> Status {
         self.client.status()
     }
@@ -183,12 +183,12 @@ impl Chat {
         }
     }
 
-    /// Does what follows from an event, and tells the page.
+    /// Reacts to an event, and adds news for the page.
     fn happened(&mut self, now: Time, event: &Event<'_>) {
         match event {
             Event::Connected { .. } => self.authorize(now),
             Event::Ended(ended) | Event::Late(ended) => self.ended(now, ended),
-            // Before anybody is in, it is for the user to try again: the URL may be wrong.
+            // Before the first sign-in the user has to try again, since the URL may be wrong.
             Event::Reconnecting { reason, .. } if self.client.user().is_none() => {
                 self.client.stop_reconnecting(now);
                 if self.waiting.take().is_some() {
@@ -225,12 +225,12 @@ impl Chat {
             }
             Ok(Answer::History(history)) => self.news.push_back(news::history(ticket.login(), history)),
             Ok(Answer::MessageSent(date)) => self.news.push_back(news::sent(ticket, date.as_ref())),
-            // The answer that stands for a pong.
+            // The answer that replaces a pong.
             _ if ticket.kind() == RequestKind::RegisterType => (),
             Ok(_) => (),
             Err(failure) => {
                 let goes_on = self.client.status() != Status::Connected;
-                // When the machine can't sign the user in again, it is the user's turn; else it goes on by itself.
+                // If the machine can't sign in again by itself, the user has to.
                 match ticket.kind() {
                     RequestKind::Authorize | RequestKind::SessionRestore
                         if ticket.is_automatic() && goes_on => {}
@@ -240,7 +240,7 @@ impl Chat {
         }
     }
 
-    /// Asks for what a user needs who has just come in, or was away.
+    /// Requests the data that a user needs after signing in or after being offline.
     fn catch_up(&mut self, now: Time, was_away: bool) {
         self.seeks_strangers = was_away;
         if let Err(error) = self.client.get_contacts(now) {

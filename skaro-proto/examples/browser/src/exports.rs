@@ -1,10 +1,10 @@
-//! What JavaScript calls: numbers in, numbers out. Texts and frames lie in the memory that both sides see.
+//! The functions for JavaScript, with numbers as parameters and results. Texts and frames are passed in shared memory.
 //!
-//! JavaScript asks [`skaro_input`] for room, writes texts there one after the other, and calls with their lengths in
-//! bytes. What comes back as text or bytes lies at [`skaro_output`] until the next call. Moments are milliseconds.
+//! JavaScript calls [`skaro_input`] for a buffer, writes texts there one after the other, and passes their lengths in
+//! bytes. Results that are text or bytes are at [`skaro_output`] until the next call. Times are in milliseconds.
 //!
-//! There is one chat in an instance. The unsafe code of this package is in this file: the names that are exported, and
-//! the promise that there is one thread.
+//! Each instance has one chat. All unsafe code of this package is in this file: the exported names, and the assumption
+//! of a single thread.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -21,7 +21,7 @@ use crate::chat::{Chat, Sending};
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
-/// Nothing in the core panics; if anything else does, the instance ends with an error that JavaScript sees.
+/// Ends the instance with an error in JavaScript after a panic. The core itself never panics.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     core::arch::wasm32::unreachable()
@@ -39,7 +39,7 @@ struct Single(RefCell<Option<State>>);
 #[cfg(target_feature = "atomics")]
 compile_error!("this is for instances with one thread");
 
-// SAFETY: WebAssembly without atomics has one thread, so there is no other one to share this with.
+// SAFETY: WebAssembly without atomics has a single thread, so this is never shared.
 unsafe impl Sync for Single {}
 
 static STATE: Single = Single(RefCell::new(None));
@@ -48,7 +48,7 @@ fn with<T>(call: impl FnOnce(&mut State) -> T) -> T {
     call(STATE.0.borrow_mut().get_or_insert_default())
 }
 
-/// A call with texts of these lengths; they may be secret, so they are wiped afterwards.
+/// Calls a function with texts of these lengths, and wipes them afterwards, since they may be secret.
 fn with_texts<T, const N: usize>(lengths: [usize; N], call: impl FnOnce(&mut Chat, [&str; N]) -> T) -> T {
     with(|state| {
         let input = Zeroizing::new(mem::take(&mut state.input));
@@ -56,7 +56,7 @@ fn with_texts<T, const N: usize>(lengths: [usize; N], call: impl FnOnce(&mut Cha
         let texts = lengths.map(|length| {
             let (text, after) = rest.split_at_checked(length).unwrap_or_default();
             rest = after;
-            // JavaScript's encoder writes nothing but UTF-8.
+            // JavaScript's encoder only writes UTF-8.
             core::str::from_utf8(text).unwrap_or_default()
         });
         call(&mut state.chat, texts)
@@ -64,11 +64,11 @@ fn with_texts<T, const N: usize>(lengths: [usize; N], call: impl FnOnce(&mut Cha
 }
 
 fn time(millis: f64) -> Time {
-    // Casts from floating-point numbers saturate: a clock that makes no sense is one that stands still.
+    // Casts from floating-point numbers saturate, so an invalid time is harmless.
     Time::since_epoch(Duration::from_micros((millis * 1000.0) as u64))
 }
 
-/// Room for this many bytes.
+/// Returns a buffer of this many bytes.
 #[unsafe(no_mangle)]
 extern "C" fn skaro_input(length: usize) -> *mut u8 {
     with(|state| {
@@ -78,25 +78,25 @@ extern "C" fn skaro_input(length: usize) -> *mut u8 {
     })
 }
 
-/// Where the last result lies.
+/// Returns the address of the last result.
 #[unsafe(no_mangle)]
 extern "C" fn skaro_output() -> *const u8 {
     with(|state| state.output.as_ptr())
 }
 
-/// How many bytes it has.
+/// Returns the length of the last result in bytes.
 #[unsafe(no_mangle)]
 extern "C" fn skaro_output_length() -> usize {
     with(|state| state.output.len())
 }
 
-/// Begins anew, with another seed for each page.
+/// Creates a new chat. The seed should differ from page to page.
 #[unsafe(no_mangle)]
 extern "C" fn skaro_start(seed: u64) {
     with(|state| *state = State { chat: Chat::new(seed), ..State::default() });
 }
 
-/// The user signs in, on a connection to this URL.
+/// Signs the user in, on a connection to this URL.
 #[unsafe(no_mangle)]
 extern "C" fn skaro_sign_in(now: f64, url: usize, login: usize, password: usize) {
     with_texts([url, login, password], |chat, [url, login, password]| {
@@ -104,37 +104,37 @@ extern "C" fn skaro_sign_in(now: f64, url: usize, login: usize, password: usize)
     });
 }
 
-/// The user signs out: closes the connection for good.
+/// Signs the user out, and closes the connection for good.
 #[unsafe(no_mangle)]
 extern "C" fn skaro_sign_out(now: f64) {
     with(|state| state.chat.sign_out(time(now)));
 }
 
-/// The user looks at a dialog.
+/// Opens a dialog.
 #[unsafe(no_mangle)]
 extern "C" fn skaro_open(now: f64, dialog: usize) {
     with_texts([dialog], |chat, [dialog]| chat.open(time(now), dialog));
 }
 
-/// The user sends a message; the marker comes back with what became of it.
+/// Sends a message; news about it contains the marker.
 #[unsafe(no_mangle)]
 extern "C" fn skaro_send(now: f64, to: usize, body: usize, marker: u32) {
     with_texts([to, body], |chat, [to, body]| chat.send(time(now), to, body, marker));
 }
 
-/// The user does not want to wait for the next attempt to connect.
+/// Connects now, without waiting for the next attempt.
 #[unsafe(no_mangle)]
 extern "C" fn skaro_reconnect(now: f64) {
     with(|state| state.chat.reconnect(time(now)));
 }
 
-/// The WebSocket is open.
+/// Reports that the WebSocket is open.
 #[unsafe(no_mangle)]
 extern "C" fn skaro_handle_connected(now: f64) {
     with(|state| state.chat.handle_connected(time(now)));
 }
 
-/// A message has come through the WebSocket.
+/// Reports a message from the WebSocket.
 #[unsafe(no_mangle)]
 extern "C" fn skaro_handle_frame(now: f64, is_text: bool, length: usize) {
     with(|state| {
@@ -148,13 +148,13 @@ extern "C" fn skaro_handle_frame(now: f64, is_text: bool, length: usize) {
     });
 }
 
-/// The WebSocket is closed, or could not be opened; the code and the reason as its `close` event has them.
+/// Reports that the WebSocket is closed, or could not be opened, with the code and reason of its `close` event.
 #[unsafe(no_mangle)]
 extern "C" fn skaro_handle_closed(now: f64, was_open: bool, code: u16, reason: usize) {
     with_texts([reason], |chat, [reason]| {
         let reason = match code {
             _ if !was_open => Disconnect::Failed("the server can't be reached".into()),
-            // What browsers report if there was no closing handshake, and if it had no code.
+            // Codes of browsers for an end without closing handshake, and for a close without a code.
             1006 => Disconnect::Failed("the connection broke".into()),
             1005 => Disconnect::Closed { code: None, reason: String::new() },
             code => Disconnect::Closed { code: Some(code), reason: reason.into() },
@@ -163,14 +163,14 @@ extern "C" fn skaro_handle_closed(now: f64, was_open: bool, code: u16, reason: u
     });
 }
 
-/// The moment of `skaro_poll_timeout` has come.
+/// Reports that the time of `skaro_poll_timeout` has come.
 #[unsafe(no_mangle)]
 extern "C" fn skaro_handle_timeout(now: f64) {
     with(|state| state.chat.handle_timeout(time(now)));
 }
 
-/// What to do with the WebSocket next: 0 nothing, 1 send the output as text, 2 send it as bytes, else close it with
-/// this code.
+/// Returns the next action on the WebSocket: 0 for none, 1 to send the output as text, 2 to send it as bytes, any other
+/// number to close the WebSocket with this code.
 #[unsafe(no_mangle)]
 extern "C" fn skaro_poll_transmit(now: f64) -> u32 {
     with(|state| match state.chat.poll_transmit(time(now), &mut state.output) {
@@ -181,7 +181,7 @@ extern "C" fn skaro_poll_transmit(now: f64) -> u32 {
     })
 }
 
-/// Whether there is something to tell: then it is the output, as JSON.
+/// Returns whether there is news for the page; it is then in the output, as JSON.
 #[unsafe(no_mangle)]
 extern "C" fn skaro_poll_event() -> bool {
     with(|state| {
@@ -191,7 +191,7 @@ extern "C" fn skaro_poll_event() -> bool {
     })
 }
 
-/// When to call `skaro_handle_timeout`; infinity for never.
+/// Returns the time for `skaro_handle_timeout`; infinity if there is none.
 #[unsafe(no_mangle)]
 extern "C" fn skaro_poll_timeout() -> f64 {
     with(|state| match state.chat.poll_timeout() {
@@ -200,7 +200,7 @@ extern "C" fn skaro_poll_timeout() -> f64 {
     })
 }
 
-/// What the client is doing, as the place of its name in the list that core.js has.
+/// Returns the state of the client, as an index into the list of names in core.js.
 #[unsafe(no_mangle)]
 extern "C" fn skaro_status() -> u32 {
     with(|state| match state.chat.status() {
@@ -212,7 +212,7 @@ extern "C" fn skaro_status() -> u32 {
         Status::SigningIn => 5,
         Status::SignedIn => 6,
         Status::Closing => 7,
-        // Nothing comes after that; neither after what nobody knows yet.
+        // Closed is final; unknown future states are treated alike.
         _ => 8,
     })
 }

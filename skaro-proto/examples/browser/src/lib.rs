@@ -1,5 +1,5 @@
-//! The core of skaro for a page in a browser, as WebAssembly: everything but the WebSocket, the clock, the dice and
-//! what is shown.
+//! The core of skaro for a page in a browser, as WebAssembly: everything except the WebSocket, the clock, random
+//! numbers and the display.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 extern crate alloc;

@@ -1,4 +1,4 @@
-//! What the page is told, as JSON: the events of the machine in the words of a chat.
+//! News for the page, as JSON: the machine's events in the terms of a chat.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -16,13 +16,13 @@ pub(crate) fn signed_in(login: &str) -> String {
     json!({ "event": "signed_in", "login": login }).to_string()
 }
 
-/// A request that has nothing to do with signing in or sending did not succeed.
+/// A failed request, except for signing in and sending.
 pub(crate) fn failed(kind: RequestKind, dialog: &str, reason: impl Display) -> String {
     json!({ "event": "failed", "request": kind.as_str(), "dialog": dialog, "reason": reason.to_string() })
         .to_string()
 }
 
-/// A message did not arrive, or nobody knows whether it did.
+/// A message that did not arrive, or may not have arrived.
 pub(crate) fn not_sent(dialog: &str, marker: u64, reason: impl Display, may_be_sent: bool) -> String {
     let reason = reason.to_string();
     json!({ "event": "not_sent", "dialog": dialog, "marker": marker, "reason": reason, "may_be_sent": may_be_sent })
@@ -49,7 +49,7 @@ pub(crate) fn history(dialog: &str, history: &History<'_>) -> String {
     json!({ "event": "history", "dialog": dialog, "messages": messages, "unseen": unseen }).to_string()
 }
 
-/// How a command ended that did not succeed.
+/// Returns the news of a command that failed.
 pub(crate) fn ended_badly(ticket: &Ticket, failure: &Failure<'_>) -> String {
     let reason = match failure {
         Failure::Refused(refusal) if !refusal.info.is_empty() => refusal.info.to_string(),
@@ -65,7 +65,7 @@ pub(crate) fn ended_badly(ticket: &Ticket, failure: &Failure<'_>) -> String {
     }
 }
 
-/// What else there is to tell.
+/// Returns the news of any other event.
 pub(crate) fn event(event: &Event<'_>) -> Option<String> {
     let told = match event {
         Event::Message(incoming) => {

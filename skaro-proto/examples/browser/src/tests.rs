@@ -1,4 +1,4 @@
-//! What would take a browser too long to show: silence.
+//! Tests of long silence, which would take too long in a browser.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -15,7 +15,7 @@ struct Pair {
     chat: Chat,
     server: Server,
     connection: ConnectionId,
-    /// What the page was told.
+    /// News that the page received.
     news: Vec<String>,
 }
 
@@ -35,7 +35,7 @@ impl Pair {
         pair
     }
 
-    /// Lets both say all that they have to say; returns what the chat said.
+    /// Passes frames between both sides until none are left; returns the chat's frames.
     fn talk(&mut self) -> Vec<String> {
         let mut said = Vec::new();
         loop {

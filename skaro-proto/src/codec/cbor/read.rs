@@ -1,5 +1,5 @@
-//! The reader of CBOR. Text, integers, lists and maps whose length is told are read here. All else is left to minicbor:
-//! floating-point numbers, tags, lengths that are not told, and saying what is wrong.
+//! The reader of CBOR. Text, integers, and lists and maps of definite length are read here. minicbor handles the rest:
+//! floating-point numbers, tags, indefinite lengths, and errors.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -17,7 +17,7 @@ use crate::codec::reader::{self, Decode, Nesting, Result, Slot};
 
 pub(in crate::codec) type Item<'a> = reader::Item<'a, Left>;
 
-/// Reads the one item of which the bytes consist.
+/// Reads the single item in these bytes.
 pub(in crate::codec) fn read<'a, T: Decode<'a>>(bytes: &'a [u8], nesting: Nesting) -> Result<Slot<T>> {
     let mut reader = Reader::new(bytes);
     let value = T::decode(&mut reader, nesting);
@@ -29,11 +29,11 @@ pub(in crate::codec) fn read<'a, T: Decode<'a>>(bytes: &'a [u8], nesting: Nestin
 
 pub(in crate::codec) struct Reader<'a> {
     bytes: &'a [u8],
-    /// The bytes that were not read yet.
+    /// The bytes that are not read yet.
     rest: &'a [u8],
 }
 
-/// The number of items of a list, or of fields of a map, that are left; `None` if an end mark will come.
+/// The number of items left in a list, or of fields in a map; `None` if the length is indefinite.
 pub(in crate::codec) type Left = Option<u64>;
 
 impl<'a> Reader<'a> {
@@ -45,7 +45,7 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
-    /// Returns the head of the next item: its major type, its argument, and what follows the head.
+    /// Returns the head of the next item: its major type, its argument, and the bytes after the head.
     #[inline(always)]
     fn head(&self) -> Option<(u8, u64, &'a [u8])> {
         let (first, rest) = self.rest.split_first()?;
@@ -64,7 +64,7 @@ impl<'a> Reader<'a> {
         Some((first >> 5, argument, rest))
     }
 
-    /// Lets minicbor read what it is better at.
+    /// Reads a rare item by minicbor.
     #[cold]
     pub(in crate::codec) fn otherwise<T>(
         &mut self,
@@ -106,7 +106,7 @@ impl<'a> reader::Reader<'a> for Reader<'a> {
             UNSIGNED => (Item::Unsigned(argument), rest),
             MAP => (Item::Map(Some(argument)), rest),
             LIST => (Item::List(Some(argument)), rest),
-            // -1 - n is n with each bit turned.
+            // -1 - n is n with all bits inverted.
             NEGATIVE if argument < 1 << 63 => (Item::Negative(!(argument as i64)), rest),
             _ => return self.otherwise(item),
         };
@@ -139,7 +139,7 @@ impl<'a> reader::Reader<'a> for Reader<'a> {
         if !self.has_next(left)? {
             return Ok(None);
         }
-        // Whatever is one of the listed names is UTF-8.
+        // The listed names are ASCII, so a match needs no check for UTF-8.
         if let Some((TEXT, length, rest)) = self.head()
             && let Some((name, rest)) = split(rest, length)
             && let Some(field) = Field::listed(name)
@@ -151,13 +151,13 @@ impl<'a> reader::Reader<'a> for Reader<'a> {
     }
 }
 
-/// Splits off so many bytes, if there are so many.
+/// Splits off this many bytes, if there are enough.
 #[inline(always)]
 fn split(bytes: &[u8], length: u64) -> Option<(&[u8], &[u8])> {
     bytes.split_at_checked(usize::try_from(length).ok()?)
 }
 
-/// Splits off so many bytes, if these are text.
+/// Splits off this many bytes, if they are text.
 #[inline(always)]
 fn split_text(bytes: &[u8], length: u64) -> Option<(&str, &[u8])> {
     let (bytes, rest) = split(bytes, length)?;
@@ -168,7 +168,7 @@ fn split_text(bytes: &[u8], length: u64) -> Option<(&str, &[u8])> {
     Some((text, rest))
 }
 
-/// The words of almost every message. Checking that they are UTF-8 would take a fifth of the time.
+/// The texts in almost every message. Checking each time that they are UTF-8 would take a fifth of the time.
 const WORDS: [&str; 4] = ["show_message", "send_message", "request", "200"];
 
 #[cold]
@@ -176,7 +176,7 @@ fn error(kind: DecodeErrorKind) -> Box<DecodeError> {
     Box::new(DecodeError::frame(kind))
 }
 
-/// Something that minicbor read.
+/// The result of a read by minicbor.
 type Decoded<T> = core::result::Result<T, Error>;
 
 #[cold]
@@ -192,7 +192,7 @@ fn malformed(decoder: &Decoder<'_>) -> Box<DecodeError> {
     error(DecodeErrorKind::Malformed { format: "CBOR", offset: decoder.position() })
 }
 
-/// The type of the next item, past the tags before it: the content is what counts.
+/// Returns the type of the next item. Tags before it are skipped.
 fn next_type(decoder: &mut Decoder<'_>) -> Decoded<Type> {
     loop {
         match decoder.datatype()? {
@@ -211,7 +211,7 @@ pub(in crate::codec) fn name<'a>(decoder: &mut Decoder<'a>) -> Result<Cow<'a, st
     }
 }
 
-/// Any item.
+/// Reads any item.
 pub(in crate::codec) fn item<'a>(decoder: &mut Decoder<'a>) -> Result<Item<'a>> {
     match well_formed_item(decoder) {
         Ok(Some(item)) => Ok(item),

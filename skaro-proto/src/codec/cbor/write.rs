@@ -1,4 +1,4 @@
-//! The encoder of CBOR: each item in the shortest way there is, floating-point numbers in 64 bits.
+//! The encoder of CBOR: shortest encoding of each item, but floating-point numbers always in 64 bits.
 
 use alloc::vec::Vec;
 
@@ -10,11 +10,11 @@ use crate::codec::literal::{Key, Start};
 /// Writes CBOR.
 pub(in crate::codec) struct Encoder<'o> {
     out: &'o mut Vec<u8>,
-    /// The number of fields that the innermost map has so far.
+    /// The number of fields in the innermost map so far.
     fields: usize,
 }
 
-/// A map that has begun: its place, and the number of fields of the map around it.
+/// A map that is being written: its position, and the number of fields so far in the map around it.
 pub(in crate::codec) struct Begun {
     start: usize,
     outer: usize,
@@ -48,7 +48,7 @@ impl encoder::Encoder for Encoder<'_> {
         self.begin(start.cbor(), 1)
     }
 
-    /// Fills in how many fields there are.
+    /// Fills in the number of fields.
     #[inline(always)]
     fn end_map(&mut self, map: Begun) {
         let fields = core::mem::replace(&mut self.fields, map.outer);
@@ -137,7 +137,7 @@ fn long_head(out: &mut Vec<u8>, major: u8, argument: u64) {
     }
 }
 
-/// Makes room for the head of a map with many fields, for which one byte was left.
+/// Makes room for the head of a map with many fields. One byte was reserved for it.
 #[cold]
 fn long_map(out: &mut Vec<u8>, start: usize, fields: usize) {
     let mut long = Vec::new();

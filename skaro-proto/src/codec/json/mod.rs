@@ -8,12 +8,12 @@ pub(super) use read::offset;
 pub(super) use read::{Left, Reader, read};
 pub(super) use write::Encoder;
 
-/// For looking at eight bytes at a time, as in "Bit Twiddling Hacks" (Sean Anderson), "Determine if a word has a byte
-/// less than n".
+/// Tests eight bytes at a time, as in "Bit Twiddling Hacks" (Sean Anderson), "Determine if a word has a byte less than
+/// n".
 const ONES: u64 = u64::from_le_bytes([1; 8]);
 const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
 
-/// Returns how many bytes come before a quote, a backslash, a control character or the end.
+/// Returns the number of bytes before the first quote, backslash or control character, or before the end.
 #[inline]
 pub(super) fn plain(text: &[u8]) -> usize {
     let (mut rest, mut count) = (text, 0);
@@ -31,7 +31,7 @@ fn is_special(byte: &u8) -> bool {
     matches!(byte, b'"' | b'\\' | 0..0x20)
 }
 
-/// Returns a bit in the place of the first special byte, and perhaps others in later places: a borrow may set those.
+/// Returns a bit at the position of the first special byte, and perhaps false ones at later positions, set by a borrow.
 #[inline]
 fn specials(eight: [u8; 8]) -> u64 {
     let word = u64::from_le_bytes(eight);
@@ -40,11 +40,11 @@ fn specials(eight: [u8; 8]) -> u64 {
     (control | quote.wrapping_sub(ONES) & !quote | backslash.wrapping_sub(ONES) & !backslash) & HIGH
 }
 
-/// Returns whether there is no special byte at all.
+/// Returns whether the text has no special byte.
 #[inline]
 fn is_plain(text: &[u8]) -> bool {
     let Some((_, last)) = text.split_last_chunk() else { return !text.iter().any(is_special) };
     let (eights, _) = text.as_chunks();
-    // What does not fill eight bytes at the end is looked at with some of those before it.
+    // The last eight bytes are tested as a whole, even if some of them were tested before.
     eights.iter().chain([last]).all(|eight| specials(*eight) == 0)
 }

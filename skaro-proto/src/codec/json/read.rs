@@ -1,5 +1,5 @@
-//! The reader of JSON. Plain text, whole numbers, lists and maps are read here. All else is left to serde_json: escapes,
-//! other numbers, and saying what is wrong.
+//! The reader of JSON. Text without escapes, whole numbers, lists and maps are read here. serde_json handles the rest:
+//! escapes, other numbers, and errors.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -15,7 +15,7 @@ use crate::codec::field::Field;
 use crate::codec::frame::Frame;
 use crate::codec::reader::{self, Decode, Item, Nesting, Result, Slot};
 
-/// Reads the one value of which the text consists.
+/// Reads the single value in the text.
 pub(in crate::codec) fn read<'a, T: Decode<'a>>(text: &'a str, nesting: Nesting) -> Result<Slot<T>> {
     let mut reader = Reader::new(text);
     let value = T::decode(&mut reader, nesting);
@@ -29,7 +29,7 @@ pub(in crate::codec) fn read<'a, T: Decode<'a>>(text: &'a str, nesting: Nesting)
 
 pub(in crate::codec) struct Reader<'a> {
     text: &'a str,
-    /// The place of the next byte.
+    /// The position of the next byte.
     at: usize,
 }
 
@@ -44,7 +44,7 @@ impl<'a> Reader<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// The first byte that is no white space.
+    /// Returns the first byte that is not white space.
     #[inline]
     fn after_space(&mut self) -> Option<u8> {
         loop {
@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
         Box::new(DecodeError::frame(DecodeErrorKind::Malformed { format: "JSON", offset: self.at }))
     }
 
-    /// Returns the bytes before the next quote, if that is near; the next byte is a quote too.
+    /// Returns the bytes before the next quote, if that is near. The position is then at the quote.
     #[inline(always)]
     fn short(&self) -> Option<&'a [u8]> {
         let rest = self.text.as_bytes().get(self.at + 1..)?;
@@ -117,7 +117,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a text with escapes, whose opening quote is the next byte: finds its end, and lets serde_json read it.
+    /// Reads a text with escapes, whose opening quote is the next byte: finds its end, and unescapes it by serde_json.
     #[cold]
     fn escaped_text(&mut self) -> Result<String> {
         let bytes = self.text.as_bytes();
@@ -136,8 +136,8 @@ impl<'a> Reader<'a> {
         serde_json::from_str(quoted).map_err(|_| self.malformed())
     }
 
-    /// Reads a whole number from 0 up to eighteen digits, which fit into 63 bits, from this place on; and returns its
-    /// end.
+    /// Reads an unsigned whole number of at most eighteen digits, which fits into 63 bits, from this position; returns
+    /// it and its end.
     #[inline(always)]
     fn digits(&self, start: usize) -> Option<(u64, usize)> {
         let digits = self.text.as_bytes().get(start..)?;
@@ -167,7 +167,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Lets serde_json read a number that is large, or not whole, or none.
+    /// Reads a large or fractional number by serde_json, which also reports the error if this is no number.
     #[cold]
     fn other_number(&mut self) -> Result<Item<'a, Left>> {
         let rest = self.text.get(self.at..).unwrap_or_default();
@@ -198,7 +198,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Says whether a list or map has just begun, so that no comma is due.
+/// The state of a list or map: whether it has just begun, so that no comma is expected.
 pub(in crate::codec) struct Left {
     is_first: bool,
 }
@@ -278,7 +278,7 @@ impl<'a> reader::Reader<'a> for Reader<'a> {
         if !self.has_name(left)? {
             return Ok(None);
         }
-        // Whatever is one of the listed names has no escapes.
+        // The listed names have no escapes, so a match needs no check for them.
         let field = match self.short().map(|name| (Field::listed(name), name.len())) {
             Some((Some(field), length)) => {
                 self.at += length + 2;
@@ -291,7 +291,7 @@ impl<'a> reader::Reader<'a> for Reader<'a> {
     }
 }
 
-/// Lets serde_json say what is wrong with a text that is not well-formed; nesting it does not know about.
+/// Returns serde_json's error for a text that is not well-formed. The limit of nesting is checked elsewhere.
 #[cold]
 fn judged(error: Box<DecodeError>, text: &str) -> Box<DecodeError> {
     if error.kind == DecodeErrorKind::TooDeep {
@@ -305,15 +305,15 @@ fn judged(error: Box<DecodeError>, text: &str) -> Box<DecodeError> {
     Box::new(DecodeError::frame(kind))
 }
 
-/// serde_json tells lines and columns, from 1; frames are better served by bytes, from 0.
+/// Converts serde_json's line and column, counted from 1, to an offset in bytes from 0.
 pub(in crate::codec) fn offset(error: &serde_json::Error, text: &str) -> usize {
     let lines_before: usize =
         text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
     lines_before + error.column().saturating_sub(1)
 }
 
-/// Takes whatever stands there, but only if it is well-formed: serde's own `IgnoredAny` lets serde_json look less
-/// closely.
+/// Accepts any well-formed value. serde's own `IgnoredAny` is not used, because serde_json checks less when it skips a
+/// value.
 struct Anything;
 
 impl<'de> Deserialize<'de> for Anything {

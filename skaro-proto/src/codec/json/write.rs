@@ -1,4 +1,4 @@
-//! The encoder of JSON. Escapes are as few as RFC 8259, section 7, allows, so that text stays raw UTF-8.
+//! The encoder of JSON. Escapes only what RFC 8259, section 7, requires, so that text stays raw UTF-8.
 
 use alloc::vec::Vec;
 
@@ -10,7 +10,7 @@ use crate::codec::literal::{Key, Start};
 /// Writes JSON.
 pub(in crate::codec) struct Encoder<'o> {
     out: &'o mut Vec<u8>,
-    /// Says that a comma is due before the next field or item: something stands before it in its map or list.
+    /// Set if a comma must be written before the next field or item.
     comma: bool,
 }
 
@@ -20,7 +20,7 @@ impl<'o> Encoder<'o> {
         Encoder { out, comma: false }
     }
 
-    /// Prepares for a value, or for a field's name.
+    /// Writes the comma, if needed, before a value or a field's name.
     #[inline(always)]
     fn before(&mut self) {
         if self.comma {
@@ -142,7 +142,7 @@ impl encoder::Encoder for Encoder<'_> {
 }
 
 fn digits(mut number: u64, out: &mut Vec<u8>) {
-    // From behind: the last digit is known first. 2^64 has 20.
+    // Digits are found in reverse, the last one first. 2^64 has 20.
     let mut digits = [b'0'; 20];
     let mut first = digits.len();
     for place in digits.iter_mut().rev() {
@@ -167,7 +167,7 @@ fn escaped(mut text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Writes a character that can't stand in a text as it is.
+/// Writes the escape of a character that must not appear in a text as it is.
 fn escape(special: u8, out: &mut Vec<u8>) {
     let short = match special {
         b'"' | b'\\' => special,

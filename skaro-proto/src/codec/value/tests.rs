@@ -1,4 +1,4 @@
-//! Fields hold what was put in, wherever they come from.
+//! Fields keep what was put in, wherever they come from.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::borrow::ToOwned;
@@ -40,7 +40,7 @@ fn frame(format: Format, bytes: &[u8]) -> Frame<'_> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Wherever fields come from, and whatever hides among them, they are what was put in.
+    /// Fields equal what was put in, wherever they come from and whichever of them are hidden.
     #[test]
     fn fields_hold_what_was_put_in(put_in in fields(value()), more in value(), hide in any::<bool>()) {
         let made: Fields<'_> = put_in.iter().cloned().collect();
@@ -94,7 +94,7 @@ fn fields_are_empty_or_not() {
     assert_eq!(std::format!("{fields:?}").matches("text").count(), 1);
 }
 
-/// An application may make fields that are deeper than a peer may send.
+/// An application may make fields that are nested deeper than a peer may send.
 #[test]
 fn fields_may_be_deeper_than_frames() {
     let mut value = Value::Null;

@@ -1,4 +1,4 @@
-//! What follows from each event of the client.
+//! Reactions to the client's events.
 
 use skaro_proto::client::{Disconnect, Ended, Event, Failure, SignedOutReason, Ticket};
 use skaro_proto::message::{Answer, Message, RequestKind, SignedIn};
@@ -9,7 +9,7 @@ use super::{Leaving, Session};
 use crate::exit::Exit;
 
 impl Session {
-    /// The client tells something.
+    /// Handles an event of the client.
     pub(crate) fn handle_event(&mut self, event: Event<'_>) {
         match event {
             Event::Connected { .. } => self.handle_connected(),
@@ -27,10 +27,10 @@ impl Session {
                 let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
                 self.show(&Report::Reconnecting { after_ms });
             }
-            // The next event says so.
+            // The next event reports it.
             Event::SignedOut { reason: SignedOutReason::GaveUp } => (),
             Event::SignedOut { reason } => self.fail(Exit::Denied, reason.to_string()),
-            Event::GaveUp => self.fail(Exit::Unavailable, "not connecting again".into()),
+            Event::GaveUp => self.fail(Exit::Unavailable, "gave up reconnecting".into()),
             _ => (),
         }
     }
@@ -55,7 +55,7 @@ impl Session {
         self.show(&Report::Message { dialog, message });
     }
 
-    /// A request has ended, ours or one that the client made by itself to sign in again.
+    /// Handles the end of a request, of the chat or of the client itself, which signs in again on its own.
     fn handle_ended(&mut self, ended: &Ended<'_>) {
         let ask = self.pending.remove(&ended.ticket.id());
         self.is_signing_in &= !ask.as_ref().is_some_and(Ask::signs_in);
@@ -65,10 +65,10 @@ impl Session {
         }
     }
 
-    /// It was taken for ended already, and reported so.
+    /// Handles the end of a request that was already reported as timed out.
     fn handle_late(&mut self, ended: &Ended<'_>) {
         self.screen.complain(format!("the answer to {} came too late", name(&ended.ticket)));
-        // This counts all the same: the server takes the user for signed in.
+        // It counts nevertheless: for the server, the user is signed in.
         if let Ok(answer @ (Answer::Authorized(_) | Answer::Restored(_))) = &ended.outcome {
             self.handle_answer(None, answer);
         }
@@ -104,20 +104,20 @@ impl Session {
 
     fn handle_failure(&mut self, ask: Option<Ask>, ticket: &Ticket, failure: &Failure<'_>) {
         let is_lost = matches!(failure, Failure::Lost(_));
-        // The client repeats by itself what it asks for by itself, unless the user is let in no more.
+        // The client repeats its own requests, unless it may no longer sign in.
         if ask.is_some() || ticket.kind() == RequestKind::Authorize {
             self.note(Exit::from(failure));
         }
         match ask {
-            // It will be asked for again.
+            // It will be requested again.
             Some(Ask::Missed { .. } | Ask::MissedStrangers { .. }) if is_lost => return,
             Some(Ask::Missed { login }) => {
-                return self.screen.complain(format!("can't tell what was missed of {login}: {failure}"));
+                return self.screen.complain(format!("can't load missed messages from {login}: {failure}"));
             }
             Some(Ask::MissedStrangers { .. }) => {
-                return self.screen.complain(format!("can't tell who else wrote: {failure}"));
+                return self.screen.complain(format!("can't load the contacts: {failure}"));
             }
-            // The machine signs in again by itself only if somebody was signed in before.
+            // The client signs in again on its own only if a user was signed in before.
             Some(ask) if is_lost && ask.signs_in() && !self.is_signed_in => self.sign_in = Some(ask),
             _ => (),
         }
@@ -151,7 +151,7 @@ impl Session {
     }
 }
 
-/// A request's type and number, for people.
+/// Returns a request's type and number, for people.
 fn name(ticket: &Ticket) -> String {
     let number = ticket.marker().map(|marker| format!(" #{marker}")).unwrap_or_default();
     format!("{}{number}", ticket.kind().as_str())

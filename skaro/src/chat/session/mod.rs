@@ -1,6 +1,6 @@
-//! What the chat does about what it is told: this decides, and shows; asking the server is left to whoever runs it.
+//! The chat's logic: reacts to inputs and events with output and requests. Does not talk to the server itself.
 //!
-//! Feed it with the `handle_` methods, then let it [`ask`](Session::ask).
+//! Call the `handle_` methods, then [`ask`](Session::ask).
 
 mod events;
 
@@ -19,34 +19,34 @@ use super::screen::Screen;
 use crate::exit::Exit;
 use crate::text::Shown;
 
-/// Requests under way at which no more lines are taken from a pipe; so many of the longest messages fit into what
-/// may wait to be sent.
+/// Number of running requests from which no more lines are read from a pipe. That many of the longest messages fit into
+/// the client's queue.
 const WINDOW: usize = 250;
 
-/// A chat, from its beginning to its end.
+/// The state of a chat.
 pub(crate) struct Session {
     screen: Screen,
-    /// Signing in as the options say, until it has been done.
+    /// The request to sign in by the options, until it was made.
     sign_in: Option<Ask>,
     is_signing_in: bool,
     is_signed_in: bool,
-    /// Who is signed in, or was.
+    /// The login of the user who is or was signed in.
     user: String,
-    /// Whether the connection broke, and all is not yet as it was before.
+    /// Set from the end of a connection until the session is restored.
     is_cut_off: bool,
-    /// Whether there may be messages that passed by unseen.
+    /// Set if messages may have been missed.
     has_missed: bool,
-    /// With whom plain lines are exchanged.
+    /// The recipient of plain lines.
     dialog: Option<String>,
-    /// Message lines so far.
+    /// Number of sent messages so far.
     messages: u64,
-    /// What is to be asked next.
+    /// Requests to make next.
     asks: VecDeque<Ask>,
-    /// What was asked, and has not ended.
+    /// Requests that have not ended.
     pending: HashMap<RequestId, Ask>,
     bot: Option<EchoBot>,
     leaving: Option<Leaving>,
-    /// What failed first.
+    /// The first failure.
     failure: Option<Exit>,
 }
 
@@ -56,7 +56,7 @@ enum Leaving {
     Now,
 }
 
-/// Look at it.
+/// Queries.
 impl Session {
     pub(crate) fn new(screen: Screen, sign_in: Option<Ask>, bot: Option<EchoBot>) -> Self {
         Session {
@@ -77,26 +77,26 @@ impl Session {
         }
     }
 
-    /// Whether the user may go on. Nothing is taken while signing in, since what comes next depends on it.
+    /// Returns whether to read a line. Not while signing in, since the meaning of lines depends on the result.
     pub(crate) fn wants_line(&self) -> bool {
         let waits = self.is_signing_in || self.sign_in.is_some() && !self.is_cut_off;
         let limit = if self.is_cut_off { OFFLINE_MESSAGES } else { WINDOW };
-        // People are told when it is too much; programs are made to wait.
+        // People get an error if there are too many requests; programs wait.
         let has_room = self.screen.is_terminal() || self.pending.len() < limit;
         self.leaving.is_none() && !waits && has_room
     }
 
-    /// What to show to a user who may go on.
+    /// Returns the prompt for the next line.
     pub(crate) fn prompt(&self) -> (String, String) {
         self.screen.prompt(self.dialog.as_deref())
     }
 
-    /// Whether there are no more lines, so that only answers are waited for.
+    /// Returns whether there are no more lines and only answers are missing.
     pub(crate) fn is_ending(&self) -> bool {
         self.leaving == Some(Leaving::AfterAnswers)
     }
 
-    /// Whether to leave.
+    /// Returns whether the chat has ended.
     pub(crate) fn is_done(&self) -> bool {
         let is_answered = !self.bot.as_ref().is_some_and(EchoBot::has_more_to_say);
         match self.leaving {
@@ -106,13 +106,14 @@ impl Session {
         }
     }
 
-    /// What the chat says at its end. People at a terminal have seen what failed on the way.
+    /// Returns the exit status. For people at a terminal only the end of the connection counts: they have seen the
+    /// failures.
     pub(crate) fn exit(&self) -> Exit {
         let failure = self.failure.filter(|_| !self.screen.is_terminal());
         failure.unwrap_or(if self.is_cut_off { Exit::Unavailable } else { Exit::Success })
     }
 
-    /// Whether to look for messages that were missed: see [`catch_up`](Self::catch_up).
+    /// Returns whether to look for missed messages: see [`catch_up`](Self::catch_up).
     pub(crate) const fn has_missed(&self) -> bool {
         self.has_missed
     }
@@ -122,9 +123,9 @@ impl Session {
     }
 }
 
-/// Ask the server.
+/// Requests to the server.
 impl Session {
-    /// Submits what is to be asked next, in order, to a client whose events come back to this.
+    /// Submits waiting requests, in order. Their events must be passed back to this session.
     pub(crate) fn ask(&mut self, mut submit: impl FnMut(&Ask) -> Result<RequestId, CommandError>) {
         while let Some(ask) = self.asks.pop_front() {
             match submit(&ask) {
@@ -138,9 +139,9 @@ impl Session {
     }
 }
 
-/// Handle what happens around the connection; what happens on it is in [`events`].
+/// Inputs besides the client's events, which are in [`events`].
 impl Session {
-    /// Something came from the user.
+    /// Handles an input from the user.
     pub(crate) fn handle_input(&mut self, input: Input) {
         match input {
             Input::Line(line) => self.handle_line(&line),
@@ -156,7 +157,10 @@ impl Session {
             Ok(Line::Empty) => (),
             Ok(Line::Plain(body)) => match self.dialog.clone() {
                 Some(to) => self.send(&to, body),
-                None => self.fail(Exit::Data, "to whom? /to LOGIN says it; /help lists all commands".into()),
+                None => self.fail(
+                    Exit::Data,
+                    "no recipient: choose one with /to LOGIN; /help lists all commands".into(),
+                ),
             },
             Ok(Line::Message { to, body }) => self.send(to, body),
             Ok(Line::To { login }) => self.dialog = Some(login.into()),
@@ -181,14 +185,14 @@ impl Session {
         self.asks.push_back(Ask::Message { to: to.into(), body: body.into(), marker: self.messages });
     }
 
-    /// What the client is doing: without a connection, and without one to come, there is nothing to stay for.
+    /// Handles a change of the client's state: without a connection now or later, the chat ends.
     pub(crate) fn handle_status(&mut self, status: Status) {
         if self.is_cut_off && matches!(status, Status::Offline | Status::Closed) {
             self.leaving = Some(Leaving::Now);
         }
     }
 
-    /// The user is signed in again: these are the dialogs in which something may have been missed.
+    /// Requests the histories of dialogs in which messages may have been missed, after the user is signed in again.
     pub(crate) fn catch_up(&mut self, dialogs: impl IntoIterator<Item = String>) {
         self.has_missed = false;
         let known: HashSet<_> = dialogs.into_iter().collect();
@@ -196,13 +200,13 @@ impl Session {
         self.asks.push_back(Ask::MissedStrangers { known });
     }
 
-    /// The answers still due are not worth waiting for any longer.
+    /// Gives up waiting for the remaining answers.
     pub(crate) fn handle_deadline(&mut self) {
         self.fail(Exit::Temporary, "some answers did not come in time".into());
         self.leaving = Some(Leaving::Now);
     }
 
-    /// The connection is being closed: what is still to come changes nothing any more.
+    /// Ignores all later events, because the connection is being closed.
     pub(crate) fn handle_closing(&mut self) {
         self.leaving = Some(Leaving::Now);
     }
@@ -212,7 +216,7 @@ impl Session {
         self.end_if_unread(shown);
     }
 
-    /// There is no point in going on for nobody. Whoever closes a pipe has read enough.
+    /// Ends the chat if its output is closed. A reader that closes a pipe has read enough, so that is no failure.
     fn end_if_unread(&mut self, shown: io::Result<()>) {
         let Err(error) = shown else { return };
         self.leaving = Some(Leaving::Now);
@@ -226,7 +230,7 @@ impl Session {
         self.screen.complain(problem);
     }
 
-    /// Remembers the first failure, for the end.
+    /// Remembers the first failure for the exit status.
     fn note(&mut self, exit: Exit) {
         self.failure.get_or_insert(exit);
     }

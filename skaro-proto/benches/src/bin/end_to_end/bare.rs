@@ -1,5 +1,5 @@
-//! Clients without skaro: the libraries below the adapters, by hand. They write and read the same frames through structs
-//! that know what comes, and do nothing else.
+//! Clients without skaro: the libraries below the adapters, used by hand. They write and read the same frames through
+//! structs of known types, and do nothing else.
 
 use std::net::TcpStream;
 
@@ -13,16 +13,17 @@ use tungstenite::{Error, Message, WebSocket};
 use crate::peer::FLOOD;
 use crate::{AsyncClient, Client, TOGETHER};
 
-/// tungstenite's own, but for its read buffer, which is cleared for every read: 128 KiB would cost 25 times the rest.
+/// tungstenite's default, except for its read buffer, which is cleared for every read: 128 KiB would cost 25 times the
+/// rest.
 fn config() -> WebSocketConfig {
     WebSocketConfig::default().read_buffer_size(4 << 10)
 }
 
-/// Writes requests.
+/// A writer of requests.
 #[derive(Default)]
 struct Writer {
     buffer: Buffer,
-    /// The number of the last one.
+    /// The number of the last request.
     number: u64,
 }
 
@@ -58,7 +59,7 @@ impl Blocking {
         stream.set_nodelay(true).unwrap();
         let url = format!("ws://127.0.0.1:{port}/");
         let (mut socket, _) = tungstenite::client::client_with_config(url, stream, Some(config())).unwrap();
-        // The challenge, which the peer forgets at once.
+        // The challenge, which the peer ignores.
         socket.read().unwrap();
         Blocking { socket, writer: Writer::default() }
     }
@@ -95,7 +96,7 @@ impl Client for Blocking {
     }
 }
 
-/// Over a socket of either async library.
+/// A client over a socket of either async library.
 pub struct Async<S> {
     socket: S,
     writer: Writer,
@@ -121,7 +122,7 @@ impl Async<tokio_tungstenite::WebSocketStream<tokio::net::TcpStream>> {
     }
 }
 
-/// What sends and yields messages.
+/// A socket that sends and yields messages.
 pub trait Socket:
     Sink<Message, Error = Error> + Stream<Item = Result<Message, Error>> + Send + Unpin + 'static
 {

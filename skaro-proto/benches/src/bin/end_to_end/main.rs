@@ -1,6 +1,6 @@
-//! A client over loopback, through one of the adapters or the library below it; the peer is the same for all, and a
-//! process of its own. Each line on standard input asks for a turn of some work; then how much of it was done per second
-//! is printed. So clients in several processes can take turns.
+//! A client over loopback, through one of the adapters or the library below it. The peer is the same for all, in a
+//! process of its own. Each line on standard input starts a turn of one kind of work; afterwards the rate per second is
+//! printed. So clients in several processes can take turns.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a measurement that fails is to stop")]
 
 mod adapters;
@@ -10,20 +10,20 @@ mod peer;
 use std::future::Future;
 use std::time::Instant;
 
-/// Requests that are sent together before their answers are read.
+/// Number of requests that are sent together before their answers are read.
 const TOGETHER: u32 = 100;
 
-/// Work that a client does.
+/// A kind of work of a client.
 trait Client {
-    /// A message is sent, its answer awaited, and so on.
+    /// Sends a message, and waits for its answer, repeatedly.
     fn round_trips(&mut self, count: u32);
-    /// [`TOGETHER`] messages are sent, then their answers read, and so on.
+    /// Sends [`TOGETHER`] messages, then reads their answers, repeatedly.
     fn pipelined(&mut self, count: u32);
-    /// The server sends so many messages by itself.
+    /// Receives messages that the server sends by itself.
     fn pushed(&mut self, count: u32);
 }
 
-/// The same of a client whose calls are awaited.
+/// The same for a client whose calls are awaited.
 trait AsyncClient: Send + 'static {
     fn round_trips(&mut self, count: u32) -> impl Future<Output = ()> + Send;
     fn pipelined(&mut self, count: u32) -> impl Future<Output = ()> + Send;
@@ -32,7 +32,7 @@ trait AsyncClient: Send + 'static {
 
 type Run = fn(&mut dyn Client, u32);
 
-/// Each kind of work, and how much of it makes a turn: some tens of milliseconds.
+/// Each kind of work, with the amount that makes a turn of some tens of milliseconds.
 const WORK: [(&str, Run, u32); 3] = [
     ("round trips", |client, count| client.round_trips(count), 1_000),
     ("pipelined messages", |client, count| client.pipelined(count), 10_000),
@@ -66,7 +66,7 @@ fn measure(client: &str, port: u16) {
     }
 }
 
-/// Runs a future as a task, among the threads of a runtime: as the future of `block_on` it would run apart from them, which
+/// Runs a future as a task on the threads of a runtime. As the future of `block_on` it would run outside of them, which
 /// is slower.
 trait Executor {
     fn run<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> T;

@@ -1,4 +1,4 @@
-//! What all clients talk to: a server that does as little as it can, so that what is measured is the clients.
+//! The peer of all clients: a minimal server, so that the clients dominate the measurement.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,15 +12,15 @@ use skaro_proto::{Format, Frame};
 use tungstenite::WebSocket;
 use tungstenite::protocol::WebSocketConfig;
 
-/// A message to this login brings as many messages as its body says.
+/// A message to this login is answered by as many messages as its body says.
 pub const FLOOD: &str = "flood";
 
-/// Serves until the process is ended; prints its port first.
+/// Serves until the process is killed; prints its port first.
 pub fn serve() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     println!("{}", listener.local_addr().unwrap().port());
     for stream in listener.incoming() {
-        // Whoever leaves ends the thread by an error.
+        // An error, such as the client's disconnect, ends the thread.
         thread::spawn(|| talk(stream.unwrap()));
     }
 }
@@ -28,7 +28,7 @@ pub fn serve() {
 fn talk(stream: TcpStream) -> tungstenite::Result<()> {
     stream.set_nodelay(true)?;
     let stream = Together { stream, waiting: Vec::new() };
-    // It collects by itself.
+    // The writes are batched here already.
     let config = WebSocketConfig::default().read_buffer_size(4 << 10).write_buffer_size(0);
     let mut socket = tungstenite::accept_with_config(stream, Some(config)).unwrap();
     let token = Challenge::new("3a0cf1b2c7d94e53");
@@ -49,7 +49,7 @@ fn talk(stream: TcpStream) -> tungstenite::Result<()> {
     }
 }
 
-/// The answer, and how many messages are to follow it.
+/// Returns the answer, and the number of messages that follow it.
 fn answer_to(message: ClientMessage<'_>) -> (ServerMessage<'static>, i64) {
     let (answer, pushed) = match &message.request {
         Request::Authorize { login, .. } => {
@@ -69,7 +69,7 @@ fn write(socket: &mut WebSocket<Together>, message: &ServerMessage<'_>) -> tungs
     socket.write(tungstenite::Message::binary(message.encode(Format::Cbor)))
 }
 
-/// Sends what there is when nothing more was heard: all answers to what came together leave together.
+/// Flushes when no more input is available: answers to requests that came together are sent together.
 struct Together {
     stream: TcpStream,
     waiting: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Some of the connections chat, and how long each message takes is measured.
+//! Chatting on some of the connections, with the latency of each message.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,40 +11,40 @@ use skaro_async_std::{Client, Events};
 use crate::login;
 use crate::system::Work;
 
-/// How long the last messages may take before they count as lost.
+/// Time-out after which the last messages count as lost.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 const PERCENTILES: [f64; 5] = [50.0, 90.0, 99.0, 99.9, 100.0];
 
-/// Who chats, and how much.
+/// The amount of chatting.
 #[derive(Clone, Copy)]
 pub struct Chat {
     pub chatting: usize,
-    /// Messages per second, by all together.
+    /// Messages per second, of all clients together.
     pub rate: usize,
     pub time: Duration,
 }
 
-/// What all tasks tell.
+/// The results of all tasks.
 #[derive(Default)]
 struct Seen {
     sent: AtomicUsize,
-    /// Refused commands, broken connections and the like.
+    /// Refused commands, broken connections and similar.
     failed: AtomicUsize,
     heard: Mutex<Vec<Delay>>,
 }
 
-/// How long a message took until its reader had it.
+/// The time until a message reached its reader.
 #[derive(Clone, Copy)]
 struct Delay {
-    /// Since it was given to the client that sent it.
+    /// Since it was given to the sending client.
     given: Duration,
-    /// Since it should have been: if this process was late itself, that is in here as well.
+    /// Since it was due: includes delays in this process.
     due: Duration,
 }
 
 impl Chat {
-    /// The first of the clients chat; the others stay as they are.
+    /// Lets the first clients chat, and keeps the others idle.
     pub async fn run(self, pid: &str, clients: Vec<(Client, Events)>) {
         let seen = Arc::new(Seen::default());
         let (mut writers, mut idle) = (Vec::new(), Vec::new());
@@ -58,7 +58,7 @@ impl Chat {
                 idle.push((client, events));
             }
         }
-        // Clients that are done are kept, as the idle ones are: who is dropped closes the connection.
+        // Finished clients are kept, as the idle ones are, since dropping them closes their connections.
         let mut done = Vec::new();
         for writer in writers {
             done.push(writer.await);
@@ -77,13 +77,13 @@ impl Chat {
         print(&heard);
     }
 
-    /// Sends messages to random others, at random moments.
+    /// Sends messages to random others, at random times.
     async fn write(self, client: Client, start: Instant, number: usize, seen: Arc<Seen>) -> Client {
         let mut random = Random(number as u64);
         let period = self.chatting as f64 / self.rate as f64;
         let mut due = Duration::ZERO;
         loop {
-            // Twice the period at most, so the period on average.
+            // Uniform up to twice the period, so the period on average.
             due += Duration::from_secs_f64(2.0 * period * random.share());
             if due >= self.time {
                 return client;
@@ -134,13 +134,13 @@ fn print(heard: &[Delay]) {
     }
 }
 
-/// Any spread will do.
+/// A simple generator: its quality does not matter.
 struct Random(u64);
 
 impl Random {
-    /// From 0 to 1.
+    /// Returns a number from 0 to 1.
     fn share(&mut self) -> f64 {
-        // Knuth's linear congruence, of which the upper bits are the better ones.
+        // Knuth's linear congruential generator, whose upper bits are the better ones.
         self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (self.0 >> 33) as f64 / (1u64 << 31) as f64
     }

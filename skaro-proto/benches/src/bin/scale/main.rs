@@ -1,5 +1,5 @@
-//! Opens thousands of connections to a server that runs already, and tells what they cost it: `scale.py` starts the
-//! server, calls this, and makes tables of what it prints.
+//! Opens thousands of connections to a running server, and prints their costs: `scale.py` starts the server, calls
+//! this, and makes tables of the output.
 //!
 //! ```console
 //! $ scale URL PID connect CONNECTIONS
@@ -20,16 +20,16 @@ use skaro_async_std::{Client, Events, Options};
 
 use chat::Chat;
 
-/// Between two looks at the server's memory there are so many more connections.
+/// Number of connections between two measurements of the server's memory.
 const STEP: usize = 1_000;
 
-/// Connections that are made at the same time: fewer than the server's queue of those that it has to accept.
+/// Number of concurrent attempts to connect: less than the server's backlog.
 const AT_ONCE: usize = 50;
 
-/// All users have the same, so that the server's command line is short.
+/// The password of all users: a single one, so that the server's command line is short.
 const PASSWORD: &str = "secret";
 
-/// What the server calls its users: `user0`, `user1` and so on.
+/// The logins of the server's users: `user0`, `user1` and so on.
 fn login(number: usize) -> String {
     format!("user{number}")
 }
@@ -52,8 +52,7 @@ fn main() {
     });
 }
 
-/// Makes so many connections, on each of which somebody else signs in, or nobody; prints the server's memory now and
-/// then.
+/// Makes this many connections, signing in on each or on none; prints the server's memory from time to time.
 async fn connect(url: &str, pid: &str, count: usize, signs_in: bool) -> Vec<(Client, Events)> {
     let url: Arc<str> = url.into();
     let mut clients = Vec::new();
@@ -61,12 +60,12 @@ async fn connect(url: &str, pid: &str, count: usize, signs_in: bool) -> Vec<(Cli
     while clients.len() < count {
         let next: Vec<usize> = (clients.len()..count).take(AT_ONCE.min(STEP)).collect();
         let dials = next.into_iter().map(|number| task::spawn(dial(url.clone(), number, signs_in)));
-        // Collected, so that all have begun before the first is waited for.
+        // Collected, so that all attempts start before the first is awaited.
         for dial in dials.collect::<Vec<_>>() {
             clients.push(dial.await);
         }
         if clients.len() % STEP == 0 {
-            // The last ones' handshakes may be under way in the server.
+            // The last handshakes may still be running in the server.
             task::sleep(Duration::from_millis(500)).await;
             system::print_memory(pid, clients.len());
         }
@@ -79,7 +78,7 @@ async fn connect(url: &str, pid: &str, count: usize, signs_in: bool) -> Vec<(Cli
 
 async fn dial(url: Arc<str>, number: usize, signs_in: bool) -> (Client, Events) {
     let mut options = Options::new(&*url);
-    // A connection that breaks spoils the measurement: better to be told.
+    // A broken connection spoils the measurement, so it must be reported.
     options.config.reconnect = None;
     let (client, events) = Client::connect(options).await.unwrap();
     if signs_in {

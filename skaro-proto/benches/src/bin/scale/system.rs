@@ -1,10 +1,10 @@
-//! What Linux tells about processes.
+//! Measurements of processes on Linux.
 
 use std::fs;
 
-/// Prints the bytes of memory that the server's process has at so many connections, and those that the kernel has for
-/// sockets and all other things of the whole machine: of what a connection over loopback adds there, one half is for
-/// the server's end.
+/// Prints the memory of the server's process at this number of connections, in bytes, and the kernel's memory for
+/// sockets and for everything else on the machine. Half of the kernel's memory for a loopback connection belongs to the
+/// server's end.
 pub fn print_memory(pid: &str, connections: usize) {
     let process = kilobytes(&format!("/proc/{pid}/smaps_rollup"), "Rss:");
     let kernel = kilobytes("/proc/meminfo", "Slab:") + socket_buffers() / 1024;
@@ -17,7 +17,7 @@ fn kilobytes(file: &str, name: &str) -> u64 {
     line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-/// Bytes in the buffers of all TCP sockets.
+/// Returns the bytes in the buffers of all TCP sockets.
 fn socket_buffers() -> u64 {
     let text = fs::read_to_string("/proc/net/sockstat").unwrap();
     let words = text.lines().find_map(|line| line.strip_prefix("TCP:")).unwrap().split_whitespace();
@@ -30,7 +30,7 @@ fn socket_buffers() -> u64 {
 pub struct Work {
     server: u64,
     here: u64,
-    /// By all that runs on the machine.
+    /// Used by the whole machine.
     all: u64,
 }
 
@@ -39,7 +39,7 @@ impl Work {
         Work { server: process(pid), here: process("self"), all: machine() }
     }
 
-    /// By the server, by this process, and by others.
+    /// Used by the server, by this process, and by others.
     pub fn since(self, before: Work) -> [u64; 3] {
         let (server, here) = (self.server - before.server, self.here - before.here);
         [server, here, (self.all - before.all).saturating_sub(server + here)]
@@ -48,7 +48,7 @@ impl Work {
 
 fn process(pid: &str) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    // What comes before the last parenthesis may contain anything.
+    // The text before the last parenthesis may contain anything.
     let fields: Vec<&str> = text.rsplit(')').next().unwrap().split_whitespace().collect();
     fields[11..=12].iter().map(|field| field.parse::<u64>().unwrap()).sum()
 }
@@ -57,6 +57,6 @@ fn machine() -> u64 {
     let text = fs::read_to_string("/proc/stat").unwrap();
     let fields = text.lines().next().unwrap().split_whitespace().skip(1);
     let times: Vec<u64> = fields.take(8).map(|field| field.parse().unwrap()).collect();
-    // All but idle and waiting for disks.
+    // All states except idle and waiting for disks.
     times.iter().sum::<u64>() - times[3] - times[4]
 }

@@ -1,4 +1,4 @@
-//! What attackers do, each in a thread of its own, again and again.
+//! Attackers, each in a thread of its own, which repeat one attack.
 
 use std::io::{Error as IoError, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,32 +11,32 @@ use tungstenite::{Bytes, Error, Message, WebSocket};
 
 pub const PASSWORD: &str = "correct horse";
 
-/// How long a socket may block: then the attacker begins anew, or looks whether it is over.
+/// Time-out of blocking sockets, after which the attacker starts again or checks for the end.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Frames that are sent together.
+/// Number of frames that are sent together.
 const TOGETHER: usize = 32;
 
 pub fn user(n: usize) -> String {
     format!("user{n}")
 }
 
-/// A way to be a nuisance.
+/// A kind of attack.
 #[derive(Clone)]
 pub enum Attack {
-    /// Frames that are no message.
+    /// Invalid frames.
     Nonsense,
-    /// Frames of 16 KB with a field that nobody has listed: lists in lists.
+    /// Frames of 16 KB with an unknown field: lists in lists.
     Nested,
-    /// Pings whose pongs are not read.
+    /// Pings, without reading the pongs.
     Pings,
     /// Wrong passwords.
     Guesses,
     /// Connections that are dropped at once, half of them in the middle of the handshake.
     Connects,
-    /// A user who asks for a history of 1 MB, and reads it.
+    /// A user who requests a history of 1 MB, and reads it.
     Histories(String),
-    /// A user who asks for it, and reads nothing.
+    /// A user who requests it, and does not read it.
     Unread(String),
 }
 
@@ -51,7 +51,7 @@ impl Attack {
     }
 }
 
-/// A server that is attacked.
+/// An attacked server.
 pub struct Target {
     address: SocketAddr,
     is_over: AtomicBool,
@@ -70,16 +70,16 @@ impl Target {
         self.is_over.store(true, Ordering::Relaxed);
     }
 
-    /// Returns how many frames and connections there have been.
+    /// Returns the number of frames and connections so far.
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// Attacks until it is over. Whoever is cut off comes again.
+    /// Attacks until the end, and connects again when disconnected.
     pub fn attack(&self, attack: Attack) {
         while !self.is_over() {
             if self.visit(&attack).is_err() {
-                // Refused, cut off, or slowed down.
+                // Refused, disconnected, or slowed down.
                 thread::sleep(Duration::from_millis(1));
             }
         }
@@ -141,7 +141,7 @@ impl Target {
         Ok(())
     }
 
-    /// Sends many, then reads as many answers, and so on.
+    /// Sends many frames, reads as many answers, and repeats.
     fn repeat(&self, socket: &mut Socket, message: &Message) -> Result<()> {
         while !self.is_over() {
             for _ in 0..TOGETHER {
@@ -160,7 +160,7 @@ impl Target {
         while !self.is_over() {
             socket.send(message.clone())?;
             self.count(1);
-            // An answer may wait for its turn longer than one has patience.
+            // An answer may be delayed longer than the time-out.
             while let Err(error) = socket.read() {
                 match error {
                     Error::Io(error) if is_late(&error) && !self.is_over() => (),
@@ -171,7 +171,7 @@ impl Target {
         Ok(())
     }
 
-    /// Sends without reading, until nothing goes out any more; then waits for a while, so that the server keeps all that.
+    /// Sends without reading until the socket takes no more; then waits a while, so that the server has to keep it all.
     fn send_only(&self, socket: &mut Socket, message: &Message) -> Result<()> {
         while !self.is_over() {
             match socket.send(message.clone()) {

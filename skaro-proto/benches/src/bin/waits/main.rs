@@ -1,8 +1,8 @@
-//! Tells how long a friend waits for the answer to a message while others do their worst to the server: nobody, 64 strangers,
-//! 16 users, and all of them. Server, friend and attackers are in this process, over loopback.
+//! Measures the answer time of a well-behaved user while others attack the server: nobody, 64 strangers, 16 users, and
+//! all of them. Server, user and attackers are in this process, over loopback.
 //!
-//! Prints a line for each: who attacks, round trips that were measured, their median and maximum in microseconds, and how
-//! many things the attackers sent per second. Limits by address are off, since all have the same.
+//! Prints a line for each: the attackers, the number of round trips, their median and maximum in microseconds, and the
+//! attackers' frames and connections per second. Limits by address are off, since all have the same address.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a measurement that fails is to stop")]
 
 mod attack;
@@ -21,13 +21,13 @@ use attack::{Attack, PASSWORD, Target, user};
 const STRANGERS: usize = 64;
 const USERS: usize = 16;
 
-/// How long attackers are at work before the measurement begins.
+/// Time of attack before the measurement begins.
 const WARM_UP: Duration = Duration::from_secs(2);
 
-/// How long each measurement takes.
+/// Duration of each measurement.
 const TIME: Duration = Duration::from_secs(8);
 
-/// Between two messages of the friend: a user may send 50 per second.
+/// Interval between two messages of the user, who may send 50 per second.
 const PAUSE: Duration = Duration::from_millis(20);
 
 fn main() {
@@ -39,7 +39,7 @@ fn main() {
     ] {
         let server = serve();
         let target = Arc::new(Target::new(server.local_addr()));
-        // Before the attack: all have the same address, so guesses of others would delay this, too.
+        // Before the attack: guesses by others from the same address would delay signing in, too.
         let (friend, _) = Client::connect(server.url()).unwrap();
         friend.authorize("alice", PASSWORD).unwrap();
         let attackers: Vec<_> = (0..strangers)
@@ -70,7 +70,7 @@ fn serve() -> Server {
     }
     let server = block_on(Server::bind("127.0.0.1:0", machine)).unwrap();
     server.with(|machine, now| {
-        // Histories whose answers take a MiB.
+        // Histories with answers of 1 MiB.
         for login in (0..USERS).map(user) {
             for _ in 0..62 {
                 machine.post(now, &login, &login, &"x".repeat(16_384)).unwrap();
@@ -80,8 +80,8 @@ fn serve() -> Server {
     server
 }
 
-/// Sends messages one by one, and returns how long each answer took, in order of that; and what was sent meanwhile by
-/// others.
+/// Sends messages one by one; returns the answer times in ascending order, and the number of frames sent by others
+/// meanwhile.
 fn measure(friend: &Client, target: &Target) -> (Vec<Duration>, u64) {
     thread::sleep(WARM_UP);
     let (begin, before) = (Instant::now(), target.sent());
