@@ -19,8 +19,8 @@ use crate::shared::Shared;
 
 /// A client: commands go in, answers come back. Clones share the connection and can be sent to other threads; when
 /// the last one is dropped, the connection is closed properly, which may take
-/// [a few seconds](machine::Config::close_timeout) if the server does not take part. An attempt to connect again that is
-/// under way then ends by itself, in its own thread, when its [time](machine::Config::dial_timeout) is over.
+/// [a few seconds](machine::ClientConfig::close_timeout) if the server does not take part. An attempt to connect again that is
+/// under way then ends by itself, in its own thread, when its [time](machine::ClientConfig::dial_timeout) is over.
 ///
 /// Many commands may be under way at once, from many threads: none waits for another, nor for events. Each ends
 /// exactly once: with its answer, or with a [`RequestError`] that says why there is none.
@@ -73,7 +73,7 @@ struct Handle {
 
 impl Client {
     /// Connects to a server, and waits until it has spoken. From then on the connection is kept up as
-    /// [`Config`](machine::Config) says; if it is lost, the events tell, and tell when it is back.
+    /// [`Config`](machine::ClientConfig) says; if it is lost, the events tell, and tell when it is back.
     ///
     /// With `wss://` in the URL the connection is made by TLS. The system's trust roots decide whether the server's
     /// certificate is good, or [`Options::tls`].
@@ -223,7 +223,7 @@ impl Client {
     }
 
     /// Closes the connection for good, and waits for the closing handshake, for
-    /// [a few seconds](machine::Config::close_timeout) at most. What is under way may still be answered meanwhile.
+    /// [a few seconds](machine::ClientConfig::close_timeout) at most. What is under way may still be answered meanwhile.
     pub fn close(&self) {
         self.0.close();
         self.0.shared.await_end();
