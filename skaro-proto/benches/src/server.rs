@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use skaro_proto::message::{ClientMessage, Request, ServerMessage};
-use skaro_proto::server::{ServerConfig, ConnectionId, Rate, Server};
+use skaro_proto::server::{ConnectionId, Rate, Server, ServerConfig};
 use skaro_proto::{Format, Frame, Time, Transmit, auth};
 
 use crate::known::{Buffer, SendMessage};

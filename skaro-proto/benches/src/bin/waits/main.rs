@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use async_std::task::block_on;
-use skaro_async_std::proto::server::{ServerConfig, Server as Machine};
+use skaro_async_std::proto::server::{Server as Machine, ServerConfig};
 use skaro_async_std::{Format, Server, random_seed};
 use skaro_blocking::Client;
 
