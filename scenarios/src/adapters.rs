@@ -39,9 +39,7 @@ pub trait Adapter: Clone + Send + Sync + 'static {
     fn drop_events(&self);
     /// Returns the state of the client.
     fn status(&self) -> Status;
-    /// Returns the logins of users with whom messages were exchanged.
-    fn dialogs(&self) -> Vec<String>;
-    /// Closes the connection, and waits for its end.
+    /// Closes the connection, and waits for that.
     fn close(&self);
     /// Returns the `Debug` output of client and events.
     fn shown(&self) -> String;
@@ -78,10 +76,6 @@ impl Adapter for Blocking {
 
     fn status(&self) -> Status {
         self.client.status()
-    }
-
-    fn dialogs(&self) -> Vec<String> {
-        self.client.with(|machine| machine.dialogs().map(Into::into).collect())
     }
 
     fn close(&self) {
@@ -136,10 +130,6 @@ impl<R: Host> Adapter for Async<R> {
 
     fn status(&self) -> Status {
         self.client.status()
-    }
-
-    fn dialogs(&self) -> Vec<String> {
-        self.client.with(|machine| machine.dialogs().map(Into::into).collect())
     }
 
     fn close(&self) {

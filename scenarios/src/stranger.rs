@@ -39,7 +39,11 @@ pub fn sign_in(address: SocketAddr, login: &str) -> WebSocket<TcpStream> {
     };
     let password = USERS.iter().find(|(name, _)| *name == login).unwrap().1;
     let proof = proof(password, &challenge.token);
-    send(&mut socket, 1, Request::Authorize { login: login.into(), proof: proof.into() });
+    send(
+        &mut socket,
+        1,
+        Request::Authorize { login: login.into(), proof: proof.into(), since: None, log: None },
+    );
     socket.read().unwrap();
     socket
 }

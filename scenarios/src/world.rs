@@ -129,8 +129,8 @@ pub fn sign_in<A: Adapter>(client: &A, login: &str) -> SignedIn<'static> {
 
 /// Checks that two people can chat, in both directions.
 pub fn are_undisturbed<A: Adapter>((alice, bob): &(A, A)) {
-    alice.request(SendMessage { to: "bob", body: "still there?", marker: None }).unwrap();
-    bob.request(SendMessage { to: "alice", body: "yes", marker: None }).unwrap();
+    alice.request(SendMessage { to: "bob", body: "still there?", marker: None, key: None }).unwrap();
+    bob.request(SendMessage { to: "alice", body: "yes", marker: None, key: None }).unwrap();
     assert_eq!((alice.status(), bob.status()), (Status::SignedIn, Status::SignedIn));
 }
 

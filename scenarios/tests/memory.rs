@@ -130,7 +130,7 @@ fn idle_connections(runtime: &str, server: &dyn Served) {
     let connections: Vec<TcpStream> = (0..COUNT)
         .map(|_| {
             let mut socket = sign_in(server.address(), "alice");
-            send(&mut socket, 2, Request::GetHistory { login: "bob".into() });
+            send(&mut socket, 2, Request::GetHistory { login: "bob".into(), page: Default::default() });
             // Not by the test's own WebSocket, whose buffers would count.
             let mut stream = socket.into_inner();
             let mut header = [0; 10];

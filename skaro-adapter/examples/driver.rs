@@ -20,7 +20,7 @@ use skaro_proto::client::{Authorize, Client, Event, SendMessage};
 /// Drives a client until it is closed. Nobody waits for the ends of commands here, so they are events, too.
 pub(crate) fn drive(options: &Options, mut react: impl FnMut(&mut Mailbox<Infallible>, Time, Event<'_>)) {
     // Take a random seed: it spreads the attempts to connect again over time.
-    let client = Client::new(options.config.clone(), 1);
+    let client = Client::new(options.config.clone(), [1; 32]);
     let mut driver = Driver::new(client, options.event_capacity);
     let clock = Clock::start();
     let mut socket: Option<Socket> = None;
@@ -164,7 +164,7 @@ pub(crate) fn bot(options: &Options, login: &str, password: &str) {
             }
             Event::Message(incoming) => {
                 let body = format!("you said: {}", incoming.message.body);
-                let answer = SendMessage { to: incoming.dialog(), body: &body, marker: None };
+                let answer = SendMessage { to: incoming.dialog(), body: &body, marker: None, key: None };
                 mailbox.submit(now, answer).map(drop)
             }
             _ => Ok(()),

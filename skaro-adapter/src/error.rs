@@ -43,8 +43,11 @@ pub enum ConnectError {
         /// The error of TLS.
         source: Arc<dyn StdError + Send + Sync>,
     },
-    /// The system has no trust roots, so no certificate can be checked. Install them (`ca-certificates`), set the
-    /// environment variable `SSL_CERT_FILE` to a file, or pass a configuration of TLS.
+    /// The operating system has no randomness to give, of which a client's messages get their keys.
+    #[error("the operating system has no randomness to give: {0}")]
+    NoRandomness(String),
+    /// The system has no trust roots, so no certificate can be checked. Install them (`ca-certificates`), name a file
+    /// in the environment variable `SSL_CERT_FILE`, or give a configuration of TLS.
     #[error("no trust roots: {0}; install the system's certificates, or set SSL_CERT_FILE")]
     NoTrustRoots(String),
     /// The URL begins with `wss://`, but the server does not speak TLS on this port.

@@ -85,7 +85,7 @@ fn our_client_talks_to_tungstenites_server() {
         }
     }
     let Opened { input, .. } = opening.finish();
-    let mut driver = Driver::<Infallible>::new(Client::new(options.config.clone(), 1), 10);
+    let mut driver = Driver::<Infallible>::new(Client::new(options.config.clone(), [1; 32]), 10);
     assert!(driver.connected(Time::ZERO));
     driver.handle_bytes(Time::ZERO, &input);
     let mut heard = Vec::new();

@@ -157,13 +157,12 @@ impl Client {
         self.request(GetContacts)
     }
 
-    /// Asks for the messages exchanged with another user; after a reconnection, [`History::unseen`] tells which of
-    /// them are new.
+    /// Asks for the last messages exchanged with another user.
     ///
     /// # Errors
     /// As [`request`](Self::request).
     pub fn get_history(&self, login: &str) -> Result<History<'static>, RequestError> {
-        self.request(GetHistory { login })
+        self.request(GetHistory { login, page: Default::default() })
     }
 
     /// Sends a message, and waits until the server has taken it; tells when that was.
@@ -172,7 +171,7 @@ impl Client {
     /// As [`request`](Self::request). If it is [lost](machine::Failure::Lost), it may be unknown whether the server
     /// took it.
     pub fn send_message(&self, to: &str, body: &str) -> Result<Option<Date<'static>>, RequestError> {
-        self.request(SendMessage { to, body, marker: None })
+        self.request(SendMessage { to, body, marker: None, key: None })
     }
 
     /// Gives a command without waiting: its end comes as an event, [`Event::Ended`], with the number that this returns.

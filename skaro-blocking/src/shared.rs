@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use skaro_adapter::leader::{LINGER, Leader, Rest, Role, Wake};
-use skaro_adapter::{ConnectError, Driver, Mailbox, Next, Waiter};
+use skaro_adapter::{ConnectError, Driver, Mailbox, Next, Waiter, random_seed};
 use skaro_proto::Time;
 use skaro_proto::client::{Client, Command, CommandError, Ended, Status};
 
@@ -59,8 +59,7 @@ enum Led<T> {
 impl Shared {
     /// Makes the first connection, and waits until the server has spoken.
     pub(crate) fn connect(target: Target) -> Result<Arc<Shared>, ConnectError> {
-        // Only spreads the clients of a server over time: nothing depends on its quality.
-        let seed = getrandom::u64().unwrap_or_default();
+        let seed = random_seed().map_err(|error| ConnectError::NoRandomness(error.to_string()))?;
         let machine = Client::new(target.options.config.clone(), seed);
         let mut driver = Driver::new(machine, target.options.event_capacity);
         let (io, waker, rest) = target.connect()?;

@@ -30,7 +30,7 @@
 //!
 //! let mut server = Server::new(server::ServerConfig::default(), [7; 32]);
 //! server.add_user("alice", "correct horse")?;
-//! let mut client = Client::new(ClientConfig::default(), 1);
+//! let mut client = Client::new(ClientConfig::default(), [1; 32]);
 //!
 //! let now = Time::ZERO; // a real adapter asks its clock
 //! client.handle_connected(now);
@@ -42,7 +42,12 @@
 //!         server.handle_frame(now, connection, frame)?;
 //!     }
 //!     while let Some(Transmit::Frame(frame)) = server.poll_transmit(connection) {
-//!         match client.handle_frame(now, frame)? {
+//!         let event = client.handle_frame(now, frame)?;
+//!         // An entry of the user's log leaves for the application, which makes room for another one.
+//!         if let Some(position) = event.position() {
+//!             client.handle_taken(position);
+//!         }
+//!         match event {
 //!             Event::Connected { .. } => println!("the server has spoken"),
 //!             event => println!("{event:?}"),
 //!         }

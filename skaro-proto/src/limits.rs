@@ -25,9 +25,12 @@ pub struct Limits {
     pub max_secret_bytes: usize,
     /// Number of unanswered requests on one connection. Each is remembered until it ends. Default 131,072.
     pub max_requests: usize,
-    /// Bytes that may wait to be sent on one connection, without the last frame. When more wait, a client takes no
-    /// commands, and a server closes the connection: its reader is too slow, and the memory is needed for others. A
-    /// client's default is 4 MiB; a server's is 1 MiB.
+    /// Bytes that a client's messages may take which have not ended. Default 32 MiB: as many as may be unanswered, if they
+    /// are short.
+    pub max_outbox_bytes: usize,
+    /// Bytes that may wait for the connection to take them, the last frame not counted. When more wait, a client
+    /// takes no commands, and a server cuts the connection off: its reader is too slow, and the memory is needed
+    /// for others. A client's default is 4 MiB; a server's 1 MiB.
     pub max_queued_bytes: usize,
 }
 
@@ -41,6 +44,7 @@ impl Limits {
             max_body_bytes: 16 << 10,
             max_secret_bytes: 256,
             max_requests: 1 << 17,
+            max_outbox_bytes: 32 << 20,
             max_queued_bytes: 4 << 20,
         }
     }

@@ -62,3 +62,24 @@ fn a_string_of_bytes_is_a_network_too() {
     let empty = network::run(Choices::from_bytes(&[]), &plan).expect("it holds");
     assert_eq!(empty.get(Count::Cuts) + empty.get(Count::Garbage), 0);
 }
+
+#[test]
+fn all_promises_hold_that_logs_make() {
+    let mut all = network::logs::Exercised::default();
+    for seed in 0..60 {
+        let run = network::logs::run(Choices::seeded(seed), 3 + seed as usize % 5, 4000);
+        let run = run.unwrap_or_else(|what| panic!("seed {seed}: {what}"));
+        all.messages += run.messages;
+        all.repeated += run.repeated;
+        all.entries += run.entries;
+        all.cuts += run.cuts;
+        all.half_dead += run.half_dead;
+        all.restarts += run.restarts;
+        all.lost_logs += run.lost_logs;
+        all.full_windows += run.full_windows;
+        all.unknown += run.unknown;
+    }
+    let least =
+        [all.messages, all.repeated, all.entries, all.cuts, all.half_dead, all.restarts, all.lost_logs];
+    assert!(least.into_iter().chain([all.full_windows, all.unknown]).all(|times| times > 10), "{all:?}");
+}

@@ -13,9 +13,9 @@ use super::script::Script;
 pub fn run(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     let config = config(&mut choices);
-    let seed = choices.byte().into();
+    let seed = choices.byte();
     let mut run = Run {
-        client: Client::new(config, seed),
+        client: Client::new(config, [seed; 32]),
         now: Time::ZERO,
         clock: Time::ZERO,
         ledger: Ledger::default(),

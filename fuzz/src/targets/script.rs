@@ -60,7 +60,7 @@ impl Script {
         self.last_number = message.on_request;
         match &message.request {
             Request::SendMessage { body, .. } => ledger.sent(body),
-            Request::GetHistory { login } => ledger.sent(login),
+            Request::GetHistory { login, .. } => ledger.sent(login),
             _ => (),
         }
         let (number, kind) = (message.on_request, message.request.kind().into());
@@ -125,7 +125,7 @@ fn success(kind: &str, choices: &mut Choices<'_>) -> Answer<'static> {
         "get_history" => {
             Answer::History(History::new((0..choices.below(4)).map(|_| chat_message(choices)).collect()))
         }
-        "send_message" => Answer::MessageSent(date(choices)),
+        "send_message" => Answer::MessageSent { date: date(choices), position: None },
         _ => Answer::Other(Fields::new()),
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use skaro_proto::message::{ClientMessage, Request};
+use skaro_proto::message::{ClientMessage, Page, Request};
 use skaro_proto::server::{Server, ServerConfig};
 use skaro_proto::{Format, Frame, Time, auth};
 
@@ -133,7 +133,11 @@ impl Run {
             7 => ("nobody", auth::proof(password, &token)),
             _ => (login, auth::proof(password, &token)),
         };
-        self.request(visitor, choices, Request::Authorize { login: login.into(), proof: proof.into() });
+        self.request(
+            visitor,
+            choices,
+            Request::Authorize { login: login.into(), proof: proof.into(), since: None, log: None },
+        );
     }
 
     fn restore(&mut self, visitor: usize, choices: &mut Choices<'_>) {
@@ -142,7 +146,7 @@ impl Run {
         }
         let sid = self.visitors.some_session(choices).unwrap_or_else(|| "junk".into());
         self.visitors.asks_for_session(visitor, &sid, &self.server);
-        self.request(visitor, choices, Request::SessionRestore { sid: sid.into() });
+        self.request(visitor, choices, Request::SessionRestore { sid: sid.into(), since: None, log: None });
     }
 
     fn history(&mut self, visitor: usize, choices: &mut Choices<'_>) {
@@ -152,7 +156,7 @@ impl Run {
             return;
         }
         self.visitors.asks_for_history(visitor, login);
-        self.request(visitor, choices, Request::GetHistory { login: login.into() });
+        self.request(visitor, choices, Request::GetHistory { login: login.into(), page: Page::default() });
     }
 
     fn send(&mut self, visitor: usize, choices: &mut Choices<'_>) {
@@ -163,7 +167,7 @@ impl Run {
             return;
         }
         self.visitors.sends(visitor, to, &body);
-        self.request(visitor, choices, Request::SendMessage { to: to.into(), body: body.into() });
+        self.request(visitor, choices, Request::SendMessage { to: to.into(), body: body.into(), key: None });
     }
 
     /// Makes a request in either format. The answer comes in the connection's format.

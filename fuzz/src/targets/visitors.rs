@@ -271,7 +271,7 @@ impl Visitors {
                 self.sessions.restored(id, user, n);
                 self.signed_in(n, user);
             }
-            Ok(Answer::MessageSent(_)) => self.sent.iter_mut().for_each(|sent| sent.was_taken = true),
+            Ok(Answer::MessageSent { .. }) => self.sent.iter_mut().for_each(|sent| sent.was_taken = true),
             Ok(Answer::History(history)) => {
                 let dates: Vec<_> = history.iter().map(|it| it.date.as_ref().unwrap().as_integer()).collect();
                 assert!(dates.is_sorted_by(|one, next| one < next), "{dates:?}");

@@ -112,13 +112,12 @@ impl<R> Client<R> {
         self.request(GetContacts).await
     }
 
-    /// Asks for the messages exchanged with another user. After a reconnection, [`History::unseen`] returns the new
-    /// ones.
+    /// Asks for the last messages exchanged with another user.
     ///
     /// # Errors
     /// As [`request`](Self::request).
     pub async fn get_history(&self, login: &str) -> Result<History<'static>, RequestError> {
-        self.request(GetHistory { login }).await
+        self.request(GetHistory { login, page: Default::default() }).await
     }
 
     /// Sends a message, and waits until the server has accepted it; returns the server's time of the message, if it
@@ -128,7 +127,7 @@ impl<R> Client<R> {
     /// As [`request`](Self::request). After [`Failure::Lost`](machine::Failure::Lost) the server may or may not have
     /// accepted the message.
     pub async fn send_message(&self, to: &str, body: &str) -> Result<Option<Date<'static>>, RequestError> {
-        self.request(SendMessage { to, body, marker: None }).await
+        self.request(SendMessage { to, body, marker: None, key: None }).await
     }
 
     /// Gives a command without waiting. It ends with an [`Event::Ended`] that has the returned number.

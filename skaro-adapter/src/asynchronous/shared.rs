@@ -60,7 +60,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(super) fn new(options: &Options, seed: u64) -> Shared {
+    pub(super) fn new(options: &Options, seed: [u8; 32]) -> Shared {
         let machine = Machine::new(options.config.clone(), seed);
         let state = State { driver: Driver::new(machine, options.event_capacity), reader: None };
         Shared {

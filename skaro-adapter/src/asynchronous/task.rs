@@ -30,8 +30,7 @@ type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub(super) async fn start<R: Runtime>(
     options: Options,
 ) -> Result<(Arc<Shared>, oneshot::Receiver<Infallible>), ConnectError> {
-    // Only spreads reconnections over time, so it may be of low quality.
-    let seed = getrandom::u64().unwrap_or_default();
+    let seed = crate::random_seed().map_err(|error| ConnectError::NoRandomness(error.to_string()))?;
     let shared = Arc::new(Shared::new(&options, seed));
     let dialed = dial::<R>(&options).await?;
     let (_sender, ended) = oneshot::channel();

@@ -45,7 +45,7 @@ use crate::websocket::{Phase, Received, Role, WebSocket};
 ///
 /// let options = Options::from("ws://127.0.0.1:8000/skaro_client/");
 /// let mut driver: Driver<Infallible> =
-///     Driver::new(Client::new(options.config.clone(), 1), options.event_capacity);
+///     Driver::new(Client::new(options.config.clone(), [1; 32]), options.event_capacity);
 ///
 /// // The opening handshake: bytes go back and forth.
 /// let now = Time::ZERO; // a real adapter asks its clock

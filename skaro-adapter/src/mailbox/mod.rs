@@ -42,11 +42,13 @@ impl Waiter for Infallible {
 ///
 /// * Beyond the capacity in events, or 4 MiB, reading pauses until half of them are gone, and TCP slows the server down.
 ///   It goes on nevertheless while somebody waits for an answer, and while the client is connecting, signing in or
-///   closing: so whoever waits for an answer in the loop over events gets it.
+///   closing: so whoever waits for an answer in the loop over events gets it. With a [cursor](Client::has_cursor) reading
+///   never pauses: the server sends no more than a window of the log beyond what the application has taken.
 /// * Beyond 16 MiB the connection ends, with a reason that says what to do, and the client does not connect again before
 ///   half of the first limit is reached.
 ///
-/// An end for which nobody waits any more becomes an event: nothing is lost silently.
+/// An end for which nobody waits any more becomes an event: nothing is lost silently. Entries of the log that wait when the
+/// connection breaks are dropped, and come again on the next one.
 pub struct Mailbox<W> {
     client: Client,
     waiting: BTreeMap<RequestId, W>,
@@ -61,6 +63,8 @@ pub struct Mailbox<W> {
     is_full: bool,
     /// Whether the machine was told that reading pauses.
     is_paused: bool,
+    /// Whether taking events has left an acknowledgement to be sent.
+    acknowledges: bool,
     finished: bool,
 }
 
@@ -78,6 +82,7 @@ impl<W: Waiter> Mailbox<W> {
             events_dropped: false,
             is_full: false,
             is_paused: false,
+            acknowledges: false,
             finished: false,
         }
     }
@@ -140,13 +145,20 @@ impl<W: Waiter> Mailbox<W> {
     /// Takes the next event.
     pub fn next_event(&mut self) -> Option<Event<'static>> {
         self.kept -= self.sizes.pop_front().unwrap_or(0);
-        self.events.pop_front()
+        let event = self.events.pop_front()?;
+        if let Some(position) = event.position() {
+            self.acknowledges |= self.client.handle_taken(position);
+        }
+        Some(event)
     }
 
     /// Moves all events behind those that were taken before: whoever reads many need not lock the mailbox for each. They
     /// do not count for the limits any more. If none are taken before the last ones have been read, there are twice as
     /// many as the limits allow at most.
     pub fn take_events(&mut self, taken: &mut VecDeque<Event<'static>>) {
+        if let Some(position) = self.events.iter().rev().find_map(Event::position) {
+            self.acknowledges |= self.client.handle_taken(position);
+        }
         if taken.is_empty() {
             // None is moved then: they are large.
             mem::swap(&mut self.events, taken);
@@ -161,9 +173,10 @@ impl<W: Waiter> Mailbox<W> {
         self.finished || !self.events.is_empty()
     }
 
-    /// Returns whether taking events has made room for more, so that the driver has to look again.
+    /// Returns whether taking events has made room for more, or an acknowledgement is to be sent, so that the driver has to
+    /// look again.
     pub fn has_room_again(&self) -> bool {
-        self.is_full && self.is_half_empty()
+        self.acknowledges || self.is_full && self.is_half_empty()
     }
 
     /// Drops all events, now and in the future: nobody will read them.
@@ -235,7 +248,7 @@ impl<W: Waiter> Mailbox<W> {
     pub(crate) fn wants_frames(&self) -> bool {
         let status = self.client.status();
         let is_awaited = matches!(status, Status::Greeting | Status::SigningIn | Status::Closing);
-        !self.is_full || is_awaited || !self.waiting.is_empty()
+        !self.is_full || is_awaited || !self.waiting.is_empty() || self.client.has_cursor()
     }
 
     /// Returns whether unread events keep so much that there must be no new connection.
@@ -245,6 +258,7 @@ impl<W: Waiter> Mailbox<W> {
 
     /// Looks whether the first limit has been reached, or half of it, and tells the machine.
     pub(crate) fn update_pause(&mut self, now: Time) {
+        self.acknowledges = false;
         if self.events.len() >= self.capacity || self.kept >= PAUSE_BYTES {
             self.is_full = true;
         } else if self.is_half_empty() {
@@ -293,12 +307,22 @@ impl<W: Waiter> Mailbox<W> {
     }
 
     fn keep(&mut self, event: Event<'static>) {
+        if matches!(event, Event::Disconnected(_)) {
+            self.drop_untaken();
+        }
         if !self.events_dropped {
             let size = size_of::<Event<'_>>() + event.heap_bytes();
             self.events.push_back(event);
             self.sizes.push_back(size);
             self.kept += size;
         }
+    }
+
+    /// Drops the entries of the log that nobody has taken: they come again on the next connection.
+    fn drop_untaken(&mut self) {
+        let events = self.events.drain(..).zip(self.sizes.drain(..));
+        (self.events, self.sizes) = events.filter(|(event, _)| event.position().is_none()).unzip();
+        self.kept = self.sizes.iter().sum();
     }
 
     fn forget_sizes(&mut self) {

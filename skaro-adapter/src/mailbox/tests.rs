@@ -27,7 +27,7 @@ fn reads(mailbox: &mut Mailbox<Waits>) -> bool {
 const GREETING: Frame<'_> = Frame::Text(r#"{"type":"check_connection","token":"t"}"#);
 
 fn connected(limit: usize) -> Mailbox<Waits> {
-    let mut mailbox = Mailbox::new(Client::new(ClientConfig::default(), 1), limit);
+    let mut mailbox = Mailbox::new(Client::new(ClientConfig::default(), [1; 32]), limit);
     mailbox.handle(|client| client.handle_connected(Time::ZERO));
     mailbox.handle_frame(Time::ZERO, GREETING);
     assert!(matches!(mailbox.next_event(), Some(Event::Connected { .. })));
@@ -74,7 +74,7 @@ fn whoever_waits_is_counted_and_let_go_at_the_end() {
 
 #[test]
 fn why_there_is_no_connection_is_known_as_long_as_there_is_none() {
-    let mut mailbox = Mailbox::<Waits>::new(Client::new(ClientConfig::default(), 1), 10);
+    let mut mailbox = Mailbox::<Waits>::new(Client::new(ClientConfig::default(), [1; 32]), 10);
     assert_eq!(mailbox.why_offline(), None);
     mailbox.handle(|client| client.handle_connected(Time::ZERO));
     mailbox.client.handle_disconnected(Time::ZERO, Disconnect::Failed("full".into()));
@@ -159,7 +159,7 @@ fn a_few_large_frames_pause_too_and_whoever_reads_nothing_is_not_asked() {
 fn what_a_frame_causes_comes_after_it() {
     let mut config = ClientConfig::default();
     config.keep_credentials = true;
-    let mut mailbox = Mailbox::<Waits>::new(Client::new(config, 1), 10);
+    let mut mailbox = Mailbox::<Waits>::new(Client::new(config, [1; 32]), 10);
     let answer =
         |id: u64, rest: &str| format!(r#"{{"type":"request","for":"authorize","id":{id},"status":{rest}}}"#);
     mailbox.handle(|client| client.handle_connected(Time::ZERO));
@@ -268,7 +268,7 @@ fn floods_end_with_a_reason_in_every_state() {
     ];
     for (status, arrive) in states {
         for flood in [&large, &nested] {
-            let mut mailbox = Mailbox::new(Client::new(ClientConfig::default(), 1), 10);
+            let mut mailbox = Mailbox::new(Client::new(ClientConfig::default(), [1; 32]), 10);
             arrive(&mut mailbox);
             assert_eq!(mailbox.client().status(), status);
             let used = measure(|| {
@@ -290,4 +290,62 @@ fn floods_end_with_a_reason_in_every_state() {
             assert!(told || status == Status::Closing, "{status:?}");
         }
     }
+}
+
+/// A mailbox whose connection has a cursor that begins at 0.
+fn with_cursor(limit: usize) -> Mailbox<Waits> {
+    let mut mailbox = Mailbox::new(Client::new(ClientConfig::default(), [1; 32]), limit);
+    mailbox.handle(|client| client.handle_connected(Time::ZERO));
+    mailbox.handle_frame(
+        Time::ZERO,
+        Frame::Text(r#"{"type":"check_connection","token":"t","extensions":["log"]}"#),
+    );
+    mailbox.handle(|client| client.authorize(Time::ZERO, "alice", "x")).unwrap();
+    let answer = r#"{"type":"request","for":"authorize","id":1,"status":"200","session_id":"s","user":{"login":"alice"},"log":"l","head":0,"begin":0}"#;
+    mailbox.handle_frame(Time::ZERO, Frame::Text(answer));
+    while mailbox.next_event().is_some() {}
+    while mailbox.client_mut().poll_transmit().is_some() {}
+    mailbox
+}
+
+fn entry(mailbox: &mut Mailbox<Waits>, position: u64) {
+    let entry = format!(r#"{{"type":"news","position":{position}}}"#);
+    mailbox.handle_frame(Time::ZERO, Frame::Text(&entry));
+}
+
+#[test]
+fn with_a_cursor_reading_never_pauses() {
+    let mut mailbox = with_cursor(4);
+    (1..=100).for_each(|position| entry(&mut mailbox, position));
+    assert!(reads(&mut mailbox));
+}
+
+#[test]
+fn entries_that_nobody_took_are_dropped_when_the_connection_breaks_and_nothing_else_is() {
+    let mut mailbox = with_cursor(100);
+    entry(&mut mailbox, 1);
+    mailbox.handle_frame(Time::ZERO, INFO);
+    (2..=3).for_each(|position| entry(&mut mailbox, position));
+    assert_eq!(mailbox.next_event().and_then(|event| event.position()), Some(1));
+    mailbox.handle(|client| client.handle_disconnected(Time::ZERO, Disconnect::Failed("cut".into())));
+    assert_eq!(mailbox.client().log(), Some(("l", 1)), "2 and 3 come again");
+    let events: Vec<_> = std::iter::from_fn(|| mailbox.next_event()).collect();
+    assert!(
+        matches!(&events[..], [Event::Info(_), Event::Disconnected(_), Event::Reconnecting { .. }]),
+        "{events:?}"
+    );
+    assert_eq!(mailbox.kept, 0);
+}
+
+#[test]
+fn events_that_are_taken_together_are_acknowledged_together() {
+    let mut mailbox = with_cursor(1000);
+    (1..=256).for_each(|position| entry(&mut mailbox, position));
+    assert!(!mailbox.has_room_again());
+    let mut taken = VecDeque::new();
+    mailbox.take_events(&mut taken);
+    assert!(mailbox.has_room_again(), "an acknowledgement waits");
+    assert_eq!((taken.len(), mailbox.client().log()), (256, Some(("l", 256))));
+    assert!(reads(&mut mailbox) && !mailbox.has_room_again());
+    assert!(mailbox.client_mut().poll_transmit().is_some() && mailbox.client_mut().poll_transmit().is_none());
 }

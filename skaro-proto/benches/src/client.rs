@@ -13,7 +13,7 @@ pub const NOW: Time = Time::ZERO;
 
 /// Returns Bob's client, signed in; the number of the next request is 2.
 pub fn signed_in(format: Format, config: ClientConfig) -> Client {
-    let mut client = Client::new(config, 1);
+    let mut client = Client::new(config, [1; 32]);
     client.handle_connected(NOW);
     let challenge = r#"{"type":"check_connection","token":"3a0cf1b2c7d94e53"}"#;
     client.handle_frame(NOW, Content::translated(format, challenge).frame()).unwrap();
@@ -70,7 +70,7 @@ pub fn cases() -> Vec<Case> {
         });
         let mut buffer = Vec::new();
         let writing = Case::repeated(format!("{format}: send_message, writing it alone"), move || {
-            let request = Request::SendMessage { to: "alice".into(), body: BODY.into() };
+            let request = Request::SendMessage { to: "alice".into(), body: BODY.into(), key: None };
             buffer.clear();
             ClientMessage::new(20, black_box(request)).encode_into(format, &mut buffer);
             black_box(&buffer);

@@ -32,7 +32,7 @@ pub fn sign_in(server: &mut Server, format: Format, login: &str, password: &str)
         panic!("no challenge")
     };
     let proof = auth::proof(password, &challenge.token);
-    let request = Request::Authorize { login: login.into(), proof: proof.as_str().into() };
+    let request = Request::Authorize { login: login.into(), proof: proof.as_str().into(), since: None, log: None };
     let request = Content::of(format, ClientMessage::new(1, request).encode(format));
     server.handle_frame(NOW, id, request.frame()).unwrap();
     next(server, id);

@@ -27,7 +27,7 @@ fn main() -> Result<()> {
     let start = Instant::now();
     let now = || Time::since_epoch(start.elapsed());
     let failed = |error: Box<dyn Error>| Disconnect::Failed(error.to_string());
-    let mut client = Client::new(bot.config.clone(), 1);
+    let mut client = Client::new(bot.config.clone(), [1; 32]);
     let mut line = Some(Line::dial(&bot.url, bot.config.dial_timeout)?);
     client.handle_connected(now());
     loop {
@@ -79,5 +79,8 @@ fn hear(bot: &bot::Bot, client: &mut Client, now: Time, kind: Received, payload:
         }
     };
     let event = client.handle_frame(now, frame).unwrap_or_else(Event::ProtocolError);
+    if let Some(position) = event.position() {
+        client.handle_taken(position);
+    }
     Ok(bot.react(client, now, &event)?)
 }

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::Client;
 use super::ticket::RequestId;
-use crate::message::{Answer, Contacts, Date, History, Registration, SignedIn};
+use crate::message::{Answer, Contacts, Date, History, Page, Registration, SignedIn};
 use crate::time::Time;
 
 /// A command as a value: how to give it, and what its answer is.
@@ -80,6 +80,17 @@ pub struct GetContacts;
 pub struct GetHistory<'a> {
     /// The other user's login.
     pub login: &'a str,
+    /// Which of them; `Page::default()` for the last ones. A server that keeps no logs always sends the last ones.
+    pub page: Page,
+}
+
+/// Tells how far the user has read a dialog: see [`Client::read`].
+#[derive(Clone, Copy, Debug)]
+pub struct Read<'a> {
+    /// The other user's login.
+    pub login: &'a str,
+    /// A position of the user's own log.
+    pub up_to: u64,
 }
 
 /// Sends a message: see [`Client::send_message`].
@@ -91,6 +102,10 @@ pub struct SendMessage<'a> {
     pub body: &'a str,
     /// Whatever the application wants to get back with the answer; never sent.
     pub marker: Option<u64>,
+    /// By which the server knows the message again, so that it arrives once however often it is sent: 1 to 64 bytes,
+    /// unique among all messages of the user. `None` to let the machine make one. Who sends again what was open when the
+    /// application ended has to keep the key.
+    pub key: Option<&'a str>,
 }
 
 impl Command for Authorize<'_> {
@@ -145,7 +160,7 @@ impl Command for GetHistory<'_> {
     type Answer = History<'static>;
 
     fn give(self, client: &mut Client, now: Time) -> Result<RequestId, CommandError> {
-        client.get_history(now, self.login)
+        client.get_page(now, self.login, self.page)
     }
 
     fn answer(answer: Answer<'static>) -> Option<Self::Answer> {
@@ -153,15 +168,27 @@ impl Command for GetHistory<'_> {
     }
 }
 
+impl Command for Read<'_> {
+    type Answer = ();
+
+    fn give(self, client: &mut Client, now: Time) -> Result<RequestId, CommandError> {
+        client.read(now, self.login, self.up_to)
+    }
+
+    fn answer(answer: Answer<'static>) -> Option<Self::Answer> {
+        matches!(answer, Answer::Read).then_some(())
+    }
+}
+
 impl Command for SendMessage<'_> {
     type Answer = Option<Date<'static>>;
 
     fn give(self, client: &mut Client, now: Time) -> Result<RequestId, CommandError> {
-        client.send_message(now, self.to, self.body, self.marker)
+        client.give_message(now, self)
     }
 
     fn answer(answer: Answer<'static>) -> Option<Self::Answer> {
-        if let Answer::MessageSent(date) = answer { Some(date) } else { None }
+        if let Answer::MessageSent { date, .. } = answer { Some(date) } else { None }
     }
 }
 
@@ -184,7 +211,7 @@ pub enum CommandError {
     /// A text is longer than the limit allows.
     #[error("the {field} has {length} bytes, the limit is {limit}: shorten it")]
     TooLong {
-        /// `login`, `password`, `sid`, `to` or `body`.
+        /// `login`, `password`, `sid`, `to`, `body` or `key`.
         field: &'static str,
         /// Its length in bytes.
         length: usize,
@@ -203,12 +230,21 @@ pub enum CommandError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// So many messages wait for a reconnection that no more are taken.
+    /// So many messages have not ended that no more are taken without a connection.
     #[error("{limit} messages wait for the connection: wait for it too")]
     OfflineFull {
         /// The limit.
         limit: usize,
     },
+    /// The messages that have not ended take so much memory that no more are taken.
+    #[error("the messages that have not ended take {limit} bytes: wait for answers")]
+    OutboxFull {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The key of a message is empty, or that of another message which has not ended.
+    #[error("the key is empty or in use: give each message another one")]
+    BadKey,
     /// A type of request that the protocol has must be asked for by its own command.
     #[error("\"{0}\" has a command of its own: use that")]
     ReservedType(&'static str),

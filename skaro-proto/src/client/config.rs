@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::cursor::LogStart;
 use crate::limits::Limits;
 
 /// How a client behaves. `ClientConfig::default()` suits an application that somebody uses.
@@ -37,9 +38,14 @@ pub struct ClientConfig {
     /// dropped, or when the server refuses them. Without them such an end is an
     /// [`Event::SignedOut`](super::Event::SignedOut). Default `true`.
     pub keep_credentials: bool,
-    /// How many messages may wait for a reconnection; they are sent, in order, once the user is signed in again.
-    /// Default 0: a message without a connection is refused at once.
+    /// How many messages may be in the outbox for another one to be taken without a connection; they are sent, in order,
+    /// once the user is signed in again. 0 to refuse a message without a connection at once. Default 1000.
     pub offline_messages: usize,
+    /// How long a message may take from its command to its end, breaks included, if the server keeps logs. Default 5
+    /// minutes.
+    pub message_timeout: Duration,
+    /// Where in the user's log the client begins. Default [`LogStart::Head`].
+    pub log: LogStart,
     /// How old a broken connection may be for its session to be restored. Default 5 minutes, as servers have it.
     pub session_lifetime: Duration,
 }
@@ -55,7 +61,9 @@ impl Default for ClientConfig {
             keep_alive: Some(Duration::from_secs(60)),
             reconnect: Some(Backoff::default()),
             keep_credentials: true,
-            offline_messages: 0,
+            offline_messages: 1000,
+            message_timeout: Duration::from_secs(300),
+            log: LogStart::Head,
             session_lifetime: crate::SESSION_LIFETIME,
         }
     }

@@ -11,7 +11,7 @@ use super::incoming::Incoming;
 use super::ticket::Ticket;
 use crate::codec::DecodeError;
 use crate::codec::Fields;
-use crate::message::{Answer, Notice, Refusal};
+use crate::message::{Answer, Notice, ReadMark, Refusal, Sent};
 use crate::time::Time;
 
 /// Something that happened. What came in a frame borrows from the frame; [`Event::into_owned`] lets go of it.
@@ -38,8 +38,27 @@ pub enum Event<'a> {
     },
     /// A command has ended. Every command that was taken ends exactly once.
     Ended(Ended<'a>),
+    /// The server can't take a message at present that was sent before: it stays in the outbox and is sent again.
+    Postponed(Ended<'a>),
     /// Somebody sent a message; or the user did, on another connection.
     Message(Incoming<'a>),
+    /// A message that was sent on this connection, after its answer, in its place in the log.
+    Sent(Sent<'a>),
+    /// The user has read a dialog, on whichever device.
+    Read(ReadMark<'a>),
+    /// Everything has come that was in the log when the user signed in: from here on it is news.
+    CaughtUp {
+        /// The position of the last of it.
+        position: u64,
+    },
+    /// The log is not the one in which the application was, or no longer reaches back to there: entries may be missed.
+    /// It goes on from the oldest entry that there is. Messages that had been sent and not answered end as unknown.
+    LogChanged {
+        /// The log's id.
+        log: String,
+        /// The position after which it goes on.
+        position: u64,
+    },
     /// The server has something to tell.
     Info(Notice<'a>),
     /// The server reports an error.
@@ -50,8 +69,10 @@ pub enum Event<'a> {
         kind: Cow<'a, str>,
         /// The whole of it.
         message: Fields<'a>,
+        /// Its position, if it is an entry of the log.
+        position: Option<u64>,
     },
-    /// An answer came after its request had ended by its time-out.
+    /// An answer came after its request had ended: by its time-out, or because the log had told of the message.
     Late(Ended<'a>),
     /// A frame made no sense. [`Client::handle_frame`](super::Client::handle_frame) returns this as an error;
     /// adapters hand it on as an event.
@@ -82,6 +103,21 @@ pub enum Event<'a> {
 }
 
 impl Event<'_> {
+    /// Returns the position in the user's log, if the event is an entry of it, or says that entries up to there have come:
+    /// what an application stores when it has handled the event. Such an event is dropped if it has not left for the
+    /// application when the connection breaks, since it comes again; see
+    /// [`Client::handle_taken`](super::Client::handle_taken).
+    pub fn position(&self) -> Option<u64> {
+        match self {
+            Event::Message(incoming) => incoming.message.position,
+            Event::Sent(sent) => Some(sent.position),
+            Event::Read(mark) => Some(mark.position),
+            Event::CaughtUp { position } => Some(*position),
+            Event::Unknown { position, .. } => *position,
+            _ => None,
+        }
+    }
+
     /// The same event, independent of the frame.
     pub fn into_owned(self) -> Event<'static> {
         match self {
@@ -90,8 +126,14 @@ impl Event<'_> {
             Event::Message(incoming) => Event::Message(incoming.into_owned()),
             Event::Info(notice) => Event::Info(notice.into_owned()),
             Event::Error(notice) => Event::Error(notice.into_owned()),
-            Event::Unknown { kind, message } => {
-                Event::Unknown { kind: Cow::Owned(kind.into_owned()), message: message.into_owned() }
+            Event::Postponed(ended) => Event::Postponed(ended.into_owned()),
+            Event::Sent(sent) => Event::Sent(sent.into_owned()),
+            Event::Read(mark) => Event::Read(mark.into_owned()),
+            Event::CaughtUp { position } => Event::CaughtUp { position },
+            Event::LogChanged { log, position } => Event::LogChanged { log, position },
+            Event::Unknown { kind, message, position } => {
+                let (kind, message) = (Cow::Owned(kind.into_owned()), message.into_owned());
+                Event::Unknown { kind, message, position }
             }
             Event::Late(ended) => Event::Late(ended.into_owned()),
             Event::ProtocolError(error) => Event::ProtocolError(error),
@@ -183,10 +225,11 @@ pub enum Failure<'a> {
     /// The server refused it, and perhaps says why.
     #[error("the server refused it: {}", .0.info)]
     Refused(Refusal<'a>),
-    /// No answer came in time. The server may have carried it out, or may yet.
+    /// No answer came in time, for a message not within [its time-out](super::ClientConfig::message_timeout). The server may have
+    /// carried it out, or may yet.
     #[error("no answer came in time; the server may have carried it out: look before you repeat it")]
     TimedOut,
-    /// The connection ended before the answer came.
+    /// The connection ended before the answer came, and the request is not sent again.
     #[error("the connection ended before the answer came; {0}")]
     Lost(Delivery),
 }
@@ -246,6 +289,28 @@ pub enum ProtocolError {
     /// A challenge although the user is signed in, or about to be.
     #[error("the server sent a challenge although the user is signed in: the challenge is ignored")]
     UnexpectedChallenge,
+    /// An entry of the log that came before.
+    #[error("the server sent entry {position} of the log again: it is ignored")]
+    KnownEntry {
+        /// Its position.
+        position: u64,
+    },
+    /// An entry of the log although there is no cursor.
+    #[error("the server sent entry {position} of the log, and nobody asked for a log: it is ignored")]
+    UnexpectedEntry {
+        /// Its position.
+        position: u64,
+    },
+    /// Entries of the log are missing before this one: the connection is dropped, and they come on the next one.
+    #[error(
+        "the server sent entry {position} of the log, and {expected} was the next one: the connection is dropped"
+    )]
+    MissingEntries {
+        /// The position that the next entry should have.
+        expected: u64,
+        /// The position that it has.
+        position: u64,
+    },
     /// A frame although there is no connection: the adapter reports too late what belongs to an earlier one.
     #[error(
         "a frame arrived although there is no connection: report frames before the end of their connection"
@@ -298,6 +363,14 @@ pub enum Disconnect {
         bytes: usize,
         /// The limit.
         limit: usize,
+    },
+    /// Entries of the log were missing.
+    #[error("entry {position} of the log came, and {expected} was the next one")]
+    MissingEntries {
+        /// The position that the next entry should have had.
+        expected: u64,
+        /// The position that it had.
+        position: u64,
     },
     /// The server refused, for now, to sign the user in again.
     #[error("the server can't sign the user in at present: wait, or try again later")]

@@ -1,13 +1,15 @@
 //! What a frame from the server means.
 
 use super::in_flight::Place;
-use super::incoming::Incoming;
 use super::link::{Link, SignIn, Stage};
-use super::{Client, Ended, Event, Failure, ProtocolError};
+use super::{Client, Ended, Event, Failure, LogStart, ProtocolError};
 use crate::codec::{DecodeError, DecodeErrorKind, Format, Frame};
-use crate::message::{Answer, AnswerMessage, Challenge, Message, RequestKind, ServerMessage};
+use crate::message::{Answer, AnswerMessage, Challenge, RequestKind, ServerMessage};
 use crate::secret::Secret;
 use crate::time::Time;
+
+/// The extension that this is.
+const LOG: &str = "log";
 
 impl Client {
     /// The server has sent a frame: what does it mean?
@@ -28,24 +30,43 @@ impl Client {
         }
         // What it is becomes an event where it lies: messages and events are large, and each move of them shows.
         let message = ServerMessage::decode(frame);
-        let mut place = None;
+        let (mut place, mut entry) = (None, None);
         match &message {
             Ok(ServerMessage::CheckConnection(challenge)) => self.check_challenge(challenge)?,
             Ok(ServerMessage::Answer(answer)) => place = Some(self.check_answer(answer)?),
-            _ => (),
+            Ok(message) => entry = self.check_entry(message)?,
+            Err(_) => (),
         }
         if message.is_ok() {
             self.handle_pong(now);
         }
-        match message {
+        if let Some((position, entry)) = entry
+            && let Some(event) = self.entry_arrived(position, entry, length)
+        {
+            return Ok(event);
+        }
+        let event = match message {
             Ok(ServerMessage::CheckConnection(challenge)) => Ok(self.challenged(challenge, frame.format())),
             Ok(ServerMessage::Answer(answer)) => self.answered(answer, place),
-            Ok(ServerMessage::ShowMessage(message)) => Ok(self.message_arrived(message)),
+            Ok(ServerMessage::ShowMessage(message)) => Ok(self.message_arrived(message, entry.is_some())),
             Ok(ServerMessage::Info(notice)) => Ok(Event::Info(notice)),
             Ok(ServerMessage::Error(notice)) => Ok(Event::Error(notice)),
-            Ok(ServerMessage::Unknown { kind, message }) => Ok(Event::Unknown { kind, message }),
+            Ok(ServerMessage::Sent(sent)) => {
+                if let Some(key) = &sent.key {
+                    self.own_entry(key, None, sent.position);
+                }
+                Ok(Event::Sent(sent))
+            }
+            Ok(ServerMessage::Read(mark)) => Ok(Event::Read(mark)),
+            Ok(ServerMessage::Unknown { kind, message }) => {
+                Ok(Event::Unknown { kind, message, position: entry.map(|(position, _)| position) })
+            }
             Err(error) => Err(error.into()),
+        };
+        if entry.is_some() {
+            self.catch_up();
         }
+        event
     }
 
     fn check_challenge(&self, challenge: &Challenge<'_>) -> Result<(), ProtocolError> {
@@ -61,15 +82,16 @@ impl Client {
 
     fn challenged<'f>(&mut self, challenge: Challenge<'f>, format: Format) -> Event<'f> {
         let sign_in = SignIn::No { token: Secret::from(&*challenge.token) };
+        let log = self.config.log != LogStart::Off && challenge.extensions.iter().any(|known| known == LOG);
         if let Link::Up(connection) = &mut self.link {
             let again = matches!(connection.stage, Stage::Open { .. });
-            connection.stage = Stage::Open { format, sign_in };
+            connection.stage = Stage::Open { format, log, sign_in };
             let resumes = !again && self.persistent;
             self.persistent |= !again && self.config.reconnect.is_some() && !self.stopped;
             if resumes {
                 self.resume();
             } else if !again {
-                self.end_offline();
+                self.end_outbox();
             }
         }
         Event::Connected { extra: challenge.extra }
@@ -97,22 +119,19 @@ impl Client {
 
     fn answered<'f>(
         &mut self,
-        mut answer: AnswerMessage<'f>,
+        answer: AnswerMessage<'f>,
         place: Option<Place>,
     ) -> Result<Event<'f>, ProtocolError> {
         let late = matches!(place, Some(Place::Late(_)));
         let Some(ticket) = place.and_then(|place| self.in_flight.answered(place)) else {
             return Err(ProtocolError::UnexpectedAnswer { id: answer.id });
         };
-        match &mut answer.outcome {
+        match &answer.outcome {
             // Even a late one: the server takes the user for signed in, so it would refuse another try.
             Ok(Answer::Authorized(signed_in) | Answer::Restored(signed_in)) => {
                 self.sign_in_succeeded(answer.id, signed_in)
             }
-            Ok(Answer::History(history)) => {
-                history.unseen = self.seen.history(&ticket.login, history);
-            }
-            Ok(Answer::MessageSent(date)) => self.seen.live(&ticket.login, date.as_ref()),
+            _ if ticket.kept => return Ok(self.message_answered(ticket, answer)),
             Ok(_) => (),
             Err(refusal) => {
                 if matches!(ticket.kind, RequestKind::Authorize | RequestKind::SessionRestore) {
@@ -127,11 +146,5 @@ impl Client {
         let outcome = answer.outcome.map_err(Failure::Refused);
         let ended = Ended { ticket, outcome, extra: answer.extra };
         Ok(if late { Event::Late(ended) } else { Event::Ended(ended) })
-    }
-
-    fn message_arrived<'f>(&mut self, message: Message<'f>) -> Event<'f> {
-        let incoming = Incoming::new(message, self.user());
-        self.seen.live(incoming.dialog(), incoming.message.date.as_ref());
-        Event::Message(incoming)
     }
 }

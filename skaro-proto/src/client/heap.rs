@@ -14,10 +14,13 @@ impl Event<'_> {
     pub fn heap_bytes(&self) -> usize {
         match self {
             Event::Connected { extra } => extra.heap_bytes(),
-            Event::Ended(ended) | Event::Late(ended) => ended.heap_bytes(),
+            Event::Ended(ended) | Event::Late(ended) | Event::Postponed(ended) => ended.heap_bytes(),
             Event::Message(Incoming { message, .. }) => message.heap_bytes(),
             Event::Info(notice) | Event::Error(notice) => notice.heap_bytes(),
-            Event::Unknown { kind, message } => kind.len() + message.heap_bytes(),
+            Event::Sent(sent) => sent.heap_bytes(),
+            Event::Read(mark) => mark.heap_bytes(),
+            Event::LogChanged { log, .. } => log.len(),
+            Event::Unknown { kind, message, .. } => kind.len() + message.heap_bytes(),
             Event::ProtocolError(ProtocolError::Frame(_)) => PATH,
             Event::ProtocolError(_) => 0,
             Event::SignedOut { reason: SignedOutReason::Refused(refusal) } => refusal.heap_bytes(),
@@ -25,7 +28,7 @@ impl Event<'_> {
                 Disconnect::Closed { reason, .. } | Disconnect::Failed(reason) => reason.capacity(),
                 _ => 0,
             },
-            Event::SignedOut { .. } | Event::GaveUp => 0,
+            Event::CaughtUp { .. } | Event::SignedOut { .. } | Event::GaveUp => 0,
         }
     }
 }

@@ -1,34 +1,22 @@
 //! The requests that are under way on a connection.
 
 use alloc::collections::VecDeque;
-use core::mem;
 
+use super::queue::{self, Queue, Slot};
 use super::ticket::Ticket;
 use crate::time::Time;
 
 /// How many requests that timed out are remembered, so that a late answer is known for what it is.
 const LATE: usize = 1024;
 
-/// Requests in the order of their numbers, which is the order of their deadlines too, since all wait equally long.
-///
-/// Looking a request up takes a binary search; adding one, ending one and finding the next deadline take constant
-/// time on average, however many there are, and no memory is allocated as long as no more than before are under way.
+/// Requests by their number on the wire.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct InFlight {
-    waiting: VecDeque<Slot>,
-    /// Slots of `waiting` whose request has ended. The first slot is never one of these.
-    ended: usize,
+    waiting: Queue<Ticket>,
+    /// How many of them carry a message that is in the outbox until it ends.
+    kept: usize,
     /// Requests that timed out, and may still be answered.
-    late: VecDeque<Slot>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-struct Slot {
-    /// The number on the wire.
-    number: u64,
-    deadline: Time,
-    /// Taken when the request ends.
-    ticket: Option<Ticket>,
+    late: VecDeque<Slot<Ticket>>,
 }
 
 /// Where a request is, until the next change.
@@ -39,38 +27,43 @@ pub(super) enum Place {
 }
 
 impl InFlight {
-    /// How many requests have not ended.
+    /// Returns how many requests have not ended.
     pub(super) fn len(&self) -> usize {
-        self.waiting.len() - self.ended
+        self.waiting.len()
+    }
+
+    /// Returns how many requests have not ended that do not carry a message of the outbox.
+    pub(super) fn others(&self) -> usize {
+        self.len() - self.kept
     }
 
     /// Adds a request; its number and deadline are at least as large as those of all before it.
     pub(super) fn push(&mut self, number: u64, deadline: Time, ticket: Ticket) {
-        self.waiting.push_back(Slot { number, deadline, ticket: Some(ticket) });
+        self.kept += usize::from(ticket.kept);
+        self.waiting.push(number, deadline, ticket);
     }
 
-    /// When the next request times out.
+    /// Returns when the next request times out.
     pub(super) fn deadline(&self) -> Option<Time> {
-        self.waiting.front().map(|slot| slot.deadline)
+        self.waiting.deadline()
     }
 
-    /// The request of this number, if it may be answered.
+    /// Returns the request of this number, if it may be answered.
     pub(super) fn find(&self, number: u64) -> Option<(Place, &Ticket)> {
-        if let Some(at) = position(&self.waiting, number) {
-            return Some((Place::Waiting(at), self.waiting.get(at)?.ticket.as_ref()?));
+        if let Some(at) = self.waiting.find(number) {
+            return Some((Place::Waiting(at), self.waiting.get(at)?));
         }
-        let at = position(&self.late, number)?;
-        Some((Place::Late(at), self.late.get(at)?.ticket.as_ref()?))
+        let at = queue::position(&self.late, number)?;
+        Some((Place::Late(at), self.late.get(at)?.value.as_ref()?))
     }
 
     /// Ends the request at this place because it was answered.
     pub(super) fn answered(&mut self, place: Place) -> Option<Ticket> {
         match place {
-            Place::Late(at) => self.late.remove(at)?.ticket,
+            Place::Late(at) => self.late.remove(at)?.value,
             Place::Waiting(at) => {
-                let ticket = self.waiting.get_mut(at)?.ticket.take()?;
-                self.ended += 1;
-                self.tidy();
+                let ticket = self.waiting.take(at)?;
+                self.kept -= usize::from(ticket.kept);
                 Some(ticket)
             }
         }
@@ -78,10 +71,9 @@ impl InFlight {
 
     /// Ends the first request if its deadline has come, and returns its number too.
     pub(super) fn timed_out(&mut self, now: Time) -> Option<(u64, Ticket)> {
-        self.waiting.front().filter(|slot| slot.deadline <= now)?;
-        let slot = self.waiting.pop_front()?;
-        self.tidy();
-        let ended = (slot.number, slot.ticket.clone()?);
+        let slot = self.waiting.take_due(now)?;
+        let ended = (slot.number, slot.value.clone()?);
+        self.kept -= usize::from(ended.1.kept);
         if self.late.len() == LATE {
             self.late.pop_front();
         }
@@ -91,30 +83,10 @@ impl InFlight {
 
     /// Ends all requests, with their numbers, in the order in which they were made.
     pub(super) fn lost(&mut self) -> impl Iterator<Item = (u64, Ticket)> + use<> {
-        let all = mem::take(self);
-        all.waiting.into_iter().filter_map(|slot| Some((slot.number, slot.ticket?)))
+        self.late.clear();
+        self.kept = 0;
+        self.waiting.take_all().map(|(number, _, ticket)| (number, ticket))
     }
-
-    /// Drops ended slots from the front, and all of them when they are the larger part.
-    fn tidy(&mut self) {
-        while self.waiting.front().is_some_and(|slot| slot.ticket.is_none()) {
-            self.waiting.pop_front();
-            self.ended -= 1;
-        }
-        if self.ended > 32 && self.ended > self.waiting.len() / 2 {
-            self.waiting.retain(|slot| slot.ticket.is_some());
-            self.ended = 0;
-        }
-    }
-}
-
-fn position(slots: &VecDeque<Slot>, number: u64) -> Option<usize> {
-    // As long as none is missing in between, which is usual, the numbers tell the place.
-    let place = usize::try_from(number.checked_sub(slots.front()?.number)?).ok()?;
-    if slots.get(place).is_some_and(|slot| slot.number == number) {
-        return Some(place);
-    }
-    slots.binary_search_by_key(&number, |slot| slot.number).ok()
 }
 
 #[cfg(test)]
@@ -128,7 +100,7 @@ mod tests {
         let mut requests = InFlight::default();
         for number in numbers {
             let (id, kind) = (RequestId(number), RequestKind::GetContacts);
-            let ticket = Ticket { id, kind, login: "".into(), marker: None, automatic: false };
+            let ticket = Ticket { id, kind, login: "".into(), marker: None, automatic: false, kept: false };
             requests.push(number, Time::from_secs(number), ticket);
         }
         requests
@@ -172,15 +144,15 @@ mod tests {
     fn one_request_that_never_ends_does_not_keep_the_memory_of_the_others() {
         let mut requests = with([1]);
         for number in 2..100_000 {
-            let ticket = requests.waiting[0].ticket.clone().unwrap();
+            let ticket = requests.waiting.get(0).cloned().unwrap();
             requests.push(number, Time::from_secs(number), ticket);
             answer(&mut requests, number);
         }
-        assert!(requests.waiting.len() < 100);
+        assert!(requests.waiting.slots() < 100);
         // Many at once, too.
         let mut many = with(1..=1000);
         (2..=1000).for_each(|number| assert_eq!(answer(&mut many, number), Some(number)));
-        assert!(many.waiting.len() < 100, "{}", many.waiting.len());
+        assert!(many.waiting.slots() < 100, "{}", many.waiting.slots());
         assert_eq!(requests.lost().map(|(number, _)| number).collect::<Vec<_>>(), [1]);
     }
 

@@ -36,7 +36,12 @@ pub(super) enum Stage {
     /// The server has not spoken.
     Greeting { deadline: Time },
     /// Commands are taken.
-    Open { format: Format, sign_in: SignIn },
+    Open {
+        format: Format,
+        /// Whether the server keeps logs, and the application wants that.
+        log: bool,
+        sign_in: SignIn,
+    },
     /// The closing handshake is under way.
     Closing { deadline: Time },
 }
@@ -171,8 +176,13 @@ impl Client {
     }
 
     fn time_requests_out(&mut self) {
+        self.time_messages_out();
         let mut automatic = false;
         while let Some((number, ticket)) = self.in_flight.timed_out(self.now) {
+            if ticket.kept {
+                self.outbox.requeue(ticket.id, true);
+                continue;
+            }
             let signs_in = matches!(ticket.kind, RequestKind::Authorize | RequestKind::SessionRestore);
             if signs_in {
                 self.sign_in_failed(number, ticket.automatic);
@@ -199,11 +209,11 @@ impl Client {
             Link::Up(connection) => {
                 connection.stage = Stage::Closing { deadline: self.now + self.config.close_timeout };
                 self.output.push_close(CloseCode::Normal);
-                self.end_offline();
+                self.end_waiting();
             }
             Link::Offline | Link::Waiting { .. } | Link::Dialing { .. } => {
                 self.link = Link::Closed;
-                self.end_offline();
+                self.end_outbox();
             }
         }
         self.credentials = None;
@@ -283,11 +293,11 @@ impl Client {
         self.events.push_back(Event::Disconnected(reason.clone()));
         self.end_in_flight();
         self.output.clear();
-        if signed_in {
-            self.seen.connection_ended();
-        }
+        self.cursor.cut();
+        self.outbox.pause(None);
         if closing {
             self.link = Link::Closed;
+            self.end_outbox();
             return;
         }
         if reason == Disconnect::Replaced {
@@ -299,15 +309,12 @@ impl Client {
     fn end_in_flight(&mut self) {
         let first_unsent = self.output.first_request().unwrap_or(u64::MAX);
         for (number, ticket) in self.in_flight.lost() {
+            if ticket.kept {
+                self.outbox.requeue(ticket.id, number < first_unsent);
+                continue;
+            }
             let delivery = if number >= first_unsent { Delivery::NotSent } else { Delivery::Unknown };
             self.events.push_back(Event::Ended(Ended::without_answer(ticket, Failure::Lost(delivery))));
-        }
-    }
-
-    pub(super) fn end_offline(&mut self) {
-        for message in self.offline.drain(..) {
-            let failure = Failure::Lost(Delivery::NotSent);
-            self.events.push_back(Event::Ended(Ended::without_answer(message.ticket, failure)));
         }
     }
 
@@ -328,7 +335,7 @@ impl Client {
 
     fn stay_offline(&mut self) {
         self.link = Link::Offline;
-        self.end_offline();
+        self.end_outbox();
         self.signed_out(SignedOutReason::GaveUp);
         if self.config.reconnect.is_some() {
             self.events.push_back(Event::GaveUp);

@@ -10,6 +10,7 @@
 //! | [`get_contacts`](Client::get_contacts) | [`GetContacts`] | signed in | [`Answer::Contacts`] |
 //! | [`get_history`](Client::get_history) | [`GetHistory`] | signed in | [`Answer::History`] |
 //! | [`send_message`](Client::send_message) | [`SendMessage`] | signed in; or while the machine signs in again | [`Answer::MessageSent`] |
+//! | [`read`](Client::read) | [`Read`] | signed in | [`Answer::Read`] |
 //! | [`request_other`](Client::request_other) | | connected | [`Answer::Other`] |
 //!
 //! Each ends exactly once, as [`Event::Ended`]: with its answer, or with a [`Failure`].
@@ -20,8 +21,13 @@
 //! |---|---|
 //! | [`Connected`](Event::Connected) | the server has spoken: commands are taken |
 //! | [`Ended`](Event::Ended) | a command, or something that the machine asked by itself, has ended |
-//! | [`Late`](Event::Late) | an answer came after its request had timed out |
+//! | [`Late`](Event::Late) | an answer came after its request had ended |
+//! | [`Postponed`](Event::Postponed) | the server can't take a message again at present; it is sent again later |
 //! | [`Message`](Event::Message) | somebody sent a message |
+//! | [`Sent`](Event::Sent) | a message of this connection has its place in the log |
+//! | [`Read`](Event::Read) | the user has read a dialog, on whichever device |
+//! | [`CaughtUp`](Event::CaughtUp) | everything that was said before the user signed in has come |
+//! | [`LogChanged`](Event::LogChanged) | the log is another one, or no longer reaches back |
 //! | [`Info`](Event::Info), [`Error`](Event::Error) | the server has something to tell |
 //! | [`Unknown`](Event::Unknown) | a message of a type that nobody listed |
 //! | [`ProtocolError`](Event::ProtocolError) | a frame made no sense, and changed nothing |
@@ -30,38 +36,79 @@
 //! | [`Reconnecting`](Event::Reconnecting) | there will be another one, and when |
 //! | [`GaveUp`](Event::GaveUp) | there won't, unless the application wants it |
 //!
+//! # Nothing is missed, nothing comes twice
+//!
+//! If the server keeps logs, that holds over all breaks of the connection without the application doing anything. For it
+//! to hold over ends of the application, too, the application stores three things:
+//!
+//! 1. **The log's id and the position** of the last event that it has handled ([`Event::position`], [`Client::log`]), in one
+//!    step with what it did about the event. The next client begins there: [`LogStart::Since`].
+//! 2. **The messages that have not ended, with keys of their own** ([`SendMessage::key`]): stored before they are sent,
+//!    removed when they end. The next client sends them again, in order, before any others, with the same keys.
+//! 3. After an [`Event::LogChanged`] the new id and position; what was open then is unknown.
+//!
+//! ```
+//! use skaro_proto::client::{Client, ClientConfig, LogStart};
+//!
+//! /// In a file, say, that is written beside the old one and renamed into its place.
+//! struct Stored {
+//!     log: Option<(String, u64)>,
+//!     /// Recipient, text and key.
+//!     open: Vec<(String, String, String)>,
+//! }
+//!
+//! fn start(stored: &Stored, seed: [u8; 32]) -> Client {
+//!     let mut config = ClientConfig::default();
+//!     if let Some((log, position)) = stored.log.clone() {
+//!         config.log = LogStart::Since { log, position };
+//!     }
+//!     Client::new(config, seed)
+//! }
+//! # start(&Stored { log: Some(("l".into(), 7)), open: Vec::new() }, [1; 32]);
+//! ```
+//!
+//! A bot that answers each message needs less: with a key made of the position that it answers (`answer-to-17`) it stores
+//! the position alone, when the answer has ended. Begun again, it answers the same message again, and the server knows the
+//! key.
+//!
 //! [`Answer::Authorized`]: crate::message::Answer::Authorized
 //! [`Answer::Restored`]: crate::message::Answer::Restored
 //! [`Answer::RegisterType`]: crate::message::Answer::RegisterType
 //! [`Answer::Contacts`]: crate::message::Answer::Contacts
 //! [`Answer::History`]: crate::message::Answer::History
 //! [`Answer::MessageSent`]: crate::message::Answer::MessageSent
+//! [`Answer::Read`]: crate::message::Answer::Read
 //! [`Answer::Other`]: crate::message::Answer::Other
 
 mod command;
 mod config;
+mod cursor;
+mod entries;
 mod event;
 mod frame;
 mod heap;
 mod in_flight;
 mod incoming;
 mod link;
-mod seen;
+mod outbox;
+mod queue;
+mod sending;
 mod session;
 mod sign_in;
 mod status;
 mod ticket;
 
 use alloc::collections::VecDeque;
-use alloc::string::String;
 use alloc::vec::Vec;
 use compact_str::CompactString;
 use zeroize::Zeroizing;
 
 pub use command::{
-    Authorize, Command, CommandError, GetContacts, GetHistory, RegisterType, SendMessage, SessionRestore,
+    Authorize, Command, CommandError, GetContacts, GetHistory, Read, RegisterType, SendMessage,
+    SessionRestore,
 };
 pub use config::{Backoff, ClientConfig};
+pub use cursor::LogStart;
 pub use event::{
     Awaited, Delivery, Disconnect, Ended, Event, Failure, ProtocolError, RequestError, SignedOutReason,
 };
@@ -72,14 +119,15 @@ pub use ticket::{RequestId, Ticket};
 use crate::auth;
 use crate::codec::Fields;
 use crate::codec::Format;
-use crate::message::{ClientMessage, Request, RequestKind};
+use crate::message::{ClientMessage, Page, Request, RequestKind};
 use crate::output::{Output, Transmit};
 use crate::secret::Secret;
 use crate::time::Time;
 use command::within;
+use cursor::Cursor;
 use in_flight::InFlight;
 use link::{Connection, Link, SignIn, Stage};
-use seen::Seen;
+use outbox::Outbox;
 use session::{Credentials, Session};
 
 /// A client of the skaro protocol, without I/O: bytes and the time go in, events and frames come out.
@@ -87,15 +135,17 @@ use session::{Credentials, Session};
 /// Its methods come in four families:
 ///
 /// * **ask**: [`status`](Self::status), [`is_authorized`](Self::is_authorized), [`user`](Self::user),
-///   [`session_id`](Self::session_id), [`dialogs`](Self::dialogs);
+///   [`session_id`](Self::session_id), [`log`](Self::log),
+///   [`has_cursor`](Self::has_cursor);
 /// * **handle_**: what the outside reports: [`handle_connected`](Self::handle_connected),
 ///   [`handle_frame`](Self::handle_frame), [`handle_pong`](Self::handle_pong),
 ///   [`handle_timeout`](Self::handle_timeout), [`handle_disconnected`](Self::handle_disconnected),
-///   [`handle_paused`](Self::handle_paused) and [`handle_resumed`](Self::handle_resumed);
+///   [`handle_paused`](Self::handle_paused) and [`handle_resumed`](Self::handle_resumed); and
+///   [`handle_taken`](Self::handle_taken), what the application has taken;
 /// * **commands**: what the application wants: [`authorize`](Self::authorize),
 ///   [`register_type`](Self::register_type), [`session_restore`](Self::session_restore),
 ///   [`get_contacts`](Self::get_contacts), [`get_history`](Self::get_history),
-///   [`send_message`](Self::send_message), [`request_other`](Self::request_other); and [`close`](Self::close),
+///   [`send_message`](Self::send_message), [`read`](Self::read), [`request_other`](Self::request_other); and [`close`](Self::close),
 ///   [`reconnect`](Self::reconnect), [`stop_reconnecting`](Self::stop_reconnecting);
 /// * **poll_**: what to do next. After each call of the second or third family drain
 ///   [`poll_transmit`](Self::poll_transmit), then [`poll_event`](Self::poll_event), then look at
@@ -109,7 +159,7 @@ use session::{Credentials, Session};
 /// use skaro_proto::{Frame, Time, Transmit};
 ///
 /// let now = Time::ZERO;
-/// let mut client = Client::new(ClientConfig::default(), 1);
+/// let mut client = Client::new(ClientConfig::default(), [1; 32]); // a real adapter asks for random bytes
 ///
 /// // The adapter has connected, and the server speaks first. What it speaks decides the format.
 /// client.handle_connected(now);
@@ -143,11 +193,14 @@ pub struct Client {
     last_number: u64,
     last_id: u64,
     events: VecDeque<Event<'static>>,
-    /// Messages that wait for a reconnection.
-    offline: VecDeque<OfflineMessage>,
+    /// Messages that wait, or may have to be sent again.
+    outbox: Outbox,
+    /// With what the keys of messages begin for which the application gave none.
+    key_prefix: u128,
+    cursor: Cursor,
     /// The session of the user who is signed in, or was when the connection broke.
     session: Option<Session>,
-    /// Who was signed in last: whose dialogs `seen` has, in whose name messages wait.
+    /// Who was signed in last: whose log the cursor is in, in whose name messages wait.
     last_user: Option<CompactString>,
     credentials: Option<Credentials>,
     /// Whether to connect again when the connection breaks: not before the first connection, not after giving up.
@@ -161,21 +214,20 @@ pub struct Client {
     /// Attempts to connect since the last stable connection.
     attempt: u32,
     random: fastrand::Rng,
-    seen: Seen,
-}
-
-#[derive(Clone, PartialEq)]
-struct OfflineMessage {
-    ticket: Ticket,
-    body: String,
 }
 
 /// Ask.
 impl Client {
-    /// A client that has no connection yet. The seed decides how long it waits before connecting again; give each
-    /// client another one, so that they do not come all at once.
-    pub fn new(config: ClientConfig, seed: u64) -> Self {
+    /// A client that has no connection yet.
+    ///
+    /// The seed has to be random, from a source that is fit for secrets, and another one for each client: the keys by
+    /// which the server knows messages again are made of it, and the time that passes before connecting again.
+    pub fn new(config: ClientConfig, seed: [u8; 32]) -> Self {
+        let (prefix, rest) = seed.split_at(16);
+        let number = |bytes: &[u8]| bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte));
+        let (key_prefix, random) = (number(prefix), fastrand::Rng::with_seed(number(rest) as u64));
         Client {
+            cursor: Cursor::new(&config.log),
             config,
             now: Time::ZERO,
             link: Link::Offline,
@@ -184,7 +236,8 @@ impl Client {
             last_number: 0,
             last_id: 0,
             events: VecDeque::new(),
-            offline: VecDeque::new(),
+            outbox: Outbox::default(),
+            key_prefix,
             session: None,
             last_user: None,
             credentials: None,
@@ -193,8 +246,7 @@ impl Client {
             refused: false,
             stopped: false,
             attempt: 0,
-            random: fastrand::Rng::with_seed(seed),
-            seen: Seen::default(),
+            random,
         }
     }
 
@@ -236,15 +288,9 @@ impl Client {
         self.session.as_ref().map(|session| &session.id)
     }
 
-    /// The dialogs in which messages came or went: after a reconnection, those whose history may have grown. The
-    /// answer to `get_history` then [tells what is new](crate::message::History::unseen).
-    pub fn dialogs(&self) -> impl Iterator<Item = &str> {
-        self.seen.dialogs()
-    }
-
     /// How many commands have not ended.
     pub fn pending(&self) -> usize {
-        self.in_flight.len() + self.offline.len()
+        self.in_flight.others() + self.outbox.len()
     }
 }
 
@@ -260,13 +306,14 @@ impl Client {
         within("password", password, self.config.limits.max_password_bytes)?;
         let token = self.token()?;
         let proof = Zeroizing::new(auth::proof(password, token.expose()));
+        let (since, log) = self.since(Some(login));
         let kept = self.config.keep_credentials;
         let credentials = kept.then(|| Credentials { login: login.into(), password: password.into() });
         let id = self.begin_sign_in(
             now,
             RequestKind::Authorize,
             login,
-            Request::Authorize { login: login.into(), proof: proof.as_str().into() },
+            Request::Authorize { login: login.into(), proof: proof.as_str().into(), since, log },
         )?;
         self.set_pending_credentials(credentials);
         Ok(id)
@@ -288,7 +335,9 @@ impl Client {
     pub fn session_restore(&mut self, now: Time, sid: &str) -> Result<RequestId, CommandError> {
         within("sid", sid, self.config.limits.max_secret_bytes)?;
         self.token()?;
-        self.begin_sign_in(now, RequestKind::SessionRestore, "", Request::SessionRestore { sid: sid.into() })
+        let (since, log) = self.since(None);
+        let request = Request::SessionRestore { sid: sid.into(), since, log };
+        self.begin_sign_in(now, RequestKind::SessionRestore, "", request)
     }
 
     /// Asks for all the users whom the user knows.
@@ -300,59 +349,29 @@ impl Client {
         self.begin(now, RequestKind::GetContacts, "", Request::GetContacts)
     }
 
-    /// Asks for the messages exchanged with another user.
+    /// Asks for the last messages exchanged with another user; [`GetHistory`] can ask for others.
     ///
     /// # Errors
     /// Unless a user is signed in, or if the login is over the limit.
     pub fn get_history(&mut self, now: Time, login: &str) -> Result<RequestId, CommandError> {
+        self.get_page(now, login, Page::default())
+    }
+
+    fn get_page(&mut self, now: Time, login: &str, page: Page) -> Result<RequestId, CommandError> {
         within("login", login, self.config.limits.max_login_bytes)?;
         self.signed_in()?;
-        self.begin(now, RequestKind::GetHistory, login, Request::GetHistory { login: login.into() })
+        self.begin(now, RequestKind::GetHistory, login, Request::GetHistory { login: login.into(), page })
     }
 
-    /// Sends a message to another user. The marker is never sent: it comes back with the command's end.
-    ///
-    /// While the machine is connecting again, the message waits if the configuration allows that.
+    /// Tells the server how far the user has read a dialog, for all of the user's devices: up to this position of the
+    /// user's own log. It becomes an entry of the log, if it is further than before.
     ///
     /// # Errors
-    /// Unless a user is signed in (or the message may wait), or if a text is over its limit.
-    pub fn send_message(
-        &mut self,
-        now: Time,
-        to: &str,
-        body: &str,
-        marker: Option<u64>,
-    ) -> Result<RequestId, CommandError> {
-        within("to", to, self.config.limits.max_login_bytes)?;
-        within("body", body, self.config.limits.max_body_bytes)?;
-        let signed_in = self.signed_in();
-        // What waits already goes first, or messages would overtake each other.
-        if (signed_in.is_err() || !self.offline.is_empty()) && self.may_wait() {
-            return self.wait_offline(to, body, marker);
-        }
-        signed_in?;
-        self.room()?;
-        let ticket = Ticket { marker, ..self.ticket(RequestKind::SendMessage, to) };
-        Ok(self.put_under_way(now, ticket, |format, number, out| {
-            let request = Request::SendMessage { to: to.into(), body: body.into() };
-            let message = ClientMessage::new(number, request);
-            message.encode_into(format, out);
-            // All of it is borrowed. That there is nothing to drop is not seen by the compiler.
-            core::mem::forget(message);
-        }))
-    }
-
-    /// Keeps a message for when the user is signed in again.
-    #[cold]
-    fn wait_offline(&mut self, to: &str, body: &str, marker: Option<u64>) -> Result<RequestId, CommandError> {
-        let limit = self.config.offline_messages;
-        if self.offline.len() >= limit {
-            return Err(CommandError::OfflineFull { limit });
-        }
-        let ticket = Ticket { marker, ..self.ticket(RequestKind::SendMessage, to) };
-        let id = ticket.id;
-        self.offline.push_back(OfflineMessage { ticket, body: body.into() });
-        Ok(id)
+    /// Unless a user is signed in, or if the login is over the limit.
+    pub fn read(&mut self, now: Time, login: &str, up_to: u64) -> Result<RequestId, CommandError> {
+        within("login", login, self.config.limits.max_login_bytes)?;
+        self.signed_in()?;
+        self.begin(now, RequestKind::Read, login, Request::Read { login: login.into(), up_to })
     }
 
     /// Makes a request of a type that this library does not know; its answer is an
@@ -390,7 +409,7 @@ impl Client {
     fn ticket(&mut self, kind: RequestKind, login: &str) -> Ticket {
         self.last_id += 1;
         let id = RequestId(self.last_id);
-        Ticket { id, kind, login: CompactString::new(login), marker: None, automatic: false }
+        Ticket { id, kind, login: CompactString::new(login), marker: None, automatic: false, kept: false }
     }
 
     /// Writes the frame of a request whose ticket was made; from now on it is under way.
@@ -453,11 +472,6 @@ impl Client {
     fn why_not_signed_in(&self) -> CommandError {
         self.connected().err().unwrap_or(CommandError::NotSignedIn)
     }
-
-    /// Whether messages may wait: as long as the machine works on signing the user in again.
-    fn may_wait(&self) -> bool {
-        self.config.offline_messages > 0 && (self.resumes() || !self.offline.is_empty())
-    }
 }
 
 /// Poll: what to do next.
@@ -467,9 +481,7 @@ impl Client {
     /// Fetch only as much as the connection takes: what stays here counts against the limits, and what never left
     /// is known not to have been sent when the connection breaks.
     pub fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
-        if !self.offline.is_empty() {
-            self.send_offline();
-        }
+        self.send_waiting();
         self.output.poll()
     }
 
@@ -480,22 +492,12 @@ impl Client {
 
     /// When to call [`handle_timeout`](Self::handle_timeout), if nothing happens before; `None` for never.
     pub fn poll_timeout(&self) -> Option<Time> {
-        [self.in_flight.deadline(), self.link_deadline()].into_iter().flatten().min()
+        let deadlines = [self.in_flight.deadline(), self.outbox_deadline(), self.link_deadline()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Time goes on, even if the caller's clock does not.
     fn advance(&mut self, now: Time) {
         self.now = self.now.max(now);
-    }
-
-    /// Sends what waited for the connection, as far as there is room.
-    #[cold]
-    fn send_offline(&mut self) {
-        while self.is_authorized() && self.room().is_ok() {
-            let Some(OfflineMessage { ticket, body }) = self.offline.pop_front() else { return };
-            let to = ticket.login.clone();
-            let request = Request::SendMessage { to: to.as_str().into(), body: body.into() };
-            self.submit(self.now, ticket, request);
-        }
     }
 }

@@ -4,10 +4,11 @@ use compact_str::CompactString;
 use zeroize::Zeroizing;
 
 use super::link::{Link, SignIn, Stage};
+use super::sending::is_temporary;
 use super::session::{Credentials, Session};
 use super::{Client, CommandError, Disconnect, Event, RequestId, SignedOutReason, Ticket};
 use crate::auth;
-use crate::message::{Refusal, Request, RequestKind, SignedIn, StatusCode};
+use crate::message::{Refusal, Request, RequestKind, SignedIn};
 use crate::secret::Secret;
 use crate::time::Time;
 
@@ -77,15 +78,16 @@ impl Client {
         }
         self.persistent |= core::mem::take(&mut self.refused);
         self.established = true;
-        // The session of the user before may be gone by now; what was seen, and what waits, is not.
+        // The session of the user before may be gone by now; the log, and what waits, is not.
         let before = self.last_user.replace(CompactString::new(login));
-        if before.is_some_and(|before| before != login) {
-            self.seen = Default::default();
+        let is_other = before.is_some_and(|before| before != login);
+        if is_other {
             // What one user wrote must not leave in another's name.
-            self.end_offline();
+            self.end_outbox();
         }
         let (id, login) = (Secret::from(&*signed_in.session_id), CompactString::new(&*signed_in.user.login));
         self.session = Some(Session { id, login, broken: None });
+        self.begin_log(is_other, signed_in.cursor.as_ref());
     }
 
     /// A request to sign in ended without success; the token is good for another try.
@@ -98,7 +100,7 @@ impl Client {
             *sign_in = SignIn::No { token };
             // What waited for this waits for nothing now, unless the machine has another way to sign in.
             if !automatic {
-                self.end_offline();
+                self.end_outbox();
             }
         }
     }
@@ -127,7 +129,8 @@ impl Client {
             let (sid, login) = (session.id.clone(), session.login.clone());
             self.output.reserve_for_secret();
             let ticket = self.automatic_ticket(RequestKind::SessionRestore, &login);
-            self.submit(self.now, ticket, Request::SessionRestore { sid: sid.expose().into() });
+            let (since, log) = self.since(Some(&login));
+            self.submit(self.now, ticket, Request::SessionRestore { sid: sid.expose().into(), since, log });
             return self.pend();
         }
         if !self.authorize_anew() {
@@ -145,14 +148,16 @@ impl Client {
     /// Signs in with the credentials that were kept; returns whether there are any.
     fn authorize_anew(&mut self) -> bool {
         let (Ok(token), Some(credentials)) = (self.token(), &self.credentials) else {
-            self.end_offline();
+            self.end_outbox();
             return false;
         };
         let proof = Zeroizing::new(auth::proof(credentials.password.expose(), token.expose()));
         let login = credentials.login.clone();
         self.output.reserve_for_secret();
         let ticket = self.automatic_ticket(RequestKind::Authorize, &login);
-        let request = Request::Authorize { login: login.as_str().into(), proof: proof.as_str().into() };
+        let (since, log) = self.since(Some(&login));
+        let (login, proof) = (login.as_str().into(), proof.as_str().into());
+        let request = Request::Authorize { login, proof, since, log };
         self.submit(self.now, ticket, request);
         self.pend();
         true
@@ -171,8 +176,7 @@ impl Client {
 
     /// The server refused to sign the user in again.
     pub(super) fn resumption_refused(&mut self, kind: RequestKind, refusal: &Refusal<'_>) {
-        // 5…: the server can't at present; 429: too many are signed in.
-        if matches!(refusal.status.as_ref().map_or(0, StatusCode::code), 429 | 500..=599) {
+        if is_temporary(refusal) {
             return self.give_up_resuming(Disconnect::Unavailable);
         }
         if kind == RequestKind::SessionRestore {
@@ -188,7 +192,7 @@ impl Client {
         self.session = None;
         self.persistent = false;
         self.refused = true;
-        self.end_offline();
+        self.end_outbox();
         self.signed_out(SignedOutReason::Refused(refusal.clone().into_owned()));
     }
 }

@@ -101,6 +101,12 @@ impl Encode for i64 {
     }
 }
 
+impl Encode for bool {
+    fn encode<E: Encoder>(&self, to: &mut E) {
+        to.bool(*self);
+    }
+}
+
 impl<T: Encode> Encode for [T] {
     fn encode<E: Encoder>(&self, to: &mut E) {
         to.begin_list(self.len());

@@ -3,23 +3,34 @@
 use super::literal::Key;
 
 macro_rules! fields {
-    ($($(#[$doc:meta])* $field:ident = $name:literal,)*) => {
-        /// A field of a message of the protocol.
+    (
+        common { $($field:ident = $name:literal,)* }
+        rare { $($rare:ident = $rare_name:literal,)* }
+    ) => {
+        /// A field of some message of the protocol.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Field {
-            $($(#[$doc])* $field,)*
-            /// A field whose name is not listed here.
+            $($field,)*
+            $($rare,)*
+            /// Any field whose name is not listed here.
             Unlisted,
         }
 
         impl Field {
-            pub(crate) const COUNT: usize = Field::Unlisted as usize + 1;
-
             /// Returns the field of this name, if it is listed.
             #[inline(always)]
             pub(crate) fn listed(name: &[u8]) -> Option<Field> {
                 match name {
                     $($name => Some(Field::$field),)*
+                    _ => Field::listed_rare(name),
+                }
+            }
+
+            #[cold]
+            #[inline(never)]
+            fn listed_rare(name: &[u8]) -> Option<Field> {
+                match name {
+                    $($rare_name => Some(Field::$rare),)*
                     _ => None,
                 }
             }
@@ -29,6 +40,7 @@ macro_rules! fields {
             pub(crate) const fn key(self) -> &'static Key {
                 match self {
                     $(Field::$field => const { &Key::new($name) },)*
+                    $(Field::$rare => const { &Key::new($rare_name) },)*
                     Field::Unlisted => const { &Key::new(b"") },
                 }
             }
@@ -37,29 +49,51 @@ macro_rules! fields {
 }
 
 fields! {
-    Type = b"type",
-    OnRequest = b"on_request",
-    For = b"for",
-    Id = b"id",
-    Status = b"status",
-    Info = b"info",
-    Token = b"token",
-    Login = b"login",
-    InConference = b"in_conference",
-    Password = b"password",
-    Sid = b"sid",
-    From = b"from",
-    To = b"to",
-    Body = b"body",
-    Date = b"date",
-    SessionId = b"session_id",
-    User = b"user",
-    RegisterType = b"register_type",
-    Data = b"data",
-    History = b"history",
+    common {
+        Type = b"type",
+        OnRequest = b"on_request",
+        For = b"for",
+        Id = b"id",
+        Status = b"status",
+        Info = b"info",
+        Token = b"token",
+        Login = b"login",
+        InConference = b"in_conference",
+        Password = b"password",
+        Sid = b"sid",
+        From = b"from",
+        To = b"to",
+        Body = b"body",
+        Date = b"date",
+        SessionId = b"session_id",
+        User = b"user",
+        RegisterType = b"register_type",
+        Data = b"data",
+        History = b"history",
+        Position = b"position",
+        Key = b"key",
+    }
+    rare {
+        Extensions = b"extensions",
+        Since = b"since",
+        Log = b"log",
+        Head = b"head",
+        Begin = b"begin",
+        UpTo = b"up_to",
+        Before = b"before",
+        After = b"after",
+        BeforeDate = b"before_date",
+        AfterDate = b"after_date",
+        Limit = b"limit",
+        More = b"more",
+    }
 }
 
 impl Field {
+    /// How many fields, from the first one on, have a place of their own in a map that is read. The value of any other
+    /// field is looked up in the frame again when it is needed, so that those who do not need it do not pay for it.
+    pub(crate) const SLOTS: usize = Field::Key as usize + 1;
+
     /// Returns the field of this name, or [`Field::Unlisted`].
     pub(crate) fn of(name: &str) -> Field {
         Field::listed(name.as_bytes()).unwrap_or(Field::Unlisted)
@@ -72,12 +106,12 @@ impl Field {
 
 /// A set of fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct FieldSet(u32);
+pub(crate) struct FieldSet(u64);
 
 impl FieldSet {
     #[inline]
     pub(crate) const fn with(self, field: Field) -> Self {
-        FieldSet(self.0 | 1 << field as u32)
+        FieldSet(self.0 | 1 << field as u64)
     }
 
     /// Returns the fields that are not in the other set.
@@ -88,7 +122,7 @@ impl FieldSet {
 
     #[inline]
     pub(crate) const fn has(self, field: Field) -> bool {
-        self.0 & 1 << field as u32 != 0
+        self.0 & 1 << field as u64 != 0
     }
 
     #[inline]

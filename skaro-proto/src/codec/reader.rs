@@ -170,8 +170,8 @@ pub(crate) struct MapReader<'r, 'a, R: Reader<'a>> {
     nesting: Nesting,
     /// The position where the map begins.
     start: usize,
-    values: [Stored<'a>; Field::COUNT],
-    /// The fields in the map.
+    values: [Stored<'a>; Field::SLOTS],
+    /// The fields that came.
     seen: FieldSet,
     /// The fields that were taken; all others are kept undecoded.
     taken: FieldSet,
@@ -181,7 +181,7 @@ impl<'r, 'a, R: Reader<'a>> MapReader<'r, 'a, R> {
     #[inline(always)]
     fn new(reader: &'r mut R, start: usize, left: R::Left, outside: Nesting) -> Result<Self> {
         let nesting = outside.inner()?;
-        let values = [Stored::Absent; Field::COUNT];
+        let values = [Stored::Absent; Field::SLOTS];
         let (seen, taken) = Default::default();
         Ok(MapReader { reader, left, nesting, start, values, seen, taken })
     }
@@ -281,8 +281,26 @@ impl<'r, 'a, R: Reader<'a>> MapReader<'r, 'a, R> {
             Some(Stored::Text(text)) => T::text(Cow::Borrowed(text)),
             Some(Stored::Unsigned(number)) => T::unsigned(*number),
             Some(Stored::Other(start)) => self.take_other(*start),
-            Some(Stored::Absent) | None => Slot::Absent,
+            Some(Stored::Absent) => Slot::Absent,
+            None if self.seen.has(field) => self.take_rare(field),
+            None => Slot::Absent,
         }
+    }
+
+    /// Reads the last value of a field that has no slot.
+    #[cold]
+    fn take_rare<T: Decode<'a>>(&self, field: Field) -> Slot<T> {
+        let mut reader = self.reader.at(self.start);
+        let mut found = Slot::Absent;
+        let Ok(Item::Map(mut left)) = reader.item() else { return found };
+        // It was read before, so nothing can be wrong with it.
+        while let Ok(Some(name)) = reader.next_field(&mut left) {
+            match name == field {
+                true => found = T::decode(&mut reader, self.nesting).unwrap_or_default(),
+                false => skip(&mut reader, self.nesting).unwrap_or_default(),
+            }
+        }
+        found
     }
 
     #[cold]
@@ -465,8 +483,36 @@ impl Decode<'_> for u64 {
     }
 }
 
-/// Appends an item to a list, whose capacity grows to 16, 128, 256, … items: a history of 100 messages takes two
-/// allocations. Reserving more in each of many short lists would take more memory than their frame.
+impl Decode<'_> for i64 {
+    const EXPECTED: &'static str = "a whole number from -2^63 to 2^63 - 1";
+
+    fn unsigned(number: u64) -> Slot<Self> {
+        i64::try_from(number).map_or_else(|_| Self::wrong(), Slot::Value)
+    }
+
+    fn negative(number: i64) -> Slot<Self> {
+        Slot::Value(number)
+    }
+}
+
+impl Decode<'_> for bool {
+    const EXPECTED: &'static str = "true or false";
+
+    fn bool(value: bool) -> Slot<Self> {
+        Slot::Value(value)
+    }
+}
+
+impl<'a> Decode<'a> for Vec<Cow<'a, str>> {
+    const EXPECTED: &'static str = "a list of texts";
+
+    fn list<R: Reader<'a>>(list: SeqReader<'_, 'a, R>) -> Result<Slot<Self>> {
+        list.items()
+    }
+}
+
+/// Adds an item to a list, which grows to 16, 128, 256, … items: a history of 100 messages takes two allocations. Room for
+/// all that might follow, in each of many lists that stay short, would be more than their frame is worth.
 pub(crate) fn push<T>(list: &mut Vec<T>, item: T) {
     if list.len() == list.capacity() {
         list.reserve_exact(match list.len() {

@@ -10,6 +10,7 @@ use crate::codec::{DecodeError, Fields};
 #[non_exhaustive]
 pub struct ClientMessage<'a> {
     /// The number that the answer will carry as `id`. The client chooses it; a server must not take it for unique.
+    /// Not on the wire, and 0, for an [acknowledgement](Request::Ack), which has no answer.
     pub on_request: u64,
     /// The request.
     pub request: Request<'a>,
@@ -18,10 +19,41 @@ pub struct ClientMessage<'a> {
 }
 
 impl<'a> ClientMessage<'a> {
+    /// Returns the acknowledgement of a position.
+    pub const fn ack(position: u64) -> Self {
+        ClientMessage::new(0, Request::Ack { position })
+    }
+
     /// Returns a request with this number and nothing but the fields that it needs.
     pub const fn new(on_request: u64, request: Request<'a>) -> Self {
         ClientMessage { on_request, request, extra: Fields::new() }
     }
+}
+
+/// Where a connection's cursor begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// At the log's head: only what comes from now on.
+    Head,
+    /// After the entry with this position, which the application has handled; 0 for the log's beginning.
+    Position(u64),
+}
+
+/// Which messages of a dialog are asked for. By default the last ones.
+///
+/// With `after` or `after_date` alone the answer has the oldest that follow, otherwise the newest before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Only messages before this position of the user's own log.
+    pub before: Option<u64>,
+    /// Only messages after this position.
+    pub after: Option<u64>,
+    /// Only messages dated before, in milliseconds of Unix time.
+    pub before_date: Option<i64>,
+    /// Only messages dated after.
+    pub after_date: Option<i64>,
+    /// How many at most.
+    pub limit: Option<u64>,
 }
 
 /// A request of a client. `Debug` leaves proofs and session ids out.
@@ -34,6 +66,10 @@ pub enum Request<'a> {
         login: Cow<'a, str>,
         /// The field `password`: never the password, but [the proof](crate::auth::proof).
         proof: Cow<'a, str>,
+        /// Where the connection's cursor begins; none for a connection without one.
+        since: Option<Since>,
+        /// The id of the log to which a position belongs.
+        log: Option<Cow<'a, str>>,
     },
     /// Asks how one can register; allowed before signing in.
     RegisterType,
@@ -41,6 +77,10 @@ pub enum Request<'a> {
     SessionRestore {
         /// The session's id.
         sid: Cow<'a, str>,
+        /// As in `authorize`.
+        since: Option<Since>,
+        /// As in `authorize`.
+        log: Option<Cow<'a, str>>,
     },
     /// Asks for all the users whom the user knows.
     GetContacts,
@@ -48,6 +88,8 @@ pub enum Request<'a> {
     GetHistory {
         /// The other user's login.
         login: Cow<'a, str>,
+        /// Which of them.
+        page: Page,
     },
     /// Sends a message to another user.
     SendMessage {
@@ -55,6 +97,20 @@ pub enum Request<'a> {
         to: Cow<'a, str>,
         /// The message's text.
         body: Cow<'a, str>,
+        /// The sender's key, by which the server knows a repetition: 1 to 64 bytes.
+        key: Option<Cow<'a, str>>,
+    },
+    /// Moves the mark up to which the user has read a dialog.
+    Read {
+        /// The other user's login.
+        login: Cow<'a, str>,
+        /// A position in the user's own log.
+        up_to: u64,
+    },
+    /// Acknowledges all entries up to a position: one-way, without a number and without an answer.
+    Ack {
+        /// The position.
+        position: u64,
     },
     /// A request of another type, with all its fields but `type` and `on_request`.
     Other {
@@ -75,6 +131,8 @@ impl Request<'_> {
             Request::GetContacts => "get_contacts",
             Request::GetHistory { .. } => "get_history",
             Request::SendMessage { .. } => "send_message",
+            Request::Read { .. } => "read",
+            Request::Ack { .. } => "ack",
             Request::Other { kind, .. } => kind,
         }
     }
@@ -84,8 +142,12 @@ impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct(self.kind());
         match self {
-            Request::Authorize { login, .. } | Request::GetHistory { login } => shown.field("login", login),
-            Request::SendMessage { to, body } => shown.field("to", to).field("body", body),
+            Request::Authorize { login, .. } | Request::GetHistory { login, .. } => {
+                shown.field("login", login)
+            }
+            Request::Read { login, up_to } => shown.field("login", login).field("up_to", up_to),
+            Request::Ack { position } => shown.field("position", position),
+            Request::SendMessage { to, body, .. } => shown.field("to", to).field("body", body),
             _ => &mut shown,
         };
         shown.finish_non_exhaustive()
@@ -108,6 +170,8 @@ pub enum RequestKind {
     GetHistory,
     /// `send_message`
     SendMessage,
+    /// `read`
+    Read,
     /// A type that the application brought along.
     Other(&'static str),
 }
@@ -121,6 +185,7 @@ impl RequestKind {
         RequestKind::GetContacts,
         RequestKind::GetHistory,
         RequestKind::SendMessage,
+        RequestKind::Read,
     ];
 
     /// Returns the type, as on the wire.
@@ -132,6 +197,7 @@ impl RequestKind {
             RequestKind::GetContacts => "get_contacts",
             RequestKind::GetHistory => "get_history",
             RequestKind::SendMessage => "send_message",
+            RequestKind::Read => "read",
             RequestKind::Other(kind) => kind,
         }
     }

@@ -5,8 +5,11 @@ use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use super::client::{ClientMessage, InvalidRequest, Request};
-use super::server::{Answer, AnswerMessage, Challenge, History, Notice, Refusal, ServerMessage, SignedIn};
+use super::client::{ClientMessage, InvalidRequest, Page, Request, Since};
+use super::server::{
+    Answer, AnswerMessage, Challenge, Cursor, History, Notice, ReadMark, Refusal, Sent, ServerMessage,
+    SignedIn,
+};
 use super::types::{Contacts, Date, Message, Registration, Sender, StatusCode, User};
 use crate::codec::{
     self, Decode, DecodeError, DecodeErrorKind, Field, Fields, Frame, MapReader, Nesting, Reader, Result,
@@ -82,12 +85,42 @@ fn server_message<'a, R: Reader<'a>>(
         "request" => ServerMessage::Answer(answer(map, lists)?),
         "check_connection" => ServerMessage::CheckConnection(Challenge {
             token: map.required(Field::Token)?,
+            extensions: map.optional(Field::Extensions)?.unwrap_or_default(),
             extra: Fields::others(map),
         }),
         "info" => ServerMessage::Info(notice(map)?),
         "error" => ServerMessage::Error(notice(map)?),
+        "sent" | "read" => entry(map, kind)?,
         _ => ServerMessage::Unknown { kind, message: Fields::all(map) },
     })
+}
+
+/// Reads an entry of a log other than a message. Without a position it is none, whatever it is.
+#[cold]
+fn entry<'a, R: Reader<'a>>(map: &mut MapReader<'_, 'a, R>, kind: Cow<'a, str>) -> Result<ServerMessage<'a>> {
+    let Some(position) = position(map)? else {
+        return Ok(ServerMessage::Unknown { kind, message: Fields::all(map) });
+    };
+    Ok(match &*kind {
+        "sent" => {
+            ServerMessage::Sent(Sent { position, key: map.optional(Field::Key)?, extra: Fields::others(map) })
+        }
+        _ => ServerMessage::Read(ReadMark {
+            login: map.required(Field::Login)?,
+            up_to: map.required(Field::UpTo)?,
+            position,
+            extra: Fields::others(map),
+        }),
+    })
+}
+
+/// Reads the position of an entry, if it is one.
+#[inline(always)]
+fn position<'a, R: Reader<'a>>(map: &mut MapReader<'_, 'a, R>) -> Result<Option<u64>> {
+    match map.optional(Field::Position)? {
+        Some(0) => Err(zero(Field::Position)),
+        position => Ok(position),
+    }
 }
 
 #[inline(always)]
@@ -100,14 +133,20 @@ fn answer<'a, R: Reader<'a>>(
     let status = map.optional::<StatusCode<'_>>(Field::Status)?;
     let outcome = match status {
         Some(status) if status.is_success() => Ok(match &*kind {
-            "send_message" => Answer::MessageSent(map.optional(Field::Date)?),
+            "send_message" => {
+                Answer::MessageSent { date: map.optional(Field::Date)?, position: position(map)? }
+            }
             "get_history" => {
-                Answer::History(map.required_value(Field::History, lists.take().unwrap_or_default().history)?)
+                let mut history: History<'_> =
+                    map.required_value(Field::History, lists.take().unwrap_or_default().history)?;
+                history.more = map.optional(Field::More)?;
+                Answer::History(history)
             }
             "get_contacts" => {
                 Answer::Contacts(map.required_value(Field::Data, lists.take().unwrap_or_default().contacts)?)
             }
             "register_type" => Answer::RegisterType(map.required(Field::RegisterType)?),
+            "read" => Answer::Read,
             "authorize" => Answer::Authorized(signed_in(map)?),
             "session_restore" => Answer::Restored(signed_in(map)?),
             _ => {
@@ -124,8 +163,16 @@ fn notice<'a, R: Reader<'a>>(map: &mut MapReader<'_, 'a, R>) -> Result<Notice<'a
     Ok(Notice { info: map.required(Field::Info)?, extra: Fields::others(map) })
 }
 
+#[cold]
 fn signed_in<'a, R: Reader<'a>>(map: &mut MapReader<'_, 'a, R>) -> Result<SignedIn<'a>> {
-    Ok(SignedIn { session_id: map.required(Field::SessionId)?, user: map.required(Field::User)? })
+    let (session_id, user) = (map.required(Field::SessionId)?, map.required(Field::User)?);
+    let cursor = match map.optional(Field::Log)? {
+        None => None,
+        Some(log) => {
+            Some(Cursor { log, head: map.required(Field::Head)?, begin: map.required(Field::Begin)? })
+        }
+    };
+    Ok(SignedIn { session_id, user, cursor })
 }
 
 #[inline(always)]
@@ -138,6 +185,8 @@ fn message<'a, R: Reader<'a>>(
         to: map.required(Field::To)?,
         body: map.required(Field::Body)?,
         date: map.optional(Field::Date)?,
+        position: position(map)?,
+        key: map.optional(Field::Key)?,
         extra: Fields::others(map),
     })
 }
@@ -254,6 +303,18 @@ impl<'a> Decode<'a> for Date<'a> {
     }
 }
 
+impl Decode<'_> for Since {
+    const EXPECTED: &'static str = "a position or \"head\"";
+
+    fn unsigned(position: u64) -> Slot<Self> {
+        Slot::Value(Since::Position(position))
+    }
+
+    fn text(text: Cow<'_, str>) -> Slot<Self> {
+        if text == "head" { Slot::Value(Since::Head) } else { Self::wrong() }
+    }
+}
+
 impl<'a> Decode<'a> for Registration<'a> {
     const EXPECTED: &'static str = "text";
 
@@ -299,6 +360,10 @@ impl<'a> Decode<'a> for Incoming<'a> {
 #[inline(always)]
 fn client_message<'a, R: Reader<'a>>(map: &mut MapReader<'_, 'a, R>) -> Result<Incoming<'a>> {
     let kind: Cow<'a, str> = map.required(Field::Type)?;
+    if kind == "ack" {
+        let request = Request::Ack { position: map.required(Field::Position)? };
+        return Ok(Incoming(Ok(ClientMessage { on_request: 0, request, extra: Fields::others(map) })));
+    }
     let on_request = match map.required(Field::OnRequest)? {
         0 => return Err(zero(Field::OnRequest)),
         number => number,
@@ -320,17 +385,37 @@ fn client_message<'a, R: Reader<'a>>(map: &mut MapReader<'_, 'a, R>) -> Result<I
 #[inline(always)]
 fn request<'a, R: Reader<'a>>(map: &mut MapReader<'_, 'a, R>, kind: &Cow<'a, str>) -> Result<Request<'a>> {
     Ok(match &**kind {
-        "send_message" => {
-            Request::SendMessage { to: map.required(Field::To)?, body: map.required(Field::Body)? }
-        }
-        "get_history" => Request::GetHistory { login: map.required(Field::Login)? },
+        "send_message" => Request::SendMessage {
+            to: map.required(Field::To)?,
+            body: map.required(Field::Body)?,
+            key: map.optional(Field::Key)?,
+        },
+        "get_history" => Request::GetHistory { login: map.required(Field::Login)?, page: page(map)? },
         "get_contacts" => Request::GetContacts,
         "register_type" => Request::RegisterType,
-        "session_restore" => Request::SessionRestore { sid: map.required(Field::Sid)? },
-        "authorize" => {
-            Request::Authorize { login: map.required(Field::Login)?, proof: map.required(Field::Password)? }
-        }
+        "read" => Request::Read { login: map.required(Field::Login)?, up_to: map.required(Field::UpTo)? },
+        "session_restore" => Request::SessionRestore {
+            sid: map.required(Field::Sid)?,
+            since: map.optional(Field::Since)?,
+            log: map.optional(Field::Log)?,
+        },
+        "authorize" => Request::Authorize {
+            login: map.required(Field::Login)?,
+            proof: map.required(Field::Password)?,
+            since: map.optional(Field::Since)?,
+            log: map.optional(Field::Log)?,
+        },
         _ => Request::Other { kind: kind.clone(), fields: Fields::others(map) },
+    })
+}
+
+fn page<'a, R: Reader<'a>>(map: &mut MapReader<'_, 'a, R>) -> Result<Page> {
+    Ok(Page {
+        before: map.optional(Field::Before)?,
+        after: map.optional(Field::After)?,
+        before_date: map.optional(Field::BeforeDate)?,
+        after_date: map.optional(Field::AfterDate)?,
+        limit: map.optional(Field::Limit)?,
     })
 }
 

@@ -4,7 +4,7 @@
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use super::client::{ClientMessage, Request};
+use super::client::{ClientMessage, Request, Since};
 use super::server::{Answer, AnswerMessage, ServerMessage};
 use super::types::{Contacts, Date, Message, Registration, Sender, StatusCode, User};
 use crate::codec::{self, Encode, Encoder, Field, Format, Start};
@@ -50,42 +50,75 @@ impl Encode for ClientMessage<'_> {
     #[inline(always)]
     fn encode<E: Encoder>(&self, to: &mut E) {
         let map = match &self.request {
-            Request::SendMessage { to: recipient, body } => {
+            Request::SendMessage { to: recipient, body, key } => {
                 let map = to.begin_message(const { &Start::new("send_message") });
                 to.field(Field::To, recipient);
                 to.field(Field::Body, body);
+                to.optional_field(Field::Key, key);
                 map
             }
-            Request::GetHistory { login } => {
-                let map = to.begin_message(const { &Start::new("get_history") });
-                to.field(Field::Login, login);
-                map
-            }
-            Request::GetContacts => to.begin_message(const { &Start::new("get_contacts") }),
-            Request::RegisterType => to.begin_message(const { &Start::new("register_type") }),
-            Request::SessionRestore { sid } => {
-                let map = to.begin_message(const { &Start::new("session_restore") });
-                to.field(Field::Sid, sid);
-                map
-            }
-            Request::Authorize { login, proof } => {
-                // The original's order: it takes the caller's dictionary and adds the type and the number.
-                let map = to.begin_map();
-                to.field(Field::Login, login);
-                to.field(Field::Password, proof);
-                to.field(Field::Type, "authorize");
-                map
-            }
-            Request::Other { kind, fields } => {
-                let map = to.begin_map();
-                to.field(Field::Type, kind);
-                fields.encode_fields(to);
-                map
-            }
+            request => begin_other(request, to),
         };
-        to.field(Field::OnRequest, &self.on_request);
+        if !matches!(self.request, Request::Ack { .. }) {
+            to.field(Field::OnRequest, &self.on_request);
+        }
         self.extra.encode_fields(to);
         to.end_map(map);
+    }
+}
+
+/// Begins any other request, with its own fields. Apart, since a message is what is written most.
+#[cold]
+#[inline(never)]
+fn begin_other<E: Encoder>(request: &Request<'_>, to: &mut E) -> E::Map {
+    match request {
+        Request::SendMessage { .. } => to.begin_message(const { &Start::new("send_message") }),
+        Request::GetHistory { login, page } => {
+            let map = to.begin_message(const { &Start::new("get_history") });
+            to.field(Field::Login, login);
+            to.optional_field(Field::Before, &page.before);
+            to.optional_field(Field::After, &page.after);
+            to.optional_field(Field::BeforeDate, &page.before_date);
+            to.optional_field(Field::AfterDate, &page.after_date);
+            to.optional_field(Field::Limit, &page.limit);
+            map
+        }
+        Request::Read { login, up_to } => {
+            let map = to.begin_message(const { &Start::new("read") });
+            to.field(Field::Login, login);
+            to.field(Field::UpTo, up_to);
+            map
+        }
+        Request::Ack { position } => {
+            let map = to.begin_message(const { &Start::new("ack") });
+            to.field(Field::Position, position);
+            map
+        }
+        Request::GetContacts => to.begin_message(const { &Start::new("get_contacts") }),
+        Request::RegisterType => to.begin_message(const { &Start::new("register_type") }),
+        Request::SessionRestore { sid, since, log } => {
+            let map = to.begin_message(const { &Start::new("session_restore") });
+            to.field(Field::Sid, sid);
+            to.optional_field(Field::Since, since);
+            to.optional_field(Field::Log, log);
+            map
+        }
+        Request::Authorize { login, proof, since, log } => {
+            // The original's order: it takes the caller's dictionary and adds the type and the number.
+            let map = to.begin_map();
+            to.field(Field::Login, login);
+            to.field(Field::Password, proof);
+            to.field(Field::Type, "authorize");
+            to.optional_field(Field::Since, since);
+            to.optional_field(Field::Log, log);
+            map
+        }
+        Request::Other { kind, fields } => {
+            let map = to.begin_map();
+            to.field(Field::Type, kind);
+            fields.encode_fields(to);
+            map
+        }
     }
 }
 
@@ -101,6 +134,9 @@ impl Encode for ServerMessage<'_> {
             ServerMessage::CheckConnection(challenge) => {
                 let map = to.begin_message(const { &Start::new("check_connection") });
                 to.field(Field::Token, &challenge.token);
+                if !challenge.extensions.is_empty() {
+                    to.field(Field::Extensions, &*challenge.extensions);
+                }
                 challenge.extra.encode_fields(to);
                 to.end_map(map);
             }
@@ -114,6 +150,21 @@ impl Encode for ServerMessage<'_> {
                 let map = to.begin_message(const { &Start::new("error") });
                 to.field(Field::Info, &notice.info);
                 notice.extra.encode_fields(to);
+                to.end_map(map);
+            }
+            ServerMessage::Sent(sent) => {
+                let map = to.begin_message(const { &Start::new("sent") });
+                to.field(Field::Position, &sent.position);
+                to.optional_field(Field::Key, &sent.key);
+                sent.extra.encode_fields(to);
+                to.end_map(map);
+            }
+            ServerMessage::Read(read) => {
+                let map = to.begin_message(const { &Start::new("read") });
+                to.field(Field::Login, &read.login);
+                to.field(Field::UpTo, &read.up_to);
+                to.field(Field::Position, &read.position);
+                read.extra.encode_fields(to);
                 to.end_map(map);
             }
             ServerMessage::Unknown { message, .. } => message.encode(to),
@@ -146,13 +197,25 @@ impl Answer<'_> {
     #[inline]
     fn encode_fields<E: Encoder>(&self, to: &mut E) {
         match self {
-            Answer::MessageSent(date) => to.optional_field(Field::Date, date),
-            Answer::History(history) => to.field(Field::History, &**history),
+            Answer::MessageSent { date, position } => {
+                to.optional_field(Field::Date, date);
+                to.optional_field(Field::Position, position);
+            }
+            Answer::History(history) => {
+                to.field(Field::History, &**history);
+                to.optional_field(Field::More, &history.more);
+            }
+            Answer::Read => (),
             Answer::Contacts(contacts) => to.field(Field::Data, contacts),
             Answer::RegisterType(registration) => to.field(Field::RegisterType, registration),
             Answer::Authorized(signed_in) | Answer::Restored(signed_in) => {
                 to.field(Field::SessionId, &signed_in.session_id);
                 to.field(Field::User, &signed_in.user);
+                if let Some(cursor) = &signed_in.cursor {
+                    to.field(Field::Log, &cursor.log);
+                    to.field(Field::Head, &cursor.head);
+                    to.field(Field::Begin, &cursor.begin);
+                }
             }
             Answer::Other(fields) => fields.encode_fields(to),
         }
@@ -166,6 +229,8 @@ impl Message<'_> {
         to.field(Field::To, &self.to);
         to.field(Field::Body, &self.body);
         to.optional_field(Field::Date, &self.date);
+        to.optional_field(Field::Position, &self.position);
+        to.optional_field(Field::Key, &self.key);
         self.extra.encode_fields(to);
     }
 }
@@ -211,6 +276,15 @@ impl Encode for Date<'_> {
             Date::Integer(number) => number.encode(to),
             Date::Float(number) => to.float(*number),
             Date::Text(text) => to.text(text),
+        }
+    }
+}
+
+impl Encode for Since {
+    fn encode<E: Encoder>(&self, to: &mut E) {
+        match self {
+            Since::Head => to.text("head"),
+            Since::Position(position) => to.unsigned(*position),
         }
     }
 }

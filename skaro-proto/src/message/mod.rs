@@ -12,6 +12,9 @@ mod serialize;
 mod server;
 mod types;
 
-pub use client::{ClientMessage, InvalidRequest, Request, RequestKind};
-pub use server::{Answer, AnswerMessage, Challenge, History, Notice, Refusal, ServerMessage, SignedIn};
+pub use client::{ClientMessage, InvalidRequest, Page, Request, RequestKind, Since};
+pub use server::{
+    Answer, AnswerMessage, Challenge, Cursor, History, Notice, ReadMark, Refusal, Sent, ServerMessage,
+    SignedIn,
+};
 pub use types::{Contacts, Date, Message, Registration, Sender, StatusCode, User};

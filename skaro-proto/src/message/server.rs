@@ -23,6 +23,10 @@ pub enum ServerMessage<'a> {
     Info(Notice<'a>),
     /// `error`: the server reports an error.
     Error(Notice<'a>),
+    /// `sent`, an entry: a message that this connection has sent itself.
+    Sent(Sent<'a>),
+    /// `read`, an entry: the user has read a dialog up to a position.
+    Read(ReadMark<'a>),
     /// A message of a type that nobody has listed.
     Unknown {
         /// Its type.
@@ -32,12 +36,40 @@ pub enum ServerMessage<'a> {
     },
 }
 
+/// An entry of the log in place of a message that the connection sent itself: it had the answer.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Sent<'a> {
+    /// The position in the user's log.
+    pub position: u64,
+    /// The message's key, if it had one.
+    pub key: Option<Cow<'a, str>>,
+    /// Everything else that came with it.
+    pub extra: Fields<'a>,
+}
+
+/// An entry of the log: the user has read a dialog, on whichever device.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ReadMark<'a> {
+    /// The other user's login.
+    pub login: Cow<'a, str>,
+    /// The position up to which the dialog is read.
+    pub up_to: u64,
+    /// The position of this entry in the user's log.
+    pub position: u64,
+    /// Everything else that came with it.
+    pub extra: Fields<'a>,
+}
+
 /// The server's challenge: what has to be proven. `Debug` leaves the token out.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Challenge<'a> {
     /// The text to authenticate with the password as the key.
     pub token: Cow<'a, str>,
+    /// The extensions of the protocol that the server knows.
+    pub extensions: Vec<Cow<'a, str>>,
     /// Everything else that the server tells.
     pub extra: Fields<'a>,
 }
@@ -80,8 +112,15 @@ pub enum Answer<'a> {
     Contacts(Contacts<'a>),
     /// To `get_history`: the messages exchanged with a user.
     History(History<'a>),
-    /// To `send_message`: the server has taken the message, then, if it tells.
-    MessageSent(Option<Date<'a>>),
+    /// To `send_message`: the server has taken the message.
+    MessageSent {
+        /// When, if it tells.
+        date: Option<Date<'a>>,
+        /// The message's position in the sender's log, if it tells.
+        position: Option<u64>,
+    },
+    /// To `read`: the mark is there, or further.
+    Read,
     /// To a request of another type: all the fields but `type`, `for`, `id` and `status`.
     Other(Fields<'a>),
 }
@@ -99,35 +138,25 @@ pub enum Answer<'a> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History<'a> {
     messages: Vec<Message<'a>>,
-    /// The places of those that are new.
-    pub(crate) unseen: Vec<usize>,
+    /// Whether there are more in the direction in which one was asked, if the server tells.
+    pub more: Option<bool>,
 }
 
 impl<'a> History<'a> {
-    /// Returns a history of these messages, none of them new.
+    /// Returns a history of these messages.
     pub const fn new(messages: Vec<Message<'a>>) -> Self {
-        History { messages, unseen: Vec::new() }
-    }
-
-    /// Returns the messages that have not reached the application yet, neither by themselves nor in a history before,
-    /// and that won't come by themselves: after a reconnection, what was missed while away.
-    ///
-    /// A [`Client`](crate::client::Client) finds them by their dates. So there are none unless the server tells
-    /// dates as whole numbers, and they are exact only if these strictly increase within a dialog, as this project's
-    /// server sees to. A server that keeps or sends only the last messages can't tell of more than these.
-    pub fn unseen(&self) -> impl Iterator<Item = &Message<'a>> {
-        self.unseen.iter().filter_map(|place| self.messages.get(*place))
+        History { messages, more: None }
     }
 
     /// Returns the same history, independent of the frame.
     pub fn into_owned(self) -> History<'static> {
         let messages = self.messages.into_iter().map(Message::into_owned).collect();
-        History { messages, unseen: self.unseen }
+        History { messages, more: self.more }
     }
 
     /// Returns how many bytes of heap the history takes once it is owned, or more.
     pub fn heap_bytes(&self) -> usize {
-        list_bytes(&self.messages, Message::heap_bytes) + list_bytes(&self.unseen, |_| 0)
+        list_bytes(&self.messages, Message::heap_bytes)
     }
 }
 
@@ -165,6 +194,66 @@ pub struct SignedIn<'a> {
     pub session_id: Cow<'a, str>,
     /// The user.
     pub user: User<'a>,
+    /// The connection's cursor over the user's log, if it has one.
+    pub cursor: Option<Cursor<'a>>,
+}
+
+/// Where a connection's cursor stands after signing in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cursor<'a> {
+    /// The log's id: another one means that all positions known before are without meaning.
+    pub log: Cow<'a, str>,
+    /// The position of the log's last entry; 0 if there is none.
+    pub head: u64,
+    /// The position after which entries are sent: the first one is `begin` + 1.
+    pub begin: u64,
+}
+
+impl<'a> Cursor<'a> {
+    /// Returns a cursor over the log of this id.
+    pub fn new(log: impl Into<Cow<'a, str>>, head: u64, begin: u64) -> Self {
+        Cursor { log: log.into(), head, begin }
+    }
+
+    /// Returns the same, independent of the frame.
+    pub fn into_owned(self) -> Cursor<'static> {
+        Cursor { log: owned(self.log), head: self.head, begin: self.begin }
+    }
+}
+
+impl<'a> Sent<'a> {
+    /// Returns the entry at this position, without a key.
+    pub const fn new(position: u64) -> Self {
+        Sent { position, key: None, extra: Fields::new() }
+    }
+
+    /// Returns the same, independent of the frame.
+    pub fn into_owned(self) -> Sent<'static> {
+        Sent { position: self.position, key: self.key.map(owned), extra: self.extra.into_owned() }
+    }
+
+    /// Returns how many bytes of heap it takes once it is owned, or more.
+    pub fn heap_bytes(&self) -> usize {
+        self.key.as_ref().map_or(0, text_bytes) + self.extra.heap_bytes()
+    }
+}
+
+impl<'a> ReadMark<'a> {
+    /// Returns the entry at this position: the dialog with this user is read up to there.
+    pub fn new(login: impl Into<Cow<'a, str>>, up_to: u64, position: u64) -> Self {
+        ReadMark { login: login.into(), up_to, position, extra: Fields::new() }
+    }
+
+    /// Returns the same, independent of the frame.
+    pub fn into_owned(self) -> ReadMark<'static> {
+        ReadMark { login: owned(self.login), extra: self.extra.into_owned(), ..self }
+    }
+
+    /// Returns how many bytes of heap it takes once it is owned, or more.
+    pub fn heap_bytes(&self) -> usize {
+        text_bytes(&self.login) + self.extra.heap_bytes()
+    }
 }
 
 /// A refusal: why a request was not carried out.
@@ -180,17 +269,18 @@ pub struct Refusal<'a> {
 impl<'a> Challenge<'a> {
     /// Returns a challenge with this token and nothing else.
     pub fn new(token: impl Into<Cow<'a, str>>) -> Self {
-        Challenge { token: token.into(), extra: Fields::new() }
+        Challenge { token: token.into(), extensions: Vec::new(), extra: Fields::new() }
     }
 
     /// Returns the same challenge, independent of the frame.
     pub fn into_owned(self) -> Challenge<'static> {
-        Challenge { token: owned(self.token), extra: self.extra.into_owned() }
+        let extensions = self.extensions.into_iter().map(owned).collect();
+        Challenge { token: owned(self.token), extensions, extra: self.extra.into_owned() }
     }
 
     /// Returns how many bytes of heap the challenge takes once it is owned, or more.
     pub fn heap_bytes(&self) -> usize {
-        text_bytes(&self.token) + self.extra.heap_bytes()
+        text_bytes(&self.token) + list_bytes(&self.extensions, text_bytes) + self.extra.heap_bytes()
     }
 }
 
@@ -240,12 +330,13 @@ impl<'a> AnswerMessage<'a> {
 impl<'a> SignedIn<'a> {
     /// Returns a user with a session of this id.
     pub fn new(session_id: impl Into<Cow<'a, str>>, user: User<'a>) -> Self {
-        SignedIn { session_id: session_id.into(), user }
+        SignedIn { session_id: session_id.into(), user, cursor: None }
     }
 
     /// Returns the same, independent of the frame.
     pub fn into_owned(self) -> SignedIn<'static> {
-        SignedIn { session_id: owned(self.session_id), user: self.user.into_owned() }
+        let cursor = self.cursor.map(Cursor::into_owned);
+        SignedIn { session_id: owned(self.session_id), user: self.user.into_owned(), cursor }
     }
 }
 
@@ -275,7 +366,10 @@ impl Answer<'_> {
             Answer::RegisterType(registration) => Answer::RegisterType(registration.into_owned()),
             Answer::Contacts(contacts) => Answer::Contacts(contacts.into_owned()),
             Answer::History(history) => Answer::History(history.into_owned()),
-            Answer::MessageSent(date) => Answer::MessageSent(date.map(Date::into_owned)),
+            Answer::MessageSent { date, position } => {
+                Answer::MessageSent { date: date.map(Date::into_owned), position }
+            }
+            Answer::Read => Answer::Read,
             Answer::Other(fields) => Answer::Other(fields.into_owned()),
         }
     }
@@ -284,18 +378,37 @@ impl Answer<'_> {
     pub fn heap_bytes(&self) -> usize {
         match self {
             Answer::Authorized(signed_in) | Answer::Restored(signed_in) => {
-                text_bytes(&signed_in.session_id) + signed_in.user.heap_bytes()
+                let log = signed_in.cursor.as_ref().map_or(0, |cursor| text_bytes(&cursor.log));
+                text_bytes(&signed_in.session_id) + signed_in.user.heap_bytes() + log
             }
             Answer::RegisterType(registration) => registration.heap_bytes(),
             Answer::Contacts(contacts) => contacts.heap_bytes(),
             Answer::History(history) => history.heap_bytes(),
-            Answer::MessageSent(date) => date.as_ref().map_or(0, Date::heap_bytes),
+            Answer::MessageSent { date, .. } => date.as_ref().map_or(0, Date::heap_bytes),
+            Answer::Read => 0,
             Answer::Other(fields) => fields.heap_bytes(),
         }
     }
 }
 
 impl ServerMessage<'_> {
+    /// Returns the position in the user's log, if the message is an entry: one of any type that has a `position`.
+    pub fn position(&self) -> Option<u64> {
+        match self {
+            ServerMessage::ShowMessage(message) => message.position,
+            ServerMessage::Sent(sent) => Some(sent.position),
+            ServerMessage::Read(read) => Some(read.position),
+            ServerMessage::Unknown { message, .. } => {
+                let position = message.get("position")?.as_integer()?;
+                u64::try_from(position).ok().filter(|position| *position > 0)
+            }
+            ServerMessage::CheckConnection(_)
+            | ServerMessage::Answer(_)
+            | ServerMessage::Info(_)
+            | ServerMessage::Error(_) => None,
+        }
+    }
+
     /// Returns the same message, independent of the frame.
     pub fn into_owned(self) -> ServerMessage<'static> {
         match self {
@@ -306,6 +419,8 @@ impl ServerMessage<'_> {
             ServerMessage::ShowMessage(message) => ServerMessage::ShowMessage(message.into_owned()),
             ServerMessage::Info(notice) => ServerMessage::Info(notice.into_owned()),
             ServerMessage::Error(notice) => ServerMessage::Error(notice.into_owned()),
+            ServerMessage::Sent(sent) => ServerMessage::Sent(sent.into_owned()),
+            ServerMessage::Read(read) => ServerMessage::Read(read.into_owned()),
             ServerMessage::Unknown { kind, message } => {
                 ServerMessage::Unknown { kind: owned(kind), message: message.into_owned() }
             }
@@ -319,6 +434,8 @@ impl ServerMessage<'_> {
             ServerMessage::Answer(answer) => answer.heap_bytes(),
             ServerMessage::ShowMessage(message) => message.heap_bytes(),
             ServerMessage::Info(notice) | ServerMessage::Error(notice) => notice.heap_bytes(),
+            ServerMessage::Sent(sent) => sent.heap_bytes(),
+            ServerMessage::Read(read) => read.heap_bytes(),
             ServerMessage::Unknown { kind, message } => text_bytes(kind) + message.heap_bytes(),
         }
     }
@@ -326,12 +443,18 @@ impl ServerMessage<'_> {
 
 impl fmt::Debug for Challenge<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Challenge").field("extra", &self.extra).finish_non_exhaustive()
+        f.debug_struct("Challenge")
+            .field("extensions", &self.extensions)
+            .field("extra", &self.extra)
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for SignedIn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignedIn").field("user", &self.user).finish_non_exhaustive()
+        f.debug_struct("SignedIn")
+            .field("user", &self.user)
+            .field("cursor", &self.cursor)
+            .finish_non_exhaustive()
     }
 }

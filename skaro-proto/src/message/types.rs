@@ -24,6 +24,11 @@ impl<'a> User<'a> {
         User { login: login.into(), extra: Fields::new() }
     }
 
+    /// Returns how many messages from this user are beyond the read mark, if the server told it (`unread`).
+    pub fn unread(&self) -> Option<u64> {
+        self.extra.get("unread")?.as_integer().and_then(|count| u64::try_from(count).ok())
+    }
+
     /// Returns the same user, independent of the frame.
     pub fn into_owned(self) -> User<'static> {
         User { login: owned(self.login), extra: self.extra.into_owned() }
@@ -130,6 +135,10 @@ pub struct Message<'a> {
     pub body: Cow<'a, str>,
     /// When the server took it, if it tells.
     pub date: Option<Date<'a>>,
+    /// The position in the receiving user's log, if the server told it.
+    pub position: Option<u64>,
+    /// The sender's key, if the receiving user sent it, and gave one.
+    pub key: Option<Cow<'a, str>>,
     /// Everything else that the server tells of it.
     pub extra: Fields<'a>,
 }
@@ -146,6 +155,8 @@ impl<'a> Message<'a> {
             to: to.into(),
             body: body.into(),
             date: None,
+            position: None,
+            key: None,
             extra: Fields::new(),
         }
     }
@@ -188,6 +199,8 @@ impl<'a> Message<'a> {
             to: owned(self.to),
             body: owned(self.body),
             date: self.date.map(Date::into_owned),
+            position: self.position,
+            key: self.key.map(owned),
             extra: self.extra.into_owned(),
         }
     }
@@ -198,7 +211,8 @@ impl<'a> Message<'a> {
             + self.from.in_conference.as_ref().map_or(0, text_bytes)
             + self.from.extra.heap_bytes();
         let date = self.date.as_ref().map_or(0, Date::heap_bytes);
-        from + text_bytes(&self.to) + text_bytes(&self.body) + date + self.extra.heap_bytes()
+        let key = self.key.as_ref().map_or(0, text_bytes);
+        from + text_bytes(&self.to) + text_bytes(&self.body) + date + key + self.extra.heap_bytes()
     }
 }
 

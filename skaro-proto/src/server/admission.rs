@@ -1,6 +1,5 @@
 //! Who gets in: connections from the moment at which they are accepted until the server has spoken.
 
-use alloc::borrow::Cow;
 use alloc::collections::BTreeSet;
 
 use thiserror::Error;
@@ -9,11 +8,13 @@ use super::connection::{Connection, State};
 use super::memory::CONNECTION;
 use super::peer::{Peer, Place};
 use super::{ConnectionId, Server};
-use crate::codec::Fields;
 use crate::codec::Format;
 use crate::message::{Challenge, ServerMessage};
 use crate::secret::Secret;
 use crate::time::Time;
+
+/// The extension of the protocol that this server knows.
+const EXTENSION: &str = "log";
 
 /// A connection that the server does not take: the adapter drops it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -90,8 +91,9 @@ impl Server {
         connection.state = State::Open { token: token.clone(), until };
         connection.keep_alive.heard(self.now);
         self.set_deadline(id);
-        let token = Cow::Borrowed(token.expose());
-        self.push(id, &ServerMessage::CheckConnection(Challenge { token, extra: Fields::new() }));
+        let mut challenge = Challenge::new(token.expose());
+        challenge.extensions.push(EXTENSION.into());
+        self.push(id, &ServerMessage::CheckConnection(challenge));
         self.mark_secret(id);
     }
 

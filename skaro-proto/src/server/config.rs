@@ -76,19 +76,29 @@ pub struct ServerConfig {
     /// refused with status 429: each costs memory in a history and in the queues of its recipients. Default 50 per
     /// second, 1000 at once.
     pub message_rate: Option<Rate>,
-    /// Bytes of memory for everything that the machine keeps: histories, queues, sessions, users, connections, tables of
-    /// addresses; `None` for any number. Beyond it the oldest messages of all histories are given up, then requests
+    /// Bytes of memory for everything that the machine keeps: logs, queues, sessions, users, connections, tables of
+    /// addresses; `None` for any number. Beyond it the oldest entries of all logs are given up, then requests
     /// are refused with status 503. Estimated, to some 20 %. Default 1 GiB.
     pub max_memory: Option<usize>,
     /// Frames without sense on one connection before it is closed. Default 100.
     pub max_invalid_frames: u32,
-    /// Messages kept of one dialog; the oldest make room. Default 1000.
+    /// Messages kept of one dialog in the log of each of its users; the oldest make room. So this is also each other
+    /// user's share of an account's log: nobody can push more than the own messages out. Default 1000.
     pub max_dialog_messages: usize,
     /// Bytes of bodies kept of one dialog; the oldest messages make room. Default 1 MiB.
     pub max_dialog_bytes: usize,
-    /// Messages in the answer to one `get_history`, the last ones of the dialog. Default 200.
+    /// Entries kept in the log of one account; the oldest make room. Default 100,000: a hundred full dialogs.
+    pub max_log_entries: usize,
+    /// Bytes of bodies kept in the log of one account; the oldest entries make room. Default 64 MiB.
+    pub max_log_bytes: usize,
+    /// Keys of messages kept for one sender, each as long as its message and a day at least; beyond this number the
+    /// oldest make room. Default 65,536: at the [rate of messages](Self::messages) these are made in 20 minutes, four
+    /// times as long as a client repeats a message.
+    pub max_keys: usize,
+    /// Messages in the answer to one `get_history`, at most. Default 200.
     pub max_history_messages: usize,
-    /// Bytes of the answer to `get_history`: as many of the last messages as fit are sent. The original client takes
+    /// Bytes of the answer to `get_history`: as many of the messages as fit are sent. So are the last messages of dialogs
+    /// in the answer to `get_contacts`. The original client takes
     /// frames of up to 1 MiB, which is the default.
     pub max_answer_bytes: usize,
     /// Contacts that are listed for one user. Default 1000.
@@ -125,6 +135,9 @@ impl Default for ServerConfig {
             max_invalid_frames: 100,
             max_dialog_messages: 1000,
             max_dialog_bytes: 1 << 20,
+            max_log_entries: 100_000,
+            max_log_bytes: 64 << 20,
+            max_keys: 1 << 16,
             max_history_messages: 200,
             max_answer_bytes: 1 << 20,
             max_contacts: 1000,

@@ -6,6 +6,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::config::ServerConfig;
+use super::cursor::{Cursor, Source};
 use super::peer::Place;
 use super::rate::Bucket;
 use super::secrets::SessionKey;
@@ -21,7 +22,7 @@ use crate::time::Time;
 
 /// Bytes that may wait for a connection until its frames are not wanted any more: a client that asks for much and reads
 /// nothing is slowed down by its network, long before it is cut off.
-const ENOUGH: usize = 64 << 10;
+pub(super) const ENOUGH: usize = 64 << 10;
 
 /// Bytes, read or written, that count as much as a frame, for the rate of frames.
 const BYTES_PER_FRAME: usize = 4096;
@@ -30,6 +31,8 @@ pub(super) struct Connection {
     pub(super) format: Format,
     pub(super) state: State,
     pub(super) output: Output,
+    /// How far it has come in its user's log, if the client asked for that.
+    pub(super) cursor: Option<Cursor>,
     pub(super) keep_alive: KeepAlive,
     /// Where it comes from, if that is known.
     pub(super) place: Option<Place>,
@@ -82,6 +85,7 @@ impl Connection {
             format,
             state,
             output: Output::default(),
+            cursor: None,
             keep_alive: KeepAlive::new(now),
             place,
             silent_since: now,
@@ -306,9 +310,13 @@ impl Server {
     /// What the adapter is to do next with a connection; `None` when there is nothing left for now.
     ///
     /// Fetch only as much as the connection takes: what was fetched counts as sent. A client that does not read is cut
-    /// off when what waits for it exceeds the limit, or when nothing leaves for [too long](ServerConfig::write_timeout).
+    /// off when what waits for it exceeds the limit (entries of its log do not: they wait there), or when nothing leaves for [too long](ServerConfig::write_timeout).
     pub fn poll_transmit(&mut self, id: ConnectionId) -> Option<Transmit<'_>> {
         let connection = self.connections.get_mut(&id)?;
+        if connection.cursor.is_some() && connection.output.len() <= ENOUGH / 2 {
+            let source = Source { users: &self.users, logs: &self.logs, config: &self.config, now: self.now };
+            source.fill(id, connection, &mut self.scratch, &mut self.agenda);
+        }
         connection.output.settle();
         connection.count(&mut self.agenda);
         connection.progress = self.now;

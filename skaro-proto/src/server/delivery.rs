@@ -1,13 +1,19 @@
 //! A message from one user to another: kept, dated, and shown to everybody concerned.
 
+use alloc::format;
 use alloc::vec::Vec;
 
-use super::dialogs::Dialogs;
+use super::logs::{Draft, Kept, Logs};
+use super::rate::seconds;
+use super::request::{Refused, refused};
 use super::users::UserId;
-use super::{ConnectionId, Server};
+use super::{ConnectionId, Server, keys, memory};
 use crate::codec::Format;
-use crate::message::{Date, Message, ServerMessage};
+use crate::message::{Answer, Date, Message, ServerMessage};
 use crate::time::Time;
+
+/// Bytes of a message's key: a random prefix and a counter take less.
+const KEY: usize = 64;
 
 /// The Unix time, in milliseconds, that belongs to a moment.
 #[derive(Clone, Copy, Default)]
@@ -71,34 +77,103 @@ impl Server {
 }
 
 impl Server {
-    /// Makes room for a message in the history of its dialog and in the queues of those to whom it is shown.
-    pub(super) fn make_room_for_message(&mut self, from: UserId, to: UserId, body: &str) -> bool {
-        let online = |user| self.users.get(user).map_or(0, |user| user.online.len());
-        let length = body.len() + 256;
-        self.make_room(Dialogs::cost(body.len()) + (online(from) + online(to)) * length)
+    pub(super) fn send_message(
+        &mut self,
+        id: ConnectionId,
+        to: &str,
+        body: &str,
+        key: Option<&str>,
+    ) -> Result<Answer<'static>, Refused> {
+        let from = self.signed_in_user(id)?;
+        let has_cursor = self.connections.get(&id).is_some_and(|connection| connection.cursor.is_some());
+        let kept = match key {
+            Some(key) => self.sent_before(id, from, to, body, key)?,
+            None => None,
+        };
+        let kept = match kept {
+            Some(kept) => kept,
+            None => self.take(id, from, to, body, key)?,
+        };
+        let tells = key.is_some() || has_cursor;
+        let position = tells.then_some(kept.position);
+        Ok(Answer::MessageSent { date: Some(Date::Integer(kept.date)), position })
     }
 
-    /// Keeps a message and shows it to everybody concerned but the connection that it came from.
-    pub(super) fn deliver(
+    /// What became of the message that the user sent with this key before, if there was one.
+    fn sent_before(
         &mut self,
+        id: ConnectionId,
         from: UserId,
-        to: UserId,
+        to: &str,
         body: &str,
-        origin: Option<ConnectionId>,
-    ) -> i64 {
-        let now = self.time_of_day.at(self.now);
-        let date = self.dialogs.add(from, to, body, now, &self.config);
+        key: &str,
+    ) -> Result<Option<Kept>, Refused> {
+        if !(1..=KEY).contains(&key.len()) {
+            let length = key.len();
+            return refused(400, format!("the field \"key\" has {length} bytes, it may have 1 to {KEY}"));
+        }
+        let Some(&known) = self.logs.get(from).and_then(|log| log.keys.get(key)) else { return Ok(None) };
+        if self.users.find(to) != Some(known.to) || keys::hash(body) != known.body {
+            return refused(409, "there is another message with this key: make a new key for each message");
+        }
+        self.logs.set_answered(from, known.position, id);
+        Ok(Some(Kept { position: known.position, date: known.date }))
+    }
+
+    /// Takes a message that was not sent before.
+    fn take(
+        &mut self,
+        id: ConnectionId,
+        from: UserId,
+        to: &str,
+        body: &str,
+        key: Option<&str>,
+    ) -> Result<Kept, Refused> {
+        let to = self.known_user(to)?;
+        let (length, limit) = (body.len(), self.config.limits.max_body_bytes);
+        if length > limit {
+            return refused(413, format!("the field \"body\" has {length} bytes, the limit is {limit}"));
+        }
+        if let Some(rate) = self.config.message_rate
+            && let Some(user) = self.users.get_mut(from)
+            && let Err(wait) = user.messages.take_one(self.now, rate)
+        {
+            return refused(429, format!("too many messages: try again in {} s", seconds(wait)));
+        }
+        let draft = Draft { from, to, body, key, origin: Some(id) };
+        if !self.make_room_for_message(&draft) {
+            return memory::refused();
+        }
+        Ok(self.deliver(&draft))
+    }
+
+    /// Makes room for a message in the logs of its users and in the queues of those to whom it is shown.
+    pub(super) fn make_room_for_message(&mut self, draft: &Draft<'_>) -> bool {
+        let online = |user| self.users.get(user).map_or(0, |user| user.online.len());
+        let (body, key) = (draft.body.len(), draft.key.map_or(0, str::len));
+        self.make_room(Logs::cost(body, key) + (online(draft.from) + online(draft.to)) * (body + 256))
+    }
+
+    /// Keeps a message and shows it to everybody concerned but the connection that it came from: that one has its
+    /// answer first.
+    pub(super) fn deliver(&mut self, draft: &Draft<'_>) -> Kept {
+        let &Draft { from, to, body, origin, .. } = draft;
+        let kept = self.logs.add(draft, self.time_of_day.at(self.now), self.now, &self.config);
         self.users.introduce(from, to);
         let mut message = Message::new(self.users.login(from), self.users.login(to), body);
-        message.date = Some(Date::Integer(date));
+        message.date = Some(Date::Integer(kept.date));
         let message = ServerMessage::ShowMessage(message);
         let online = |user| self.users.get(user).map_or(&[][..], |user| &user.online);
         let others = online(from).iter().filter(|_| from != to);
         let targets = online(to).iter().chain(others).copied().filter(|id| Some(*id) != origin);
-        let mut slow = Vec::new();
+        let (mut slow, mut cursors) = (Vec::new(), Vec::new());
         self.scratch.begin();
         for id in targets {
             let Some(connection) = self.connections.get_mut(&id) else { continue };
+            if connection.cursor.is_some() {
+                cursors.push(id);
+                continue;
+            }
             if connection.is_slow(&self.config) {
                 slow.push(id);
                 continue;
@@ -107,6 +182,7 @@ impl Server {
             connection.push_written(id, written, self.now, &self.config, &mut self.agenda);
         }
         slow.into_iter().for_each(|id| self.cut_off(id));
-        date
+        cursors.into_iter().for_each(|id| self.pump(id));
+        kept
     }
 }

@@ -2,11 +2,13 @@
 
 use alloc::vec::Vec;
 
-use super::dialogs::Stored;
+use super::cursor::kept_message;
+use super::log::{Dialog, Log, Stored};
+use super::request::refused;
 use super::{ConnectionId, Server, memory};
 use crate::codec::Fields;
 use crate::codec::Format;
-use crate::message::{Answer, AnswerMessage, Date, History, Message, ServerMessage};
+use crate::message::{Answer, AnswerMessage, History, Message, Page, ServerMessage};
 
 /// Bytes that escapes add to a text in JSON: one for each quotation mark, backslash and control character that has a
 /// short escape, five for each other control character (RFC 8259, section 7).
@@ -57,22 +59,54 @@ const fn frame(format: Format) -> usize {
     }
 }
 
+/// Bytes of a message's position, with the field's name.
+fn position(format: Format, position: u64) -> usize {
+    match format {
+        Format::Json => r#","position":"#.len() + position.checked_ilog10().unwrap_or(0) as usize + 1,
+        Format::Cbor => b"\x68position".len() + cbor_head(position),
+    }
+}
+
 /// Bytes of a message in the answer to `get_history`, both logins given as written.
-fn message(format: Format, logins: usize, stored: &Stored) -> usize {
-    frame(format) + logins + text(format, &stored.body) + date(format, stored.date)
+fn message(format: Format, logins: usize, stored: &Stored, at: Option<u64>) -> usize {
+    let position = at.map_or(0, |at| position(format, at));
+    frame(format) + logins + text(format, &stored.body) + date(format, stored.date) + position
+}
+
+/// The places of the messages of a dialog that are asked for, from the first to the one after the last.
+fn places(log: &Log, dialog: &Dialog, page: Page) -> (usize, usize) {
+    // Dates increase with positions.
+    let date = |position: u64| log.message(position).map_or(i64::MIN, |stored| stored.date);
+    let before = |of: &dyn Fn(u64) -> bool| dialog.positions().partition_point(|position| of(*position));
+    let from = before(&|position| {
+        page.after.is_some_and(|after| position <= after)
+            || page.after_date.is_some_and(|after| date(position) <= after)
+    });
+    let to = before(&|position| {
+        page.before.is_none_or(|before| position < before)
+            && page.before_date.is_none_or(|before| date(position) < before)
+    });
+    (from, to.max(from))
 }
 
 impl Server {
-    pub(super) fn get_history(&mut self, id: ConnectionId, number: u64, login: &str) {
+    pub(super) fn get_history(&mut self, id: ConnectionId, number: u64, login: &str, page: Page) {
         let users = self.signed_in_user(id).and_then(|user| Ok((user, self.known_user(login)?)));
+        let users = match page.limit {
+            Some(0) => refused(400, "the field \"limit\" is 0, it must be at least 1"),
+            _ => users,
+        };
         let (user, other) = match users {
             Ok(users) => users,
             Err(refused) => return self.answer(id, number, "get_history", Err(refused)),
         };
         let Some(connection) = self.connections.get(&id) else { return };
         let format = connection.format;
-        let answer = |messages: Vec<Message<'_>>, out: &mut Vec<u8>| {
-            let outcome = Ok(Answer::History(History::new(messages)));
+        let is_paged = connection.cursor.is_some() || page != Page::default();
+        let answer = |messages: Vec<Message<'_>>, more: bool, out: &mut Vec<u8>| {
+            let mut history = History::new(messages);
+            history.more = is_paged.then_some(more);
+            let outcome = Ok(Answer::History(history));
             let message =
                 AnswerMessage { kind: "get_history".into(), id: number, outcome, extra: Fields::new() };
             ServerMessage::Answer(message).encode_into(format, out);
@@ -80,18 +114,34 @@ impl Server {
         // Without messages it is a few bytes; the head of a longer list takes up to eight more in CBOR.
         let empty = &mut self.scratch.cbor;
         empty.clear();
-        answer(Vec::new(), empty);
+        answer(Vec::new(), false, empty);
         let mut size = empty.len() + 8;
         let logins = [user, other].map(|user| self.users.login(user));
         let logins = logins.iter().map(|login| text(format, login)).sum();
-        let mut count = 0;
-        for stored in self.dialogs.newest(user, other).take(self.config.max_history_messages) {
-            // With the comma in between.
-            let larger = size + message(format, logins, stored) + 1;
-            if larger > self.config.max_answer_bytes {
-                break;
+        let limit = page.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+        let limit = limit.min(self.config.max_history_messages);
+        // The first and the last position in the answer, how many there are, and whether there are more beyond them.
+        let (mut from, mut to, mut count, mut more) = (u64::MAX, 0, 0, false);
+        if let Some(log) = self.logs.get(user)
+            && let Some(dialog) = log.dialog(other)
+        {
+            let (first, end) = places(log, dialog, page);
+            let is_forward = (page.after.is_some() || page.after_date.is_some())
+                && page.before.is_none()
+                && page.before_date.is_none();
+            let length = end - first;
+            while count < limit.min(length) {
+                let place = if is_forward { first + count } else { end - 1 - count };
+                let Some(at) = dialog.positions().get(place).copied() else { break };
+                let Some(stored) = log.message(at) else { break };
+                // With the comma in between.
+                let larger = size + message(format, logins, stored, is_paged.then_some(at)) + 1;
+                if larger > self.config.max_answer_bytes {
+                    break;
+                }
+                (size, count, from, to) = (larger, count + 1, from.min(at), to.max(at));
             }
-            (size, count) = (larger, count + 1);
+            more = count < length;
         }
         if !self.make_room(size) {
             return self.answer(id, number, "get_history", memory::refused());
@@ -101,15 +151,19 @@ impl Server {
             return self.cut_off(id);
         }
         let mut messages = Vec::with_capacity(count);
-        for stored in self.dialogs.newest(user, other).take(count) {
-            let (from, to) = (self.users.login(stored.from), self.users.login(stored.to));
-            let date = Some(Date::Integer(stored.date));
-            messages.push(Message { date, ..Message::new(from, to, &*stored.body) });
+        if let Some(log) = self.logs.get(user)
+            && let Some(dialog) = log.dialog(other)
+        {
+            // To make room, the oldest of them may have been given up.
+            let first = dialog.positions().partition_point(|at| *at < from);
+            for at in dialog.positions().iter().skip(first).take_while(|at| **at <= to) {
+                let Some(stored) = log.message(*at) else { continue };
+                messages.push(kept_message(&self.users, user, other, stored, is_paged.then_some(*at)));
+            }
         }
-        messages.reverse();
         connection.note_push(self.now);
         connection.output.reserve(size);
-        connection.output.push(format, 0, |out| answer(messages, out));
+        connection.output.push(format, 0, |out| answer(messages, more, out));
         connection.wrote(id, &self.config, &mut self.agenda);
     }
 }
@@ -123,6 +177,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::message::Date;
 
     fn encoded(format: Format, messages: Vec<Message<'_>>) -> usize {
         let outcome = Ok(Answer::History(History::new(messages)));
@@ -139,15 +194,16 @@ mod tests {
             logins in ["[a-z\"\u{1}é]{1,70}", "[a-z\\\\\n]{1,30}"],
             body in prop_oneof!["[ -~\\PC\u{0}-\u{1f}\"\\\\]{0,40}", (0..70_000_usize).prop_map(|n| "x".repeat(n))],
             at in any::<i64>().prop_flat_map(|most| prop_oneof![Just(most), 0..=most.saturating_abs()]),
+            position in proptest::option::of(any::<u64>().prop_flat_map(|most| prop_oneof![Just(most), 0..=most])),
         ) {
             let body: String = body;
             let written = Message::new(&*logins[0], &*logins[1], &*body);
-            let written = Message { date: Some(Date::Integer(at)), ..written };
+            let written = Message { date: Some(Date::Integer(at)), position, ..written };
             let stored = Stored::new(&body, at);
             for format in [Format::Json, Format::Cbor] {
                 let names = logins.iter().map(|login| text(format, login)).sum();
                 let expected = encoded(format, Vec::from([written.clone()])) - encoded(format, Vec::new());
-                prop_assert_eq!(message(format, names, &stored), expected, "{:?}", &written);
+                prop_assert_eq!(message(format, names, &stored, position), expected, "{:?}", &written);
             }
         }
     }

@@ -18,14 +18,14 @@ pub(super) fn refused<T>() -> Result<T, Refused> {
 }
 
 impl Server {
-    /// How many bytes of memory the machine takes: histories, queues, sessions, users, connections and tables of
+    /// How many bytes of memory the machine takes: logs, queues, sessions, users, connections and tables of
     /// addresses. An estimate, to some 20 %, which [`ServerConfig::max_memory`](super::ServerConfig::max_memory) limits.
     pub fn memory(&self) -> usize {
         let guesses = self.guesses_by_address.len() + self.guesses_by_login.len();
-        self.dialogs.bytes() + self.memory_besides_histories() + guesses * GUESS
+        self.logs.bytes() + self.memory_besides_logs() + guesses * GUESS
     }
 
-    fn memory_besides_histories(&self) -> usize {
+    fn memory_besides_logs(&self) -> usize {
         self.users.bytes()
             + self.agenda.queued
             + self.connections.len() * CONNECTION
@@ -43,11 +43,11 @@ impl Server {
     #[cold]
     fn forget_messages(&mut self, bytes: usize, limit: usize) -> bool {
         // If giving everything up would not help, nothing is given up.
-        if self.memory_besides_histories() + bytes > limit {
+        if self.memory_besides_logs() + bytes > limit {
             return false;
         }
         while self.memory() + bytes > limit {
-            if !self.dialogs.forget_oldest() {
+            if !self.logs.forget_oldest() {
                 return false;
             }
         }

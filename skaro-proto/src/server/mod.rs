@@ -3,10 +3,14 @@
 mod admission;
 mod config;
 mod connection;
+mod contacts;
+mod cursor;
 mod delivery;
-mod dialogs;
 mod guesses;
 mod history;
+mod keys;
+mod log;
+mod logs;
 mod memory;
 mod peer;
 mod rate;
@@ -32,8 +36,8 @@ use crate::time::Time;
 use admission::Strangers;
 use connection::{Agenda, Connection};
 use delivery::{Scratch, TimeOfDay};
-use dialogs::Dialogs;
 use guesses::Guesses;
+use logs::{Draft, Logs};
 use peer::Places;
 use secrets::Secrets;
 use sessions::Sessions;
@@ -49,7 +53,7 @@ impl fmt::Display for ConnectionId {
     }
 }
 
-/// A server of the skaro protocol, without I/O: users, contacts, dialogs, sessions and connections in memory.
+/// A server of the skaro protocol, without I/O: users, contacts, logs, sessions and connections in memory.
 ///
 /// Its methods come in four families:
 ///
@@ -95,7 +99,7 @@ pub struct Server {
     now: Time,
     secrets: Secrets,
     users: Users,
-    dialogs: Dialogs,
+    logs: Logs,
     sessions: Sessions,
     connections: BTreeMap<ConnectionId, Connection>,
     last_connection: u64,
@@ -120,7 +124,7 @@ impl Server {
             now: Time::ZERO,
             secrets: Secrets::new(seed),
             users: Users::new(),
-            dialogs: Dialogs::default(),
+            logs: Logs::default(),
             sessions: Sessions::default(),
             connections: BTreeMap::new(),
             last_connection: 0,
@@ -210,8 +214,9 @@ impl Server {
             return Err(UserError::TooLong { field: "body", length, limit });
         }
         // As far as it goes: whoever runs the server is not refused.
-        self.make_room_for_message(from, to, body);
-        Ok(self.deliver(from, to, body, None))
+        let draft = Draft { from, to, body, key: None, origin: None };
+        self.make_room_for_message(&draft);
+        Ok(self.deliver(&draft).date)
     }
 
     /// What `register_type` tells from now on.

@@ -2,18 +2,16 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::string::ToString;
 
 use super::connection::State;
-use super::rate::seconds;
+use super::sign_in::Start;
 use super::users::UserId;
 use super::{ConnectionId, Server, memory};
 use crate::codec::Fields;
 use crate::codec::{DecodeError, DecodeErrorKind, Frame};
 use crate::message::{
-    Answer, AnswerMessage, ClientMessage, Date, InvalidRequest, Refusal, Request, ServerMessage, StatusCode,
-    User,
+    Answer, AnswerMessage, ClientMessage, InvalidRequest, Refusal, Request, ServerMessage, StatusCode,
 };
 use crate::time::Time;
 
@@ -22,9 +20,6 @@ pub(super) type Info = Cow<'static, str>;
 
 /// Bytes of the type of a request, far more than any name needs.
 const TYPE: usize = 256;
-
-/// What a contact in an answer takes while it is written, in bytes.
-const CONTACT: usize = 512;
 
 /// Why a request is refused: a status like HTTP's (RFC 9110, section 15), since a first digit tells much, and words.
 pub(super) type Refused = (u16, Info);
@@ -94,7 +89,11 @@ impl Server {
         }
         let before = connection.output.len();
         let is_stranger = matches!(connection.state, State::Open { .. });
+        let may_have_cursor = is_stranger || connection.cursor.is_some();
         let result = match decoded.0 {
+            Ok(ClientMessage { request: Request::Ack { position }, .. }) => self
+                .acknowledge(id, position)
+                .map_err(|error| self.reject(id, InvalidRequest { error, request: None })),
             Ok(message) => {
                 if is_stranger {
                     self.stranger_spoke(id);
@@ -105,6 +104,10 @@ impl Server {
             Err(rejected) => Err(self.reject(id, *rejected)),
         };
         self.charge(id, before);
+        // After the answer, and not charged: how fast entries come is up to the client's acknowledgements.
+        if may_have_cursor {
+            self.pump(id);
+        }
         result
     }
 
@@ -136,14 +139,22 @@ impl Server {
     fn carry_out(&mut self, id: ConnectionId, message: ClientMessage<'_>) {
         let (number, request) = (message.on_request, message.request);
         let outcome = match &request {
+            // Before any other check: it may be a repetition.
+            Request::SendMessage { to, body, key } => self.send_message(id, to, body, key.as_deref()),
             _ if !self.make_room(0) => memory::refused(),
-            Request::Authorize { login, proof } => return self.authorize(id, number, login, proof),
-            Request::SessionRestore { sid } => return self.session_restore(id, number, sid),
-            Request::GetHistory { login } => return self.get_history(id, number, login),
+            Request::Authorize { login, proof, since, log } => {
+                let start = Start { since: *since, log: log.as_deref() };
+                return self.authorize(id, number, login, proof, start);
+            }
+            Request::SessionRestore { sid, since, log } => {
+                let start = Start { since: *since, log: log.as_deref() };
+                return self.session_restore(id, number, sid, start);
+            }
+            Request::GetHistory { login, page } => return self.get_history(id, number, login, *page),
             Request::GetContacts => return self.get_contacts(id, number),
             Request::RegisterType => Ok(Answer::RegisterType(self.config.registration.clone())),
-            Request::SendMessage { to, body } => self.send_message(id, to, body),
-            Request::Other { .. } => refused(501, "this server knows no such request"),
+            Request::Read { login, up_to } => self.read(id, login, *up_to),
+            Request::Ack { .. } | Request::Other { .. } => refused(501, "this server knows no such request"),
         };
         self.answer(id, number, request.kind(), outcome);
     }
@@ -157,45 +168,5 @@ impl Server {
 
     pub(super) fn known_user(&self, login: &str) -> Result<UserId, Refused> {
         self.users.find(login).ok_or((404, "there is no user with this login".into()))
-    }
-
-    fn get_contacts(&mut self, id: ConnectionId, number: u64) {
-        let user = match self.signed_in_user(id) {
-            Ok(user) => user,
-            Err(refused) => return self.answer(id, number, "get_contacts", Err(refused)),
-        };
-        let (directory, limit) = (self.config.open_directory, self.config.max_contacts);
-        // A login and some words for each, before it is written, and written.
-        let count = self.users.contacts(user, directory).take(limit).count();
-        if !self.make_room(count * CONTACT) {
-            return self.answer(id, number, "get_contacts", memory::refused());
-        }
-        let contact = |user: &super::users::User| {
-            let mut contact = User::new(user.login.to_string());
-            contact.extra.push("online", !user.online.is_empty());
-            contact
-        };
-        let contacts = self.users.contacts(user, directory).take(limit).map(contact).collect();
-        self.answer(id, number, "get_contacts", Ok(Answer::Contacts(contacts)));
-    }
-
-    fn send_message(&mut self, id: ConnectionId, to: &str, body: &str) -> Result<Answer<'static>, Refused> {
-        let from = self.signed_in_user(id)?;
-        let to = self.known_user(to)?;
-        let (length, limit) = (body.len(), self.config.limits.max_body_bytes);
-        if length > limit {
-            return refused(413, format!("the field \"body\" has {length} bytes, the limit is {limit}"));
-        }
-        if let Some(rate) = self.config.message_rate
-            && let Some(user) = self.users.get_mut(from)
-            && let Err(wait) = user.messages.take_one(self.now, rate)
-        {
-            return refused(429, format!("too many messages: try again in {} s", seconds(wait)));
-        }
-        if !self.make_room_for_message(from, to, body) {
-            return memory::refused();
-        }
-        let date = self.deliver(from, to, body, Some(id));
-        Ok(Answer::MessageSent(Some(Date::Integer(date))))
     }
 }

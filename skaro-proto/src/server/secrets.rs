@@ -39,6 +39,12 @@ impl Secrets {
         self.hash(b"login", login.as_bytes())
     }
 
+    /// The id of the log of the user with this login: 32 hexadecimal digits. Another seed makes others, and so does each
+    /// start of a server whose logs are in memory.
+    pub(super) fn log_id(&self, login: &str) -> String {
+        hex::encode(self.hash(b"log", login.as_bytes()))
+    }
+
     fn hash(&self, purpose: &[u8], input: &[u8]) -> [u8; 16] {
         let hash = keyed(*self.seed).chain_update(purpose).chain_update(input).finalize().into_bytes();
         core::array::from_fn(|n| hash.get(n).copied().unwrap_or_default())

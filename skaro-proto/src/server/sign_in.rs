@@ -1,10 +1,11 @@
 //! Signing in: who may, who may not, and who has to wait.
 
-use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::ToString;
 
 use super::connection::State;
+use super::cursor::Cursor;
+use super::log::Log;
 use super::memory::{self, SESSION};
 use super::peer::Place;
 use super::rate::seconds;
@@ -12,19 +13,33 @@ use super::request::{Refused, refused};
 use super::secrets::SessionKey;
 use super::users::UserId;
 use super::{ConnectionId, Server};
-use crate::message::{Answer, SignedIn, User};
+use crate::message::{self, Answer, SignedIn, Since, User};
 use crate::output::CloseCode;
 use crate::secret::Secret;
 
+/// Where the cursor of a connection is to begin, if it is to have one: the position, and the log that it belongs to.
+#[derive(Clone, Copy)]
+pub(super) struct Start<'a> {
+    pub(super) since: Option<Since>,
+    pub(super) log: Option<&'a str>,
+}
+
 impl Server {
-    pub(super) fn authorize(&mut self, id: ConnectionId, number: u64, login: &str, proof: &str) {
+    pub(super) fn authorize(
+        &mut self,
+        id: ConnectionId,
+        number: u64,
+        login: &str,
+        proof: &str,
+        start: Start<'_>,
+    ) {
         match self.identify(id, login, proof) {
             Ok(user) => {
                 let sid = Secret::from(self.secrets.next());
                 let session = self.secrets.session_key(sid.expose());
                 self.sessions.begin(session, user, id, self.config.max_sessions_per_user);
                 self.signed_in(id, user, session);
-                let answer = self.signed_in_answer(user, sid.expose());
+                let answer = self.signed_in_answer(id, user, sid.expose(), start);
                 self.answer(id, number, "authorize", Ok(Answer::Authorized(answer)));
                 self.mark_secret(id);
             }
@@ -86,7 +101,7 @@ impl Server {
 
     /// Session ids are not guessed (they have 128 bits), so a wrong one counts for its connection only: after a restart
     /// of the server all its clients come with one.
-    pub(super) fn session_restore(&mut self, id: ConnectionId, number: u64, sid: &str) {
+    pub(super) fn session_restore(&mut self, id: ConnectionId, number: u64, sid: &str, start: Start<'_>) {
         let session = self.secrets.session_key(sid);
         let found = self.token(id).and_then(|_| {
             let found = self.sessions.find(&session, self.now);
@@ -101,7 +116,7 @@ impl Server {
                 self.sessions.attach(session, id);
                 self.signed_in(id, user, session);
                 // The id stays the same: if this answer is lost with its connection, the client can try again.
-                let answer = self.signed_in_answer(user, sid);
+                let answer = self.signed_in_answer(id, user, sid, start);
                 self.answer(id, number, "session_restore", Ok(Answer::Restored(answer)));
                 self.mark_secret(id);
             }
@@ -128,9 +143,26 @@ impl Server {
         }
     }
 
-    fn signed_in_answer(&self, user: UserId, sid: &str) -> SignedIn<'static> {
-        let user = User::new(self.users.login(user).to_string());
-        SignedIn { session_id: Cow::Owned(sid.into()), user }
+    /// The answer to whoever has signed in. A connection that asked for a cursor has one from now on.
+    fn signed_in_answer(
+        &mut self,
+        id: ConnectionId,
+        user: UserId,
+        sid: &str,
+        start: Start<'_>,
+    ) -> SignedIn<'static> {
+        let login = self.users.login(user).to_string();
+        let mut answer = SignedIn::new(sid.to_string(), User::new(login));
+        if let Some(since) = start.since
+            && let Some(connection) = self.connections.get_mut(&id)
+        {
+            let log_id = self.secrets.log_id(&answer.user.login);
+            let log = self.logs.get(user);
+            let begin = Cursor::begin(log, since, start.log == Some(&*log_id));
+            connection.cursor = Some(Cursor::new(begin));
+            answer.cursor = Some(message::Cursor::new(log_id, log.map_or(0, Log::head), begin));
+        }
+        answer
     }
 
     fn refuse_sign_in(&mut self, id: ConnectionId, number: u64, kind: &str, refused: Refused) {

@@ -15,6 +15,12 @@ use crate::auth::Verifier;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct UserId(u32);
 
+impl UserId {
+    pub(super) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 pub(super) struct User {
     pub(super) login: Box<str>,
     verifier: Verifier,

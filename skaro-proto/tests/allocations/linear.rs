@@ -56,7 +56,7 @@ fn measured(run: impl FnOnce()) -> [u64; 3] {
 
 /// A client that waits for answers to one request of each type, numbers 2 to 4.
 fn client() -> Client {
-    let mut client = Client::new(ClientConfig::default(), 1);
+    let mut client = Client::new(ClientConfig::default(), [1; 32]);
     client.handle_connected(NOW);
     client.handle_frame(NOW, Frame::Text(r#"{"type":"check_connection","token":"t"}"#)).unwrap();
     client.authorize(NOW, "alice", "correct horse").unwrap();
@@ -410,7 +410,7 @@ fn deep_messages(format: Format, depth: usize, maps: bool) -> [Vec<u8>; 4] {
 }
 
 /// A stack on which no depth that the input chooses would fit: reading one level takes some hundred bytes of it.
-const STACK: usize = 32 << 10;
+const STACK: usize = 48 << 10;
 
 #[test]
 fn no_depth_exhausts_a_small_stack() {

@@ -95,7 +95,10 @@ impl Causes {
                 Ok(_) => signed_in,
                 Err(_) => true,
             },
-            Event::Message(_) => signed_in,
+            Event::Message(_) | Event::Sent(_) | Event::CaughtUp { .. } | Event::LogChanged { .. } => {
+                signed_in
+            }
+            Event::Postponed(_) => signed_in,
             Event::Info(_) | Event::Error(_) => connected,
             Event::Disconnected(_) => {
                 *self = Causes { established: self.established, ..Causes::default() };

@@ -6,6 +6,7 @@
 //! | `commands` | commands as types, each with an answer of its own |
 //! | `exactly_once` | every command that was taken ends once, whatever happens (a property) |
 //! | `server`, `slow_readers` | what the server does, seen from its clients |
+//! | `log` | logs, cursors, keys, read marks, pages of histories |
 //! | `reading`, `original_bytes` | what is read, what is refused, and the original client's bytes |
 //! | `properties` | the formats and whatever may arrive, on generated messages and bytes |
 //! | `models` | the client and the server, each beside a small model of it |
@@ -38,6 +39,7 @@ mod connection;
 mod corpora;
 mod diagrams;
 mod exactly_once;
+mod log;
 mod models;
 mod original_bytes;
 mod properties;

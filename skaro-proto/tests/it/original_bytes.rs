@@ -1,7 +1,7 @@
 //! What stands on the wire: the bytes of the original client, to the byte.
 
 use skaro_proto::client::{Client, ClientConfig, Event};
-use skaro_proto::message::{ClientMessage, Request};
+use skaro_proto::message::{ClientMessage, Page, Request};
 use skaro_proto::{Format, Frame, Time, Transmit, auth};
 
 const TOKEN: &str = "3a0cf1b2c7d94e53";
@@ -22,22 +22,22 @@ fn recorded() -> Vec<(ClientMessage<'static>, String)> {
             message(1, Request::RegisterType),
             "a264747970656d72656769737465725f747970656a6f6e5f7265717565737401".into(),
         ),
-        (message(1, Request::Authorize { login: "alice".into(), proof: PROOF.into() }), authorize),
+        (message(1, Request::Authorize { login: "alice".into(), proof: PROOF.into(), since: None, log: None }), authorize),
         (
             message(1, Request::GetContacts),
             "a264747970656c6765745f636f6e74616374736a6f6e5f7265717565737401".into(),
         ),
         (
-            message(2, Request::GetHistory { login: "bob".into() }),
+            message(2, Request::GetHistory { login: "bob".into(), page: Page::default() }),
             "a364747970656b6765745f686973746f7279656c6f67696e63626f626a6f6e5f7265717565737402".into(),
         ),
         (
-            message(3, Request::SendMessage { to: "bob".into(), body: "hello".into() }),
+            message(3, Request::SendMessage { to: "bob".into(), body: "hello".into(), key: None }),
             "a464747970656c73656e645f6d65737361676562746f63626f6264626f64796568656c6c6f6a6f6e5f7265717565737403"
                 .into(),
         ),
         (
-            message(5, Request::SessionRestore { sid: "s-1".into() }),
+            message(5, Request::SessionRestore { sid: "s-1".into(), since: None, log: None }),
             "a364747970656f73657373696f6e5f726573746f72656373696463732d316a6f6e5f7265717565737405".into(),
         ),
     ]
@@ -71,7 +71,7 @@ fn the_original_s_requests_are_read() {
 /// The same through the machine: what a command makes of a server's greeting in CBOR.
 #[test]
 fn the_client_sends_what_the_original_sends() {
-    let mut client = Client::new(ClientConfig::default(), 0);
+    let mut client = Client::new(ClientConfig::default(), [0; 32]);
     client.handle_connected(Time::ZERO);
     let greeting = greeting_message().encode(Format::Cbor);
     assert!(matches!(client.handle_frame(Time::ZERO, Frame::Binary(&greeting)), Ok(Event::Connected { .. })));

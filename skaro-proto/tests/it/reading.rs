@@ -72,7 +72,7 @@ fn each_message_of_a_server() {
     assert_eq!(history[0].body, "hi");
     assert_eq!(history[0].extra.get("color"), Some("red".into()));
     let sent = json!({"type": "request", "for": "send_message", "id": 1, "status": "200", "date": 5});
-    assert_eq!(answer(&sent), Answer::MessageSent(Some(Date::Integer(5))));
+    assert_eq!(answer(&sent), Answer::MessageSent { date: Some(Date::Integer(5)), position: None });
     let other = json!({"type": "request", "for": "add_contact", "id": 1, "status": "200", "user": "x"});
     assert_eq!(answer(&other), Answer::Other([("user", "x".into())].into_iter().collect()));
     assert!(
@@ -111,7 +111,7 @@ fn dates_of_any_kind() {
         (json!(u64::MAX), Some(Date::Float(18_446_744_073_709_551_615.0))),
     ] {
         let sent = json!({"type": "request", "for": "send_message", "id": 1, "status": 200, "date": date});
-        assert_eq!(answer(&sent), Answer::MessageSent(expected));
+        assert_eq!(answer(&sent), Answer::MessageSent { date: expected, position: None });
     }
 }
 
@@ -465,7 +465,7 @@ fn the_dialog_of_a_message() {
 // The machine.
 
 fn connected() -> Client {
-    let mut client = Client::new(ClientConfig::default(), 1);
+    let mut client = Client::new(ClientConfig::default(), [1; 32]);
     client.handle_connected(Time::ZERO);
     client.handle_frame(Time::ZERO, Frame::Text(r#"{"type":"check_connection","token":"t"}"#)).unwrap();
     client
@@ -531,7 +531,7 @@ fn a_refusal_ends_the_command_and_says_why() {
 #[test]
 fn the_server_chooses_the_format() {
     for (n, format) in [Format::Json, Format::Cbor].into_iter().enumerate() {
-        let mut client = Client::new(ClientConfig::default(), 1);
+        let mut client = Client::new(ClientConfig::default(), [1; 32]);
         client.handle_connected(Time::ZERO);
         let greeting = Both::of(&json!({"type": "check_connection", "token": "t"}));
         client.handle_frame(Time::ZERO, greeting.frames()[n]).unwrap();
@@ -565,7 +565,7 @@ fn secrets_stay_out_of_debug_output_and_errors() {
     let shown = format!("{event:?} {client:?} {:?}", client.session_id());
     let challenge = ServerMessage::decode(Frame::Text(r#"{"type":"check_connection","token":"my token"}"#));
     let shown = format!("{shown} {challenge:?} {:?}", Frame::Text("my frame"));
-    for seen in ["alice", "SignedIn { user", "Challenge { extra"] {
+    for seen in ["alice", "SignedIn { user", "Challenge { extensions: [], extra"] {
         assert!(shown.contains(seen), "{shown}");
     }
     assert!(!shown.contains("my "), "{shown}");

@@ -56,7 +56,7 @@ fn everything_on_the_api_page_works_in_both_formats() {
     let Answer::Contacts(contacts) = alice.answer_to(contacts) else { panic!() };
     let known: Vec<_> = contacts.iter().map(|user| (&*user.login, user.extra.get("online"))).collect();
     assert_eq!(known, [("bob", Some(true.into())), ("carol", Some(false.into()))]);
-    let Answer::MessageSent(Some(date)) = alice.answer_to(sent) else { panic!() };
+    let Answer::MessageSent { date: Some(date), .. } = alice.answer_to(sent) else { panic!() };
     assert_eq!(alice.end_of(sent).unwrap().ticket.marker(), Some(7));
     assert_eq!(alice.end_of(sent).unwrap().ticket.login(), "bob");
     assert_eq!(bob.messages(), [("alice".into(), "hello".into())]);
@@ -522,7 +522,7 @@ fn shutting_down_tells_everybody_and_finishes_what_was_accepted() {
     net.reachable = false;
     net.drive();
     assert_eq!(net.server.connections(), 0);
-    assert!(matches!(net.peers[0].answer_to(id), Answer::MessageSent(_)));
+    assert!(matches!(net.peers[0].answer_to(id), Answer::MessageSent { .. }));
     assert_eq!(net.peers[1].messages(), [("alice".into(), "last words".into())]);
     for peer in &net.peers {
         let info = peer
@@ -564,7 +564,7 @@ fn a_message_may_be_as_long_as_the_limit_says() {
         net.drive();
         id
     });
-    assert!(matches!(net.peers[0].answer_to(fits), Answer::MessageSent(Some(_))));
+    assert!(matches!(net.peers[0].answer_to(fits), Answer::MessageSent { date: Some(_), .. }));
     let (code, info) = refusal(&net.peers[0].failure_of(not));
     assert_eq!((code, &*info), (413, "the field \"body\" has 11 bytes, the limit is 10"));
 }

@@ -30,7 +30,8 @@ fn examples_are_written_as_they_stand_there() {
 fn the_worked_example_is_right() {
     let proof = auth::proof("correct horse", "3a0cf1b2c7d94e53");
     assert!(SPECIFICATION.contains(&format!("| `{proof}` |")));
-    let request = Request::Authorize { login: "alice".into(), proof: proof.as_str().into() };
+    let request =
+        Request::Authorize { login: "alice".into(), proof: proof.as_str().into(), since: None, log: None };
     let bytes = ClientMessage::new(1, request).encode(Format::Cbor);
     assert!(SPECIFICATION.contains(&format!("As CBOR, {} bytes", bytes.len())));
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
@@ -121,6 +122,11 @@ fn numbers_are_those_of_the_default_configuration() {
             "messages kept of a dialog | | {}, and {} bytes of bodies |",
             server.max_dialog_messages, server.max_dialog_bytes
         ),
+        format!(
+            "entries kept of an account | | {}, and {} bytes of bodies |",
+            server.max_log_entries, server.max_log_bytes
+        ),
+        format!("keys kept of a sender | | {};", server.max_keys),
         format!(
             "messages in a history's answer | | {}, and {} bytes |",
             server.max_history_messages, server.max_answer_bytes

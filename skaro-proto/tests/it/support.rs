@@ -83,7 +83,7 @@ impl Net {
 
     pub fn with(config: server::ServerConfig, clients: impl IntoIterator<Item = ClientConfig>) -> Net {
         let peers = clients.into_iter().enumerate().map(|(n, config)| Peer {
-            client: Client::new(config, n as u64),
+            client: Client::new(config, [n as u8; 32]),
             connection: None,
             format: if n % 2 == 0 { Format::Json } else { Format::Cbor },
             events: Vec::new(),
@@ -108,7 +108,7 @@ impl Net {
     pub fn replace(&mut self, n: usize) {
         self.cut(n);
         let config = self.peers[n].client.config().clone();
-        self.peers[n].client = Client::new(config, n as u64);
+        self.peers[n].client = Client::new(config, [n as u8; 32]);
         self.peers[n].events.clear();
     }
 
@@ -167,7 +167,7 @@ impl Net {
         moved |= self.drop_connections(n);
         let peer = &mut self.peers[n];
         while let Some(event) = peer.client.poll_event() {
-            peer.events.push(event);
+            peer.take(event);
             moved = true;
         }
         if peer.client.status() == Status::Dialing {
@@ -256,13 +256,13 @@ impl Net {
             }
             sent => {
                 while let Some(earlier) = peer.client.poll_event() {
-                    peer.events.push(earlier);
+                    peer.take(earlier);
                 }
                 // What the frame causes comes after it.
                 let event = peer.client.handle_frame(now, sent.frame().unwrap()).unwrap().into_owned();
-                peer.events.push(event);
+                peer.take(event);
                 while let Some(caused) = peer.client.poll_event() {
-                    peer.events.push(caused);
+                    peer.take(caused);
                 }
             }
         }
@@ -300,6 +300,14 @@ fn new_server(config: server::ServerConfig, seed: u64) -> Server {
 }
 
 impl Peer {
+    /// The application takes an event.
+    fn take(&mut self, event: Event<'static>) {
+        if let Some(position) = event.position() {
+            self.client.handle_taken(position);
+        }
+        self.events.push(event);
+    }
+
     /// What happened since this was last asked.
     pub fn happened(&mut self) -> Vec<Event<'static>> {
         std::mem::take(&mut self.events)

@@ -73,10 +73,10 @@ fn frames_are_made_of_what_holds_them() {
 fn secrets_stay_out_of_what_is_shown() {
     let proof = "my proof";
     let requests = [
-        Request::Authorize { login: "alice".into(), proof: proof.into() },
-        Request::SessionRestore { sid: "my session".into() },
-        Request::GetHistory { login: "alice".into() },
-        Request::SendMessage { to: "alice".into(), body: "hello".into() },
+        Request::Authorize { login: "alice".into(), proof: proof.into(), since: None, log: None },
+        Request::SessionRestore { sid: "my session".into(), since: None, log: None },
+        Request::GetHistory { login: "alice".into(), page: Default::default() },
+        Request::SendMessage { to: "alice".into(), body: "hello".into(), key: None },
         Request::RegisterType,
     ];
     let shown: Vec<_> =
@@ -87,7 +87,7 @@ fn secrets_stay_out_of_what_is_shown() {
     let secret = format!("{:?}", Secret::from("my session"));
     assert_eq!([&*verifier, &secret], ["Verifier(…)", "Secret(…)"], "and one sees that something is there");
     assert!(!format!("{shown:?}").contains("my"), "{shown:?}");
-    let client = format!("{:?}", Client::new(ClientConfig::default(), 1));
+    let client = format!("{:?}", Client::new(ClientConfig::default(), [1; 32]));
     assert!(client.contains("status: Offline") && client.contains("pending: 0"), "{client}");
 }
 
@@ -142,7 +142,7 @@ fn users_who_can_t_be_added_or_written_to_are_told_why() {
 fn events_without_a_frame_are_owned_already() {
     let mut config = ClientConfig::default();
     config.reconnect.as_mut().unwrap().attempts = Some(1);
-    let mut client = Client::new(config, 1);
+    let mut client = Client::new(config, [1; 32]);
     client.handle_connected(Time::ZERO);
     client.handle_frame(Time::ZERO, Frame::Text(r#"{"type":"check_connection","token":"t"}"#)).unwrap();
     assert_eq!(client.register_type(Time::ZERO).unwrap().to_string(), "1");

@@ -2,7 +2,7 @@
 //!
 //! Nothing lies between them and the server, so what they do happens exactly now.
 
-use skaro_proto::message::{ClientMessage, Request};
+use skaro_proto::message::{ClientMessage, Page, Request};
 use skaro_proto::server::ConnectionId;
 use skaro_proto::{Fields, Format, auth};
 
@@ -74,7 +74,7 @@ impl Network {
         for _ in 0..times {
             self.report.add(Count::Garbage, 1);
             let format = self.choices.pick(&[Format::Cbor, Format::Json]);
-            let request = Request::GetHistory { login: "alice".into() };
+            let request = Request::GetHistory { login: "alice".into(), page: Page::default() };
             let mut bytes = ClientMessage::new(7, request).encode(format);
             match self.choices.below(3) {
                 0 => bytes.truncate(self.choices.below(bytes.len())),
@@ -101,7 +101,11 @@ impl Network {
 
     fn prove(&mut self, id: ConnectionId, user: usize, proof: &str) -> Checked {
         let login = self.model.logins[user].clone();
-        self.raw_request(id, 1, Request::Authorize { login: login.into(), proof: proof.into() })
+        self.raw_request(
+            id,
+            1,
+            Request::Authorize { login: login.into(), proof: proof.into(), since: None, log: None },
+        )
     }
 
     fn false_proof(&mut self, id: ConnectionId) -> Checked {
@@ -128,7 +132,11 @@ impl Network {
     }
 
     fn raw_restore(&mut self, id: ConnectionId, sid: &str) -> Checked {
-        self.raw_request(id, 2, Request::SessionRestore { sid: sid.to_owned().into() })
+        self.raw_request(
+            id,
+            2,
+            Request::SessionRestore { sid: sid.to_owned().into(), since: None, log: None },
+        )
     }
 
     /// Tries a session id that was overheard.
@@ -164,14 +172,14 @@ impl Network {
 
     pub(super) fn raw_history(&mut self, id: ConnectionId, of: usize) -> Checked {
         let login = self.model.logins[of].clone();
-        self.raw_request(id, 3, Request::GetHistory { login: login.into() })
+        self.raw_request(id, 3, Request::GetHistory { login: login.into(), page: Page::default() })
     }
 
     fn raw_message(&mut self, id: ConnectionId, from: usize, to: usize, number: u64) -> Checked {
         let (message, body) = self.model.compose(from, to, "");
         self.model.sent[message].left = 1;
         let to = self.model.logins[to].clone();
-        self.raw_request(id, number, Request::SendMessage { to: to.into(), body: body.into() })
+        self.raw_request(id, number, Request::SendMessage { to: to.into(), body: body.into(), key: None })
     }
 
     fn oversized(&mut self, id: ConnectionId) -> Checked {

@@ -12,6 +12,7 @@
 //! | `steps` | what happens: applications, faults, the operator |
 //! | `peer` | an application, and the ledger of its commands |
 //! | `intruders` | adversaries |
+//! | `logs` | a network of its own: nothing is missed, nothing comes twice |
 //! | `oracle` | what the server has to say, and when it may be silent |
 //! | `report` | what was exercised |
 //!
@@ -36,6 +37,7 @@
 mod adapters;
 mod choices;
 mod intruders;
+pub mod logs;
 mod oracle;
 mod peer;
 mod report;

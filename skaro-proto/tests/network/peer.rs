@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use skaro_proto::client::{
     Awaited, Client, ClientConfig, CommandError, Delivery, Disconnect, Ended, Event, Failure, Incoming,
-    ProtocolError, RequestId, Status,
+    LogStart, ProtocolError, RequestId, Status,
 };
-use skaro_proto::message::{Answer, Date, History};
+use skaro_proto::message::{Answer, Date};
 use skaro_proto::{Format, Frame, Time};
 
 use super::choices::Choices;
@@ -39,14 +39,13 @@ pub(super) struct Peer {
     late: BTreeMap<RequestId, Option<Number>>,
     /// Messages that the application has had.
     seen: BTreeSet<Number>,
-    connections: usize,
 }
 
 impl Peer {
     pub(super) fn new(choices: &mut Choices, n: usize, user: User) -> Peer {
         let format = choices.pick(&[Format::Cbor, Format::Json]);
         Peer {
-            client: Client::new(client_config(choices), n as u64 + choices.below(1 << 30) as u64),
+            client: Client::new(client_config(choices), seed(n, choices)),
             user,
             format,
             wire: None,
@@ -60,7 +59,6 @@ impl Peer {
             ended: BTreeSet::new(),
             late: BTreeMap::new(),
             seen: BTreeSet::new(),
-            connections: 0,
         }
     }
 
@@ -105,6 +103,13 @@ impl Peer {
     }
 }
 
+/// Differs from client to client, and from one that takes another's place.
+fn seed(n: usize, choices: &mut Choices) -> [u8; 32] {
+    let mut seed = [n as u8; 32];
+    seed[..8].copy_from_slice(&(choices.below(1 << 30) as u64).to_le_bytes());
+    seed
+}
+
 fn client_config(choices: &mut Choices) -> ClientConfig {
     let mut config = ClientConfig::default();
     config.limits.max_queued_bytes = choices.pick(&[4 << 20, 4 << 20, 2048]);
@@ -112,6 +117,8 @@ fn client_config(choices: &mut Choices) -> ClientConfig {
     config.request_timeout = choices.pick(&[30, 30, 5]).secs();
     config.keep_alive = choices.pick(&[Some(60), Some(60), Some(60), None]).map(Secs::secs);
     config.keep_credentials = choices.chance(50);
+    // The log has a simulation of its own.
+    config.log = LogStart::Off;
     config.offline_messages = choices.pick(&[0, 4, 100]);
     // One that believes too long in its session asks the server for what it must refuse.
     config.session_lifetime = choices.pick(&[300, 300, 3600]).secs();
@@ -218,7 +225,6 @@ impl Network {
     }
 
     fn disconnected(&mut self, n: usize, reason: &Disconnect) -> Checked {
-        self.peers[n].connections += 1;
         if let Disconnect::TimedOut(awaited) = reason {
             self.report.add(Count::DeadForClient, usize::from(*awaited != Awaited::Close));
             let sound = self.is_sound(n);
@@ -291,7 +297,7 @@ impl Network {
 
     fn answered(&mut self, n: usize, message: Option<Number>, answer: Answer<'_>) -> Checked {
         match answer {
-            Answer::MessageSent(date) => {
+            Answer::MessageSent { date, .. } => {
                 let Some(number) = message else {
                     return Err("an answer to a message that nobody sent".into());
                 };
@@ -314,7 +320,6 @@ impl Network {
                 self.report.add(Count::Restorations, 1);
                 self.is_now(n, &signed_in.user.login);
             }
-            Answer::History(history) => self.learns(n, &history)?,
             _ => (),
         }
         Ok(())
@@ -328,19 +333,6 @@ impl Network {
             peer.user = user;
             peer.seen.clear();
         }
-    }
-
-    /// What a history calls new must be so.
-    fn learns(&mut self, n: usize, history: &History<'_>) -> Checked {
-        let peer = &mut self.peers[n];
-        for message in history.unseen() {
-            self.report.add(Count::Unseen, 1);
-            let Some(number) = number_in(message.body.as_bytes()) else { continue };
-            // With many gaps, messages may be called new once more.
-            let is_new = peer.seen.insert(number) || peer.connections >= 16;
-            ensure!(is_new, "message {number} is called new, but the application has had it");
-        }
-        Ok(())
     }
 }
 

@@ -45,7 +45,6 @@ counted! {
     Accepted = "messages accepted",
     Pushed = "messages shown to others",
     Histories = "histories compared",
-    Unseen = "missed messages told by histories",
     Answered = "commands answered",
     Refusals = "commands refused",
     TimeOuts = "commands timed out",

@@ -1,6 +1,5 @@
 //! The chat's requests to the server: one command type for all requests of the protocol.
 
-use std::collections::HashSet;
 use std::fmt;
 
 use skaro_proto::client::{Client, Command, CommandError, RequestId};
@@ -9,31 +8,12 @@ use skaro_proto::{Secret, Time};
 
 /// A request, with the data for reporting its end.
 pub(crate) enum Ask {
-    Authorize {
-        login: String,
-        password: Secret,
-    },
-    Restore {
-        sid: Secret,
-    },
+    Authorize { login: String, password: Secret },
+    Restore { sid: Secret },
     RegisterType,
     Contacts,
-    History {
-        login: String,
-    },
-    /// A history, of which only messages that were not shown yet are shown.
-    Missed {
-        login: String,
-    },
-    /// The contacts, to find users who wrote for the first time while we were offline.
-    MissedStrangers {
-        known: HashSet<String>,
-    },
-    Message {
-        to: String,
-        body: String,
-        marker: u64,
-    },
+    History { login: String },
+    Message { to: String, body: String, marker: u64 },
 }
 
 impl Ask {
@@ -43,8 +23,8 @@ impl Ask {
             Ask::Authorize { .. } => RequestKind::Authorize,
             Ask::Restore { .. } => RequestKind::SessionRestore,
             Ask::RegisterType => RequestKind::RegisterType,
-            Ask::Contacts | Ask::MissedStrangers { .. } => RequestKind::GetContacts,
-            Ask::History { .. } | Ask::Missed { .. } => RequestKind::GetHistory,
+            Ask::Contacts => RequestKind::GetContacts,
+            Ask::History { .. } => RequestKind::GetHistory,
             Ask::Message { .. } => RequestKind::SendMessage,
         }
         .as_str()
@@ -73,8 +53,8 @@ impl Command for &Ask {
             Ask::Authorize { login, password } => client.authorize(now, login, password.expose()),
             Ask::Restore { sid } => client.session_restore(now, sid.expose()),
             Ask::RegisterType => client.register_type(now),
-            Ask::Contacts | Ask::MissedStrangers { .. } => client.get_contacts(now),
-            Ask::History { login } | Ask::Missed { login } => client.get_history(now, login),
+            Ask::Contacts => client.get_contacts(now),
+            Ask::History { login } => client.get_history(now, login),
             Ask::Message { to, body, marker } => client.send_message(now, to, body, Some(*marker)),
         }
     }

@@ -13,9 +13,7 @@ pub(crate) trait Client: Send {
     /// Gives a command, which ends with an event.
     fn submit(&self, ask: &Ask) -> Result<RequestId, CommandError>;
     fn status(&self) -> Status;
-    /// Returns the logins of users with whom messages were exchanged.
-    fn dialogs(&self) -> Vec<String>;
-    /// Closes the connection, and waits for its end.
+    /// Closes the connection, and waits for that.
     fn close(&self);
 }
 
@@ -50,10 +48,6 @@ impl Client for OnRuntime {
         self.client.status()
     }
 
-    fn dialogs(&self) -> Vec<String> {
-        self.client.with(|machine| machine.dialogs().map(String::from).collect())
-    }
-
     fn close(&self) {
         self.runtime.block_on(self.client.close());
     }
@@ -66,10 +60,6 @@ impl Client for skaro_blocking::Client {
 
     fn status(&self) -> Status {
         self.status()
-    }
-
-    fn dialogs(&self) -> Vec<String> {
-        self.with(|machine| machine.dialogs().map(String::from).collect())
     }
 
     fn close(&self) {

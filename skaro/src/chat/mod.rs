@@ -163,9 +163,6 @@ impl Chat {
 
     /// Reacts to the inputs so far.
     fn follow(&mut self) {
-        if self.session.has_missed() {
-            self.session.catch_up(self.client.dialogs());
-        }
         self.session.handle_status(self.client.status());
         // Answers come as events, in order with all others.
         self.session.ask(|ask| self.client.submit(ask));

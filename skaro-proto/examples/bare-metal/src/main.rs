@@ -46,7 +46,7 @@ fn talk() -> Result<(), String> {
     // The example is short. A device that runs longer has a timer, and passes its time.
     let now = Time::ZERO;
     let used = HEAP.used();
-    let mut client = Client::new(ClientConfig::default(), 1);
+    let mut client = Client::new(ClientConfig::default(), [1; 32]);
     client.handle_connected(now);
     client.handle_frame(now, Frame::Binary(&challenge)).map_err(|error| error.to_string())?;
     client.authorize(now, login, password).map_err(|error| error.to_string())?;

@@ -49,27 +49,14 @@ export class Dialogs {
     return dialog;
   }
 
-  /** A history came: all of it the first time, then what was missed. */
-  history(login, { messages, unseen }) {
+  /** A history came; what is said from then on, or was missed meanwhile, comes by itself. */
+  history(login, { messages }) {
     const dialog = this.with(login);
-    const ofOthers = unseen.filter((message) => message.from !== this.user);
-    dialog.unread += ofOthers.length;
-    if (dialog.isLoaded) {
-      for (const message of unseen) this.#settle(dialog, message);
-    }
+    if (dialog.isLoaded) return dialog;
     const unsettled = dialog.messages.filter((message) => message.state && message.state !== STATE.sent);
-    dialog.messages = dialog.isLoaded
-      ? [...dialog.messages.filter((message) => !unsettled.includes(message)), ...unseen, ...unsettled]
-      : [...messages, ...unsettled];
+    dialog.messages = [...messages, ...unsettled];
     dialog.isLoaded = true;
     return dialog;
-  }
-
-  /** The history tells of a message that nobody knew whether it had arrived. */
-  #settle(dialog, { from, body }) {
-    if (from !== this.user) return;
-    const at = dialog.messages.findIndex((message) => message.state === STATE.unknown && message.body === body);
-    if (at >= 0) dialog.messages.splice(at, 1);
   }
 
   /** The user sends; returns the message, whose marker comes back with what became of it. */

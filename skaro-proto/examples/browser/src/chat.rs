@@ -1,7 +1,7 @@
 //! A chat for a page: the client's machine, and the requests that a page needs.
 
 use alloc::collections::VecDeque;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use skaro_proto::client::{Client, ClientConfig, Disconnect, Ended, Event, Status};
@@ -18,9 +18,7 @@ pub struct Chat {
     client: Client,
     /// The user to sign in as soon as there is a connection.
     waiting: Option<(String, Secret)>,
-    /// Set if contacts were requested to find users who wrote for the first time while offline.
-    seeks_strangers: bool,
-    /// News for the page, as JSON.
+    /// What to tell the page, as JSON.
     news: VecDeque<String>,
 }
 
@@ -51,9 +49,8 @@ impl Chat {
         config.keep_credentials = true;
         config.offline_messages = OFFLINE_MESSAGES;
         Chat {
-            client: Client::new(config, seed),
+            client: Client::new(config, core::array::from_fn(|n| seed.to_le_bytes()[n % 8])),
             waiting: None,
-            seeks_strangers: false,
             news: VecDeque::new(),
         }
     }
@@ -83,7 +80,7 @@ impl Chat {
 
     /// Requests the history with another user.
     pub fn open(&mut self, now: Time, dialog: &str) {
-        // Not needed while offline: all histories are requested after a reconnection.
+        // While offline it is not necessary: what was missed comes by itself.
         if self.client.is_authorized()
             && let Err(error) = self.client.get_history(now, dialog)
         {
@@ -185,6 +182,9 @@ impl Chat {
 
     /// Reacts to an event, and adds news for the page.
     fn happened(&mut self, now: Time, event: &Event<'_>) {
+        if let Some(position) = event.position() {
+            self.client.handle_taken(position);
+        }
         match event {
             Event::Connected { .. } => self.authorize(now),
             Event::Ended(ended) | Event::Late(ended) => self.ended(now, ended),
@@ -212,20 +212,14 @@ impl Chat {
         match &ended.outcome {
             Ok(Answer::Authorized(signed_in) | Answer::Restored(signed_in)) => {
                 self.news.push_back(news::signed_in(&signed_in.user.login));
-                self.catch_up(now, ticket.is_automatic());
+                self.ask_for_contacts(now);
             }
             Ok(Answer::Contacts(contacts)) => {
                 self.news.push_back(news::contacts(contacts));
-                if core::mem::take(&mut self.seeks_strangers) {
-                    let is_stranger = |login: &str| !self.client.dialogs().any(|dialog| dialog == login);
-                    let logins = contacts.iter().map(|user| user.login.to_string());
-                    let strangers: Vec<_> = logins.filter(|login| is_stranger(login)).collect();
-                    strangers.iter().for_each(|login| self.open(now, login));
-                }
             }
             Ok(Answer::History(history)) => self.news.push_back(news::history(ticket.login(), history)),
-            Ok(Answer::MessageSent(date)) => self.news.push_back(news::sent(ticket, date.as_ref())),
-            // The answer that replaces a pong.
+            Ok(Answer::MessageSent { date, .. }) => self.news.push_back(news::sent(ticket, date.as_ref())),
+            // The answer that stands for a pong.
             _ if ticket.kind() == RequestKind::RegisterType => (),
             Ok(_) => (),
             Err(failure) => {
@@ -240,15 +234,10 @@ impl Chat {
         }
     }
 
-    /// Requests the data that a user needs after signing in or after being offline.
-    fn catch_up(&mut self, now: Time, was_away: bool) {
-        self.seeks_strangers = was_away;
+    /// Asks for what a user needs who has just come in: what was missed comes by itself.
+    fn ask_for_contacts(&mut self, now: Time) {
         if let Err(error) = self.client.get_contacts(now) {
             self.news.push_back(news::failed(RequestKind::GetContacts, "", error));
-        }
-        if was_away {
-            let dialogs: Vec<_> = self.client.dialogs().map(String::from).collect();
-            dialogs.iter().for_each(|dialog| self.open(now, dialog));
         }
     }
 }

@@ -45,8 +45,7 @@ pub(crate) fn contacts(contacts: &Contacts<'_>) -> String {
 
 pub(crate) fn history(dialog: &str, history: &History<'_>) -> String {
     let messages: Vec<_> = history.iter().map(message).collect();
-    let unseen: Vec<_> = history.unseen().map(message).collect();
-    json!({ "event": "history", "dialog": dialog, "messages": messages, "unseen": unseen }).to_string()
+    json!({ "event": "history", "dialog": dialog, "messages": messages }).to_string()
 }
 
 /// Returns the news of a command that failed.

@@ -77,7 +77,7 @@ fn an_answer_that_was_read_leaves_no_memory_behind() {
 /// Case 12: four frames of nested maps, 1 MiB each, were kept in 590 MiB and counted as 4.
 #[test]
 fn what_an_event_keeps_is_counted_by_what_it_takes() {
-    let mut client = Client::new(client::ClientConfig::default(), 1);
+    let mut client = Client::new(client::ClientConfig::default(), [1; 32]);
     client.handle_connected(Time::ZERO);
     let mut frames = vec![
         r#"{"type":"check_connection","token":"t","x":[1,2,3]}"#.to_owned(),

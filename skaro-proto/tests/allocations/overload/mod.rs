@@ -2,6 +2,7 @@
 //!
 //! Memory is counted by the allocator, work in bytes that are asked for.
 
+mod logs;
 mod memory;
 mod strangers;
 mod work;

@@ -2,6 +2,7 @@
 
 mod carrying_over;
 mod coming_back;
+mod log;
 mod waiting;
 
 use crate::support::{Net, Sent, password, secs};
@@ -16,7 +17,7 @@ const MS: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// A client that is signed in, without a server: what it sends is lost.
 fn alone(config: ClientConfig) -> Client {
-    let mut client = Client::new(config, 1);
+    let mut client = Client::new(config, [1; 32]);
     client.handle_connected(Time::ZERO);
     told(&mut client, Time::ZERO, r#"{"type":"check_connection","token":"t"}"#);
     client.authorize(Time::ZERO, "alice", "correct horse").unwrap();

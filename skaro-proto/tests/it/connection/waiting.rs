@@ -53,7 +53,7 @@ fn a_server_that_answers_nothing_lets_each_request_time_out() {
 
 #[test]
 fn a_server_that_accepts_and_says_nothing_is_given_up() {
-    let mut client = Client::new(ClientConfig::default(), 1);
+    let mut client = Client::new(ClientConfig::default(), [1; 32]);
     client.handle_connected(Time::ZERO);
     assert_eq!(client.get_contacts(Time::ZERO), Err(CommandError::NotConnected));
     assert_eq!(client.poll_timeout(), Some(Time::from_secs(15)));
@@ -143,7 +143,7 @@ fn a_time_out_that_is_handled_too_early_changes_nothing() {
         client.handle_timeout(deadline);
         assert_ne!((client.status(), client.poll_timeout()), (status, Some(deadline)));
     };
-    let mut greeting = Client::new(ClientConfig::default(), 1);
+    let mut greeting = Client::new(ClientConfig::default(), [1; 32]);
     greeting.handle_connected(Time::ZERO);
     early(greeting, Status::Greeting, Time::from_secs(15));
     let mut closing = alone(ClientConfig::default());
@@ -162,7 +162,7 @@ fn a_time_out_that_is_handled_too_early_changes_nothing() {
 
 #[test]
 fn a_second_challenge_replaces_the_first_until_somebody_signs_in() {
-    let mut client = Client::new(ClientConfig::default(), 1);
+    let mut client = Client::new(ClientConfig::default(), [1; 32]);
     client.handle_connected(Time::ZERO);
     told(&mut client, Time::ZERO, r#"{"type":"check_connection","token":"one"}"#);
     told(&mut client, Time::ZERO, r#"{"type":"check_connection","token":"two"}"#);
@@ -182,7 +182,7 @@ fn a_second_challenge_replaces_the_first_until_somebody_signs_in() {
 
 #[test]
 fn limits_are_what_just_fits() {
-    let mut client = Client::new(ClientConfig::default(), 1);
+    let mut client = Client::new(ClientConfig::default(), [1; 32]);
     client.handle_connected(Time::ZERO);
     let greeting = format!(r#"{{"type":"check_connection","token":"{}"}}"#, "t".repeat(256));
     let padded = |length: usize| format!("{greeting}{}", " ".repeat(length - greeting.len()));

@@ -26,7 +26,11 @@ pub(crate) fn machines() -> [Subject; 4] {
     let mut never_again = ClientConfig::default();
     never_again.reconnect = None;
     let configs = [usual, forgets, gives_up, never_again];
-    configs.map(|config| Subject { client: Client::new(config, 1), now: Time::from_secs(1), sign_in: None })
+    configs.map(|config| Subject {
+        client: Client::new(config, [1; 32]),
+        now: Time::from_secs(1),
+        sign_in: None,
+    })
 }
 
 impl Machine for Subject {

@@ -113,13 +113,16 @@ proptest! {
 /// What is wrong with a frame.
 type Read = fn(Frame<'_>) -> Option<DecodeError>;
 
-/// The message with a truth value, of which no listed field consists, in one of its listed fields.
+/// The message with a truth value in one of its listed fields, of which none but one consists of such.
 fn with_a_wrong_field(tree: Tree, which: usize) -> Option<(String, Tree)> {
     let Tree::Record(mut entries) = tree else { panic!("{tree:?}") };
     let mut listed: Vec<_> = entries.iter_mut().filter(|entry| entry.listed).collect();
     let count = listed.len();
     let entry = listed.get_mut(which.checked_rem(count)?)?;
-    entry.value = Tree::Plain(Plain::Bool(true));
     let name = entry.name.clone();
+    entry.value = Tree::Plain(match &*name {
+        "more" => Plain::Integer(1),
+        _ => Plain::Bool(true),
+    });
     Some((name, Tree::Record(entries)))
 }

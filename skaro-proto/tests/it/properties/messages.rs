@@ -6,13 +6,14 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use skaro_proto::message::{
-    Answer, AnswerMessage, Challenge, ClientMessage, Date, History, Message, Notice, Refusal, Registration,
-    Request, RequestKind, Sender, ServerMessage, SignedIn, StatusCode, User,
+    Answer, AnswerMessage, Challenge, ClientMessage, Cursor, Date, History, Message, Notice, Page, ReadMark,
+    Refusal, Registration, Request, RequestKind, Sender, Sent, ServerMessage, SignedIn, Since, StatusCode,
+    User,
 };
 use skaro_proto::{Fields, Value};
 
 /// The names of all fields: some message's are another one's that nobody has listed.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 34] = [
     "type",
     "on_request",
     "for",
@@ -33,6 +34,20 @@ const NAMES: [&str; 20] = [
     "data",
     "history",
     "in_conference",
+    "position",
+    "key",
+    "extensions",
+    "since",
+    "log",
+    "head",
+    "begin",
+    "up_to",
+    "before",
+    "after",
+    "before_date",
+    "after_date",
+    "limit",
+    "more",
 ];
 
 pub fn text() -> impl Strategy<Value = Cow<'static, str>> {
@@ -137,21 +152,38 @@ impl Kind {
             (sender.in_conference, sender.extra) = (in_conference, extra);
             sender
         });
-        (sender, text(), text(), option::of(date()), self.extra(listed)).prop_map(
-            |(from, to, body, date, extra)| {
+        let entry = (option::of(position()), option::of(text()));
+        (sender, text(), text(), option::of(date()), entry, self.extra(listed)).prop_map(
+            |(from, to, body, date, entry, extra)| {
                 let mut message = Message::new("", to, body);
                 (message.from, message.date, message.extra) = (from, date, extra);
+                (message.position, message.key) = entry;
                 message
             },
         )
     }
 
     pub fn server_message(self) -> BoxedStrategy<ServerMessage<'static>> {
-        let challenge = (text(), self.extra(&["type", "token"])).prop_map(|(token, extra)| {
-            let mut challenge = Challenge::new(token);
-            challenge.extra = extra;
-            ServerMessage::CheckConnection(challenge)
-        });
+        let challenge = (text(), vec(text(), 0..3), self.extra(&["type", "token", "extensions"])).prop_map(
+            |(token, extensions, extra)| {
+                let mut challenge = Challenge::new(token);
+                (challenge.extensions, challenge.extra) = (extensions, extra);
+                ServerMessage::CheckConnection(challenge)
+            },
+        );
+        let sent = (position(), option::of(text()), self.extra(&["type", "position", "key"])).prop_map(
+            |(position, key, extra)| {
+                let mut sent = Sent::new(position);
+                (sent.key, sent.extra) = (key, extra);
+                ServerMessage::Sent(sent)
+            },
+        );
+        let read = (text(), unsigned(), position(), self.extra(&["type", "login", "up_to", "position"]))
+            .prop_map(|(login, up_to, position, extra)| {
+                let mut read = ReadMark::new(login, up_to, position);
+                read.extra = extra;
+                ServerMessage::Read(read)
+            });
         let notice = || {
             (text(), self.extra(&["type", "info"])).prop_map(|(info, extra)| {
                 let mut notice = Notice::new(info);
@@ -159,8 +191,10 @@ impl Kind {
                 notice
             })
         };
-        let unknown =
-            (unlisted(&["check_connection", "request", "show_message", "info", "error"]), any::<usize>());
+        let unknown = (
+            unlisted(&["check_connection", "request", "show_message", "info", "error", "sent", "read"]),
+            any::<usize>(),
+        );
         let unknown = (unknown, self.extra(&["type"])).prop_map(|((kind, at), extra)| {
             let mut fields: Vec<_> =
                 extra.iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
@@ -171,7 +205,9 @@ impl Kind {
             1 => challenge,
             1 => notice().prop_map(ServerMessage::Info),
             1 => notice().prop_map(ServerMessage::Error),
-            2 => self.message(&["type", "from", "to", "body", "date"]).prop_map(ServerMessage::ShowMessage),
+            1 => sent,
+            1 => read,
+            2 => self.message(&["type", "from", "to", "body", "date", "position", "key"]).prop_map(ServerMessage::ShowMessage),
             1 => unknown,
             6 => self.answer().prop_map(ServerMessage::Answer),
         ]
@@ -180,10 +216,25 @@ impl Kind {
 
     fn answer(self) -> impl Strategy<Value = AnswerMessage<'static>> {
         const OTHERS: [&str; 4] = ["type", "for", "id", "status"];
-        let signed_in =
-            || (text(), self.user()).prop_map(|(session_id, user)| SignedIn::new(session_id, user));
-        let messages = vec(self.message(&["from", "to", "body", "date"]), 0..4);
-        let sign_in = || self.extra(&["type", "for", "id", "status", "session_id", "user"]);
+        let cursor = || {
+            option::of((text(), unsigned(), unsigned()))
+                .prop_map(|it| it.map(|(log, head, begin)| Cursor::new(log, head, begin)))
+        };
+        let signed_in = || {
+            (text(), self.user(), cursor()).prop_map(|(session_id, user, cursor)| {
+                let mut signed_in = SignedIn::new(session_id, user);
+                signed_in.cursor = cursor;
+                signed_in
+            })
+        };
+        let messages = vec(self.message(&["from", "to", "body", "date", "position", "key"]), 0..4);
+        let messages = (messages, option::of(any::<bool>())).prop_map(|(messages, more)| {
+            let mut history = History::new(messages);
+            history.more = more;
+            history
+        });
+        let sign_in =
+            || self.extra(&["type", "for", "id", "status", "session_id", "user", "log", "head", "begin"]);
         let other = (unlisted(&listed_requests()), self.extra(&OTHERS));
         let ok = |kind: &'static str| move |(answer, extra)| (Cow::Borrowed(kind), Ok(answer), extra);
         let outcome = prop_oneof![
@@ -205,15 +256,17 @@ impl Kind {
             )
                 .prop_map(ok("get_contacts")),
             (
-                messages.prop_map(|messages| Answer::History(History::new(messages))),
-                self.extra(&["type", "for", "id", "status", "history"])
+                messages.prop_map(Answer::History),
+                self.extra(&["type", "for", "id", "status", "history", "more"])
             )
                 .prop_map(ok("get_history")),
             (
-                option::of(date()).prop_map(Answer::MessageSent),
-                self.extra(&["type", "for", "id", "status", "date"])
+                (option::of(date()), option::of(position()))
+                    .prop_map(|(date, position)| Answer::MessageSent { date, position }),
+                self.extra(&["type", "for", "id", "status", "date", "position"])
             )
                 .prop_map(ok("send_message")),
+            (Just(Answer::Read), self.extra(&["type", "for", "id", "status"])).prop_map(ok("read")),
             other.prop_map(|(kind, fields)| (kind, Ok(Answer::Other(fields)), Fields::new())),
             (kind(), refusal(), self.extra(&["type", "for", "id", "status", "info"]))
                 .prop_map(|(kind, refusal, extra)| (kind, Err(refusal), extra)),
@@ -227,37 +280,88 @@ impl Kind {
 
     pub fn client_message(self) -> BoxedStrategy<ClientMessage<'static>> {
         let two = || (text(), text());
-        let other = (unlisted(&listed_requests()), self.extra(&["type", "on_request"]));
+        let listed = [&*listed_requests(), &["ack"]].concat();
+        let other = (unlisted(&listed), self.extra(&["type", "on_request"]));
         let request = prop_oneof![
             (
-                two().prop_map(|(login, proof)| Request::Authorize { login, proof }),
-                self.extra(&["type", "on_request", "login", "password"])
+                (two(), since()).prop_map(|((login, proof), (since, log))| Request::Authorize {
+                    login,
+                    proof,
+                    since,
+                    log
+                }),
+                self.extra(&["type", "on_request", "login", "password", "since", "log"])
             ),
             (
                 prop_oneof![Just(Request::RegisterType), Just(Request::GetContacts)],
                 self.extra(&["type", "on_request"])
             ),
             (
-                text().prop_map(|sid| Request::SessionRestore { sid }),
-                self.extra(&["type", "on_request", "sid"])
+                (text(), since()).prop_map(|(sid, (since, log))| Request::SessionRestore { sid, since, log }),
+                self.extra(&["type", "on_request", "sid", "since", "log"])
             ),
             (
-                text().prop_map(|login| Request::GetHistory { login }),
-                self.extra(&["type", "on_request", "login"])
+                (text(), page()).prop_map(|(login, page)| Request::GetHistory { login, page }),
+                self.extra(&[
+                    "type",
+                    "on_request",
+                    "login",
+                    "before",
+                    "after",
+                    "before_date",
+                    "after_date",
+                    "limit"
+                ])
             ),
             (
-                two().prop_map(|(to, body)| Request::SendMessage { to, body }),
-                self.extra(&["type", "on_request", "to", "body"])
+                (two(), option::of(text())).prop_map(|((to, body), key)| Request::SendMessage {
+                    to,
+                    body,
+                    key
+                }),
+                self.extra(&["type", "on_request", "to", "body", "key"])
+            ),
+            (
+                (text(), unsigned()).prop_map(|(login, up_to)| Request::Read { login, up_to }),
+                self.extra(&["type", "on_request", "login", "up_to"])
+            ),
+            (
+                unsigned().prop_map(|position| Request::Ack { position }),
+                self.extra(&["type", "on_request", "position"])
             ),
             (other.prop_map(|(kind, fields)| Request::Other { kind, fields }), Just(Fields::new())),
         ];
         let message = |(on_request, (request, extra))| {
-            let mut message = ClientMessage::new(on_request, request);
+            let is_ack = matches!(request, Request::Ack { .. });
+            let mut message = ClientMessage::new(if is_ack { 0 } else { on_request }, request);
             message.extra = extra;
             message
         };
         (number(), request).prop_map(message).boxed()
     }
+}
+
+fn position() -> impl Strategy<Value = u64> {
+    unsigned().prop_map(|number| number.max(1))
+}
+
+fn since() -> impl Strategy<Value = (Option<Since>, Option<Cow<'static, str>>)> {
+    let since = prop_oneof![Just(Since::Head), unsigned().prop_map(Since::Position)];
+    (option::of(since), option::of(text()))
+}
+
+fn page() -> impl Strategy<Value = Page> {
+    let number = || option::of(unsigned());
+    let date = || option::of(signed());
+    (number(), number(), date(), date(), number()).prop_map(
+        |(before, after, before_date, after_date, limit)| Page {
+            before,
+            after,
+            before_date,
+            after_date,
+            limit,
+        },
+    )
 }
 
 /// The number of a request: often one that is under way in the tests of machines.

@@ -31,7 +31,7 @@ pub fn stage() -> impl Strategy<Value = Stage> {
 pub fn client(stage: Stage) -> (Client, Time) {
     let mut config = ClientConfig::default();
     config.keep_alive = None;
-    let mut client = Client::new(config, 1);
+    let mut client = Client::new(config, [1; 32]);
     advance(&mut client, stage);
     while client.poll_transmit().is_some() || client.poll_event().is_some() {}
     (client, Time::from_secs(100))

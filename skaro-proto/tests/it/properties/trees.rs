@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use skaro_proto::message::{
-    Answer, AnswerMessage, ClientMessage, Date, Message, Request, ServerMessage, SignedIn, User,
+    Answer, AnswerMessage, ClientMessage, Date, Message, Request, ServerMessage, SignedIn, Since, User,
 };
 use skaro_proto::{Fields, Value};
 
@@ -18,15 +18,34 @@ pub fn of_client(message: &ClientMessage<'_>) -> Tree {
     let kind = |kind: &str| listed("type", text(kind));
     let field = |name, value: &str| listed(name, text(value));
     let own = match &message.request {
-        Request::Authorize { login, proof } => {
-            vec![field("login", login), field("password", proof), kind("authorize")]
+        Request::Authorize { login, proof, since, log } => {
+            let [since, log] = of_since(*since, log.as_deref());
+            vec![field("login", login), field("password", proof), kind("authorize"), since, log]
         }
         Request::RegisterType => vec![kind("register_type")],
-        Request::SessionRestore { sid } => vec![kind("session_restore"), field("sid", sid)],
+        Request::SessionRestore { sid, since, log } => {
+            let [since, log] = of_since(*since, log.as_deref());
+            vec![kind("session_restore"), field("sid", sid), since, log]
+        }
         Request::GetContacts => vec![kind("get_contacts")],
-        Request::GetHistory { login } => vec![kind("get_history"), field("login", login)],
-        Request::SendMessage { to, body } => {
-            vec![kind("send_message"), field("to", to), field("body", body)]
+        Request::GetHistory { login, page } => vec![
+            kind("get_history"),
+            field("login", login),
+            listed("before", optional(page.before.map(integer))),
+            listed("after", optional(page.after.map(integer))),
+            listed("before_date", optional(page.before_date.map(integer))),
+            listed("after_date", optional(page.after_date.map(integer))),
+            listed("limit", optional(page.limit.map(integer))),
+        ],
+        Request::SendMessage { to, body, key } => {
+            vec![kind("send_message"), field("to", to), field("body", body), key_of(key.as_deref())]
+        }
+        Request::Read { login, up_to } => {
+            vec![kind("read"), field("login", login), listed("up_to", integer(*up_to))]
+        }
+        // Without a number.
+        Request::Ack { position } => {
+            return record([kind("ack"), listed("position", integer(*position))], &message.extra);
         }
         Request::Other { kind: other, fields } => [kind(other)].into_iter().chain(unlisted(fields)).collect(),
         other => panic!("{other:?}"),
@@ -38,12 +57,27 @@ pub fn of_server(message: &ServerMessage<'_>) -> Tree {
     let kind = |kind: &str| listed("type", text(kind));
     match message {
         ServerMessage::CheckConnection(it) => {
-            record([kind("check_connection"), listed("token", text(&it.token))], &it.extra)
+            let extensions: Vec<_> = it.extensions.iter().map(|extension| text(extension)).collect();
+            let mut ways = vec![Tree::List(extensions)];
+            if it.extensions.is_empty() {
+                ways = [vec![Tree::Absent, Tree::Plain(Plain::Null)], ways].concat();
+            }
+            let extensions = listed("extensions", Tree::OneOf(ways));
+            record([kind("check_connection"), listed("token", text(&it.token)), extensions], &it.extra)
         }
         ServerMessage::Info(it) => record([kind("info"), listed("info", text(&it.info))], &it.extra),
         ServerMessage::Error(it) => record([kind("error"), listed("info", text(&it.info))], &it.extra),
         ServerMessage::ShowMessage(it) => {
             record([kind("show_message")].into_iter().chain(fields_of(it)), &it.extra)
+        }
+        ServerMessage::Sent(it) => {
+            let position = listed("position", integer(it.position));
+            record([kind("sent"), position, key_of(it.key.as_deref())], &it.extra)
+        }
+        ServerMessage::Read(it) => {
+            let up_to = listed("up_to", integer(it.up_to));
+            let position = listed("position", integer(it.position));
+            record([kind("read"), listed("login", text(&it.login)), up_to, position], &it.extra)
         }
         ServerMessage::Unknown { message, .. } => record([], message),
         ServerMessage::Answer(answer) => of_answer(answer),
@@ -79,8 +113,13 @@ fn of_answer(answer: &AnswerMessage<'_>) -> Tree {
         Ok(Answer::History(it)) => {
             let messages = it.iter().map(|message| record(fields_of(message), &message.extra));
             own.push(listed("history", Tree::List(messages.collect())));
+            own.push(listed("more", optional(it.more.map(|more| Tree::Plain(plain(&Value::Bool(more)))))));
         }
-        Ok(Answer::MessageSent(it)) => own.push(listed("date", optional(it.as_ref().map(of_date)))),
+        Ok(Answer::MessageSent { date, position }) => {
+            own.push(listed("date", optional(date.as_ref().map(of_date))));
+            own.push(listed("position", optional(position.map(integer))));
+        }
+        Ok(Answer::Read) => (),
         Ok(Answer::Other(fields)) => own.extend(unlisted(fields)),
         Ok(other) => panic!("{other:?}"),
         Err(refusal) => {
@@ -94,8 +133,29 @@ fn of_answer(answer: &AnswerMessage<'_>) -> Tree {
     record(own, &answer.extra)
 }
 
-fn of_signed_in(it: &SignedIn<'_>) -> [Entry; 2] {
-    [listed("session_id", text(&it.session_id)), listed("user", of_user(&it.user))]
+fn of_signed_in(it: &SignedIn<'_>) -> Vec<Entry> {
+    let mut own = vec![listed("session_id", text(&it.session_id)), listed("user", of_user(&it.user))];
+    match &it.cursor {
+        None => own.push(listed("log", optional(None))),
+        Some(cursor) => own.extend([
+            listed("log", text(&cursor.log)),
+            listed("head", integer(cursor.head)),
+            listed("begin", integer(cursor.begin)),
+        ]),
+    }
+    own
+}
+
+fn of_since(since: Option<Since>, log: Option<&str>) -> [Entry; 2] {
+    let since = since.map(|since| match since {
+        Since::Head => text("head"),
+        Since::Position(position) => integer(position),
+    });
+    [listed("since", optional(since)), listed("log", optional(log.map(text)))]
+}
+
+fn key_of(key: Option<&str>) -> Entry {
+    listed("key", optional(key.map(text)))
 }
 
 fn of_user(user: &User<'_>) -> Tree {
@@ -117,7 +177,7 @@ fn of_contacts(users: &[User<'_>]) -> Tree {
     Tree::OneOf(vec![list, Tree::Record(users.iter().map(entry).collect())])
 }
 
-fn fields_of(message: &Message<'_>) -> [Entry; 4] {
+fn fields_of(message: &Message<'_>) -> [Entry; 6] {
     let conference = message.from.in_conference.as_ref().map(|conference| text(conference));
     let from = [listed("login", text(&message.from.login)), listed("in_conference", optional(conference))];
     [
@@ -125,6 +185,8 @@ fn fields_of(message: &Message<'_>) -> [Entry; 4] {
         listed("to", text(&message.to)),
         listed("body", text(&message.body)),
         listed("date", optional(message.date.as_ref().map(of_date))),
+        listed("position", optional(message.position.map(integer))),
+        key_of(message.key.as_deref()),
     ]
 }
 

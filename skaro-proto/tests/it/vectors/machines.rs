@@ -16,7 +16,7 @@ fn take(client: &mut Client, frame: &str) {
 
 /// A client in one of the states that vectors name; the first request is always `authorize`.
 fn client(state: &str) -> Client {
-    let mut client = Client::new(ClientConfig::default(), 1);
+    let mut client = Client::new(ClientConfig::default(), [1; 32]);
     client.handle_connected(NOW);
     let steps = ["greeting", "connected", "signing_in", "signed_in"].iter().position(|name| *name == state);
     let steps = steps.unwrap_or_else(|| panic!("state {state}"));
@@ -32,10 +32,27 @@ fn client(state: &str) -> Client {
     client
 }
 
+/// A client whose cursor is at this position.
+fn client_at(position: u64) -> Client {
+    let mut client = Client::new(ClientConfig::default(), [1; 32]);
+    client.handle_connected(NOW);
+    take(&mut client, r#"{"type":"check_connection","token":"t","extensions":["log"]}"#);
+    client.authorize(NOW, "alice", "correct horse").unwrap();
+    let authorized = format!(
+        r#"{{"type":"request","for":"authorize","id":1,"status":"200","session_id":"s",
+            "user":{{"login":"alice"}},"log":"l","head":{position},"begin":{position}}}"#
+    );
+    take(&mut client, &authorized);
+    client
+}
+
 /// A client that has made the request which this message answers, if it is an answer.
 fn client_expecting(message: &Json) -> Client {
     if message["type"] == "check_connection" {
         return client("greeting");
+    }
+    if let Some(position) = message["position"].as_u64().filter(|_| message["for"].is_null()) {
+        return client_at(position - 1);
     }
     let id = message["id"].as_u64().unwrap_or(1);
     let mut client = match message["for"].as_str() {
@@ -75,6 +92,8 @@ pub(crate) fn event(message: &Json, frame: Frame<'_>) -> (&'static str, Option<S
         Event::Info(_) => "info",
         Event::Error(_) => "error",
         Event::Unknown { .. } => "unknown",
+        Event::Sent(_) => "sent",
+        Event::Read(_) => "read",
         other => panic!("{other:?}"),
     };
     (word, None)

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value as Json};
 use skaro_proto::message::{
-    Answer, AnswerMessage, Challenge, ClientMessage, Date, History, Message, Notice, Refusal, Registration,
-    Request, ServerMessage, SignedIn, StatusCode, User,
+    Answer, AnswerMessage, Challenge, ClientMessage, Cursor, Date, History, Message, Notice, Page, ReadMark,
+    Refusal, Registration, Request, Sent, ServerMessage, SignedIn, Since, StatusCode, User,
 };
 use skaro_proto::{Fields, Value};
 
@@ -41,19 +41,34 @@ fn value(of: &Json) -> Value<'static> {
 }
 
 pub(crate) fn client_message(of: &Json) -> ClientMessage<'static> {
-    let on_request = of["on_request"].as_u64().unwrap();
+    let on_request = of["on_request"].as_u64().unwrap_or(0);
     let (request, own): (_, &[&str]) = match of["type"].as_str().unwrap() {
         "authorize" => {
             let (login, proof) = (text(&of["login"]), text(&of["password"]));
-            (Request::Authorize { login, proof }, &["login", "password"])
+            (
+                Request::Authorize { login, proof, since: since(of), log: optional(of, "log") },
+                &["login", "password", "since", "log"],
+            )
         }
         "register_type" => (Request::RegisterType, &[]),
-        "session_restore" => (Request::SessionRestore { sid: text(&of["sid"]) }, &["sid"]),
+        "session_restore" => (
+            Request::SessionRestore { sid: text(&of["sid"]), since: since(of), log: optional(of, "log") },
+            &["sid", "since", "log"],
+        ),
         "get_contacts" => (Request::GetContacts, &[]),
-        "get_history" => (Request::GetHistory { login: text(&of["login"]) }, &["login"]),
-        "send_message" => {
-            (Request::SendMessage { to: text(&of["to"]), body: text(&of["body"]) }, &["to", "body"])
+        "get_history" => (
+            Request::GetHistory { login: text(&of["login"]), page: page(of) },
+            &["login", "before", "after", "before_date", "after_date", "limit"],
+        ),
+        "send_message" => (
+            Request::SendMessage { to: text(&of["to"]), body: text(&of["body"]), key: optional(of, "key") },
+            &["to", "body", "key"],
+        ),
+        "read" => {
+            let (login, up_to) = (text(&of["login"]), of["up_to"].as_u64().unwrap());
+            (Request::Read { login, up_to }, &["login", "up_to"])
         }
+        "ack" => (Request::Ack { position: of["position"].as_u64().unwrap() }, &["position"]),
         _ => {
             let fields = others(of, &["type", "on_request"]);
             return ClientMessage::new(on_request, Request::Other { kind: text(&of["type"]), fields });
@@ -74,11 +89,26 @@ pub(crate) fn server_message(of: &Json) -> ServerMessage<'static> {
     match of["type"].as_str().unwrap() {
         "check_connection" => {
             let mut challenge = Challenge::new(text(&of["token"]));
-            challenge.extra = others(of, &["type", "token"]);
+            if let Some(extensions) = of["extensions"].as_array() {
+                challenge.extensions = extensions.iter().map(text).collect();
+            }
+            challenge.extra = others(of, &["type", "token", "extensions"]);
             ServerMessage::CheckConnection(challenge)
         }
         "request" => ServerMessage::Answer(answer(of)),
         "show_message" => ServerMessage::ShowMessage(message(of, &["type"])),
+        "sent" if of["position"].is_u64() => {
+            let mut sent = Sent::new(of["position"].as_u64().unwrap());
+            sent.key = optional(of, "key");
+            sent.extra = others(of, &["type", "position", "key"]);
+            ServerMessage::Sent(sent)
+        }
+        "read" if of["position"].is_u64() => {
+            let (up_to, position) = (of["up_to"].as_u64().unwrap(), of["position"].as_u64().unwrap());
+            let mut read = ReadMark::new(text(&of["login"]), up_to, position);
+            read.extra = others(of, &["type", "login", "up_to", "position"]);
+            ServerMessage::Read(read)
+        }
         "info" => ServerMessage::Info(notice()),
         "error" => ServerMessage::Error(notice()),
         _ => ServerMessage::Unknown { kind: text(&of["type"]), message: others(of, &[]) },
@@ -108,10 +138,16 @@ fn answer(of: &Json) -> AnswerMessage<'static> {
 }
 
 fn success(kind: &str, of: &Json) -> (Answer<'static>, &'static [&'static str]) {
-    let signed_in = || SignedIn::new(text(&of["session_id"]), user(&of["user"]));
+    const SIGNED_IN: &[&str] = &["session_id", "user", "log", "head", "begin"];
+    let signed_in = || {
+        let mut signed_in = SignedIn::new(text(&of["session_id"]), user(&of["user"]));
+        let number = |name: &str| of[name].as_u64().unwrap();
+        signed_in.cursor = optional(of, "log").map(|log| Cursor::new(log, number("head"), number("begin")));
+        signed_in
+    };
     match kind {
-        "authorize" => (Answer::Authorized(signed_in()), &["session_id", "user"]),
-        "session_restore" => (Answer::Restored(signed_in()), &["session_id", "user"]),
+        "authorize" => (Answer::Authorized(signed_in()), SIGNED_IN),
+        "session_restore" => (Answer::Restored(signed_in()), SIGNED_IN),
         "register_type" => {
             let registration = match of["register_type"].as_str().unwrap() {
                 "open" => Registration::Open,
@@ -127,9 +163,15 @@ fn success(kind: &str, of: &Json) -> (Answer<'static>, &'static [&'static str]) 
         }
         "get_history" => {
             let messages = of["history"].as_array().unwrap().iter().map(|it| message(it, &[])).collect();
-            (Answer::History(History::new(messages)), &["history"])
+            let mut history = History::new(messages);
+            history.more = of["more"].as_bool();
+            (Answer::History(history), &["history", "more"])
         }
-        "send_message" => (Answer::MessageSent(date(of)), &["date"]),
+        "send_message" => {
+            let position = of["position"].as_u64();
+            (Answer::MessageSent { date: date(of), position }, &["date", "position"])
+        }
+        "read" => (Answer::Read, &[]),
         _ => (Answer::Other(others(of, &["type", "for", "id", "status"])), &[]),
     }
 }
@@ -145,10 +187,38 @@ fn message(of: &Json, but: &[&str]) -> Message<'static> {
     let mut message = Message::new(text(&from["login"]), text(&of["to"]), text(&of["body"]));
     message.from.in_conference = map(from).get("in_conference").map(text);
     message.from.extra = others(from, &["login", "in_conference"]);
-    let extra = others(of, &[but, &["from", "to", "body", "date"]].concat());
+    let extra = others(of, &[but, &["from", "to", "body", "date", "position", "key"]].concat());
     message.date = date(of);
+    message.position = of["position"].as_u64();
+    message.key = optional(of, "key");
     message.extra = extra;
     message
+}
+
+fn optional(of: &Json, name: &str) -> Option<Text> {
+    map(of).get(name).map(text)
+}
+
+fn since(of: &Json) -> Option<Since> {
+    map(of).get("since").map(|since| match since.as_u64() {
+        Some(position) => Since::Position(position),
+        None => {
+            assert_eq!(since, "head");
+            Since::Head
+        }
+    })
+}
+
+fn page(of: &Json) -> Page {
+    let number = |name: &str| of[name].as_u64();
+    let date = |name: &str| of[name].as_i64();
+    Page {
+        before: number("before"),
+        after: number("after"),
+        before_date: date("before_date"),
+        after_date: date("after_date"),
+        limit: number("limit"),
+    }
 }
 
 fn date(of: &Json) -> Option<Date<'static>> {

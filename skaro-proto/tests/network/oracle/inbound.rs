@@ -66,14 +66,16 @@ impl Model {
         let refusal = |code| Due::Refusal { number, code };
         let user = self.user(id).ok_or(refusal(401));
         let due = match message.request {
-            Request::Authorize { login, proof } => return self.authorize(id, number, &login, &proof, now),
-            Request::SessionRestore { sid } => return self.restore(id, number, &sid, now),
+            Request::Authorize { login, proof, .. } => {
+                return self.authorize(id, number, &login, &proof, now);
+            }
+            Request::SessionRestore { sid, .. } => return self.restore(id, number, &sid, now),
             Request::RegisterType => Due::Registration { number },
             Request::GetContacts => user.map_or_else(
                 |refusal| refusal,
                 |user| Due::Contacts { number, user, certain: self.certain_contacts(user) },
             ),
-            Request::GetHistory { login } => match (user, self.by_login.get(&*login)) {
+            Request::GetHistory { login, .. } => match (user, self.by_login.get(&*login)) {
                 (Err(refusal), _) => refusal,
                 (_, None) => refusal(404),
                 (Ok(user), Some(other)) => {
@@ -81,7 +83,7 @@ impl Model {
                     Due::History { number, dialog, length: self.dialogs.get(&dialog).map_or(0, Vec::len) }
                 }
             },
-            Request::SendMessage { to, body } => match (user, self.by_login.get(&*to).copied()) {
+            Request::SendMessage { to, body, .. } => match (user, self.by_login.get(&*to).copied()) {
                 (Err(refusal), _) => refusal,
                 (_, None) => refusal(404),
                 _ if body.len() > self.config.limits.max_body_bytes => refusal(413),

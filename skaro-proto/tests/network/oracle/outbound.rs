@@ -179,7 +179,7 @@ impl Model {
             (Due::History { dialog, length, .. }, Ok(Answer::History(history))) => {
                 self.compare(*dialog, *length, history)
             }
-            (Due::Taken { message, .. }, Ok(Answer::MessageSent(date))) => {
+            (Due::Taken { message, .. }, Ok(Answer::MessageSent { date, .. })) => {
                 self.date(*message, date.as_ref().and_then(Date::as_integer))
             }
             _ => Err(wrong()),

@@ -18,7 +18,7 @@ impl Session {
             Event::Message(incoming) => self.handle_message(incoming.dialog(), &incoming.message),
             Event::Info(notice) => self.show(&Report::Info { info: &notice.info, request: None }),
             Event::Error(notice) => self.show(&Report::Error { info: &notice.info }),
-            Event::Unknown { kind, message } => {
+            Event::Unknown { kind, message, .. } => {
                 self.show(&Report::Unknown { kind: &kind, message: &message })
             }
             Event::ProtocolError(error) => self.show(&Report::ProtocolError { reason: error.to_string() }),
@@ -67,8 +67,11 @@ impl Session {
 
     /// Handles the end of a request that was already reported as timed out.
     fn handle_late(&mut self, ended: &Ended<'_>) {
-        self.screen.complain(format!("the answer to {} came too late", name(&ended.ticket)));
-        // It counts nevertheless: for the server, the user is signed in.
+        // A message whose entry in the log came before its answer has not failed.
+        if ended.ticket.kind() != RequestKind::SendMessage || ended.outcome.is_err() {
+            self.screen.complain(format!("the answer to {} came too late", name(&ended.ticket)));
+        }
+        // This counts all the same: the server takes the user for signed in.
         if let Ok(answer @ (Answer::Authorized(_) | Answer::Restored(_))) = &ended.outcome {
             self.handle_answer(None, answer);
         }
@@ -79,18 +82,11 @@ impl Session {
             (Answer::Authorized(signed_in), _) => self.handle_signed_in(signed_in, false),
             (Answer::Restored(signed_in), _) => self.handle_signed_in(signed_in, true),
             (Answer::RegisterType(register_type), _) => self.show(&Report::RegisterType { register_type }),
-            (Answer::Contacts(contacts), Some(Ask::MissedStrangers { known })) => {
-                let strangers = contacts.iter().filter(|contact| !known.contains(&*contact.login));
-                self.asks.extend(strangers.map(|contact| Ask::Missed { login: contact.login.to_string() }));
-            }
             (Answer::Contacts(contacts), _) => self.show(&Report::Contacts { contacts }),
-            (Answer::History(history), Some(Ask::Missed { login })) => {
-                history.unseen().for_each(|message| self.handle_message(login, message));
-            }
             (Answer::History(history), Some(Ask::History { login })) => {
                 self.show(&Report::History { login, history });
             }
-            (Answer::MessageSent(date), Some(Ask::Message { to, body, marker })) => {
+            (Answer::MessageSent { date, .. }, Some(Ask::Message { to, body, marker })) => {
                 if let Some(bot) = &mut self.bot {
                     bot.handle_sent(to);
                 }
@@ -109,15 +105,7 @@ impl Session {
             self.note(Exit::from(failure));
         }
         match ask {
-            // It will be requested again.
-            Some(Ask::Missed { .. } | Ask::MissedStrangers { .. }) if is_lost => return,
-            Some(Ask::Missed { login }) => {
-                return self.screen.complain(format!("can't load missed messages from {login}: {failure}"));
-            }
-            Some(Ask::MissedStrangers { .. }) => {
-                return self.screen.complain(format!("can't load the contacts: {failure}"));
-            }
-            // The client signs in again on its own only if a user was signed in before.
+            // The machine signs in again by itself only if somebody was signed in before.
             Some(ask) if is_lost && ask.signs_in() && !self.is_signed_in => self.sign_in = Some(ask),
             _ => (),
         }
@@ -135,7 +123,7 @@ impl Session {
         });
         self.user = user.login.clone().into_owned();
         let is_first = !std::mem::replace(&mut self.is_signed_in, true);
-        self.has_missed = std::mem::take(&mut self.is_cut_off);
+        self.is_cut_off = false;
         if is_first {
             self.introduce_bot();
         }

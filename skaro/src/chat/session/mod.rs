@@ -4,7 +4,7 @@
 
 mod events;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::io;
 
 use skaro_proto::Secret;
@@ -34,9 +34,7 @@ pub(crate) struct Session {
     user: String,
     /// Set from the end of a connection until the session is restored.
     is_cut_off: bool,
-    /// Set if messages may have been missed.
-    has_missed: bool,
-    /// The recipient of plain lines.
+    /// With whom plain lines are exchanged.
     dialog: Option<String>,
     /// Number of sent messages so far.
     messages: u64,
@@ -66,7 +64,6 @@ impl Session {
             is_signed_in: false,
             user: String::new(),
             is_cut_off: false,
-            has_missed: false,
             dialog: bot.as_ref().map(|bot| bot.login.clone()),
             messages: 0,
             asks: VecDeque::new(),
@@ -111,11 +108,6 @@ impl Session {
     pub(crate) fn exit(&self) -> Exit {
         let failure = self.failure.filter(|_| !self.screen.is_terminal());
         failure.unwrap_or(if self.is_cut_off { Exit::Unavailable } else { Exit::Success })
-    }
-
-    /// Returns whether to look for missed messages: see [`catch_up`](Self::catch_up).
-    pub(crate) const fn has_missed(&self) -> bool {
-        self.has_missed
     }
 
     pub(crate) const fn screen(&self) -> &Screen {
@@ -192,15 +184,7 @@ impl Session {
         }
     }
 
-    /// Requests the histories of dialogs in which messages may have been missed, after the user is signed in again.
-    pub(crate) fn catch_up(&mut self, dialogs: impl IntoIterator<Item = String>) {
-        self.has_missed = false;
-        let known: HashSet<_> = dialogs.into_iter().collect();
-        self.asks.extend(known.iter().map(|login| Ask::Missed { login: login.clone() }));
-        self.asks.push_back(Ask::MissedStrangers { known });
-    }
-
-    /// Gives up waiting for the remaining answers.
+    /// The answers still due are not worth waiting for any longer.
     pub(crate) fn handle_deadline(&mut self) {
         self.fail(Exit::Temporary, "some answers did not come in time".into());
         self.leaving = Some(Leaving::Now);

@@ -24,7 +24,7 @@ impl World {
         config.reconnect = None;
         config.keep_alive = None;
         config.limits.max_requests = ROOM;
-        World { client: Client::new(config, 1), model: Model::new(), commands: Vec::new() }
+        World { client: Client::new(config, [1; 32]), model: Model::new(), commands: Vec::new() }
     }
 
     pub fn take(&mut self, step: &Step) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use skaro_proto::message::{
-    Answer, AnswerMessage, ClientMessage, Message, Registration, Request, ServerMessage, SignedIn,
+    Answer, AnswerMessage, ClientMessage, Message, Page, Registration, Request, ServerMessage, SignedIn,
 };
 use skaro_proto::server::{ConnectionId, Server, ServerConfig};
 use skaro_proto::{Format, Frame, Time, Transmit, Value, auth};
@@ -145,16 +145,25 @@ impl World {
             Ask::Authorize { login, password, token } => {
                 let token = self.model.token(slot, token).map_or("", |token| &self.tokens[token]);
                 let proof = auth::proof(PASSWORDS[password], token);
-                Request::Authorize { login: LOGINS[login].into(), proof: proof.into() }
+                Request::Authorize {
+                    login: LOGINS[login].into(),
+                    proof: proof.into(),
+                    since: None,
+                    log: None,
+                }
             }
             Ask::Restore(session) => {
                 let sid = self.model.session(session).map_or("made up", |session| &self.sids[session]);
-                Request::SessionRestore { sid: sid.to_owned().into() }
+                Request::SessionRestore { sid: sid.to_owned().into(), since: None, log: None }
             }
             Ask::RegisterType => Request::RegisterType,
             Ask::Contacts => Request::GetContacts,
-            Ask::History { with } => Request::GetHistory { login: LOGINS[with].into() },
-            Ask::Send { to, .. } => Request::SendMessage { to: LOGINS[to].into(), body: body.into() },
+            Ask::History { with } => {
+                Request::GetHistory { login: LOGINS[with].into(), page: Page::default() }
+            }
+            Ask::Send { to, .. } => {
+                Request::SendMessage { to: LOGINS[to].into(), body: body.into(), key: None }
+            }
             Ask::Other => Request::Other { kind: "add_contact".into(), fields: Default::default() },
         }
     }
@@ -238,7 +247,7 @@ fn answered(answer: AnswerMessage<'_>, sids: &mut Vec<String>) -> Heard {
             Outcome::Contacts(contacts.iter().map(|user| (number(&user.login), online(user))).collect())
         }
         Ok(Answer::History(history)) => Outcome::History(history.iter().map(said).collect()),
-        Ok(Answer::MessageSent(date)) => Outcome::Sent(date.unwrap().as_integer().unwrap()),
+        Ok(Answer::MessageSent { date, .. }) => Outcome::Sent(date.unwrap().as_integer().unwrap()),
         Err(refusal) => Outcome::Refused(refusal.status.unwrap().code()),
         other => panic!("{other:?}"),
     };

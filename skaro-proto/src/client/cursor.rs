@@ -1,0 +1,239 @@
+//! How far the client is in the user's log: what arrived, what the application has taken, what was acknowledged.
+
+use alloc::string::String;
+
+use crate::message::{self, Since};
+
+/// Half of the window: when so many entries, or bytes of them, are on their way or wait, half of them is acknowledged
+/// as soon as it is taken.
+const HALF_WINDOW: u64 = 128;
+const HALF_WINDOW_BYTES: usize = 512 << 10;
+
+/// When everything that came has been taken, this much is acknowledged; less can wait for more.
+const IDLE: u64 = 16;
+const IDLE_BYTES: usize = 64 << 10;
+
+/// Where in the user's log the client begins, the first time that the user signs in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LogStart {
+    /// At its head: the application hears what comes from now on.
+    #[default]
+    Head,
+    /// After what an earlier client of the same user has handled, so that nothing is missed and nothing comes twice.
+    Since {
+        /// The log's id: see [`Client::log`](super::Client::log).
+        log: String,
+        /// The position of the last event that the application has handled.
+        position: u64,
+    },
+    /// Nowhere: what is said while there is no connection is missed, and a message whose answer is lost stays unknown.
+    Off,
+}
+
+/// A place in a log.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Cursor {
+    /// The log's id, once it is known.
+    log: Option<String>,
+    /// Whether the connection has a cursor.
+    live: bool,
+    arrived: u64,
+    taken: u64,
+    acknowledged: u64,
+    /// Bytes of the entries that arrived and were not acknowledged.
+    bytes: usize,
+    /// The head as it was when the user signed in, until it is reached.
+    head: Option<u64>,
+}
+
+/// How an entry fits to those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    Next,
+    /// It came before.
+    Known,
+    /// It is not the one that was expected.
+    Hole {
+        expected: u64,
+    },
+}
+
+impl Cursor {
+    pub(super) fn new(start: &LogStart) -> Self {
+        match start {
+            LogStart::Since { log, position } => {
+                let (arrived, taken) = (*position, *position);
+                Cursor { log: Some(log.clone()), arrived, taken, ..Cursor::default() }
+            }
+            LogStart::Head | LogStart::Off => Cursor::default(),
+        }
+    }
+
+    /// Returns the log's id and the position that was taken last, once they are known.
+    pub(super) fn place(&self) -> Option<(&str, u64)> {
+        Some((self.log.as_deref()?, self.taken))
+    }
+
+    /// Returns whether the connection has a cursor.
+    pub(super) const fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Returns what to ask for when the user signs in.
+    pub(super) fn since(&self) -> (Since, Option<&str>) {
+        match &self.log {
+            Some(log) => (Since::Position(self.taken), Some(log)),
+            None => (Since::Head, None),
+        }
+    }
+
+    /// The user is signed in, with this cursor. Returns whether the log is not the one that was asked for, or does not
+    /// reach back to what was taken.
+    pub(super) fn begin(&mut self, told: &message::Cursor<'_>) -> bool {
+        let changed = self.log.as_ref().is_some_and(|log| told.log != **log || told.begin != self.taken);
+        let (arrived, acknowledged) = (told.begin, told.begin);
+        *self = Cursor {
+            log: Some(told.log.clone().into_owned()),
+            live: true,
+            arrived,
+            taken: arrived,
+            acknowledged,
+            bytes: 0,
+            head: Some(told.head),
+        };
+        changed
+    }
+
+    /// The connection is gone: what was not taken will come again.
+    pub(super) fn cut(&mut self) {
+        (self.live, self.arrived, self.head) = (false, self.taken, None);
+    }
+
+    pub(super) fn check(&self, position: u64) -> Entry {
+        if position <= self.arrived {
+            Entry::Known
+        } else if position - 1 == self.arrived {
+            Entry::Next
+        } else {
+            Entry::Hole { expected: self.arrived + 1 }
+        }
+    }
+
+    /// The next entry arrived, in a frame of this length.
+    pub(super) fn arrive(&mut self, length: usize) {
+        self.arrived += 1;
+        self.bytes = self.bytes.saturating_add(length);
+    }
+
+    /// Returns the head that was told when the user signed in, once, when everything up to it has arrived.
+    pub(super) fn catch_up(&mut self) -> Option<u64> {
+        self.head.take_if(|head| *head <= self.arrived)
+    }
+
+    /// The application has taken what came up to this position.
+    pub(super) fn take(&mut self, position: u64) {
+        self.taken = self.taken.max(position.min(self.arrived));
+    }
+
+    /// Returns the position to acknowledge, if it is time for that; it counts as acknowledged then.
+    pub(super) fn acknowledge(&mut self) -> Option<u64> {
+        let (sent, taken) = (self.arrived - self.acknowledged, self.taken - self.acknowledged);
+        let is_half = (sent >= HALF_WINDOW || self.bytes >= HALF_WINDOW_BYTES) && taken >= sent.div_ceil(2);
+        let is_idle = taken == sent && (sent >= IDLE || self.bytes >= IDLE_BYTES);
+        if !self.live || taken == 0 || !(is_half || is_idle) {
+            return None;
+        }
+        // How much of the bytes is in what was taken is known only on average.
+        let left = u128::from(sent - taken) * self.bytes as u128 / u128::from(sent);
+        self.bytes = usize::try_from(left).unwrap_or(usize::MAX);
+        self.acknowledged = self.taken;
+        Some(self.taken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(begin: u64, head: u64) -> Cursor {
+        let mut cursor = Cursor::default();
+        assert!(!cursor.begin(&message::Cursor::new("log", head, begin)));
+        cursor
+    }
+
+    #[test]
+    fn it_goes_on_where_the_application_was() {
+        let mut cursor = Cursor::default();
+        assert_eq!(cursor.since(), (Since::Head, None));
+        assert!(!cursor.begin(&message::Cursor::new("log", 7, 7)));
+        (0..5).for_each(|_| cursor.arrive(10));
+        cursor.take(9);
+        cursor.cut();
+        assert_eq!((cursor.since(), cursor.is_live()), ((Since::Position(9), Some("log")), false));
+        assert!(!cursor.begin(&message::Cursor::new("log", 12, 9)));
+        assert_eq!(cursor.check(10), Entry::Next);
+    }
+
+    #[test]
+    fn a_log_that_is_another_one_or_does_not_reach_back_is_noticed() {
+        for told in [("log", 10, 5), ("other", 10, 4), ("other", 10, 0), ("log", 3, 3), ("log", 2, 0)] {
+            let mut cursor = Cursor::new(&LogStart::Since { log: "log".into(), position: 4 });
+            assert_eq!(cursor.since(), (Since::Position(4), Some("log")));
+            assert!(cursor.begin(&message::Cursor::new(told.0, told.1, told.2)), "{told:?}");
+            assert_eq!(cursor.place(), Some((told.0, told.2)));
+        }
+    }
+
+    #[test]
+    fn entries_come_one_after_the_other() {
+        let mut cursor = at(3, 5);
+        assert_eq!(cursor.check(3), Entry::Known);
+        assert_eq!(cursor.check(5), Entry::Hole { expected: 4 });
+        assert_eq!(cursor.check(u64::MAX), Entry::Hole { expected: 4 });
+        assert_eq!(cursor.check(4), Entry::Next);
+        assert_eq!(cursor.catch_up(), None);
+        (0..2).for_each(|_| cursor.arrive(1));
+        assert_eq!((cursor.check(5), cursor.catch_up(), cursor.catch_up()), (Entry::Known, Some(5), None));
+        assert_eq!(at(3, 3).catch_up(), Some(3));
+    }
+
+    #[test]
+    fn half_a_window_is_acknowledged_when_half_of_it_is_taken() {
+        let mut cursor = at(0, 0);
+        (0..256).for_each(|_| cursor.arrive(1));
+        cursor.take(127);
+        assert_eq!(cursor.acknowledge(), None);
+        cursor.take(128);
+        assert_eq!((cursor.acknowledge(), cursor.acknowledge()), (Some(128), None));
+        cursor.take(1000);
+        assert_eq!(cursor.acknowledge(), Some(256));
+    }
+
+    #[test]
+    fn large_entries_are_acknowledged_earlier() {
+        let mut cursor = at(0, 0);
+        (0..4).for_each(|_| cursor.arrive(HALF_WINDOW_BYTES / 3));
+        cursor.take(1);
+        assert_eq!(cursor.acknowledge(), None);
+        cursor.take(2);
+        assert_eq!(cursor.acknowledge(), Some(2));
+        assert_eq!(cursor.bytes, HALF_WINDOW_BYTES / 3 * 2);
+    }
+
+    #[test]
+    fn when_all_is_taken_a_little_is_enough() {
+        let mut cursor = at(0, 0);
+        for _ in 1..IDLE {
+            cursor.arrive(1);
+            cursor.take(u64::MAX);
+            assert_eq!(cursor.acknowledge(), None);
+        }
+        cursor.arrive(1);
+        assert_eq!(cursor.acknowledge(), None, "it has not taken all");
+        cursor.take(IDLE);
+        assert_eq!(cursor.acknowledge(), Some(IDLE));
+        cursor.cut();
+        assert_eq!(cursor.acknowledge(), None);
+    }
+}

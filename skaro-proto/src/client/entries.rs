@@ -1,0 +1,122 @@
+//! The log's entries: in order, without holes, each once, acknowledged as the application takes them.
+
+use alloc::borrow::Cow;
+use alloc::string::ToString;
+
+use super::cursor::{Cursor, Entry};
+use super::link::Connection;
+use super::link::{Link, Stage};
+use super::{Client, Disconnect, Event, Incoming, LogStart, ProtocolError};
+use crate::message::{self, ClientMessage, Date, Message, ServerMessage, Since};
+
+/// For adapters, and for applications that store how far they are.
+impl Client {
+    /// The application has taken the events up to this [position](Event::position): what follows may be sent, and
+    /// after a break the log goes on here. Returns whether there is an acknowledgement to be sent.
+    ///
+    /// Call it whenever events that have a position leave for the application. Events that have not left when the
+    /// connection breaks must be dropped then: they come again. So what waits is never more than a window of the log.
+    pub fn handle_taken(&mut self, position: u64) -> bool {
+        self.cursor.take(position);
+        let Link::Up(Connection { stage: Stage::Open { format, .. }, .. }) = &self.link else { return false };
+        let Some(position) = self.cursor.acknowledge() else { return false };
+        self.output.push(*format, 0, |out| ClientMessage::ack(position).encode_into(*format, out));
+        true
+    }
+
+    /// The id of the user's log and the position up to which the application has taken its entries, once the user was
+    /// signed in: what [`LogStart::Since`] takes.
+    pub fn log(&self) -> Option<(&str, u64)> {
+        self.cursor.place()
+    }
+
+    /// Whether this connection brings the entries of the user's log: then what waits for the application is bounded by
+    /// the log's window, and there is no reason to stop reading.
+    pub const fn has_cursor(&self) -> bool {
+        self.cursor.is_live()
+    }
+}
+
+impl Client {
+    /// Where to begin for this user, if the server keeps logs and the application wants that.
+    pub(super) fn since(&self, login: Option<&str>) -> (Option<Since>, Option<Cow<'static, str>>) {
+        if !self.keeps_logs() {
+            return (None, None);
+        }
+        let is_other = login.is_some_and(|login| self.last_user.as_deref().is_some_and(|user| user != login));
+        let (since, log) = if is_other { (Since::Head, None) } else { self.cursor.since() };
+        (Some(since), log.map(|log| log.to_string().into()))
+    }
+
+    /// Whether the server keeps logs, and the application wants that: then messages have keys and may be sent again.
+    pub(super) const fn keeps_logs(&self) -> bool {
+        matches!(&self.link, Link::Up(Connection { stage: Stage::Open { log: true, .. }, .. }))
+    }
+
+    /// The user is signed in; with a cursor, if the server says so.
+    pub(super) fn begin_log(&mut self, is_other: bool, told: Option<&message::Cursor<'_>>) {
+        if is_other {
+            self.cursor = Cursor::new(&LogStart::Head);
+        }
+        let Some(told) = told.filter(|_| self.config.log != LogStart::Off) else {
+            // A server without keys would take what was sent before once more.
+            return self.end_unknown();
+        };
+        if self.cursor.begin(told) {
+            self.end_unknown();
+            let (log, position) = (told.log.clone().into_owned(), told.begin);
+            self.events.push_back(Event::LogChanged { log, position });
+        }
+        self.catch_up();
+    }
+
+    /// Tells that everything up to the head of before has come.
+    pub(super) fn catch_up(&mut self) {
+        if let Some(position) = self.cursor.catch_up() {
+            self.events.push_back(Event::CaughtUp { position });
+        }
+    }
+
+    /// How a message fits into the log, if it is an entry.
+    ///
+    /// # Errors
+    /// If it came before, or if there is no cursor.
+    pub(super) fn check_entry(
+        &self,
+        message: &ServerMessage<'_>,
+    ) -> Result<Option<(u64, Entry)>, ProtocolError> {
+        let Some(position) = message.position() else { return Ok(None) };
+        if !self.cursor.is_live() {
+            let is_plain = !matches!(message, ServerMessage::Sent(_) | ServerMessage::Read(_));
+            return if is_plain { Ok(None) } else { Err(ProtocolError::UnexpectedEntry { position }) };
+        }
+        match self.cursor.check(position) {
+            Entry::Known => Err(ProtocolError::KnownEntry { position }),
+            entry => Ok(Some((position, entry))),
+        }
+    }
+
+    /// An entry arrived, in a frame of this length; returns the event in its place, if entries are missing before it.
+    pub(super) fn entry_arrived(
+        &mut self,
+        position: u64,
+        entry: Entry,
+        length: usize,
+    ) -> Option<Event<'static>> {
+        if let Entry::Hole { expected } = entry {
+            self.lose(Disconnect::MissingEntries { expected, position });
+            return Some(Event::ProtocolError(ProtocolError::MissingEntries { expected, position }));
+        }
+        self.cursor.arrive(length);
+        None
+    }
+
+    pub(super) fn message_arrived<'f>(&mut self, mut message: Message<'f>, is_entry: bool) -> Event<'f> {
+        if !is_entry {
+            message.position = None;
+        } else if let (Some(key), Some(position)) = (&message.key, message.position) {
+            self.own_entry(&key.clone(), message.date.clone().map(Date::into_owned), position);
+        }
+        Event::Message(Incoming::new(message, self.user()))
+    }
+}

@@ -1,0 +1,201 @@
+//! Messages on their way: from the command into the outbox, onto the connection, again onto the next one, to the end.
+
+use alloc::string::ToString;
+use core::time::Duration;
+
+use super::command::within;
+use super::outbox::{Open, made_key};
+use super::{Client, CommandError, Delivery, Ended, Event, Failure, RequestId, SendMessage, Ticket};
+use crate::message::{Answer, AnswerMessage, ClientMessage, Date, Refusal, Request, RequestKind, StatusCode};
+use crate::time::Time;
+
+/// Bytes of a key; the server takes no longer ones.
+const KEY: usize = 64;
+
+/// How long a repetition that the server could not take waits for another attempt.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Client {
+    /// Sends a message to another user. The marker is never sent: it comes back with the command's end.
+    ///
+    /// If the server keeps logs, the message is in the outbox until it ends, and is sent again after each break, with
+    /// the same key, so that it arrives once. While the machine is connecting again, messages wait in the outbox, too;
+    /// see [`ClientConfig::offline_messages`](super::ClientConfig::offline_messages). [`SendMessage`] can bring a key of its own.
+    ///
+    /// # Errors
+    /// Unless a user is signed in (or the message may wait), or if a text or the outbox is over its limit.
+    pub fn send_message(
+        &mut self,
+        now: Time,
+        to: &str,
+        body: &str,
+        marker: Option<u64>,
+    ) -> Result<RequestId, CommandError> {
+        self.give_message(now, SendMessage { to, body, marker, key: None })
+    }
+
+    pub(super) fn give_message(
+        &mut self,
+        now: Time,
+        message: SendMessage<'_>,
+    ) -> Result<RequestId, CommandError> {
+        let SendMessage { to, body, marker, key } = message;
+        within("to", to, self.config.limits.max_login_bytes)?;
+        within("body", body, self.config.limits.max_body_bytes)?;
+        if let Some(key) = key {
+            self.check_key(key)?;
+        }
+        let signed_in = self.signed_in();
+        // What waits already goes first, or messages would overtake each other.
+        let must_wait = signed_in.is_err() || self.outbox.waiting() > 0;
+        if must_wait && self.may_wait() {
+            let limit = self.config.offline_messages;
+            if self.outbox.len() >= limit {
+                return Err(CommandError::OfflineFull { limit });
+            }
+        } else {
+            signed_in?;
+            self.room()?;
+            if !self.keeps_logs() {
+                let ticket = Ticket { marker, ..self.ticket(RequestKind::SendMessage, to) };
+                return Ok(self.put_under_way(now, ticket, |format, number, out| {
+                    let request = Request::SendMessage { to: to.into(), body: body.into(), key: None };
+                    let message = ClientMessage::new(number, request);
+                    message.encode_into(format, out);
+                    // All of it is borrowed. That there is nothing to drop is not seen by the compiler.
+                    core::mem::forget(message);
+                }));
+            }
+        }
+        let limit = self.config.limits.max_outbox_bytes;
+        if self.outbox.bytes() >= limit {
+            return Err(CommandError::OutboxFull { limit });
+        }
+        self.advance(now);
+        let ticket = Ticket { marker, kept: true, ..self.ticket(RequestKind::SendMessage, to) };
+        let id = ticket.id;
+        self.outbox.push(self.now + self.config.message_timeout, Open::new(ticket, body, key));
+        self.send_waiting();
+        Ok(id)
+    }
+
+    fn check_key(&self, key: &str) -> Result<(), CommandError> {
+        within("key", key, KEY)?;
+        if key.is_empty() || self.outbox.has_key(key) {
+            return Err(CommandError::BadKey);
+        }
+        Ok(())
+    }
+
+    /// Whether messages may wait: as long as the machine works on signing the user in again.
+    fn may_wait(&self) -> bool {
+        self.config.offline_messages > 0 && (self.resumes() || self.outbox.waiting() > 0)
+    }
+
+    /// Sends what waits, as far as there is room.
+    pub(super) fn send_waiting(&mut self) {
+        if self.outbox.waiting() == 0 || self.outbox.paused_until().is_some() {
+            return;
+        }
+        let repeats = self.keeps_logs();
+        while self.is_authorized() && self.room().is_ok() {
+            let Some(message) = self.outbox.send_next() else { return };
+            let mut ticket = message.ticket.clone();
+            let key = match &message.key {
+                _ if !repeats => None,
+                Some(key) => Some(key.to_string()),
+                None => Some(made_key(self.key_prefix, ticket.id)),
+            };
+            // Copied because the machine writes it: messages that are sent from here are not the usual ones or short.
+            let (id, body) = (ticket.id, message.body.clone());
+            if !repeats {
+                ticket.kept = false;
+                self.outbox.end(id);
+            }
+            let to = ticket.login.clone();
+            self.put_under_way(self.now, ticket, |format, number, out| {
+                let key = key.as_deref().map(Into::into);
+                let request = Request::SendMessage { to: to.as_str().into(), body: (&*body).into(), key };
+                ClientMessage::new(number, request).encode_into(format, out);
+            });
+        }
+    }
+
+    /// The server has answered a request with a message that is kept: how that ends it, if it does.
+    pub(super) fn message_answered<'f>(&mut self, ticket: Ticket, answer: AnswerMessage<'f>) -> Event<'f> {
+        let repeated = self.outbox.get(ticket.id).map(|message| message.has_left);
+        let later = answer.outcome.as_ref().is_err_and(is_temporary);
+        let (id, outcome) = (ticket.id, answer.outcome.map_err(Failure::Refused));
+        let ended = Ended { ticket, outcome, extra: answer.extra };
+        match repeated {
+            // Its own entry has ended it, or its time.
+            None => Event::Late(ended),
+            Some(true) if later => {
+                self.outbox.requeue(id, true);
+                self.outbox.pause(Some(self.now + PAUSE));
+                Event::Postponed(ended)
+            }
+            Some(_) => {
+                self.outbox.end(id);
+                Event::Ended(ended)
+            }
+        }
+    }
+
+    /// An entry of the log is one of the user's own messages: that is an answer, too.
+    pub(super) fn own_entry(&mut self, key: &str, date: Option<Date<'static>>, position: u64) {
+        let Some(id) = self.outbox.find(self.key_prefix, key) else { return };
+        let Some(message) = self.outbox.end(id) else { return };
+        let answer = Answer::MessageSent { date, position: Some(position) };
+        let (ticket, outcome, extra) = (message.ticket, Ok(answer), Default::default());
+        self.events.push_back(Event::Ended(Ended { ticket, outcome, extra }));
+    }
+
+    /// A message that is kept has waited too long.
+    pub(super) fn time_messages_out(&mut self) {
+        while let Some(message) = self.outbox.time_out(self.now) {
+            let failure =
+                if message.may_be_taken() { Failure::TimedOut } else { Failure::Lost(Delivery::NotSent) };
+            self.events.push_back(Event::Ended(Ended::without_answer(message.ticket, failure)));
+        }
+        if self.outbox.paused_until().is_some_and(|until| until <= self.now) {
+            self.outbox.pause(None);
+            self.send_waiting();
+        }
+    }
+
+    /// When messages need attention.
+    pub(super) fn outbox_deadline(&self) -> Option<Time> {
+        [self.outbox.deadline(), self.outbox.paused_until()].into_iter().flatten().min()
+    }
+
+    /// Ends all messages that wait: nobody will send them.
+    pub(super) fn end_waiting(&mut self) {
+        self.end_messages(|message| !message.is_under_way());
+    }
+
+    /// Ends all messages.
+    pub(super) fn end_outbox(&mut self) {
+        self.end_messages(|_| true);
+    }
+
+    /// Ends the messages that the server may have, since there is no way any more to find out.
+    pub(super) fn end_unknown(&mut self) {
+        self.end_messages(|message| message.has_left);
+    }
+
+    fn end_messages(&mut self, ends: impl Fn(&Open) -> bool) {
+        let events = &mut self.events;
+        self.outbox.end_all(ends, |message| {
+            let delivery = if message.may_be_taken() { Delivery::Unknown } else { Delivery::NotSent };
+            let failure = Failure::Lost(delivery);
+            events.push_back(Event::Ended(Ended::without_answer(message.ticket, failure)));
+        });
+    }
+}
+
+/// Whether the server may take later what it refuses now.
+pub(super) fn is_temporary(refusal: &Refusal<'_>) -> bool {
+    // 5…: the server can't at present; 429: too much at once.
+    matches!(refusal.status.as_ref().map_or(0, StatusCode::code), 429 | 500..=599)
+}

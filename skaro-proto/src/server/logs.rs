@@ -1,0 +1,139 @@
+//! The logs of all accounts: a message enters those of both users in one step.
+
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::ConnectionId;
+use super::config::ServerConfig;
+use super::keys::{KEY, Known, hash};
+use super::log::{DIALOG, ENTRY, Log, Stored, body_bytes};
+use super::users::UserId;
+use crate::time::Time;
+
+/// A message that is to be kept.
+pub(super) struct Draft<'a> {
+    pub(super) from: UserId,
+    pub(super) to: UserId,
+    pub(super) body: &'a str,
+    pub(super) key: Option<&'a str>,
+    /// The connection that will have the answer.
+    pub(super) origin: Option<ConnectionId>,
+}
+
+/// What became of it: its position in the sender's log, and its date.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Kept {
+    pub(super) position: u64,
+    pub(super) date: i64,
+}
+
+/// The logs of all accounts.
+#[derive(Default)]
+pub(super) struct Logs {
+    all: Vec<Log>,
+    /// Where the oldest entries are: the place of each log's first entry in the order of all, or of one that was given up
+    /// since.
+    oldest: BTreeSet<(u64, UserId)>,
+    /// The place of the last entry in the order of all.
+    last: u64,
+    /// What all of it takes, in bytes.
+    bytes: usize,
+}
+
+impl Logs {
+    pub(super) fn get(&self, user: UserId) -> Option<&Log> {
+        self.all.get(user.index())
+    }
+
+    /// Keeps a message, dated now or just after the last one of its dialog.
+    pub(super) fn add(&mut self, draft: &Draft<'_>, unix: i64, now: Time, config: &ServerConfig) -> Kept {
+        let &Draft { from, to, origin, .. } = draft;
+        let body: Arc<str> = draft.body.into();
+        self.bytes += body_bytes(body.len());
+        let key = draft.key.map(Arc::<str>::from);
+        let latest = self.get(from).and_then(|log| log.dialog(to)).map_or(0, |dialog| dialog.latest());
+        let date = unix.max(latest.saturating_add(1));
+        let order = self.next();
+        if from != to {
+            let stored = Stored { is_own: false, date, body: body.clone(), key: None, answered: None };
+            self.with(to, |log, bytes| log.add_message(order, from, stored, config, bytes));
+        }
+        let known =
+            Known { to, body: key.as_ref().map_or(0, |_| hash(&body)), position: 0, date, order, at: now };
+        let stored = Stored { is_own: true, date, body, key: key.clone(), answered: origin };
+        let position = self.with(from, |log, bytes| {
+            let position = log.add_message(order, to, stored, config, bytes);
+            if let Some(key) = key {
+                *bytes += log.keys.add(key, Known { position, ..known });
+                log.expire_keys(now, config.max_keys, bytes);
+            }
+            position
+        });
+        Kept { position, date }
+    }
+
+    /// Moves the mark up to which a user has read a dialog; returns whether it moved.
+    pub(super) fn read(&mut self, user: UserId, with: UserId, up_to: u64, config: &ServerConfig) -> bool {
+        let order = self.next();
+        self.with(user, |log, bytes| log.add_read(order, with, up_to, config, bytes)).is_some()
+    }
+
+    /// A connection has had the last answer to a message of this user.
+    pub(super) fn set_answered(&mut self, user: UserId, position: u64, id: ConnectionId) {
+        self.with(user, |log, _| log.set_answered(position, id));
+    }
+
+    fn next(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
+    /// Changes a log, which begins with the first change.
+    fn with<T: Default>(&mut self, user: UserId, change: impl FnOnce(&mut Log, &mut usize) -> T) -> T {
+        let place = user.index();
+        if place >= self.all.len() {
+            self.bytes += (place + 1 - self.all.len()) * size_of::<Log>();
+            self.all.resize_with(place + 1, Log::default);
+        }
+        let Some(log) = self.all.get_mut(place) else { return T::default() };
+        let was_empty = log.is_empty();
+        let result = change(log, &mut self.bytes);
+        if was_empty && let Some(oldest) = log.oldest() {
+            self.oldest.insert((oldest, user));
+        }
+        result
+    }
+
+    /// Gives up what is oldest in all logs; returns whether there was anything.
+    pub(super) fn forget_oldest(&mut self) -> bool {
+        while let Some((order, user)) = self.oldest.pop_first() {
+            let Some(log) = self.all.get_mut(user.index()) else { continue };
+            // A log that gave up entries by itself stands here with an older one.
+            let is_oldest = log.oldest() == Some(order);
+            if is_oldest {
+                log.forget(order, &mut self.bytes);
+            }
+            if let Some(oldest) = log.oldest() {
+                self.oldest.insert((oldest, user));
+            }
+            if is_oldest {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What a message with a body and a key of this length takes, in bytes, if it is the first of its dialog.
+    pub(super) const fn cost(body: usize, key: usize) -> usize {
+        2 * (ENTRY + DIALOG + size_of::<Log>()) + body_bytes(body) + if key > 0 { KEY + key } else { 0 }
+    }
+
+    /// What a read mark takes, in bytes, if it is the first of its dialog.
+    pub(super) const MARK: usize = ENTRY + DIALOG + size_of::<Log>();
+
+    /// What all of it takes, in bytes.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+}

@@ -1,0 +1,205 @@
+//! The end: all becomes quiet, and everything is compared with the logs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use skaro_proto::client::Status;
+use skaro_proto::message::{Answer, AnswerMessage, ClientMessage, Request, ServerMessage, Since};
+use skaro_proto::{Format, Frame, Transmit, auth};
+
+use super::super::oracle::{Checked, ensure, number_in};
+use super::{End, USERS, World, login};
+
+/// A log as the server has it: its id, and which message is where.
+struct Log {
+    id: String,
+    head: u64,
+    messages: BTreeMap<u64, usize>,
+}
+
+impl World {
+    /// Nothing breaks any more, and nobody says anything new: what is open ends, and everybody catches up.
+    pub(super) fn settle(&mut self) -> Checked {
+        for wire in &mut self.wires {
+            (wire.up.left, wire.down.left) = (None, None);
+        }
+        self.move_everything()?;
+        // Windows are full, and whoever waits for an answer now does not take events.
+        (0..USERS).try_for_each(|user| self.post_to(user, 300))?;
+        self.move_packets()?;
+        (0..self.devices.len()).try_for_each(|n| self.send(n, n % USERS))?;
+        // As long as nothing times out: a minute.
+        for _ in 0..1200 {
+            while self.move_everything()? {}
+            if (0..self.devices.len()).all(|n| self.is_quiet(n)) {
+                return Ok(());
+            }
+            self.pass(Duration::from_millis(50))?;
+            for wire in &mut self.wires {
+                (wire.up.left, wire.down.left) = (None, None);
+            }
+        }
+        let restless = (0..self.devices.len()).find(|n| !self.is_quiet(*n)).unwrap_or_default();
+        let device = &self.devices[restless];
+        Err(format!(
+            "device {restless} does not come to rest: {:?}, {} events wait, {} messages are open, it awaits: {}",
+            device.client.status(),
+            device.mailbox.len(),
+            device.open.len(),
+            device.awaits
+        ))
+    }
+
+    fn is_quiet(&self, n: usize) -> bool {
+        let device = &self.devices[n];
+        let is_signed_in = device.client.status() == Status::SignedIn;
+        is_signed_in && device.mailbox.is_empty() && device.open.is_empty() && device.kept.open.is_empty()
+    }
+
+    fn move_packets(&mut self) -> Checked<bool> {
+        let mut moved = false;
+        for w in 0..self.wires.len() {
+            while self.arrive(w, true)? {
+                moved = true;
+            }
+            while self.arrive(w, false)? {
+                moved = true;
+            }
+        }
+        Ok(moved)
+    }
+
+    fn move_everything(&mut self) -> Checked<bool> {
+        let mut moved = self.move_packets()?;
+        for n in 0..self.devices.len() {
+            while self.take(n)? {
+                moved = true;
+            }
+        }
+        Ok(moved)
+    }
+
+    pub(super) fn compare(&mut self) -> Checked {
+        let logs: Vec<_> = (0..USERS).map(|user| self.read_log(user)).collect::<Checked<_>>()?;
+        for (user, log) in logs.iter().enumerate() {
+            self.compare_log(user, log)?;
+        }
+        for number in 0..self.messages.len() {
+            self.compare_message(number, &logs)?;
+        }
+        (0..self.devices.len()).try_for_each(|n| self.compare_device(n, &logs))
+    }
+
+    /// A log has each message once, and those of each sender in their order.
+    fn compare_log(&self, user: usize, log: &Log) -> Checked {
+        let (mut all, mut last) = (BTreeSet::new(), BTreeMap::new());
+        for number in log.messages.values() {
+            ensure!(all.insert(number), "message {number} is in the log of {user} twice");
+            let (n, incarnation) = self.messages[*number].sender;
+            let keeps = self.devices.get(n).is_none_or(|device| device.keeps);
+            let sender = (n, if keeps { 0 } else { incarnation });
+            if let Some(before) = last.insert(sender, number) {
+                ensure!(before < number, "message {number} of device {n} comes after {before}");
+            }
+        }
+        Ok(())
+    }
+
+    fn compare_message(&self, number: usize, logs: &[Log]) -> Checked {
+        let message = &self.messages[number];
+        let is_in = |user: usize| logs[user].messages.values().any(|known| *known == number);
+        let (from, to) = (is_in(message.from), is_in(message.to));
+        ensure!(from == to, "message {number} is in one of two logs");
+        match message.end {
+            End::Open => Err(format!("message {number} never ended")),
+            End::Refused => Err(format!("message {number} was refused")),
+            End::Unknown => Ok(()),
+            End::Taken => {
+                let is_kept = message.epoch == self.epoch;
+                ensure!(from || !is_kept, "message {number} was answered, and is in no log");
+                Ok(())
+            }
+        }
+    }
+
+    /// A device has had everything from where it began, in order.
+    fn compare_device(&self, n: usize, logs: &[Log]) -> Checked {
+        let device = &self.devices[n];
+        let log = &logs[device.user];
+        let (id, taken) = device.client.log().unwrap_or_default();
+        ensure!(id == log.id, "device {n} is in log {id}, and its user's is {}", log.id);
+        ensure!(taken == log.head, "device {n} has come to {taken}, the head is {}", log.head);
+        let Some((id, handled)) = device.handled.last() else {
+            return Err(format!("device {n} read nothing"));
+        };
+        ensure!(*id == log.id, "device {n} was not told that the log is another one");
+        let last = handled.last().map_or(log.head, |(position, _)| *position);
+        ensure!(last == log.head, "device {n} has handled {last}, the head is {}", log.head);
+        for (position, number) in handled {
+            let expected = log.messages.get(position);
+            let is_same = number.is_none_or(|number| expected == Some(&number));
+            ensure!(is_same, "device {n} has {number:?} at {position}, the log has {expected:?}");
+        }
+        Ok(())
+    }
+
+    /// Reads a user's log from its beginning, on a connection of its own.
+    fn read_log(&mut self, user: usize) -> Checked<Log> {
+        let id = self.server.connect(self.now, Some(Format::Json)).map_err(|error| error.to_string())?;
+        let mut log = Log { id: String::new(), head: 0, messages: BTreeMap::new() };
+        let mut expected = 1;
+        loop {
+            let mut said = Vec::new();
+            while let Some(transmit) = self.server.poll_transmit(id) {
+                if let Transmit::Frame(frame) = transmit {
+                    let message = ServerMessage::decode(frame).map_err(|error| error.to_string())?;
+                    said.push(message.into_owned());
+                }
+            }
+            if said.is_empty() {
+                break;
+            }
+            for message in said {
+                let position = message.position();
+                match message {
+                    ServerMessage::CheckConnection(challenge) => {
+                        let proof = auth::proof(login(user), &challenge.token);
+                        let (since, log) = (Some(Since::Position(0)), Some("".into()));
+                        let login = login(user).into();
+                        let request = Request::Authorize { login, proof: proof.as_str().into(), since, log };
+                        self.say(id, &ClientMessage::new(1, request));
+                    }
+                    ServerMessage::Answer(AnswerMessage {
+                        outcome: Ok(Answer::Authorized(signed_in)),
+                        ..
+                    }) => {
+                        let cursor = signed_in.cursor.ok_or("there is no cursor")?;
+                        (log.id, log.head, expected) =
+                            (cursor.log.into_owned(), cursor.head, cursor.begin + 1);
+                    }
+                    ServerMessage::ShowMessage(message) => {
+                        let number =
+                            number_in(message.body.as_bytes()).ok_or("a message without a number")?;
+                        log.messages.insert(message.position.unwrap_or(0), number);
+                    }
+                    ServerMessage::Read(_) => (),
+                    other => return Err(format!("the server says {other:?}")),
+                }
+                if let Some(position) = position {
+                    ensure!(position == expected, "the log of {user} has {position} in place of {expected}");
+                    expected += 1;
+                    self.say(id, &ClientMessage::ack(position));
+                }
+            }
+        }
+        ensure!(expected == log.head + 1, "the log of {user} ends before its head {}", log.head);
+        self.server.handle_disconnected(self.now, id);
+        Ok(log)
+    }
+
+    fn say(&mut self, id: skaro_proto::server::ConnectionId, message: &ClientMessage<'_>) {
+        let bytes = message.encode(Format::Json);
+        let text = std::str::from_utf8(&bytes).expect("JSON is UTF-8");
+        _ = self.server.handle_frame(self.now, id, Frame::Text(text));
+    }
+}

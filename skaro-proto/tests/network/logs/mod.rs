@@ -1,0 +1,391 @@
+//! A network for one promise: nothing is missed, nothing comes twice, whatever breaks.
+//!
+//! Users have several devices. Their applications take events when they like, some only when all that they sent has been
+//! answered; some keep what it takes to go on after a restart. Connections break between any two bytes, or are half dead:
+//! what was sent may arrive although its sender has another connection already. The server may lose everything.
+//!
+//! In the end, when all is quiet, everybody's log is read from its beginning, and everything else is compared with it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use skaro_proto::Time;
+use skaro_proto::client::{
+    Backoff, Client, ClientConfig, Command, Disconnect, Event, Failure, LogStart, RequestId, SendMessage,
+    Status,
+};
+use skaro_proto::message::Answer;
+use skaro_proto::server::{self, ConnectionId, Server};
+
+mod compare;
+mod net;
+
+use super::choices::Choices;
+use super::oracle::{Checked, ensure, number_in};
+use super::wire::Content;
+
+/// Entries that may be on their way to an application, or wait for it.
+const WINDOW: usize = 256;
+
+/// What was exercised.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Exercised {
+    pub messages: usize,
+    pub repeated: usize,
+    pub entries: usize,
+    pub cuts: usize,
+    pub half_dead: usize,
+    pub restarts: usize,
+    pub lost_logs: usize,
+    pub full_windows: usize,
+    pub unknown: usize,
+}
+
+/// How a message ended for its sender.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum End {
+    Open,
+    Taken,
+    /// The log is another one, or the application forgot it.
+    Unknown,
+    Refused,
+}
+
+struct Message {
+    from: usize,
+    to: usize,
+    /// The device that sent it, and which of its applications.
+    sender: (usize, usize),
+    end: End,
+    /// How often the server heard it, and which log of its sender that was.
+    heard: usize,
+    epoch: usize,
+}
+
+/// One way of a connection: what is on its way, and how many bytes still pass.
+#[derive(Default)]
+struct Way {
+    packets: VecDeque<Content>,
+    left: Option<usize>,
+}
+
+struct Wire {
+    device: usize,
+    /// Whether each end still has it.
+    client: bool,
+    server: Option<ConnectionId>,
+    up: Way,
+    down: Way,
+}
+
+/// The position of an entry, and the message that it was, if it was one.
+type Handled = (u64, Option<usize>);
+
+/// What an application keeps over its restarts: written in one step with what it does about an event.
+#[derive(Clone, Default)]
+struct Kept {
+    log: Option<(String, u64)>,
+    /// Its messages that have not ended, by their keys, in order.
+    open: Vec<(String, usize)>,
+    keys: usize,
+}
+
+struct Device {
+    user: usize,
+    client: Client,
+    wire: Option<usize>,
+    /// Whether it takes events only when all that it sent has been answered.
+    awaits: bool,
+    keeps: bool,
+    kept: Kept,
+    incarnation: usize,
+    mailbox: VecDeque<Event<'static>>,
+    open: BTreeMap<RequestId, usize>,
+    /// What it read, in each log that it had: positions and messages.
+    handled: Vec<(String, Vec<Handled>)>,
+}
+
+struct World {
+    choices: Choices,
+    now: Time,
+    server: Server,
+    epoch: usize,
+    devices: Vec<Device>,
+    wires: Vec<Wire>,
+    messages: Vec<Message>,
+    exercised: Exercised,
+}
+
+const USERS: usize = 3;
+
+fn login(user: usize) -> &'static str {
+    ["alice", "bob", "carol"][user]
+}
+
+fn new_server(seed: usize) -> Server {
+    let mut config = server::ServerConfig::default();
+    (config.guesses_per_login, config.max_strangers, config.message_rate) = (None, None, None);
+    config.max_connections_per_user = 10_000;
+    config.max_sessions_per_user = 10_000;
+    // Nothing is pushed out.
+    (config.max_dialog_messages, config.max_log_entries, config.max_keys) = (1 << 20, 1 << 20, 1 << 20);
+    let mut server = Server::new(config, [seed as u8; 32]);
+    (0..USERS).for_each(|user| server.add_user(login(user), login(user)).unwrap());
+    server
+}
+
+/// Runs a network for so many steps, and compares.
+///
+/// # Errors
+/// If the promise is broken.
+pub fn run(choices: Choices, devices: usize, steps: usize) -> Result<Exercised, String> {
+    let mut world = World {
+        choices,
+        now: Time::from_secs(1),
+        server: new_server(1),
+        epoch: 0,
+        devices: Vec::new(),
+        wires: Vec::new(),
+        messages: Vec::new(),
+        exercised: Exercised::default(),
+    };
+    for n in 0..devices {
+        let device = world.device(n, n % USERS);
+        world.devices.push(device);
+        world.dial(n)?;
+    }
+    for step in 0..steps {
+        world.step().map_err(|what| format!("step {step}: {what}"))?;
+    }
+    world.settle().and_then(|()| world.compare())?;
+    Ok(world.exercised)
+}
+
+fn config(start: LogStart) -> ClientConfig {
+    let mut config = ClientConfig::default();
+    let mut backoff = Backoff::default();
+    (backoff.base, backoff.cap) = (Duration::from_millis(50), Duration::from_millis(200));
+    config.reconnect = Some(backoff);
+    config.keep_alive = Some(Duration::from_secs(4));
+    config.log = start;
+    config
+}
+
+/// Applications.
+impl World {
+    fn device(&mut self, n: usize, user: usize) -> Device {
+        Device {
+            user,
+            client: self.client(n, LogStart::Head),
+            wire: None,
+            awaits: self.choices.chance(50),
+            keeps: self.choices.chance(60),
+            kept: Kept::default(),
+            incarnation: 0,
+            mailbox: VecDeque::new(),
+            open: BTreeMap::new(),
+            handled: Vec::new(),
+        }
+    }
+
+    fn client(&mut self, n: usize, start: LogStart) -> Client {
+        let mut seed = [n as u8; 32];
+        seed[..8].copy_from_slice(&(self.choices.below(1 << 30) as u64).to_le_bytes());
+        Client::new(config(start), seed)
+    }
+
+    fn send(&mut self, n: usize, to: usize) -> Checked {
+        let (number, device) = (self.messages.len(), &mut self.devices[n]);
+        device.kept.keys += 1;
+        let key = device.keeps.then(|| format!("{n}-{}", device.kept.keys));
+        if let Some(id) = give(device, self.now, to, number, key.as_deref()) {
+            // An application that keeps its keys writes them down before it sends.
+            device.kept.open.extend(key.map(|key| (key, number)));
+            device.open.insert(id, number);
+            let (from, sender) = (device.user, (n, device.incarnation));
+            let epoch = self.epoch;
+            self.messages.push(Message { from, to, sender, end: End::Open, heard: 0, epoch });
+            self.exercised.messages += 1;
+        }
+        self.attend(n)
+    }
+
+    /// The application takes an event, if it wants one.
+    fn take(&mut self, n: usize) -> Checked<bool> {
+        let device = &mut self.devices[n];
+        if device.awaits && !device.open.is_empty() {
+            return Ok(false);
+        }
+        let Some(event) = device.mailbox.pop_front() else { return Ok(false) };
+        if let Some(position) = event.position() {
+            device.client.handle_taken(position);
+            let log = device.client.log().map(|(log, _)| log.to_owned());
+            device.kept.log = log.map(|log| (log, position));
+        }
+        let position = event.position().filter(|_| !matches!(event, Event::CaughtUp { .. }));
+        let number = match &event {
+            Event::Message(incoming) => number_in(incoming.message.body.as_bytes()),
+            _ => None,
+        };
+        match (position, &event) {
+            (Some(position), _) => {
+                self.exercised.entries += 1;
+                let Some((_, handled)) = device.handled.last_mut() else {
+                    return Err(format!("device {n} reads before it is signed in"));
+                };
+                if let Some((last, _)) = handled.last() {
+                    ensure!(*last + 1 == position, "device {n} has entry {position} after {last}");
+                }
+                handled.push((position, number));
+            }
+            (_, Event::LogChanged { log, .. }) => device.handled.push((log.clone(), Vec::new())),
+            _ => (),
+        }
+        self.attend(n).map(|()| true)
+    }
+
+    /// An event of the machine: ends are noted at once, as whoever waits for one is told; all others wait.
+    fn happens(&mut self, n: usize, event: Event<'static>) -> Checked {
+        let device = &mut self.devices[n];
+        match &event {
+            Event::Connected { .. } if device.client.status() == Status::Connected => {
+                let login = login(device.user);
+                device.client.authorize(self.now, login, login).map_err(|error| error.to_string())?;
+                return Ok(());
+            }
+            Event::Ended(ended) => {
+                let is_in = matches!(ended.outcome, Ok(Answer::Authorized(_) | Answer::Restored(_)));
+                if is_in && (device.handled.is_empty() || device.kept.log.is_none()) {
+                    device.kept.log = device.client.log().map(|(log, at)| (log.to_owned(), at));
+                    let log = device.kept.log.clone().unwrap_or_default().0;
+                    device.handled.push((log, Vec::new()));
+                }
+                if let Some(number) = device.open.remove(&ended.ticket.id()) {
+                    return self.ended(n, number, &ended.outcome);
+                }
+                // What was open when the application ended is sent again, before anything else.
+                if is_in && device.open.is_empty() {
+                    for (key, number) in device.kept.open.clone() {
+                        let to = self.messages[number].to;
+                        let id = give(device, self.now, to, number, Some(&key));
+                        let id = id.ok_or_else(|| format!("device {n} can't send again"))?;
+                        device.open.insert(id, number);
+                    }
+                }
+                return Ok(());
+            }
+            Event::ProtocolError(error) => return Err(format!("device {n} is confused: {error}")),
+            Event::Disconnected(reason) => {
+                ensure!(!matches!(reason, Disconnect::MissingEntries { .. }), "device {n}: {reason}");
+                device.mailbox.retain(|event| event.position().is_none());
+                return Ok(());
+            }
+            Event::SignedOut { reason } => return Err(format!("device {n} is signed out: {reason}")),
+            _ => (),
+        }
+        device.mailbox.push_back(event);
+        let entries = device
+            .mailbox
+            .iter()
+            .filter(|event| event.position().is_some() && !matches!(event, Event::CaughtUp { .. }));
+        let waiting = entries.count();
+        self.exercised.full_windows += usize::from(waiting == WINDOW);
+        ensure!(waiting <= WINDOW, "{waiting} entries wait for device {n}");
+        Ok(())
+    }
+
+    fn ended(&mut self, n: usize, number: usize, outcome: &Result<Answer<'_>, Failure<'_>>) -> Checked {
+        self.devices[n].kept.open.retain(|(_, open)| *open != number);
+        let message = &mut self.messages[number];
+        ensure!(message.end == End::Open, "message {number} ended twice");
+        message.end = match outcome {
+            Ok(_) => End::Taken,
+            Err(Failure::Refused(_)) => End::Refused,
+            Err(Failure::Lost(_)) => End::Unknown,
+            Err(failure) => return Err(format!("message {number}: {failure}")),
+        };
+        let is_known = message.end != End::Unknown || message.epoch != self.epoch;
+        ensure!(is_known, "message {number} is unknown, and the server lost nothing");
+        self.exercised.unknown += usize::from(message.end == End::Unknown);
+        Ok(())
+    }
+
+    /// The application ends, and is started again: with what it kept, or with nothing.
+    fn restart(&mut self, n: usize) -> Checked {
+        self.exercised.restarts += 1;
+        let half_dead = self.choices.chance(50);
+        self.leave(n, half_dead);
+        let device = &self.devices[n];
+        let (kept, keeps) = (device.kept.clone(), device.keeps);
+        let start = match kept.log.clone().filter(|_| keeps) {
+            Some((log, position)) => LogStart::Since { log, position },
+            None => LogStart::Head,
+        };
+        let client = self.client(n, start);
+        let device = &mut self.devices[n];
+        for number in std::mem::take(&mut device.open).into_values().filter(|_| !keeps) {
+            self.messages[number].end = End::Unknown;
+        }
+        device.client = client;
+        device.incarnation += 1;
+        device.mailbox.clear();
+        if !keeps {
+            device.kept = Kept { keys: kept.keys, ..Kept::default() };
+        }
+        self.dial(n)
+    }
+}
+
+fn give(device: &mut Device, now: Time, to: usize, number: usize, key: Option<&str>) -> Option<RequestId> {
+    let body = format!("~{number}~");
+    let message = SendMessage { to: login(to), body: &body, marker: None, key };
+    message.give(&mut device.client, now).ok()
+}
+
+/// What happens.
+impl World {
+    fn step(&mut self) -> Checked {
+        let n = self.choices.below(self.devices.len());
+        let first = self.wires.len().saturating_sub(3 * self.devices.len());
+        let w = first + self.choices.below(self.wires.len() - first);
+        match self.choices.below(1000) {
+            0..120 => {
+                let to = self.choices.below(USERS);
+                self.send(n, to)
+            }
+            120..480 => self.arrive(w, true).map(drop),
+            480..800 => self.arrive(w, false).map(drop),
+            800..920 => self.take(n).map(drop),
+            920..935 => self.cut(n, false),
+            935..950 => self.cut(n, true),
+            950..956 => self.restart(n),
+            956 if self.choices.chance(30) => self.lose_everything(),
+            957..959 => self.post(n),
+            _ => {
+                let time = self.choices.millis(100);
+                self.pass(time)
+            }
+        }
+    }
+
+    /// Much is said at once, more than a window, perhaps while somebody is away who waits for an answer.
+    fn post(&mut self, n: usize) -> Checked {
+        let (user, times) = (self.devices[n].user, 100 + self.choices.below(300));
+        if self.choices.chance(50) {
+            self.send(n, user)?;
+            self.cut(n, false)?;
+        }
+        self.post_to(user, times)
+    }
+
+    fn post_to(&mut self, user: usize, times: usize) -> Checked {
+        for _ in 0..times {
+            let (from, number) = ((user + 1) % USERS, self.messages.len());
+            let body = format!("~{number}~");
+            self.server.post(self.now, login(from), login(user), &body).map_err(|error| error.to_string())?;
+            let (sender, epoch) = ((usize::MAX, 0), self.epoch);
+            self.messages.push(Message { from, to: user, sender, end: End::Taken, heard: 1, epoch });
+        }
+        self.pump()
+    }
+}
