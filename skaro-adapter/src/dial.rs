@@ -23,7 +23,7 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// let mut dialer = Dialer::new("example.org:80", addresses);
 /// let Step::Connect(first) = dialer.next(now) else { panic!() };
 /// let Step::Wait(Some(until)) = dialer.next(now) else { panic!() };
-/// The first address does not respond: after 250 ms the next one is tried in parallel.
+/// // The first address does not respond: after 250 ms the next one is tried in parallel.
 /// let Step::Connect(second) = dialer.next(until) else { panic!() };
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
