@@ -36,14 +36,14 @@ pub(crate) struct Io {
     poll: Poll,
     events: Events,
     stream: Option<Box<dyn Stream>>,
-    /// What is to be written.
+    /// Bytes that are still to be written.
     pub(crate) output: Vec<u8>,
     input: Box<[u8]>,
-    /// Whether there may be something to read. If not, that there is something will be told.
+    /// Set while there may be something to read. When it is not set, the poll reports new input.
     is_readable: bool,
-    /// Whether the other end has closed the connection: nothing more is told, the end is found by reading.
+    /// Set when the other end has closed the connection. The poll reports nothing more then; reading finds the end.
     is_closed: bool,
-    /// Whether a layer between, TLS, may have bytes that it has not handed over.
+    /// Set when a layer in between (TLS) may hold bytes that it has not handed over.
     is_layered: bool,
 }
 

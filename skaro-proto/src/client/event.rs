@@ -1,4 +1,4 @@
-//! What happened: the events that a client yields.
+//! Events that a client yields.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -60,7 +60,7 @@ pub enum Event<'a> {
     /// received until the application does something. Comes once for each time that a user was signed in, except when
     /// the application [closes](super::Client::close) the client. A break that the machine mends is none.
     SignedOut {
-        /// Why, and what to do.
+        /// Reason, with advice in its message.
         reason: SignedOutReason,
     },
     /// The connection is gone. What was under way on it ends, one [`Event::Ended`] each.
@@ -69,11 +69,11 @@ pub enum Event<'a> {
     Reconnecting {
         /// When it will dial.
         at: Time,
-        /// How long that is from now.
+        /// Time from now until then.
         after: core::time::Duration,
-        /// How many attempts failed since the last stable connection.
+        /// Number of attempts that failed since the last stable connection.
         attempt: u32,
-        /// What happened to the connection before, or to the attempt.
+        /// Reason for which the previous connection ended or the attempt failed.
         reason: Disconnect,
     },
     /// The machine won't connect again by itself: the attempts are used up, it was told to stop, or its session goes
@@ -111,7 +111,7 @@ impl Event<'_> {
 pub struct Ended<'a> {
     /// Which command it was.
     pub ticket: Ticket,
-    /// What came of it.
+    /// Answer, or the reason for which there is none.
     pub outcome: Result<Answer<'a>, Failure<'a>>,
     /// Fields of the answer that nobody has listed.
     pub extra: Fields<'a>,
@@ -142,7 +142,7 @@ impl Ended<'static> {
     }
 }
 
-/// Why a user is signed in no more.
+/// Reason for which a user is no longer signed in.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum SignedOutReason {
@@ -161,7 +161,7 @@ pub enum SignedOutReason {
     GaveUp,
 }
 
-/// Why a command that somebody waits for yields no answer: what adapters return.
+/// Reason for which a command yields no answer, as adapters return it to whoever waits.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum RequestError {
@@ -176,7 +176,7 @@ pub enum RequestError {
     WrongCommand,
 }
 
-/// Why a command did not succeed.
+/// Reason for which a command did not succeed.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum Failure<'a> {
@@ -202,7 +202,7 @@ impl Failure<'_> {
     }
 }
 
-/// Whether a request that was lost with its connection may have been carried out.
+/// Knowledge about whether a request that was lost with its connection was carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// It never left this machine.
@@ -265,7 +265,7 @@ pub enum ProtocolError {
     },
 }
 
-/// Why a connection ended, or did not come about.
+/// Reason for which a connection ended or could not be established.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Disconnect {
@@ -309,7 +309,7 @@ fn closing(code: &Option<u16>, reason: &str) -> String {
     if reason.is_empty() { code } else { alloc::format!("{code}: {reason}") }
 }
 
-/// What was waited for in vain.
+/// Thing that did not come before its time-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Awaited {

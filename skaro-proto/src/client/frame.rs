@@ -1,4 +1,4 @@
-//! What a frame from the server means.
+//! Handling of frames from the server.
 
 use super::in_flight::Place;
 use super::incoming::Incoming;

@@ -6,7 +6,7 @@ use core::mem;
 use super::ticket::Ticket;
 use crate::time::Time;
 
-/// How many requests that timed out are remembered, so that a late answer is known for what it is.
+/// Number of requests that timed out and are remembered, to recognise late answers.
 const LATE: usize = 1024;
 
 /// Requests in the order of their numbers, which is the order of their deadlines too, since all wait equally long.
@@ -31,7 +31,7 @@ struct Slot {
     ticket: Option<Ticket>,
 }
 
-/// Where a request is, until the next change.
+/// Position of a request in the lists, valid until the next change.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Place {
     Waiting(usize),
@@ -39,7 +39,7 @@ pub(super) enum Place {
 }
 
 impl InFlight {
-    /// How many requests have not ended.
+    /// Number of requests that have not ended.
     pub(super) fn len(&self) -> usize {
         self.waiting.len() - self.ended
     }

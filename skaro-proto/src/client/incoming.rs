@@ -43,8 +43,8 @@ impl<'a> Incoming<'a> {
         }
     }
 
-    /// Whether the user has sent it, on another connection. Whoever answers messages by program should not answer
-    /// these: two programs of the same user would answer each other without end.
+    /// Returns whether the user has sent the message, on another connection. Programs should not answer these: two
+    /// programs of the same user would answer each other without end.
     pub fn is_own(&self) -> bool {
         self.dialog == Dialog::Recipient
     }

@@ -27,7 +27,7 @@ pub(super) struct Connection {
     pub(super) stage: Stage,
     since: Time,
     keep_alive: KeepAlive,
-    /// Whether the adapter has stopped reading, so that silence means nothing.
+    /// Set while the adapter does not read, so that silence means nothing.
     paused: bool,
 }
 
@@ -41,7 +41,7 @@ pub(super) enum Stage {
     Closing { deadline: Time },
 }
 
-/// Whether somebody is signed in on this connection. The token is forgotten with success.
+/// State of signing in on this connection. The token is dropped after success.
 #[derive(Clone, PartialEq)]
 pub(super) enum SignIn {
     No { token: Secret },
@@ -50,7 +50,7 @@ pub(super) enum SignIn {
 }
 
 impl Connection {
-    /// How to write. Nothing is written before the server has spoken or after closing.
+    /// Returns the format to write. Nothing is written before the server's first message or after closing.
     pub(super) const fn format(&self) -> Format {
         match self.stage {
             Stage::Open { format, .. } => format,

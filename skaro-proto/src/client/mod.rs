@@ -147,16 +147,16 @@ pub struct Client {
     offline: VecDeque<OfflineMessage>,
     /// The session of the user who is signed in, or was when the connection broke.
     session: Option<Session>,
-    /// Who was signed in last: whose dialogs `seen` has, in whose name messages wait.
+    /// Login of the last user: `seen` holds this user's dialogs, and waiting messages are sent in this user's name.
     last_user: Option<CompactString>,
     credentials: Option<Credentials>,
-    /// Whether to connect again when the connection breaks: not before the first connection, not after giving up.
+    /// Set when a broken connection is to be replaced: from the first connection until the machine gives up.
     persistent: bool,
-    /// Whether a user was signed in, and neither that this is over was told nor the client closed since.
+    /// Set from the time a user signs in until `SignedOut` is reported or the client is closed.
     established: bool,
-    /// Whether it was given up because the server refused to sign the user in again.
+    /// Set when reconnecting was given up because the server refused to sign the user in again.
     refused: bool,
-    /// Whether the application wants no more connections after this one.
+    /// Set when the application wants no connection after this one.
     stopped: bool,
     /// Attempts to connect since the last stable connection.
     attempt: u32,
@@ -198,12 +198,12 @@ impl Client {
         }
     }
 
-    /// How the client behaves.
+    /// Returns the configuration.
     pub const fn config(&self) -> &ClientConfig {
         &self.config
     }
 
-    /// What the client is doing.
+    /// Returns what the client is doing.
     pub const fn status(&self) -> Status {
         match &self.link {
             Link::Offline => Status::Offline,
@@ -220,7 +220,7 @@ impl Client {
         }
     }
 
-    /// Whether a user is signed in, on this connection.
+    /// Returns whether a user is signed in on this connection.
     pub const fn is_authorized(&self) -> bool {
         matches!(&self.link, Link::Up(Connection { stage: Stage::Open { sign_in: SignIn::Yes, .. }, .. }))
     }
@@ -230,8 +230,8 @@ impl Client {
         self.session.as_ref().map(|session| session.login.as_str())
     }
 
-    /// What [`session_restore`](Self::session_restore) takes, on this client or another, for five minutes after the
-    /// connection broke.
+    /// Returns the id for [`session_restore`](Self::session_restore), valid on this client or another for five minutes
+    /// after the connection broke.
     pub fn session_id(&self) -> Option<&Secret> {
         self.session.as_ref().map(|session| &session.id)
     }
@@ -242,7 +242,7 @@ impl Client {
         self.seen.dialogs()
     }
 
-    /// How many commands have not ended.
+    /// Number of commands that have not ended.
     pub fn pending(&self) -> usize {
         self.in_flight.len() + self.offline.len()
     }
@@ -419,7 +419,7 @@ impl Client {
         id
     }
 
-    /// Whether another request can be taken.
+    /// Checks that there is room for another request.
     fn room(&self) -> Result<(), CommandError> {
         let limits = &self.config.limits;
         let is_room =
@@ -454,7 +454,7 @@ impl Client {
         self.connected().err().unwrap_or(CommandError::NotSignedIn)
     }
 
-    /// Whether messages may wait: as long as the machine works on signing the user in again.
+    /// Returns whether messages may wait, which is so while the machine works on signing the user in again.
     fn may_wait(&self) -> bool {
         self.config.offline_messages > 0 && (self.resumes() || !self.offline.is_empty())
     }
@@ -462,7 +462,7 @@ impl Client {
 
 /// Poll: what to do next.
 impl Client {
-    /// What the adapter is to do with the connection next; `None` when there is nothing left.
+    /// Returns what the adapter is to do with the connection next; `None` when there is nothing left.
     ///
     /// Fetch only as much as the connection takes: what stays here counts against the limits, and what never left
     /// is known not to have been sent when the connection breaks.
@@ -473,7 +473,7 @@ impl Client {
         self.output.poll()
     }
 
-    /// What happened besides what [`handle_frame`](Self::handle_frame) returned; `None` when that was all.
+    /// Returns the next event besides those from [`handle_frame`](Self::handle_frame); `None` when there are no more.
     pub fn poll_event(&mut self) -> Option<Event<'static>> {
         self.events.pop_front()
     }

@@ -27,7 +27,7 @@ pub(super) struct Seen {
     dialogs: BTreeMap<CompactString, Mark>,
     /// The latest date in any dialog at the end of the first connection: older messages are not missed but past.
     past: Option<i64>,
-    /// Whether a connection has ended.
+    /// Set when a connection has ended.
     was_away: bool,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Seen {
 struct Mark {
     /// Up to here there are no gaps.
     complete: Option<i64>,
-    /// What was seen after that on earlier connections, each with a gap before it.
+    /// Ranges of dates seen after `complete` on earlier connections, each with a gap before it.
     spans: Vec<(i64, i64)>,
     /// The first and the last message on this connection.
     live: Option<(i64, i64)>,
@@ -110,7 +110,7 @@ impl Seen {
 }
 
 impl Mark {
-    /// Whether the application has had the message of this date, or will without asking.
+    /// Returns whether the application has received the message of this date, or will receive it without asking.
     fn covers(&self, date: i64) -> bool {
         Some(date) <= self.complete
             || self.live.is_some_and(|(first, _)| date >= first)

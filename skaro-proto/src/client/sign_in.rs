@@ -103,7 +103,7 @@ impl Client {
         }
     }
 
-    /// Whether the machine works on signing the user in again, or will once it is connected.
+    /// Returns whether the machine signs the user in again, now or once it is connected.
     pub(super) fn resumes(&self) -> bool {
         let has_means = self.session.is_some() || self.credentials.is_some();
         let at_work = match &self.link {

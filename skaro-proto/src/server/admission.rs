@@ -1,4 +1,4 @@
-//! Who gets in: connections from the moment at which they are accepted until the server has spoken.
+//! Admission of connections, from the moment they are accepted until the server's first message.
 
 use alloc::borrow::Cow;
 use alloc::collections::BTreeSet;

@@ -31,19 +31,19 @@ pub(super) struct Connection {
     pub(super) state: State,
     pub(super) output: Output,
     pub(super) keep_alive: KeepAlive,
-    /// Where it comes from, if that is known.
+    /// Address or network of the client, if it is known.
     pub(super) place: Option<Place>,
     /// Since when a stranger has said nothing that makes sense.
     pub(super) silent_since: Time,
     /// The moment for which it stands in the list of deadlines.
     pub(super) deadline: Time,
-    /// Whether it is in the list of those that have something to send.
+    /// Set while the connection is in the list of those that have something to send.
     is_ready: bool,
     /// When something left its queue, or there was nothing in it.
     progress: Time,
-    /// What its queue takes, as far as the sum of all queues knows.
+    /// Bytes of its queue as they were last added to the sum of all queues.
     counted: usize,
-    /// How many frames are read now, and until when none are.
+    /// Limit on the rate of frames.
     frames: Bucket,
     /// Bytes read since some of them counted as a frame.
     read: usize,
@@ -65,14 +65,14 @@ pub(super) enum State {
     Closing { until: Time },
 }
 
-/// What is known of all connections together.
+/// State that all connections share.
 #[derive(Default)]
 pub(super) struct Agenda {
     /// When they need attention.
     pub(super) deadlines: BTreeSet<(Time, ConnectionId)>,
     /// Those that have something to send, or are gone, since it was last asked.
     pub(super) ready: VecDeque<ConnectionId>,
-    /// What their queues take, in bytes.
+    /// Bytes in the queues of all connections.
     pub(super) queued: usize,
 }
 
@@ -109,7 +109,7 @@ impl Connection {
         matches!(self.state, State::SignedIn { .. })
     }
 
-    /// Whether so much waits to be sent that the connection is to be cut off.
+    /// Returns whether so much waits to be sent that the connection is to be cut off.
     pub(super) fn is_slow(&self, config: &ServerConfig) -> bool {
         self.output.len() > self.output_limit(config)
     }
@@ -165,12 +165,11 @@ impl Connection {
 
 /// Ask, about one connection.
 impl Server {
-    /// Whether the adapter is to read frames of this connection. Not while more than 64 KiB wait to be sent to it
-    /// (or half of what may, if that is less), nor
-    /// while it has sent frames [faster than it may](ServerConfig::frame_rate): then they stay in the network, which slows the
-    /// client down. Ask after each frame, after [`poll_transmit`](Self::poll_transmit) has taken something away, and
-    /// when [`poll_ready`](Self::poll_ready) names the connection. A frame that is handed over although it is not wanted
-    /// is handled all the same.
+    /// Returns whether the adapter is to read frames of this connection. It is not while more than 64 KiB wait to be
+    /// sent to the client (or more than half of the limit on its queue, if that is less), nor after the client has sent
+    /// frames [faster than it may](ServerConfig::frame_rate). Frames then stay in the network, which slows the client
+    /// down. Ask after each frame, after [`poll_transmit`](Self::poll_transmit) has taken something away, and when
+    /// [`poll_ready`](Self::poll_ready) names the connection. A frame that is handed over anyway is handled.
     pub fn wants_frames(&self, id: ConnectionId) -> bool {
         self.connections.get(&id).is_some_and(|connection| {
             connection.throttled.is_none()
@@ -178,7 +177,7 @@ impl Server {
         })
     }
 
-    /// How many bytes a frame of this connection may have at present. Whoever has not signed in needs little: see
+    /// Limit in bytes on a frame of this connection at present. It is lower before a user signs in: see
     /// [`ServerConfig::max_stranger_frame_bytes`].
     pub fn max_frame_bytes(&self, id: ConnectionId) -> usize {
         let limit = self.config.limits.max_frame_bytes;
@@ -303,7 +302,7 @@ impl Server {
         Some(id)
     }
 
-    /// What the adapter is to do next with a connection; `None` when there is nothing left for now.
+    /// Returns what the adapter is to do next with a connection; `None` when there is nothing left for now.
     ///
     /// Fetch only as much as the connection takes: what was fetched counts as sent. A client that does not read is cut
     /// off when what waits for it exceeds the limit, or when nothing leaves for [too long](ServerConfig::write_timeout).
@@ -391,7 +390,7 @@ impl Server {
         connection.wrote(id, &self.config, &mut self.agenda);
     }
 
-    /// What waits for a reader that is too slow is given up; messages wait for it in the histories.
+    /// Drops the queue of a reader that is too slow, and closes its connection. The histories keep the messages.
     pub(super) fn cut_off(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.output.clear();

@@ -24,14 +24,14 @@ impl TimeOfDay {
     }
 }
 
-/// Where a message for several connections is written, once for each format.
+/// Buffers for a message to several connections, written once for each format.
 #[derive(Default)]
 pub(super) struct Scratch {
     json: Vec<u8>,
     pub(super) cbor: Vec<u8>,
 }
 
-/// What the scratch keeps of its memory for the next message, in bytes.
+/// Bytes of memory that the buffers keep for the next message.
 const KEPT: usize = 128 << 10;
 
 impl Scratch {

@@ -1,4 +1,4 @@
-//! What was said: the messages between each two users.
+//! Dialogs: the messages between each two users.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -13,12 +13,12 @@ type Pair = (UserId, UserId);
 #[derive(Default)]
 pub(super) struct Dialogs {
     all: BTreeMap<Pair, Dialog>,
-    /// Where the oldest messages are: the place of each dialog's first message in the order of all, or of one that was
-    /// given up since.
+    /// Order of the dialogs by age: the number of each dialog's first message in the order of all messages, or of one
+    /// that was given up since.
     oldest: BTreeSet<(u64, Pair)>,
     /// The place of the last message in the order of all.
     last: u64,
-    /// What all of it takes, in bytes.
+    /// Bytes that all dialogs take.
     bytes: usize,
 }
 
@@ -64,9 +64,9 @@ impl Dialog {
     }
 }
 
-/// What a message takes besides its body: a list that grows has half of its places empty, at most.
+/// Bytes that a message takes besides its body. At most half of the places in a growing list are empty.
 const MESSAGE: usize = 2 * size_of::<Stored>();
-/// What a dialog takes besides its messages, in the two trees.
+/// Bytes that a dialog takes besides its messages, in the two trees.
 const DIALOG: usize = 2 * (size_of::<(Pair, Dialog)>() + size_of::<(u64, Pair)>());
 
 fn key(one: UserId, other: UserId) -> Pair {
@@ -131,12 +131,12 @@ impl Dialogs {
         self.all.get(&key(one, other)).into_iter().flat_map(|dialog| dialog.messages.iter().rev())
     }
 
-    /// What a message with a body of this length takes, in bytes, if it is the first of its dialog.
+    /// Bytes that a message with a body of this length takes if it is the first of its dialog.
     pub(super) const fn cost(body: usize) -> usize {
         MESSAGE + DIALOG + body
     }
 
-    /// What all of it takes, in bytes.
+    /// Bytes that all dialogs take.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }

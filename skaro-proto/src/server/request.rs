@@ -1,4 +1,4 @@
-//! What clients ask for, and what they get.
+//! Requests of clients, and the answers to them.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -23,10 +23,11 @@ pub(super) type Info = Cow<'static, str>;
 /// Bytes of the type of a request, far more than any name needs.
 const TYPE: usize = 256;
 
-/// What a contact in an answer takes while it is written, in bytes.
+/// Bytes that a contact in an answer takes while it is written.
 const CONTACT: usize = 512;
 
-/// Why a request is refused: a status like HTTP's (RFC 9110, section 15), since a first digit tells much, and words.
+/// Refusal of a request: a status code as in HTTP (RFC 9110, section 15), whose first digit gives its class, and a
+/// text.
 pub(super) type Refused = (u16, Info);
 
 pub(super) fn refused<T>(code: u16, info: impl Into<Info>) -> Result<T, Refused> {

@@ -56,7 +56,7 @@ impl Server {
         Ok(user)
     }
 
-    /// Whether the next attempt to sign in has to wait, since too many passwords were wrong.
+    /// Refuses an attempt to sign in that has to wait because too many passwords were wrong.
     fn check_guesses(&self, login: &str, place: Option<Place>) -> Result<(), Refused> {
         let mut wait = core::time::Duration::ZERO;
         if let (Some(limit), Some(place)) = (self.config.guesses_per_address, place) {
