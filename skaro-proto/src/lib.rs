@@ -129,6 +129,9 @@
 //! # Features
 //!
 //! * `std` (default): the dependencies may use the standard library. The API is the same without it.
+//! * `tracing`: log lines through the crate `tracing`: changes of state, requests, and limits at `debug` (lost connections
+//!   and refused ones at `warn`), frames at `trace`. They have numbers, kinds, statuses and lengths, but no logins, texts
+//!   or secrets.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -141,6 +144,7 @@ pub mod client;
 mod codec;
 mod keep_alive;
 mod limits;
+mod log;
 pub mod message;
 mod output;
 mod secret;

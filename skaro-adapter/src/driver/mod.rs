@@ -10,6 +10,7 @@ use skaro_proto::Time;
 use skaro_proto::client::{Client, Disconnect, Status};
 
 use crate::error::ConnectError;
+use crate::log::{debug, warn};
 use crate::mailbox::{Mailbox, Waiter};
 use crate::websocket::{Phase, Received, Role, WebSocket};
 
@@ -140,6 +141,7 @@ impl<W: Waiter> Driver<W> {
         if !is_first && status != Status::Dialing {
             return false;
         }
+        debug!("the handshakes are done");
         self.has_been_connected = true;
         self.mailbox.handle(|client| client.handle_connected(now));
         self.mailbox.forget_pause();
@@ -151,6 +153,7 @@ impl<W: Waiter> Driver<W> {
 
     /// Reports that an attempt to reconnect has failed.
     pub fn dial_failed(&mut self, now: Time, error: ConnectError) {
+        warn!("dialing failed: {error}");
         if self.mailbox.client().status() == Status::Dialing {
             self.mailbox.handle(|client| client.handle_disconnected(now, error.into()));
         }

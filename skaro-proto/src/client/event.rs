@@ -304,6 +304,21 @@ pub enum Disconnect {
     Unavailable,
 }
 
+impl Disconnect {
+    /// Returns the kind of the reason, without the texts that the network or the peer gave; for logs.
+    pub(super) const fn kind(&self) -> &'static str {
+        match self {
+            Disconnect::Requested => "closed on request",
+            Disconnect::Closed { .. } => "closed by the server",
+            Disconnect::Failed(_) => "failed",
+            Disconnect::TimedOut(_) => "timed out",
+            Disconnect::Replaced => "replaced",
+            Disconnect::Overrun { .. } => "overrun",
+            Disconnect::Unavailable => "unavailable",
+        }
+    }
+}
+
 fn closing(code: &Option<u16>, reason: &str) -> String {
     let code = code.map(|code| alloc::format!(" with code {code}")).unwrap_or_default();
     if reason.is_empty() { code } else { alloc::format!("{code}: {reason}") }

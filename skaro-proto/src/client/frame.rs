@@ -5,7 +5,8 @@ use super::incoming::Incoming;
 use super::link::{Link, SignIn, Stage};
 use super::{Client, Ended, Event, Failure, ProtocolError};
 use crate::codec::{DecodeError, DecodeErrorKind, Format, Frame};
-use crate::message::{Answer, AnswerMessage, Challenge, Message, RequestKind, ServerMessage};
+use crate::log::{debug, trace};
+use crate::message::{Answer, AnswerMessage, Challenge, Message, RequestKind, ServerMessage, StatusCode};
 use crate::secret::Secret;
 use crate::time::Time;
 
@@ -19,6 +20,7 @@ impl Client {
     /// If the frame makes no sense, by itself or at this point. The machine is as it was before, then: nothing that
     /// a server sends can disturb it, or make it panic.
     pub fn handle_frame<'f>(&mut self, now: Time, frame: Frame<'f>) -> Result<Event<'f>, ProtocolError> {
+        trace!("received {frame:?}");
         let (length, limit) = (frame.as_bytes().len(), self.config.limits.max_frame_bytes);
         if length > limit {
             return Err(DecodeError::frame(DecodeErrorKind::TooLarge { length, limit }).into());
@@ -62,6 +64,7 @@ impl Client {
     fn challenged<'f>(&mut self, challenge: Challenge<'f>, format: Format) -> Event<'f> {
         let sign_in = SignIn::No { token: Secret::from(&*challenge.token) };
         if let Link::Up(connection) = &mut self.link {
+            debug!("greeted, in {format}");
             let again = matches!(connection.stage, Stage::Open { .. });
             connection.stage = Stage::Open { format, sign_in };
             let resumes = !again && self.persistent;
@@ -104,6 +107,13 @@ impl Client {
         let Some(ticket) = place.and_then(|place| self.in_flight.answered(place)) else {
             return Err(ProtocolError::UnexpectedAnswer { id: answer.id });
         };
+        match &answer.outcome {
+            Ok(_) => debug!("request {}: answered", answer.id),
+            Err(refusal) => {
+                let status = refusal.status.as_ref().map_or(0, StatusCode::code);
+                debug!("request {}: refused, status {status}", answer.id);
+            }
+        }
         match &mut answer.outcome {
             // Even a late one: the server takes the user for signed in, so it would refuse another try.
             Ok(Answer::Authorized(signed_in) | Answer::Restored(signed_in)) => {

@@ -5,6 +5,7 @@ use super::{
 };
 use crate::codec::Format;
 use crate::keep_alive::{KeepAlive, Silence};
+use crate::log::{debug, warn};
 use crate::message::RequestKind;
 use crate::output::CloseCode;
 use crate::secret::Secret;
@@ -83,6 +84,7 @@ impl Client {
             keep_alive: KeepAlive::new(self.now),
             paused: false,
         });
+        debug!("connected");
     }
 
     /// The connection is gone, or an attempt to make one has failed. Does nothing if the machine knows already.
@@ -178,6 +180,7 @@ impl Client {
                 self.sign_in_failed(number, ticket.automatic);
                 automatic |= ticket.automatic;
             }
+            debug!("request {number}: timed out");
             self.events.push_back(Event::Ended(Ended::without_answer(ticket, Failure::TimedOut)));
         }
         if automatic {
@@ -199,10 +202,12 @@ impl Client {
             Link::Up(connection) => {
                 connection.stage = Stage::Closing { deadline: self.now + self.config.close_timeout };
                 self.output.push_close(CloseCode::Normal);
+                debug!("closing");
                 self.end_offline();
             }
             Link::Offline | Link::Waiting { .. } | Link::Dialing { .. } => {
                 self.link = Link::Closed;
+                debug!("closed");
                 self.end_offline();
             }
         }
@@ -249,6 +254,7 @@ impl Client {
 
 impl Client {
     fn dial(&mut self) {
+        debug!("dialing");
         self.link = Link::Dialing { deadline: self.now + self.config.dial_timeout };
     }
 
@@ -280,6 +286,11 @@ impl Client {
             }
             reason => reason,
         };
+        if requested {
+            debug!("closed");
+        } else {
+            warn!("connection lost: {}", reason.kind());
+        }
         self.events.push_back(Event::Disconnected(reason.clone()));
         self.end_in_flight();
         self.output.clear();
@@ -300,6 +311,7 @@ impl Client {
         let first_unsent = self.output.first_request().unwrap_or(u64::MAX);
         for (number, ticket) in self.in_flight.lost() {
             let delivery = if number >= first_unsent { Delivery::NotSent } else { Delivery::Unknown };
+            debug!("request {number}: lost");
             self.events.push_back(Event::Ended(Ended::without_answer(ticket, Failure::Lost(delivery))));
         }
     }
@@ -323,11 +335,13 @@ impl Client {
         let (at, attempt) = (self.now + after, self.attempt);
         self.attempt = self.attempt.saturating_add(1);
         self.link = Link::Waiting { until: at };
+        debug!("dialing in {after:?}, after {attempt} failed attempts: {}", reason.kind());
         self.events.push_back(Event::Reconnecting { at, after, attempt, reason });
     }
 
     fn stay_offline(&mut self) {
         self.link = Link::Offline;
+        debug!("offline");
         self.end_offline();
         self.signed_out(SignedOutReason::GaveUp);
         if self.config.reconnect.is_some() {

@@ -72,6 +72,7 @@ pub use ticket::{RequestId, Ticket};
 use crate::auth;
 use crate::codec::Fields;
 use crate::codec::Format;
+use crate::log::{debug, trace};
 use crate::message::{ClientMessage, Request, RequestKind};
 use crate::output::{Output, Transmit};
 use crate::secret::Secret;
@@ -411,6 +412,7 @@ impl Client {
         self.advance(now);
         self.last_number += 1;
         let (id, number) = (ticket.id, self.last_number);
+        debug!("request {number}: {}", ticket.kind);
         self.in_flight.push(number, self.now + self.config.request_timeout, ticket);
         if let Link::Up(connection) = &self.link {
             let format = connection.format();
@@ -470,7 +472,11 @@ impl Client {
         if !self.offline.is_empty() {
             self.send_offline();
         }
-        self.output.poll()
+        let transmit = self.output.poll();
+        if let Some(transmit) = &transmit {
+            trace!("sends {transmit:?}");
+        }
+        transmit
     }
 
     /// Returns the next event besides those from [`handle_frame`](Self::handle_frame); `None` when there are no more.

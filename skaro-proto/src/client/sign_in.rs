@@ -7,6 +7,7 @@ use super::link::{Link, SignIn, Stage};
 use super::session::{Credentials, Session};
 use super::{Client, CommandError, Disconnect, Event, RequestId, SignedOutReason, Ticket};
 use crate::auth;
+use crate::log::debug;
 use crate::message::{Refusal, Request, RequestKind, SignedIn, StatusCode};
 use crate::secret::Secret;
 use crate::time::Time;
@@ -45,6 +46,7 @@ impl Client {
         if let SignIn::No { token } = sign_in {
             let token = token.clone();
             *sign_in = SignIn::Pending { token, number, credentials: None };
+            debug!("signing in");
         }
     }
 
@@ -75,6 +77,7 @@ impl Client {
             }
             _ => self.credentials = self.credentials.take().filter(|kept| kept.login == login),
         }
+        debug!("signed in");
         self.persistent |= core::mem::take(&mut self.refused);
         self.established = true;
         // The session of the user before may be gone by now; what was seen, and what waits, is not.
@@ -96,6 +99,7 @@ impl Client {
         {
             let token = token.clone();
             *sign_in = SignIn::No { token };
+            debug!("not signed in");
             // What waited for this waits for nothing now, unless the machine has another way to sign in.
             if !automatic {
                 self.end_offline();
@@ -138,6 +142,7 @@ impl Client {
     /// Tells the application that the user is signed in no more, if that was so and was not told.
     pub(super) fn signed_out(&mut self, reason: SignedOutReason) {
         if core::mem::take(&mut self.established) {
+            debug!("signed out");
             self.events.push_back(Event::SignedOut { reason });
         }
     }

@@ -11,6 +11,7 @@ use super::peer::{Peer, Place};
 use super::{ConnectionId, Server};
 use crate::codec::Fields;
 use crate::codec::Format;
+use crate::log::{debug, warn};
 use crate::message::{Challenge, ServerMessage};
 use crate::secret::Secret;
 use crate::time::Time;
@@ -62,13 +63,14 @@ impl Server {
     pub fn handle_accepted(&mut self, now: Time, peer: Peer) -> Result<ConnectionId, AcceptError> {
         self.advance(now);
         let place = Place::of(peer);
-        self.admit(place)?;
+        self.admit(place).inspect_err(|error| warn!("connection refused: {error}"))?;
         self.last_connection += 1;
         let id = ConnectionId(self.last_connection);
         let until = self.now + self.config.handshake_timeout;
         let connection = Connection::new(self.now, self.config.format, place, State::Opening { until });
         self.agenda.deadlines.insert((connection.deadline, id));
         self.connections.insert(id, connection);
+        debug!("connection {id}: accepted");
         self.strangers.opening.insert(id);
         self.strangers.silent.insert((self.now, id));
         place.into_iter().for_each(|place| self.places.add(place));
@@ -83,6 +85,7 @@ impl Server {
         if !matches!(connection.state, State::Opening { .. }) {
             return;
         }
+        debug!("connection {id}: connected");
         self.strangers.opening.remove(&id);
         connection.format = format.unwrap_or(self.config.format);
         let token = Secret::from(self.secrets.next());
@@ -114,6 +117,7 @@ impl Server {
         let full = self.is_full_for(place);
         place.into_iter().for_each(|place| self.places.add(place));
         if let Some(limit) = full {
+            warn!("connection {id}: refused, {limit} from its address");
             self.forget(id);
             return Err(AcceptError::TooManyFromAddress { limit });
         }
@@ -153,19 +157,25 @@ impl Server {
         if self.config.max_handshakes.is_some_and(|limit| self.strangers.opening.len() >= limit)
             && let Some(oldest) = self.strangers.opening.first().copied()
         {
-            self.abort(oldest);
+            self.evict(oldest);
         }
         let are_many = self.config.max_strangers.is_some_and(|limit| self.strangers.silent.len() >= limit);
         let limit = self.config.max_connections;
         let are_all = self.connections.len() >= limit;
         if are_many || are_all {
             match self.strangers.silent.first().copied() {
-                Some((_, silent)) => self.abort(silent),
+                Some((_, silent)) => self.evict(silent),
                 None if are_all => return Err(AcceptError::Full { limit }),
                 None => (),
             }
         }
         Ok(())
+    }
+
+    /// Drops a stranger, to make room for a newcomer.
+    fn evict(&mut self, id: ConnectionId) {
+        debug!("connection {id}: evicted");
+        self.abort(id);
     }
 
     /// A stranger has said something that makes sense.

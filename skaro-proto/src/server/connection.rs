@@ -14,6 +14,7 @@ use super::{ConnectionId, Server};
 use crate::codec::Fields;
 use crate::codec::{DecodeError, DecodeErrorKind, Format};
 use crate::keep_alive::{KeepAlive, Silence};
+use crate::log::{debug, trace};
 use crate::message::{Notice, ServerMessage};
 use crate::output::{CloseCode, Output, Transmit};
 use crate::secret::Secret;
@@ -220,6 +221,7 @@ impl Server {
     pub fn handle_oversized(&mut self, now: Time, id: ConnectionId) {
         self.advance(now);
         let limit = self.max_frame_bytes(id);
+        debug!("connection {id}: a frame over the limit of {limit} bytes");
         self.notify_error(id, format!("the frame is over the limit of {limit} bytes").into());
         self.begin_close(id, CloseCode::TooBig);
     }
@@ -243,10 +245,16 @@ impl Server {
         }
         let is_stuck = connection.write_deadline(&self.config).is_some_and(|until| until <= now);
         match connection.state {
-            State::Opening { until } | State::Closing { until } if until <= now => return self.abort(id),
+            State::Opening { until } | State::Closing { until } if until <= now => {
+                debug!("connection {id}: its handshake takes too long");
+                return self.abort(id);
+            }
             State::Opening { .. } | State::Closing { .. } => (),
             // A closing handshake would have to wait behind what does not leave.
-            _ if is_stuck => return self.abort(id),
+            _ if is_stuck => {
+                debug!("connection {id}: does not read");
+                return self.abort(id);
+            }
             State::Open { until, .. } if until <= now => {
                 self.notify_error(id, "nobody signed in for too long: connect again to sign in".into());
                 self.begin_close(id, CloseCode::Policy);
@@ -258,7 +266,10 @@ impl Server {
                     connection.output.push_ping();
                     connection.wrote(id, &self.config, &mut self.agenda);
                 }
-                Silence::Dead => return self.abort(id),
+                Silence::Dead => {
+                    debug!("connection {id}: silent for too long");
+                    return self.abort(id);
+                }
             },
         }
         self.set_deadline(id);
@@ -284,6 +295,7 @@ impl Server {
         if let Some(until) = connection.frames.take(count, self.now, rate)
             && connection.is_heard()
         {
+            debug!("connection {id}: sends too fast, not read until {until:?}");
             connection.throttled = Some(until);
             self.set_deadline(id);
         }
@@ -311,7 +323,11 @@ impl Server {
         connection.output.settle();
         connection.count(&mut self.agenda);
         connection.progress = self.now;
-        connection.output.take()
+        let transmit = connection.output.take();
+        if let Some(transmit) = &transmit {
+            trace!("connection {id}: sends {transmit:?}");
+        }
+        transmit
     }
 }
 
@@ -393,6 +409,7 @@ impl Server {
     /// Drops the queue of a reader that is too slow, and closes its connection. The histories keep the messages.
     pub(super) fn cut_off(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(&id) {
+            debug!("connection {id}: too much waits for it");
             connection.output.clear();
             connection.count(&mut self.agenda);
             self.begin_close(id, CloseCode::Policy);
@@ -414,6 +431,7 @@ impl Server {
         let limit = self.config.max_invalid_frames;
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.faults += 1;
+        debug!("connection {id}: a frame without sense, number {}", connection.faults);
         if matches!(error.kind, DecodeErrorKind::TooLarge { .. }) && error.field.is_empty() {
             self.begin_close(id, CloseCode::TooBig);
         } else if connection.faults >= limit {
@@ -432,6 +450,7 @@ impl Server {
             State::Opening { .. } => return self.abort(id),
             State::Open { .. } | State::SignedIn { .. } => (),
         }
+        debug!("connection {id}: closing with code {}", code.code());
         connection.state = State::Closing { until };
         connection.throttled = None;
         connection.output.push_close(code);
@@ -453,6 +472,7 @@ impl Server {
             return;
         };
         let (user, session) = (*user, *session);
+        debug!("connection {id}: signed out");
         if let Some(user) = self.users.get_mut(user) {
             user.online.retain(|other| *other != id);
         }
@@ -462,6 +482,7 @@ impl Server {
     pub(super) fn forget(&mut self, id: ConnectionId) {
         self.sign_out(id);
         if let Some(connection) = self.connections.remove(&id) {
+            debug!("connection {id}: gone");
             self.agenda.deadlines.remove(&(connection.deadline, id));
             self.agenda.queued -= connection.counted;
             self.no_stranger(id, connection.silent_since);

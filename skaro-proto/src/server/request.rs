@@ -11,9 +11,10 @@ use super::users::UserId;
 use super::{ConnectionId, Server, memory};
 use crate::codec::Fields;
 use crate::codec::{DecodeError, DecodeErrorKind, Frame};
+use crate::log::{debug, trace};
 use crate::message::{
-    Answer, AnswerMessage, ClientMessage, Date, InvalidRequest, Refusal, Request, ServerMessage, StatusCode,
-    User,
+    Answer, AnswerMessage, ClientMessage, Date, InvalidRequest, Refusal, Request, RequestKind, ServerMessage,
+    StatusCode, User,
 };
 use crate::time::Time;
 
@@ -41,6 +42,7 @@ pub struct Decoded<'f>(Result<ClientMessage<'f>, Box<InvalidRequest<'f>>>);
 /// Decodes a frame from a client. That needs no server: an adapter in which many threads share one does this before it
 /// locks the server. `limit` is what [`Server::max_frame_bytes`] says of the connection.
 pub fn decode(frame: Frame<'_>, limit: usize) -> Decoded<'_> {
+    trace!("received {frame:?}");
     let length = frame.as_bytes().len();
     if length > limit {
         let error = DecodeError::frame(DecodeErrorKind::TooLarge { length, limit });
@@ -53,6 +55,11 @@ pub fn decode(frame: Frame<'_>, limit: usize) -> Decoded<'_> {
             Err(check_type(kind).err().unwrap_or(rejected))
         }
     })
+}
+
+/// Returns the type of a request for a log, in which the client's own words have no place.
+fn listed(kind: &str) -> &'static str {
+    RequestKind::LISTED.iter().map(|kind| kind.as_str()).find(|listed| *listed == kind).unwrap_or("other")
 }
 
 /// An answer repeats the type of its request, so a long one would cost more than its frame.
@@ -128,6 +135,9 @@ impl Server {
         kind: &str,
         outcome: Result<Answer<'_>, Refused>,
     ) {
+        if let Err((code, _)) = &outcome {
+            debug!("connection {id}: request {number} ({}) refused, status {code}", listed(kind));
+        }
         let refusal = |(code, info)| Refusal { status: Some(StatusCode::new(code)), info };
         let outcome = outcome.map_err(refusal);
         let message = AnswerMessage { kind: kind.into(), id: number, outcome, extra: Fields::new() };

@@ -12,6 +12,7 @@ use super::request::{Refused, refused};
 use super::secrets::SessionKey;
 use super::users::UserId;
 use super::{ConnectionId, Server};
+use crate::log::debug;
 use crate::message::{Answer, SignedIn, User};
 use crate::output::CloseCode;
 use crate::secret::Secret;
@@ -118,6 +119,7 @@ impl Server {
     }
 
     fn signed_in(&mut self, id: ConnectionId, user: UserId, session: SessionKey) {
+        debug!("connection {id}: signed in");
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.state = State::SignedIn { user, session };
             let silent_since = connection.silent_since;

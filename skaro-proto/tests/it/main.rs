@@ -13,6 +13,7 @@
 //! | `specification` | the examples and numbers in PROTOCOL.md |
 //! | `diagrams` | the state diagrams in STATES.md |
 //! | `words` | the texts of errors, events and settings, and what they must not show |
+//! | `logs` | log lines, with the feature `tracing`: no secrets, logins and texts |
 //! | `corpora` | what fuzzing has collected, through the fuzz targets in `fuzz/src/targets` |
 //!
 //! | module | what the others share |
@@ -38,6 +39,8 @@ mod connection;
 mod corpora;
 mod diagrams;
 mod exactly_once;
+#[cfg(feature = "tracing")]
+mod logs;
 mod models;
 mod original_bytes;
 mod properties;
