@@ -10,7 +10,7 @@ use skaro_proto::server::{ConnectionId, Peer};
 
 use super::link::{Link, Timer, Written};
 use super::runtime::Runtime;
-use super::server::Shared;
+use super::served::Shared;
 use crate::connection::{Connection, Turn};
 
 /// Size in bytes of the read buffer, which is on the stack.

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use super::config::ServerConfig;
 use super::peer::Place;
 use super::rate::Bucket;
+use super::refusal::Info;
 use super::secrets::SessionKey;
 use super::users::UserId;
 use super::{ConnectionId, Server};
@@ -422,7 +423,7 @@ impl Server {
         }
     }
 
-    pub(super) fn notify_error(&mut self, id: ConnectionId, info: super::request::Info) {
+    pub(super) fn notify_error(&mut self, id: ConnectionId, info: Info) {
         self.push(id, &ServerMessage::Error(Notice { info, extra: Fields::new() }));
     }
 

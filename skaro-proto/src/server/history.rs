@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 
 use super::dialogs::Stored;
-use super::{ConnectionId, Server, memory};
+use super::refusal::out_of_memory;
+use super::{ConnectionId, Server};
 use crate::codec::Fields;
 use crate::codec::Format;
 use crate::message::{Answer, AnswerMessage, Date, History, Message, ServerMessage};
@@ -94,7 +95,7 @@ impl Server {
             (size, count) = (larger, count + 1);
         }
         if !self.make_room(size) {
-            return self.answer(id, number, "get_history", memory::refused());
+            return self.answer(id, number, "get_history", out_of_memory());
         }
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if connection.is_slow(&self.config) {

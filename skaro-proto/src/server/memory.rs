@@ -1,7 +1,6 @@
 //! Estimate of the machine's memory, and the steps that keep it under its limit.
 
 use super::connection::Connection;
-use super::request::Refused;
 use super::{ConnectionId, Server};
 
 /// Bytes that a connection takes besides its queue, in the trees of connections, deadlines and strangers. A tree's
@@ -11,11 +10,6 @@ pub(super) const CONNECTION: usize = 2 * (size_of::<Connection>() + 5 * size_of:
 pub(super) const SESSION: usize = 256;
 /// Bytes that an entry in a table of wrong passwords takes.
 const GUESS: usize = 128;
-
-/// The refusal of a request for which there is no memory.
-pub(super) fn refused<T>() -> Result<T, Refused> {
-    Err((503, "the server has no memory left for this: try again later".into()))
-}
 
 impl Server {
     /// Estimate of the bytes of memory that the machine takes: histories, queues, sessions, users, connections and

@@ -10,6 +10,7 @@ mod history;
 mod memory;
 mod peer;
 mod rate;
+mod refusal;
 mod request;
 mod secrets;
 mod sessions;

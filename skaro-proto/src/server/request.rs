@@ -1,14 +1,14 @@
 //! Requests of clients, and the answers to them.
 
-use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::ToString;
 
 use super::connection::State;
 use super::rate::seconds;
+use super::refusal::{Refused, out_of_memory, refused};
 use super::users::UserId;
-use super::{ConnectionId, Server, memory};
+use super::{ConnectionId, Server};
 use crate::codec::Fields;
 use crate::codec::{DecodeError, DecodeErrorKind, Frame};
 use crate::log::{debug, trace};
@@ -18,22 +18,11 @@ use crate::message::{
 };
 use crate::time::Time;
 
-/// Text for an `info` field.
-pub(super) type Info = Cow<'static, str>;
-
 /// Bytes of the type of a request, far more than any name needs.
 const TYPE: usize = 256;
 
 /// Bytes that a contact in an answer takes while it is written.
 const CONTACT: usize = 512;
-
-/// Refusal of a request: a status code as in HTTP (RFC 9110, section 15), whose first digit gives its class, and a
-/// text.
-pub(super) type Refused = (u16, Info);
-
-pub(super) fn refused<T>(code: u16, info: impl Into<Info>) -> Result<T, Refused> {
-    Err((code, info.into()))
-}
 
 /// A frame from a client that was decoded, or makes no sense: what [`decode`] makes of it.
 #[derive(Debug)]
@@ -147,7 +136,7 @@ impl Server {
     fn carry_out(&mut self, id: ConnectionId, message: ClientMessage<'_>) {
         let (number, request) = (message.on_request, message.request);
         let outcome = match &request {
-            _ if !self.make_room(0) => memory::refused(),
+            _ if !self.make_room(0) => out_of_memory(),
             Request::Authorize { login, proof } => return self.authorize(id, number, login, proof),
             Request::SessionRestore { sid } => return self.session_restore(id, number, sid),
             Request::GetHistory { login } => return self.get_history(id, number, login),
@@ -179,7 +168,7 @@ impl Server {
         // A login and some words for each, before it is written, and written.
         let count = self.users.contacts(user, directory).take(limit).count();
         if !self.make_room(count * CONTACT) {
-            return self.answer(id, number, "get_contacts", memory::refused());
+            return self.answer(id, number, "get_contacts", out_of_memory());
         }
         let contact = |user: &super::users::User| {
             let mut contact = User::new(user.login.to_string());
@@ -204,7 +193,7 @@ impl Server {
             return refused(429, format!("too many messages: try again in {} s", seconds(wait)));
         }
         if !self.make_room_for_message(from, to, body) {
-            return memory::refused();
+            return out_of_memory();
         }
         let date = self.deliver(from, to, body, Some(id));
         Ok(Answer::MessageSent(Some(Date::Integer(date))))

@@ -5,10 +5,10 @@ use alloc::format;
 use alloc::string::ToString;
 
 use super::connection::State;
-use super::memory::{self, SESSION};
+use super::memory::SESSION;
 use super::peer::Place;
 use super::rate::seconds;
-use super::request::{Refused, refused};
+use super::refusal::{Refused, out_of_memory, refused};
 use super::secrets::SessionKey;
 use super::users::UserId;
 use super::{ConnectionId, Server};
@@ -49,7 +49,7 @@ impl Server {
             return refused(429, format!("{limit} connections are signed in already: close some of them"));
         }
         if !self.make_room(SESSION) {
-            return memory::refused();
+            return out_of_memory();
         }
         if let (Some(user), Some(place)) = (self.users.get_mut(user), place) {
             user.remember_place(place);
