@@ -22,7 +22,7 @@ use super::runtime::Runtime;
 use super::served::{ServerOptions, Shared, State};
 use crate::clock::Clock;
 
-/// Wait after a failed accept, for example because no file descriptors are left: others must leave first.
+/// Wait after a failed accept, most often because no file descriptors are left: a silent stranger leaves first.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
 /// A listening server. Dropping it shuts it down; [`shut_down`](Server::shut_down) also waits for the end.
@@ -175,7 +175,10 @@ async fn accept<R: Runtime>(
         };
         match accepted {
             Ok((stream, address)) => R::spawn(peer::serve::<R>(stream, address, shared.clone())),
-            Err(_) => R::sleep(ACCEPT_AGAIN).await,
+            Err(_) => {
+                shared.call(|machine, now| machine.handle_exhausted(now));
+                R::sleep(ACCEPT_AGAIN).await;
+            }
         }
     }
 }

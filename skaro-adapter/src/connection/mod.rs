@@ -155,7 +155,10 @@ impl Connection {
         let ready: Vec<_> = incoming.iter().map(|incoming| incoming.decode(self.max_frame_bytes)).collect();
         let server = &mut *lock();
         self.upgrade(now, server);
-        server.handle_read(now, self.id, mem::take(&mut self.read));
+        let messages = incoming.iter().filter(|incoming| matches!(incoming, Incoming::Message(_))).count();
+        let frames = self.websocket().map_or(0, WebSocket::take_frames);
+        // Each message counts by itself when it is handled.
+        server.handle_read(now, self.id, mem::take(&mut self.read), frames.saturating_sub(messages));
         let has_worked = !ready.is_empty();
         ready.into_iter().for_each(|ready| self.hand_over(now, server, ready));
         incoming.clear();

@@ -198,15 +198,25 @@ impl Server {
         self.forget(id);
     }
 
-    /// Counts bytes that the adapter has read from this connection: each 4 KiB of them count as a frame, so that pings,
-    /// and pieces of messages, can't come faster than [`ServerConfig::frame_rate`] allows either.
-    pub fn handle_read(&mut self, now: Time, id: ConnectionId, bytes: usize) {
+    /// Reports that the system can't accept connections, because no file descriptors are left: the stranger who is silent
+    /// longest makes room. Returns whether there was one.
+    pub fn handle_exhausted(&mut self, now: Time) -> bool {
+        self.advance(now);
+        let Some((_, silent)) = self.strangers.silent.first().copied() else { return false };
+        self.abort(silent);
+        true
+    }
+
+    /// Counts what the adapter has read from this connection besides messages: each control frame or fragment, and each
+    /// 4 KiB, count as a frame, so that none of them can come faster than [`ServerConfig::frame_rate`] allows.
+    pub fn handle_read(&mut self, now: Time, id: ConnectionId, bytes: usize, frames: usize) {
         self.advance(now);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let read = connection.read.saturating_add(bytes);
         connection.read = read % BYTES_PER_FRAME;
-        if read >= BYTES_PER_FRAME {
-            self.charge_frames(id, read / BYTES_PER_FRAME);
+        let count = frames.saturating_add(read / BYTES_PER_FRAME);
+        if count > 0 {
+            self.charge_frames(id, count);
         }
     }
 

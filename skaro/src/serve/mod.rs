@@ -91,6 +91,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Fault> {
             true
         }
     });
+    raise_file_limit();
     let (machine, users) = furnish(&args)?;
     runtime::start()?.block_on(async {
         let server = bind(&args, machine).await?;
@@ -108,6 +109,19 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Fault> {
         Ok(Exit::Success)
     })
 }
+
+/// Raises the limit of open files as far as the system allows: each connection needs one.
+#[cfg(unix)]
+fn raise_file_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
+    if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_err() {
+        log(&format!("at most {soft} files can be open, which limits connections: see ulimit -n"));
+    }
+}
+
+#[cfg(not(unix))]
+const fn raise_file_limit() {}
 
 /// Prints a message for the operator to standard error.
 fn log(text: &str) {
