@@ -1,6 +1,5 @@
 //! One connection: how it begins, what ends it.
 
-use alloc::borrow::Cow;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::format;
 use alloc::vec::Vec;
@@ -342,26 +341,8 @@ impl Server {
     }
 }
 
-/// Commands about connections.
+/// Commands: what whoever runs the server wants.
 impl Server {
-    /// Tells something to everybody who is connected.
-    pub fn announce(&mut self, now: Time, info: &str) {
-        self.advance(now);
-        let notice = Notice { info: Cow::Borrowed(info), extra: Fields::new() };
-        let message = ServerMessage::Info(notice);
-        let mut slow = Vec::new();
-        self.scratch.begin();
-        for (id, connection) in self.connections.iter_mut().filter(|(_, connection)| connection.is_heard()) {
-            if connection.is_slow(&self.config) {
-                slow.push(*id);
-                continue;
-            }
-            let written = self.scratch.write(connection.format, &message);
-            connection.push_written(*id, written, self.now, &self.config, &mut self.agenda);
-        }
-        slow.into_iter().for_each(|id| self.cut_off(id));
-    }
-
     /// Shuts down: tells everybody, sends what waits to be sent, closes all connections, takes no new ones.
     pub fn shut_down(&mut self, now: Time, info: &str) {
         self.announce(now, info);

@@ -1,12 +1,13 @@
-//! A message from one user to another: kept, dated, and shown to everybody concerned.
+//! Messages for several connections: from one user to another, kept and dated; and from the server to everybody.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use super::dialogs::Dialogs;
 use super::users::UserId;
 use super::{ConnectionId, Server};
-use crate::codec::Format;
-use crate::message::{Date, Message, ServerMessage};
+use crate::codec::{Fields, Format};
+use crate::message::{Date, Message, Notice, ServerMessage};
 use crate::time::Time;
 
 /// The Unix time, in milliseconds, that belongs to a moment.
@@ -67,6 +68,27 @@ impl Server {
     pub fn set_time_of_day(&mut self, now: Time, unix_millis: i64) {
         self.advance(now);
         self.time_of_day = TimeOfDay { at: self.now, unix: unix_millis };
+    }
+}
+
+/// Commands: what whoever runs the server wants.
+impl Server {
+    /// Tells something to everybody who is connected.
+    pub fn announce(&mut self, now: Time, info: &str) {
+        self.advance(now);
+        let notice = Notice { info: Cow::Borrowed(info), extra: Fields::new() };
+        let message = ServerMessage::Info(notice);
+        let mut slow = Vec::new();
+        self.scratch.begin();
+        for (id, connection) in self.connections.iter_mut().filter(|(_, connection)| connection.is_heard()) {
+            if connection.is_slow(&self.config) {
+                slow.push(*id);
+                continue;
+            }
+            let written = self.scratch.write(connection.format, &message);
+            connection.push_written(*id, written, self.now, &self.config, &mut self.agenda);
+        }
+        slow.into_iter().for_each(|id| self.cut_off(id));
     }
 }
 
