@@ -60,6 +60,9 @@ impl<R: Runtime> Task<'_, R> {
     fn step(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let now = self.shared.clock.now();
         let turn = self.connection.turn(now, || self.shared.machine());
+        if turn == (Turn::Idle { until: None }) {
+            self.link.shrink();
+        }
         self.link.fill(|output| self.connection.take_output(output));
         let written = self.link.poll_write(cx)?;
         let until = match turn {

@@ -39,7 +39,7 @@ const IDLE: Duration = Duration::from_secs(10);
 /// 2. Call [`turn`](Self::turn), which locks the machine for a moment, handles the messages, and fetches frames. If
 ///    some of the read bytes are left, go to step 1 with them.
 /// 3. Call [`take_output`](Self::take_output) and write. If the written buffer had more than
-///    [`OUTPUT_AT_ONCE`](crate::websocket::OUTPUT_AT_ONCE) bytes, there may be more: go to step 2.
+///    [`OUTPUT_AT_ONCE`](crate::websocket::OUTPUT_AT_ONCE) bytes, or the write had to wait, there may be more: go to step 2.
 /// 4. Wait for bytes, for the machine ([`Server::poll_ready`] reports connections with work), or for the deadline that
 ///    `turn` returned.
 ///

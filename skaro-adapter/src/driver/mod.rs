@@ -26,7 +26,7 @@ use crate::websocket::{Phase, Received, Role, WebSocket};
 /// 3. Call [`drive`](Self::drive) after that, after commands, and at the deadline that it returned before. It returns
 ///    the next action: dial, stop, or wait.
 /// 4. Call [`take_output`](Self::take_output), unlock, and write. If the written buffer had more than
-///    [`OUTPUT_AT_ONCE`](crate::websocket::OUTPUT_AT_ONCE) bytes, there may be more: go to step 3.
+///    [`OUTPUT_AT_ONCE`](crate::websocket::OUTPUT_AT_ONCE) bytes, or the write had to wait, there may be more: go to step 3.
 /// 5. If there is no connection any more ([`has_connection`](Self::has_connection)), write the output as far as
 ///    possible without waiting, and drop the socket.
 ///
