@@ -180,7 +180,7 @@ fn a_chat_that_must_not_reconnect_ends_with_its_connection() {
         serve.signal("INT");
         assert_eq!(serve.end().1, Some(0));
         chat.event("disconnected");
-        assert_eq!(chat.end(), (vec![], Some(69)));
+        assert_eq!(chat.end(), (vec![], Some(75)));
     }
 }
 
