@@ -30,7 +30,8 @@ pub struct ClientConfig {
     /// Time without input after which a connection is given up; `None` to rely on the network. A ping is sent when
     /// nothing has arrived for half of this time. Default 60 s.
     pub keep_alive: Option<Duration>,
-    /// Delays between attempts to connect again after a connection broke; `None` to never connect again.
+    /// Delays between attempts to connect again after a connection broke; `None` to never connect again. Default
+    /// [`Backoff::default`].
     pub reconnect: Option<Backoff>,
     /// Choice to keep login and password in memory, to sign in again when a session can't be restored: after a break of
     /// more than five minutes, or when the server was restarted. They are wiped when the client is closed or dropped,
@@ -38,7 +39,7 @@ pub struct ClientConfig {
     /// [`Event::SignedOut`](super::Event::SignedOut). Default `true`.
     pub keep_credentials: bool,
     /// Number of messages that may wait for a reconnection. They are sent, in order, once the user is signed in again.
-    /// Default 0: a message without a connection is refused at once.
+    /// They wait as long as attempts to connect are made. Default 0: a message without a connection is refused at once.
     pub offline_messages: usize,
     /// Time after the end of its connection for which a session is restored. Default 5 minutes, as on servers.
     pub session_lifetime: Duration,

@@ -156,8 +156,11 @@ pub enum SignedOutReason {
     /// The session was restored on another connection.
     #[error("the session goes on on another connection: authorize again to have one here, too")]
     Replaced,
-    /// The machine does not connect again by itself: the attempts are used up, it was told to stop, or it never does.
-    #[error("the client does not connect again by itself: reconnect, or authorize on another connection")]
+    /// The machine does not connect or sign in again by itself: the attempts are used up, it was told to stop, or it never
+    /// does.
+    #[error(
+        "the client does not connect or sign in again by itself: reconnect if there is no connection, and authorize"
+    )]
     GaveUp,
 }
 

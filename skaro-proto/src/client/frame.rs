@@ -3,7 +3,7 @@
 use super::in_flight::Place;
 use super::incoming::Incoming;
 use super::link::{Link, SignIn, Stage};
-use super::{Client, Ended, Event, Failure, ProtocolError};
+use super::{Client, Ended, Event, Failure, ProtocolError, SignedOutReason};
 use crate::codec::{DecodeError, DecodeErrorKind, Format, Frame};
 use crate::log::{debug, trace};
 use crate::message::{Answer, AnswerMessage, Challenge, Message, RequestKind, ServerMessage, StatusCode};
@@ -73,6 +73,8 @@ impl Client {
                 self.resume();
             } else if !again {
                 self.end_offline();
+                // After `stop_reconnecting`, nobody signs the user in again.
+                self.signed_out(SignedOutReason::GaveUp);
             }
         }
         Event::Connected { extra: challenge.extra }

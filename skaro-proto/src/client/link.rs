@@ -215,7 +215,8 @@ impl Client {
         self.established = false;
     }
 
-    /// Connects now instead of waiting on; also after the machine gave up, or was told to stop.
+    /// Connects now instead of waiting on; also after the machine gave up, or was told to stop. Attempts are counted from
+    /// the beginning again.
     ///
     /// # Errors
     /// If the client was closed.
@@ -229,6 +230,7 @@ impl Client {
             Link::Offline | Link::Waiting { .. } => {
                 self.persistent = true;
                 self.stopped = false;
+                self.attempt = 0;
                 self.dial();
             }
             Link::Dialing { .. } => (),

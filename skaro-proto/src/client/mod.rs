@@ -92,9 +92,8 @@ use session::{Credentials, Session};
 ///   [`get_contacts`](Self::get_contacts), [`get_history`](Self::get_history),
 ///   [`send_message`](Self::send_message), [`request_other`](Self::request_other); and [`close`](Self::close),
 ///   [`reconnect`](Self::reconnect), [`stop_reconnecting`](Self::stop_reconnecting);
-/// * **poll_**: what to do next. After each call of the second or third family drain
-///   [`poll_transmit`](Self::poll_transmit), then [`poll_event`](Self::poll_event), then look at
-///   [`status`](Self::status) (it says when to dial, and when to drop the connection) and arm a timer for [`poll_timeout`](Self::poll_timeout).
+/// * **poll_**: what to do next: [`poll_transmit`](Self::poll_transmit), [`poll_event`](Self::poll_event),
+///   [`poll_timeout`](Self::poll_timeout). The [crate's documentation](crate) has the loop around them.
 ///
 /// A connection and the signing in, from the machine's point of view:
 ///

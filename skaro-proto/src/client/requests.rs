@@ -19,6 +19,10 @@ use crate::time::Time;
 
 /// Commands. Each takes effect or fails at once; one that was taken ends exactly once, with an [`Event::Ended`] that
 /// bears the number which the command returned.
+///
+/// Besides what each names, all of them fail with [`CommandError::TooManyRequests`] while
+/// [`max_requests`](crate::Limits::max_requests) are under way, and with [`CommandError::OutputFull`] while
+/// [`max_queued_bytes`](crate::Limits::max_queued_bytes) wait to be sent: try again when some have ended.
 impl Client {
     /// Signs a user in, by a proof of knowing the password (see [`auth`]).
     ///
@@ -84,7 +88,8 @@ impl Client {
     /// While the machine is connecting again, the message waits if the configuration allows that.
     ///
     /// # Errors
-    /// Unless a user is signed in (or the message may wait), or if a text is over its limit.
+    /// Unless a user is signed in (or the message may wait, and [`CommandError::OfflineFull`] does not hold), or if a text
+    /// is over its limit.
     pub fn send_message(
         &mut self,
         now: Time,

@@ -14,4 +14,5 @@ mod types;
 
 pub use client::{ClientMessage, InvalidRequest, Request, RequestKind};
 pub use server::{Answer, AnswerMessage, Challenge, History, Notice, Refusal, ServerMessage, SignedIn};
+pub(crate) use types::text_bytes;
 pub use types::{Contacts, Date, Message, Registration, Sender, StatusCode, User};
