@@ -93,6 +93,13 @@ pub struct Async<R: Host> {
     events: Arc<Mutex<Option<asynchronous::Events>>>,
 }
 
+impl<R: Host> Async<R> {
+    /// Returns the client itself, for what only async programs can do.
+    pub fn client(&self) -> &asynchronous::Client<R> {
+        &self.client
+    }
+}
+
 impl<R: Host> Clone for Async<R> {
     fn clone(&self) -> Self {
         Async { client: self.client.clone(), events: self.events.clone() }

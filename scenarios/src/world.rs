@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use skaro_async_std::ServerOptions;
@@ -127,11 +128,28 @@ pub fn sign_in<A: Adapter>(client: &A, login: &str) -> SignedIn<'static> {
     client.request(Authorize { login, password }).unwrap()
 }
 
-/// Checks that two people can chat, in both directions.
+/// Checks that two people can chat: what one says reaches the other, in both directions, and neither was disconnected.
 pub fn are_undisturbed<A: Adapter>((alice, bob): &(A, A)) {
-    alice.request(SendMessage { to: "bob", body: "still there?", marker: None, key: None }).unwrap();
-    bob.request(SendMessage { to: "alice", body: "yes", marker: None, key: None }).unwrap();
+    // No body comes twice: earlier messages may still wait to be read.
+    static MESSAGES: AtomicU64 = AtomicU64::new(0);
+    for (from, to, login) in [(alice, bob, "bob"), (bob, alice, "alice")] {
+        let body = format!("still there? {}", MESSAGES.fetch_add(1, Ordering::Relaxed));
+        from.request(SendMessage { to: login, body: &body, marker: None, key: None }).unwrap();
+        wait_for(to, "what the other said", |event| match event {
+            Event::Message(incoming) => (incoming.message.body == body).then_some(()),
+            Event::Disconnected(reason) => panic!("{login} was disconnected: {reason:?}"),
+            _ => None,
+        });
+    }
     assert_eq!((alice.status(), bob.status()), (Status::SignedIn, Status::SignedIn));
+}
+
+/// Fills the history of Alice and Bob to its limit.
+pub fn fill_history(server: &dyn Served) {
+    let body = "x".repeat(16 << 10);
+    for _ in 0..64 {
+        server.with(|machine, now| machine.post(now, "alice", "bob", &body).unwrap());
+    }
 }
 
 /// Reads events until the expected one.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use skaro_proto::Time;
 
 use crate::error::ConnectError;
+use crate::log::debug;
 
 /// Delay before the next address is tried in parallel (RFC 8305, section 5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -23,7 +24,7 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// let mut dialer = Dialer::new("example.org:80", addresses);
 /// let Step::Connect(first) = dialer.next(now) else { panic!() };
 /// let Step::Wait(Some(until)) = dialer.next(now) else { panic!() };
-/// The first address does not respond: after 250 ms the next one is tried in parallel.
+/// // The first address does not respond: after 250 ms the next one is tried in parallel.
 /// let Step::Connect(second) = dialer.next(until) else { panic!() };
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -80,6 +81,7 @@ impl Dialer {
         if is_time && let Some(address) = self.untried.pop_front() {
             self.under_way += 1;
             self.next_at = Some(now + ATTEMPT_DELAY);
+            debug!("dialing {}: {address}", self.host);
             return Step::Connect(address);
         }
         if self.under_way == 0 && self.untried.is_empty() {
@@ -90,6 +92,7 @@ impl Dialer {
 
     /// Records that an attempt has failed. The next one starts at once.
     pub fn failed(&mut self, address: SocketAddr, error: io::Error) {
+        debug!("dialing {}: {address} failed: {error}", self.host);
         self.under_way = self.under_way.saturating_sub(1);
         self.failures.push((address, error));
         self.next_at = None;

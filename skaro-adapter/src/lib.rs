@@ -23,6 +23,8 @@
 //!
 //! * `async`: the async engine, [`asynchronous`](mod@asynchronous).
 //! * `tls` (default): TLS for clients through rustls, with the system's trust roots.
+//! * `tracing`: log lines of dialing and of the machines through the crate `tracing`. They have no
+//!   secrets, but those of `tungstenite` at the level `trace` do: see "Logs" in the guide.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "async")]
@@ -38,6 +40,7 @@ mod error;
 pub mod guide {}
 pub mod http;
 pub mod leader;
+mod log;
 mod mailbox;
 mod opening;
 mod options;

@@ -127,6 +127,15 @@ mod tests {
     }
 
     #[test]
+    fn connecting_takes_as_long_as_it_may_and_a_day_at_most() {
+        let mut options = Options::new("ws://h");
+        for (wanted, may) in [(20, 20), (86_400, 86_400), (86_401, 86_400), (u64::MAX, 86_400)] {
+            options.config.dial_timeout = Duration::from_secs(wanted);
+            assert_eq!(options.dial_timeout(), Duration::from_secs(may));
+        }
+    }
+
+    #[test]
     fn debug_output_has_no_secrets() {
         for url in ["ws://alice:hunter2@h/x", "ws://h/?token=hunter2", "alice:hunter2@h", "ws://h/#hunter2"] {
             let mut options = Options::from(url);

@@ -12,10 +12,11 @@ use std::net::SocketAddr;
 
 use over_smol::Smol;
 use skaro_adapter::asynchronous::{Client, Events, Server};
-use skaro_adapter::prelude::{Event, Options, proto::server};
+use skaro_adapter::prelude::{Event, Options, proto::server, random_seed};
 
 async fn serve(address: &str) -> Server<Smol> {
-    let mut machine = server::Server::new(server::ServerConfig::default(), [7; 32]);
+    // Servers with one seed would give the same session ids, to different users.
+    let mut machine = server::Server::new(server::ServerConfig::default(), random_seed().unwrap());
     machine.add_user("alice", "secret").unwrap();
     machine.add_user("bob", "secret").unwrap();
     Server::bind(address, machine).await.unwrap()

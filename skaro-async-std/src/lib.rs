@@ -16,7 +16,7 @@
 //! machine.add_user("bob", "battery staple")?;
 //! let server = Server::bind("127.0.0.1:0", machine).await?;
 //!
-//! Bob is online; Alice writes to him.
+//! // Bob is online; Alice writes to him.
 //! let (bob, mut events) = Client::connect(server.url()).await?;
 //! bob.authorize("bob", "battery staple").await?;
 //! let (alice, _events) = Client::connect(server.url()).await?;
@@ -31,6 +31,12 @@
 //! }
 //! # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
 //! ```
+//!
+//! # Features
+//!
+//! * `tls` (default): `wss://`, through rustls with the system's trust roots.
+//! * `tracing`: log lines through the crate `tracing`. They have no secrets, but those of
+//!   `tungstenite` at the level `trace` do: see "Logs" in the guide of `skaro_adapter`.
 #![forbid(unsafe_code)]
 
 use std::future::Future;

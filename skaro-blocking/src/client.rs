@@ -1,4 +1,4 @@
-//! What applications use: [`Client`] for commands, [`Events`] for what happens.
+//! The interface for applications: [`Client`] for commands, [`Events`] for events.
 
 use std::io;
 use std::sync::Arc;
@@ -46,15 +46,16 @@ use crate::shared::Shared;
 #[derive(Clone, Debug)]
 pub struct Client(Arc<Handle>);
 
-/// What happens: messages, notices, connections that come and go. Read it or drop it: when too many events wait, nothing is
-/// read from the connection any more, unless somebody waits for an answer; see [`Options::event_capacity`].
+/// Events of a client: messages, notices, connections that begin and end. Read them or drop this: when too many events
+/// wait, reading from the connection stops until some are read, unless a thread waits for an answer; see
+/// [`Options::event_capacity`].
 ///
 /// As an iterator it waits for each event, and ends when the client is closed.
 #[derive(Debug)]
 #[must_use = "events that nobody reads stop the connection: read them, or drop this"]
 pub struct Events(Arc<Shared>);
 
-/// Why [`Events::next_event`] has none.
+/// Reason for which [`Events::next_event`] returns no event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoEvent {
     /// Nothing happened in that time.

@@ -14,10 +14,10 @@ use skaro_proto::Time;
 
 use crate::io::{Io, Transport};
 
-/// What makes streams of the application's own.
+/// Function that opens a stream of the application's own.
 pub(crate) type MakeTransport = Box<dyn Fn() -> io::Result<Box<dyn Transport>> + Send + Sync>;
 
-/// Where and how to connect.
+/// Address to connect to, and the options for it.
 pub(crate) struct Target {
     pub(crate) options: Options,
     url: Url,

@@ -1,6 +1,7 @@
 //! The connection's bytes: a stream that does not block, and waiting for it, for a deadline and for other threads.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::mem;
 use std::time::Duration;
 
 use mio::event::Source;
@@ -36,14 +37,16 @@ pub(crate) struct Io {
     poll: Poll,
     events: Events,
     stream: Option<Box<dyn Stream>>,
-    /// What is to be written.
+    /// Bytes that are still to be written.
     pub(crate) output: Vec<u8>,
+    /// Set when there may be output that did not fit, or that came while the last was being written.
+    may_have_more: bool,
     input: Box<[u8]>,
-    /// Whether there may be something to read. If not, that there is something will be told.
+    /// Set while there may be something to read. When it is not set, the poll reports new input.
     is_readable: bool,
-    /// Whether the other end has closed the connection: nothing more is told, the end is found by reading.
+    /// Set when the other end has closed the connection. The poll reports nothing more then; reading finds the end.
     is_closed: bool,
-    /// Whether a layer between, TLS, may have bytes that it has not handed over.
+    /// Set when a layer in between (TLS) may hold bytes that it has not handed over.
     is_layered: bool,
 }
 
@@ -58,6 +61,7 @@ impl Io {
             events: Events::with_capacity(4),
             stream: Some(Box::new(transport)),
             output: Vec::new(),
+            may_have_more: false,
             input: vec![0; READ_AT_ONCE].into(),
             is_readable: true,
             is_closed: false,
@@ -76,14 +80,15 @@ impl Io {
     /// Writes the output, and reads once; waits before if there is nothing to read, for this long at most. Returns
     /// nothing if nothing came, and no bytes at the end of the connection.
     pub(crate) fn turn(&mut self, reads: bool, timeout: Option<Duration>) -> io::Result<Option<&[u8]>> {
-        let was_full = self.output.len() > OUTPUT_AT_ONCE;
+        self.may_have_more |= self.output.len() > OUTPUT_AT_ONCE;
         let sent = self.send();
         let mut read = self.read(reads);
         if matches!(read, Ok(None)) {
             // What a server that is gone has said before was read first.
             sent?;
-            let has_more_to_send = was_full && self.output.is_empty();
-            self.wait(if has_more_to_send { Some(Duration::ZERO) } else { timeout });
+            // Nobody wakes the leader for what could not be taken.
+            let is_due = self.output.is_empty() && mem::take(&mut self.may_have_more);
+            self.wait(if is_due { Some(Duration::ZERO) } else { timeout });
             read = self.read(reads);
         }
         Ok(read?.and_then(|length| self.input.get(..length)))
@@ -104,6 +109,7 @@ impl Io {
         _ = self.send();
         self.stream = None;
         self.output.clear();
+        self.may_have_more = false;
     }
 
     fn send(&mut self) -> io::Result<()> {
@@ -117,6 +123,7 @@ impl Io {
                 Err(_) => break,
             }
         }
+        self.may_have_more |= !self.output.is_empty();
         // TLS may have something left to write.
         let flushed = written.and_then(|_| stream.flush());
         flushed.or_else(|error| if is_pending(&error) { Ok(()) } else { Err(error) })

@@ -27,9 +27,9 @@ impl Waiter for Waiting {
 pub(crate) struct Shared {
     pub(crate) target: Target,
     state: Mutex<State>,
-    /// Where the one waits that is to lead.
+    /// Wakes the thread that leads next.
     turn: Condvar,
-    /// Where followers wait for events, and others for the end.
+    /// Wakes followers that wait for events, and threads that wait for the end.
     news: Condvar,
     start: Instant,
 }
@@ -47,7 +47,7 @@ struct State {
     is_dialing: bool,
 }
 
-/// How a leader's time has ended.
+/// Result of a thread's time as leader.
 enum Led<T> {
     /// It has what it waited for, or waits no more.
     Left(Option<T>),

@@ -1,10 +1,11 @@
 //! Streams of the application's own.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
-use std::io::{self, Read, Write};
-use std::net::SocketAddr;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use async_std::task::block_on;
@@ -12,13 +13,14 @@ use skaro_async_std::Server;
 use skaro_blocking::mio::event::Source;
 use skaro_blocking::mio::{self, Interest, Registry, Token};
 use skaro_blocking::proto::server;
-use skaro_blocking::{Client, CommandError, Event, GetContacts, NoEvent, Options, Status};
+use skaro_blocking::{Client, CommandError, Event, GetContacts, NoEvent, Options, SendMessage, Status};
 
 const URL: &str = "ws://localhost/skaro_client/";
 
 fn serve() -> Server {
     let mut machine = server::Server::new(server::ServerConfig::default(), [1; 32]);
     machine.add_user("alice", "correct horse").unwrap();
+    machine.add_user("bob", "battery staple").unwrap();
     block_on(Server::bind("127.0.0.1:0", machine)).unwrap()
 }
 
@@ -26,14 +28,13 @@ fn serve() -> Server {
 #[test]
 fn a_client_over_a_unix_socket() {
     use std::os::unix::net::{UnixListener, UnixStream};
-    use std::thread;
 
     let server = serve();
     let path = std::env::temp_dir().join(format!("skaro-{}.socket", std::process::id()));
     let listener = UnixListener::bind(&path).unwrap();
     let address = server.local_addr();
     thread::spawn(move || {
-        let (near, far) = (listener.accept().unwrap().0, std::net::TcpStream::connect(address).unwrap());
+        let (near, far) = (listener.accept().unwrap().0, TcpStream::connect(address).unwrap());
         let (mut from, mut to): (UnixStream, _) = (near.try_clone().unwrap(), far.try_clone().unwrap());
         thread::spawn(move || io::copy(&mut from, &mut to));
         _ = io::copy(&mut &far, &mut &near);
@@ -49,29 +50,25 @@ fn a_client_over_a_unix_socket() {
     std::fs::remove_file(path).unwrap();
 }
 
-/// A stream that panics when it is told to.
-struct Panics {
+/// A stream over which a test decides: how many of so many bytes may be written, or none, or a panic.
+struct Odd {
     stream: mio::net::TcpStream,
-    is_due: Arc<AtomicBool>,
+    allowed: Arc<Allowed>,
 }
 
-impl Panics {
-    fn check(&self) {
-        assert!(!self.is_due.load(Ordering::SeqCst), "as the test wants it");
-    }
-}
+type Allowed = dyn Fn(usize) -> io::Result<usize> + Send + Sync;
 
-impl Read for Panics {
+impl Read for Odd {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.check();
+        (self.allowed)(0)?;
         self.stream.read(buffer)
     }
 }
 
-impl Write for Panics {
+impl Write for Odd {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.check();
-        self.stream.write(bytes)
+        let length = (self.allowed)(bytes.len())?;
+        self.stream.write(&bytes[..length])
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -79,7 +76,7 @@ impl Write for Panics {
     }
 }
 
-impl Source for Panics {
+impl Source for Odd {
     fn register(&mut self, registry: &Registry, token: Token, interest: Interest) -> io::Result<()> {
         self.stream.register(registry, token, interest)
     }
@@ -93,16 +90,86 @@ impl Source for Panics {
     }
 }
 
-fn connect(address: SocketAddr) -> (Client, skaro_blocking::Events, Arc<AtomicBool>) {
-    let is_due = Arc::new(AtomicBool::new(false));
-    let own = is_due.clone();
+fn connect(address: SocketAddr, allowed: Arc<Allowed>) -> (Client, skaro_blocking::Events) {
     let transport = move || {
         let stream = mio::net::TcpStream::connect(address)?;
-        Ok(Box::new(Panics { stream, is_due: own.clone() }) as Box<_>)
+        Ok(Box::new(Odd { stream, allowed: allowed.clone() }) as Box<_>)
     };
     let (client, events) = Client::connect_over(URL, transport).unwrap();
     client.authorize("alice", "correct horse").unwrap();
-    (client, events, is_due)
+    (client, events)
+}
+
+/// A frame that is given while the one before it is written by half leaves with the other half.
+#[test]
+fn what_comes_while_a_rest_is_to_be_written_is_not_left_behind() {
+    let server = serve();
+    let (bob, news) = Client::connect(server.url()).unwrap();
+    bob.authorize("bob", "battery staple").unwrap();
+    // Nothing comes from the server after a while: an answer would wake whoever is to write.
+    let (listener, address) = (TcpListener::bind("127.0.0.1:0").unwrap(), server.local_addr());
+    let near = listener.local_addr().unwrap();
+    let is_mute = Arc::new(AtomicBool::new(false));
+    let mute = is_mute.clone();
+    thread::spawn(move || {
+        let (near, far) = (listener.accept().unwrap().0, TcpStream::connect(address).unwrap());
+        let (mut from, mut to) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+        thread::spawn(move || io::copy(&mut from, &mut to));
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = (&far).read(&mut buffer) {
+            if !mute.load(Ordering::SeqCst) {
+                _ = (&near).write_all(&buffer[..length]);
+            }
+        }
+    });
+    // So many bytes are taken until the stream is full.
+    let (room, is_full) = (Arc::new(AtomicUsize::new(usize::MAX)), Arc::new(AtomicBool::new(false)));
+    let (own_room, own_full) = (room.clone(), is_full.clone());
+    let allowed = move |wanted: usize| {
+        let room = own_room.load(Ordering::SeqCst);
+        if wanted > 0 && room == 0 {
+            own_full.store(true, Ordering::SeqCst);
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let length = wanted.min(room);
+        if room < usize::MAX {
+            own_room.store(room - length, Ordering::SeqCst);
+        }
+        Ok(length)
+    };
+    let (alice, _events) = connect(near, Arc::new(allowed));
+    let given = |body: &str| _ = alice.submit(SendMessage { to: "bob", body, marker: None }).unwrap();
+    let received = || loop {
+        if let Event::Message(incoming) = news.next_event(Duration::from_secs(10)).unwrap() {
+            return incoming.message.body.len();
+        }
+    };
+    // Whatever the answer to the sign-in still has to wake is awake now.
+    thread::sleep(Duration::from_millis(100));
+    is_mute.store(true, Ordering::SeqCst);
+    for (first, second) in [(3, 4), (16_384, 5), (6, 16_384)] {
+        is_full.store(false, Ordering::SeqCst);
+        room.store(10.max(first / 2), Ordering::SeqCst);
+        given(&"x".repeat(first));
+        while !is_full.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        room.store(usize::MAX, Ordering::SeqCst);
+        given(&"x".repeat(second));
+        assert_eq!((received(), received()), (first, second));
+    }
+    is_mute.store(false, Ordering::SeqCst);
+}
+
+/// Returns a switch, and a stream that panics once it is set.
+fn panics() -> (Arc<AtomicBool>, Arc<Allowed>) {
+    let is_due = Arc::new(AtomicBool::new(false));
+    let own = is_due.clone();
+    let allowed = move |wanted| {
+        assert!(!own.load(Ordering::SeqCst), "as the test wants it");
+        Ok(wanted)
+    };
+    (is_due, Arc::new(allowed))
 }
 
 /// Case 29: whoever drives the connection panics.
@@ -110,14 +177,16 @@ fn connect(address: SocketAddr) -> (Client, skaro_blocking::Events, Arc<AtomicBo
 fn a_panic_closes_the_client_and_its_status_says_so() {
     let server = serve();
     // A caller that waits alone.
-    let (client, events, is_due) = connect(server.local_addr());
+    let (is_due, allowed) = panics();
+    let (client, events) = connect(server.local_addr(), allowed);
     is_due.store(true, Ordering::SeqCst);
     let caller = client.clone();
-    let panicked = std::thread::spawn(move || caller.request(GetContacts)).join();
+    let panicked = thread::spawn(move || caller.request(GetContacts)).join();
     assert!(panicked.is_err());
     check_closed(&client, &events);
     // The client's own thread, which drives when nobody waits.
-    let (client, events, is_due) = connect(server.local_addr());
+    let (is_due, allowed) = panics();
+    let (client, events) = connect(server.local_addr(), allowed);
     is_due.store(true, Ordering::SeqCst);
     client.submit(GetContacts).unwrap();
     client.close();

@@ -125,7 +125,8 @@
 //! * Every command ends exactly once. Nothing is lost silently.
 //! * No input causes a panic. An invalid frame is a typed error with the field and the reason, and leaves the machine
 //!   unchanged; so does a command that can't be given.
-//! * Every input has a [limit](Limits), every wait a time-out.
+//! * Every input from a peer has a [limit](Limits); so have all texts in commands, but not the fields of
+//!   [`request_other`](Client::request_other). Every wait has a time-out, except that of messages for a reconnection.
 //! * A pushed message or an answer reaches the application without a heap allocation, borrowed from its frame, unless
 //!   its text has escapes, it is a list, or it has fields that the protocol does not define.
 //! * Secrets (passwords, proofs, tokens, session ids) never appear in `Debug` output or errors, and the machines wipe
@@ -133,7 +134,11 @@
 //!
 //! # Features
 //!
+//! * `serde`: messages and values implement `Serialize`, for output in an application's own format.
 //! * `std` (default): the dependencies may use the standard library. The API is the same without it.
+//! * `tracing`: log lines through the crate `tracing`: changes of state, requests, and limits at `debug` (lost connections
+//!   and refused ones at `warn`), frames at `trace`. They have numbers, kinds, statuses and lengths, but no logins, texts
+//!   or secrets.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -146,6 +151,7 @@ pub mod client;
 mod codec;
 mod keep_alive;
 mod limits;
+mod log;
 pub mod message;
 mod output;
 mod secret;

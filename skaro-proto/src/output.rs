@@ -242,6 +242,8 @@ impl Output {
 
     /// Reserves memory for a frame with a secret, so that no copies are left behind when the queue grows.
     pub(crate) fn reserve_for_secret(&mut self) {
+        // Else the next frame would free what is reserved.
+        self.reclaim();
         self.bytes.reserve(1024);
     }
 

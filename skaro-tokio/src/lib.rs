@@ -17,6 +17,12 @@
 //! }
 //! # Ok(()) }
 //! ```
+//!
+//! # Features
+//!
+//! * `tls` (default): `wss://`, through rustls with the system's trust roots.
+//! * `tracing`: log lines through the crate `tracing`. They have no secrets, but those of
+//!   `tungstenite` at the level `trace` do: see "Logs" in the guide of `skaro_adapter`.
 #![forbid(unsafe_code)]
 
 use std::future::Future;

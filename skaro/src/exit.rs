@@ -93,10 +93,10 @@ impl From<ConnectError> for Fault {
             ConnectError::NotTls { .. } | ConnectError::TlsExpected { .. } => Exit::Protocol,
             ConnectError::Tls { .. } | ConnectError::Handshake(_) => Exit::Protocol,
             ConnectError::NoTrustRoots(_) => Exit::Config,
-            ConnectError::Status { code, .. } => match Exit::of_code(*code) {
-                Exit::Unavailable => Exit::Protocol,
-                exit => exit,
-            },
+            // Of a web server: 404, say, is about the URL, not about a user.
+            ConnectError::Status { code: 429 | 500..=599, .. } => Exit::Temporary,
+            ConnectError::Status { code: 401 | 403, .. } => Exit::Denied,
+            ConnectError::Status { .. } => Exit::Protocol,
             ConnectError::TimedOut => Exit::Temporary,
             ConnectError::Ended(reason) => Exit::from(reason),
             _ => Exit::Unavailable,
@@ -225,6 +225,8 @@ mod tests {
             (ConnectError::Handshake("x"), 76),
             (status(200), 76),
             (status(401), 77),
+            (status(404), 76),
+            (status(413), 76),
             (status(503), 75),
             (ConnectError::TimedOut, 75),
             (closed(Some(1013)), 75),

@@ -84,7 +84,8 @@ fn restore_on_panic() {
         if backtrace.status() == BacktraceStatus::Captured {
             backtrace.to_string().lines().for_each(|line| output::complain(&Shown::from(line)));
         }
-        if was_held {
+        // Rust's own status for a panic of the main thread says nothing in sysexits.h.
+        if was_held || std::thread::current().name() == Some("main") {
             std::process::exit(Exit::Software as i32);
         }
     }));

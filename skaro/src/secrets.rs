@@ -80,7 +80,8 @@ fn read_file(path: &Path, limit: u64) -> Result<String, Fault> {
     let file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
     if metadata.is_file() && is_open_to_others(&metadata) {
-        return Err(fault(Exit::Config, "others can read or change this file: chmod o= FILE"));
+        let advice = format!("others can read or change this file: chmod o= {}", path.display());
+        return Err(fault(Exit::Config, &advice));
     }
     let mut text = String::new();
     match file.take(limit + 1).read_to_string(&mut text) {
@@ -133,13 +134,15 @@ fn ask(prompt: &str) -> io::Result<Secret> {
     use io::Write;
 
     tty::hide()?;
-    // The prompt goes to the same place as the other outputs.
-    let written =
-        File::options().write(true).open("/dev/tty").and_then(|mut tty| tty.write_all(prompt.as_bytes()));
-    let password = written.and_then(|()| first_line(io::stdin().lock()));
+    // Neither output may be the terminal.
+    let password = File::options().write(true).open("/dev/tty").and_then(|mut terminal| {
+        terminal.write_all(prompt.as_bytes())?;
+        let password = first_line(io::stdin().lock());
+        // The user's line feed was not echoed either.
+        terminal.write_all(b"\n")?;
+        password
+    });
     tty::restore();
-    // The user's line feed was not echoed either.
-    output::complain(&Shown::new());
     password
 }
 

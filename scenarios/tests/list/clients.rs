@@ -243,7 +243,8 @@ fn a_restarted_server<A: Adapter>(world: &World) {
 
 fn a_stall_is_noticed<A: Adapter>(world: &World) {
     let alice: A = world.client("alice", |options| {
-        options.config.keep_alive = Some(Duration::from_millis(400));
+        // Enough for signing in on a busy machine.
+        options.config.keep_alive = Some(Duration::from_secs(2));
     });
     world.cable.stall();
     let reason = wait_for(&alice, "noticing", |event| match event {
@@ -256,8 +257,8 @@ fn a_stall_is_noticed<A: Adapter>(world: &World) {
 }
 
 fn a_request_times_out<A: Adapter>(world: &World) {
-    let alice: A =
-        world.client("alice", |options| options.config.request_timeout = Duration::from_millis(200));
+    // Enough for signing in on a busy machine.
+    let alice: A = world.client("alice", |options| options.config.request_timeout = Duration::from_secs(2));
     world.cable.stall();
     assert_eq!(alice.request(GetContacts).map(drop), Err(Failure::TimedOut.into()));
     world.cable.resume();

@@ -61,9 +61,7 @@ fn ways_not_to_connect<A: Adapter>() {
             // Until the client has gone.
             _ = stream.read(&mut [0; 1]);
         });
-        let mut options = Options::new(format!("ws://{address}/"));
-        options.config.dial_timeout = Duration::from_millis(500);
-        options
+        Options::new(format!("ws://{address}/"))
     };
     let not_found = answers("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     let error = fails(not_found);
@@ -72,7 +70,9 @@ fn ways_not_to_connect<A: Adapter>() {
         "{error:?}"
     );
     assert!(matches!(fails(answers("hello\r\n\r\n")), ConnectError::Handshake(_)));
-    assert!(matches!(fails(answers("")), ConnectError::TimedOut));
+    let mut nothing = answers("");
+    nothing.config.dial_timeout = Duration::from_millis(500);
+    assert!(matches!(fails(nothing), ConnectError::TimedOut));
     // A WebSocket server that says nothing.
     let address = once(|stream| _ = tungstenite::accept(stream).unwrap().read());
     let mut silent = Options::new(format!("ws://{address}/"));

@@ -11,6 +11,7 @@
 
 mod clients;
 mod dialing;
+mod dropped;
 mod hostile;
 mod strangers;
 mod tls;
@@ -70,8 +71,9 @@ fn of_client<A: Adapter>(adapter: &str) -> Vec<Trial> {
 
 /// What is tested of the engine over a runtime besides: its server, and what only async programs can do.
 fn of_runtime<R: Host>(adapter: &str) -> Vec<Trial> {
-    let all = [("server", strangers::all::<R>()), ("wakers", wakers::all::<R>())].into_iter();
-    let all = all.flat_map(|(group, all)| all.into_iter().map(move |one| (group, one)));
+    let all =
+        [("server", strangers::all::<R>()), ("wakers", wakers::all::<R>()), ("dropped", dropped::all::<R>())];
+    let all = all.into_iter().flat_map(|(group, all)| all.into_iter().map(move |one| (group, one)));
     all.map(|(group, (name, scenario))| trial(format!("{adapter} {group}: {name}"), scenario)).collect()
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use skaro_scenarios::adapters::{Adapter, Async};
 use skaro_scenarios::certificates::Authority;
 use skaro_scenarios::servers::{self, Host, Served};
 use skaro_scenarios::stranger::{dial, flood, frame, open, sign_in};
-use skaro_scenarios::world::{self, PATIENCE, are_undisturbed, machine, until, wait_for};
+use skaro_scenarios::world::{self, PATIENCE, are_undisturbed, fill_history, machine, until, wait_for};
 use tungstenite::{Bytes, Message, Utf8Bytes, WebSocket};
 
 use crate::Alone;
@@ -226,24 +226,33 @@ fn pings_without_end<R: Host>() {
 fn held_up_by_nobody<R: Host>(begins: &mut dyn FnMut(&mut TcpStream), piece: &[u8]) {
     let (server, friends) = begin::<R>(|_| ());
     let strangers = thread::available_parallelism().unwrap().get() + 1;
-    let is_over = AtomicBool::new(false);
+    let (busy, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
     let start = Instant::now();
     thread::scope(|threads| {
-        for _ in 0..strangers {
-            let mut stream = open(server.address()).into_inner();
-            begins(&mut stream);
-            let is_over = &is_over;
-            threads.spawn(move || {
-                while !is_over.load(Ordering::Relaxed)
-                    && start.elapsed() < PATIENCE
-                    && stream.write_all(piece).is_ok()
-                {}
-            });
-        }
+        let streams: Vec<_> = (0..strangers)
+            .map(|_| {
+                let mut stream = open(server.address()).into_inner();
+                begins(&mut stream);
+                let ours = stream.try_clone().unwrap();
+                let (busy, is_over) = (&busy, &is_over);
+                threads.spawn(move || {
+                    stream.write_all(piece).unwrap();
+                    busy.fetch_add(1, Ordering::Relaxed);
+                    while start.elapsed() < PATIENCE && stream.write_all(piece).is_ok() {}
+                    assert!(is_over.load(Ordering::Relaxed), "the strangers had to stop before");
+                });
+                ours
+            })
+            .collect();
+        until("all strangers are busy", || busy.load(Ordering::Relaxed) == strangers);
         for _ in 0..20 {
             are_undisturbed(&friends);
         }
         is_over.store(true, Ordering::Relaxed);
+        // Ends writes that wait because the server reads slowly.
+        for stream in streams {
+            _ = stream.shutdown(Shutdown::Both);
+        }
     });
     assert!(start.elapsed() < PATIENCE, "the friends had to wait until the strangers were done");
 }
@@ -269,6 +278,7 @@ fn unread_histories<R: Host>() {
 fn is_not_read_for_ever(stream: &mut TcpStream, piece: &[u8]) {
     stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
     let start = Instant::now();
+    stream.write_all(piece).expect("the server takes one piece at least");
     while flood(stream, piece, 1 << 20) >= 1 << 20 {
         assert!(start.elapsed() < PATIENCE, "the server reads for ever");
     }
@@ -398,11 +408,18 @@ fn a_slow_reader<R: Host>() {
 }
 
 fn too_many_connections<R: Host>() {
-    let (server, friends) = begin::<R>(|config| config.max_connections_per_address = Some(4));
+    let (server, friends) = begin::<R>(|config| {
+        config.max_connections_per_address = Some(4);
+        // Not this is what ends the one that is refused.
+        config.handshake_timeout = PATIENCE * 2;
+    });
     let first: Vec<_> = (0..2).map(|_| open(server.address())).collect();
     let mut refused = dial(server.address());
-    // Without a word, or with one.
-    _ = refused.read_to_end(&mut Vec::new());
+    // Without a word; a reset is an end as well, waiting in vain is none.
+    match refused.read_to_end(&mut Vec::new()) {
+        Ok(length) => assert_eq!(length, 0),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}"),
+    }
     assert_eq!(server.connections(), 4);
     are_undisturbed(&friends);
     drop(first);
@@ -475,12 +492,4 @@ fn the_port_is_free_again<R: Host>() {
         Event::Ended(ended) => (ended.ticket.kind().as_str() == "authorize").then_some(()),
         _ => None,
     });
-}
-
-/// Fills the history of Alice and Bob to its limit.
-fn fill_history(server: &dyn Served) {
-    let body = "x".repeat(16 * 1024);
-    for _ in 0..64 {
-        server.with(|machine, now| machine.post(now, "alice", "bob", &body).unwrap());
-    }
 }

@@ -22,7 +22,7 @@ pub(super) struct Link<S> {
     channel: Channel,
     output: Vec<u8>,
     written: usize,
-    /// Set if the buffer was filled completely, so that there may be more to write.
+    /// Set if there may be more to write after the buffer.
     is_full: bool,
     /// The latest decrypted input.
     decrypted: Vec<u8>,
@@ -31,7 +31,7 @@ pub(super) struct Link<S> {
 /// The state of a completed write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Written {
-    /// Everything was written; there may be more that did not fit into the buffer.
+    /// Everything was written; there may be more that did not fit into the buffer, or came meanwhile.
     Full,
     /// Everything was written.
     All,
@@ -43,14 +43,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         Link { socket, channel, output, written: 0, is_full: false, decrypted: Vec::new() }
     }
 
-    /// Fills the buffer, if its previous content was written.
+    /// Fills the buffer, if its previous content was written. If not, there may be more once it is.
     pub(super) fn fill(&mut self, take_output: impl FnOnce(&mut Vec<u8>)) {
+        if self.written < self.output.len() {
+            self.is_full = true;
+            return;
+        }
+        self.written = 0;
+        self.output.clear();
+        take_output(&mut self.output);
+        self.is_full = self.output.len() > OUTPUT_AT_ONCE;
+        self.channel.seal(&mut self.output);
+    }
+
+    /// Frees what the buffers have, if everything was written.
+    pub(super) fn shrink(&mut self) {
         if self.written == self.output.len() {
             self.written = 0;
-            self.output.clear();
-            take_output(&mut self.output);
-            self.is_full = self.output.len() > OUTPUT_AT_ONCE;
-            self.channel.seal(&mut self.output);
+            self.output = Vec::new();
+            self.decrypted = Vec::new();
         }
     }
 
@@ -120,5 +131,65 @@ impl<R: Runtime> Timer<R> {
         ready!(sleep.as_mut().poll(cx));
         self.armed = None;
         Poll::Ready(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// A socket that takes so many bytes at present.
+    #[derive(Default)]
+    struct Socket {
+        takes: usize,
+        taken: Vec<u8>,
+    }
+
+    impl AsyncWrite for Socket {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            let length = bytes.len().min(self.takes);
+            if length == 0 {
+                return Poll::Pending;
+            }
+            self.takes -= length;
+            self.taken.extend(bytes.iter().take(length));
+            Poll::Ready(Ok(length))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncRead for Socket {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+    }
+
+    #[test]
+    fn what_comes_while_a_buffer_is_being_written_follows_it_at_once() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut link = Link::new(Socket { takes: 4, ..Socket::default() }, Channel::plain(), Vec::new());
+        let mut queue = b"first ".to_vec();
+        link.fill(|output| output.append(&mut queue));
+        assert!(link.poll_write(&mut cx).is_pending());
+        queue.extend(b"second");
+        link.fill(|output| output.append(&mut queue));
+        link.socket.takes = 100;
+        assert!(matches!(link.poll_write(&mut cx), Poll::Ready(Ok(Written::Full))), "there is more");
+        link.fill(|output| output.append(&mut queue));
+        assert!(matches!(link.poll_write(&mut cx), Poll::Ready(Ok(Written::All))));
+        assert_eq!(link.socket.taken, b"first second");
     }
 }

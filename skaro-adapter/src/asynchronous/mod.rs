@@ -8,10 +8,12 @@ mod dial;
 mod link;
 mod peer;
 mod runtime;
+mod served;
 mod server;
 mod shared;
 mod task;
 
 pub use client::{Client, Events};
 pub use runtime::Runtime;
-pub use server::{Server, ServerOptions};
+pub use served::ServerOptions;
+pub use server::Server;

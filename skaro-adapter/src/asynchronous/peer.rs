@@ -10,7 +10,7 @@ use skaro_proto::server::{ConnectionId, Peer};
 
 use super::link::{Link, Timer, Written};
 use super::runtime::Runtime;
-use super::server::Shared;
+use super::served::Shared;
 use crate::connection::{Connection, Turn};
 
 /// Size in bytes of the read buffer, which is on the stack.
@@ -60,6 +60,9 @@ impl<R: Runtime> Task<'_, R> {
     fn step(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let now = self.shared.clock.now();
         let turn = self.connection.turn(now, || self.shared.machine());
+        if turn == (Turn::Idle { until: None }) {
+            self.link.shrink();
+        }
         self.link.fill(|output| self.connection.take_output(output));
         let written = self.link.poll_write(cx)?;
         let until = match turn {

@@ -7,24 +7,22 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::marker::PhantomData;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::ops::{Deref, DerefMut};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_channel::oneshot;
 use futures_util::future::{Either, select};
 use skaro_proto::Time;
-use skaro_proto::server::{self as machine, ConnectionId};
+use skaro_proto::server as machine;
 
 use super::peer;
 use super::runtime::Runtime;
-use crate::channel::Channel;
-use crate::clock::{Clock, unix_millis};
-use crate::http::AddressHeader;
+use super::served::{ServerOptions, Shared, State};
+use crate::clock::Clock;
 
-/// Wait after a failed accept, for example because no file descriptors are left: others must leave first.
+/// Wait after a failed accept, most often because no file descriptors are left: a silent stranger leaves first.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
 /// A listening server. Dropping it shuts it down; [`shut_down`](Server::shut_down) also waits for the end.
@@ -34,137 +32,6 @@ pub struct Server<R> {
     /// Dropped to stop accepting.
     accepting: Option<oneshot::Sender<Infallible>>,
     runtime: PhantomData<fn() -> R>,
-}
-
-/// Options of a listening server.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct ServerOptions {
-    /// The configuration of TLS. Default none: clients connect by `ws://`.
-    #[cfg(feature = "tls")]
-    pub tls: Option<Arc<rustls::ServerConfig>>,
-    /// The header in which a proxy in front of the server gives clients' addresses, for limits by address. Set it only if
-    /// clients can't reach the server except through that proxy. By default the address of the TCP connection counts.
-    pub address_header: Option<AddressHeader>,
-}
-
-/// The state that all tasks of a server share.
-pub(super) struct Shared {
-    state: Mutex<State>,
-    pub(super) clock: Clock,
-    options: ServerOptions,
-}
-
-struct State {
-    machine: machine::Server,
-    /// The tasks of the connections.
-    tasks: HashMap<ConnectionId, Waker>,
-    /// The task for deadlines, and the deadline for which it waits.
-    timer: Option<Waker>,
-    armed: Option<Time>,
-    /// The tasks that wait for the last connection to end.
-    idle: Vec<Waker>,
-}
-
-impl Shared {
-    /// Returns the header in which a proxy gives clients' addresses.
-    pub(super) const fn address_header(&self) -> Option<AddressHeader> {
-        self.options.address_header
-    }
-
-    /// Creates the channel between a new socket and its WebSocket.
-    pub(super) fn channel(&self) -> io::Result<Channel> {
-        #[cfg(feature = "tls")]
-        if let Some(tls) = &self.options.tls {
-            return Channel::server(tls.clone()).map_err(io::Error::other);
-        }
-        Ok(Channel::plain())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Calls the machine, and wakes the tasks that have something to do afterwards.
-    pub(super) fn call<T>(&self, call: impl FnOnce(&mut machine::Server, Time) -> T) -> T {
-        call(&mut self.machine(), self.clock.now())
-    }
-
-    /// Locks the machine, and gives it the time of day.
-    pub(super) fn machine(&self) -> Machine<'_> {
-        let mut state = self.lock();
-        state.machine.set_time_of_day(self.clock.now(), unix_millis());
-        Machine { state, wakers: Wakers(Vec::new()) }
-    }
-
-    /// Registers the task to wake when the machine has work for this connection.
-    pub(super) fn register(&self, id: ConnectionId, waker: &Waker) {
-        let before = self.lock().tasks.insert(id, waker.clone());
-        drop(before);
-    }
-
-    pub(super) fn unregister(&self, id: ConnectionId) {
-        let before = self.lock().tasks.remove(&id);
-        drop(before);
-    }
-}
-
-/// The locked machine. Tasks are woken after it is unlocked.
-pub(super) struct Machine<'s> {
-    // Dropped before the wakers, which run foreign code.
-    state: MutexGuard<'s, State>,
-    wakers: Wakers,
-}
-
-impl Deref for Machine<'_> {
-    type Target = machine::Server;
-
-    fn deref(&self) -> &machine::Server {
-        &self.state.machine
-    }
-}
-
-impl DerefMut for Machine<'_> {
-    fn deref_mut(&mut self) -> &mut machine::Server {
-        &mut self.state.machine
-    }
-}
-
-impl Drop for Machine<'_> {
-    fn drop(&mut self) {
-        self.wakers.0 = self.state.woken();
-    }
-}
-
-/// Wakes its tasks when it is dropped.
-struct Wakers(Vec<Waker>);
-
-impl Drop for Wakers {
-    fn drop(&mut self) {
-        self.0.drain(..).for_each(Waker::wake);
-    }
-}
-
-impl State {
-    /// Returns the tasks to wake after a call of the machine.
-    fn woken(&mut self) -> Vec<Waker> {
-        let mut wakers = Vec::new();
-        while let Some(id) = self.machine.poll_ready() {
-            wakers.extend(self.tasks.get(&id).cloned());
-        }
-        if let Some(deadline) = self.machine.poll_timeout()
-            && self.armed.is_none_or(|armed| deadline < armed)
-        {
-            wakers.extend(self.timer.take());
-        }
-        if self.machine.connections() == 0 {
-            wakers.append(&mut self.idle);
-            // The task for deadlines must notice the end.
-            let ended = self.machine.is_shutting_down();
-            wakers.extend(self.timer.take_if(|_| ended));
-        }
-        wakers
-    }
 }
 
 impl<R: Runtime> Server<R> {
@@ -308,7 +175,10 @@ async fn accept<R: Runtime>(
         };
         match accepted {
             Ok((stream, address)) => R::spawn(peer::serve::<R>(stream, address, shared.clone())),
-            Err(_) => R::sleep(ACCEPT_AGAIN).await,
+            Err(_) => {
+                shared.call(|machine, now| machine.handle_exhausted(now));
+                R::sleep(ACCEPT_AGAIN).await;
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -42,6 +43,20 @@ type Ends = Arc<Mutex<VecDeque<(Sender, Ended<'static>)>>>;
 pub(super) struct Answer {
     sender: Sender,
     ends: Ends,
+}
+
+/// Ends that are being sent. If a waker panics, the others go back into the queue, for the next call.
+struct Sending<'s> {
+    ends: &'s Ends,
+    rest: VecDeque<(Sender, Ended<'static>)>,
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        if !self.rest.is_empty() {
+            lock(self.ends).append(&mut self.rest);
+        }
+    }
 }
 
 impl Waiter for Answer {
@@ -84,20 +99,19 @@ impl Shared {
         let mut state = self.lock();
         let result = call(&mut state.driver);
         let reader = if state.driver.mailbox().has_news() { state.reader.take() } else { None };
+        // Of this call only: what another thread is about to send, and whom that wakes, is not for this one.
+        let ends = Sending { ends: &self.ends, rest: mem::take(&mut *lock(&self.ends)) };
         // Wakers run foreign code, so not under the lock.
         drop(state);
-        self.send_ends();
+        self.send(ends);
         if let Some(reader) = reader {
             reader.wake();
         }
         result
     }
 
-    fn send_ends(&self) {
-        loop {
-            // One by one: if a waker panics, the others stay queued for the next call.
-            let next = lock(&self.ends).pop_front();
-            let Some((sender, ended)) = next else { return };
+    fn send(&self, mut ends: Sending<'_>) {
+        while let Some((sender, ended)) = ends.rest.pop_front() {
             if let Err(unwanted) = sender.send(ended) {
                 self.with(|driver| driver.mailbox_mut().return_end(unwanted));
             }

@@ -39,7 +39,7 @@ const IDLE: Duration = Duration::from_secs(10);
 /// 2. Call [`turn`](Self::turn), which locks the machine for a moment, handles the messages, and fetches frames. If
 ///    some of the read bytes are left, go to step 1 with them.
 /// 3. Call [`take_output`](Self::take_output) and write. If the written buffer had more than
-///    [`OUTPUT_AT_ONCE`](crate::websocket::OUTPUT_AT_ONCE) bytes, there may be more: go to step 2.
+///    [`OUTPUT_AT_ONCE`](crate::websocket::OUTPUT_AT_ONCE) bytes, or the write had to wait, there may be more: go to step 2.
 /// 4. Wait for bytes, for the machine ([`Server::poll_ready`] reports connections with work), or for the deadline that
 ///    `turn` returned.
 ///
@@ -155,7 +155,10 @@ impl Connection {
         let ready: Vec<_> = incoming.iter().map(|incoming| incoming.decode(self.max_frame_bytes)).collect();
         let server = &mut *lock();
         self.upgrade(now, server);
-        server.handle_read(now, self.id, mem::take(&mut self.read));
+        let messages = incoming.iter().filter(|incoming| matches!(incoming, Incoming::Message(_))).count();
+        let frames = self.websocket().map_or(0, WebSocket::take_frames);
+        // Each message counts by itself when it is handled.
+        server.handle_read(now, self.id, mem::take(&mut self.read), frames.saturating_sub(messages));
         let has_worked = !ready.is_empty();
         ready.into_iter().for_each(|ready| self.hand_over(now, server, ready));
         incoming.clear();

@@ -10,6 +10,7 @@ use skaro_proto::Time;
 use skaro_proto::client::{Client, Disconnect, Status};
 
 use crate::error::ConnectError;
+use crate::log::{debug, warn};
 use crate::mailbox::{Mailbox, Waiter};
 use crate::websocket::{Phase, Received, Role, WebSocket};
 
@@ -25,7 +26,7 @@ use crate::websocket::{Phase, Received, Role, WebSocket};
 /// 3. Call [`drive`](Self::drive) after that, after commands, and at the deadline that it returned before. It returns
 ///    the next action: dial, stop, or wait.
 /// 4. Call [`take_output`](Self::take_output), unlock, and write. If the written buffer had more than
-///    [`OUTPUT_AT_ONCE`](crate::websocket::OUTPUT_AT_ONCE) bytes, there may be more: go to step 3.
+///    [`OUTPUT_AT_ONCE`](crate::websocket::OUTPUT_AT_ONCE) bytes, or the write had to wait, there may be more: go to step 3.
 /// 5. If there is no connection any more ([`has_connection`](Self::has_connection)), write the output as far as
 ///    possible without waiting, and drop the socket.
 ///
@@ -140,6 +141,7 @@ impl<W: Waiter> Driver<W> {
         if !is_first && status != Status::Dialing {
             return false;
         }
+        debug!("the handshakes are done");
         self.has_been_connected = true;
         self.mailbox.handle(|client| client.handle_connected(now));
         self.mailbox.forget_pause();
@@ -151,6 +153,7 @@ impl<W: Waiter> Driver<W> {
 
     /// Reports that an attempt to reconnect has failed.
     pub fn dial_failed(&mut self, now: Time, error: ConnectError) {
+        warn!("dialing failed: {error}");
         if self.mailbox.client().status() == Status::Dialing {
             self.mailbox.handle(|client| client.handle_disconnected(now, error.into()));
         }

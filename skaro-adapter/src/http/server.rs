@@ -200,6 +200,9 @@ fn last<'h>(headers: &'h [Header<'_>], name: &'h str) -> Option<&'h str> {
 /// Parses an address with or without a port; an IPv6 address with a port has brackets (RFC 7239, section 6).
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
     let without_port = match text.strip_prefix('[') {
         Some(rest) => rest.split(']').next()?,
         None if text.contains('.') => text.split(':').next()?,
@@ -349,9 +352,15 @@ mod tests {
             };
             assert_eq!(upgrade.address, address.map(|address| address.parse().unwrap()));
         }
-        for (text, read) in
-            [("192.0.2.7:80", true), ("::1", true), ("unknown", false), ("_hidden", false), ("", false)]
-        {
+        for (text, read) in [
+            ("192.0.2.7:80", true),
+            ("::ffff:192.0.2.7", true),
+            ("[::ffff:192.0.2.7]:80", true),
+            ("::1", true),
+            ("unknown", false),
+            ("_hidden", false),
+            ("", false),
+        ] {
             assert_eq!(address(text).is_some(), read, "{text}");
         }
     }

@@ -53,15 +53,15 @@ pub struct Mailbox<W> {
     client: Client,
     waiting: BTreeMap<RequestId, W>,
     events: VecDeque<Event<'static>>,
-    /// What each of them keeps in bytes, and the sum of that.
+    /// Bytes that each waiting event keeps, in the order of `events`; `kept` is their sum.
     sizes: VecDeque<usize>,
     kept: usize,
     capacity: usize,
-    /// Whether nobody reads events.
+    /// Set when the application has dropped its events, so that none are collected.
     events_dropped: bool,
-    /// Whether the first limit was reached, and half of it not since.
+    /// Set when the first limit is reached, cleared when no more than half of it is used.
     is_full: bool,
-    /// Whether the machine was told that reading pauses.
+    /// Set while the machine knows that reading pauses.
     is_paused: bool,
     /// Whether taking events has left an acknowledgement to be sent.
     acknowledges: bool,
@@ -331,7 +331,7 @@ impl<W: Waiter> Mailbox<W> {
     }
 }
 
-/// What the client is doing, and how much waits, without anything secret.
+/// Shows the client's status and the amount that waits, without secrets.
 impl<W> fmt::Debug for Mailbox<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Mailbox");

@@ -5,7 +5,7 @@ use super::*;
 use allocation_counter::measure;
 use skaro_proto::client::{ClientConfig, RegisterType};
 
-/// Whether somebody still waits, and what they got.
+/// A waiter: whether it still waits, and the requests that ended for it.
 struct Waits(bool, Rc<RefCell<Vec<RequestId>>>);
 
 impl Waiter for Waits {
@@ -18,7 +18,7 @@ impl Waiter for Waits {
     }
 }
 
-/// Whether to read, after the driver has looked.
+/// Returns whether to read, after the driver has looked.
 fn reads(mailbox: &mut Mailbox<Waits>) -> bool {
     mailbox.update_pause(Time::ZERO);
     mailbox.wants_frames()

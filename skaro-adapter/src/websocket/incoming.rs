@@ -17,6 +17,8 @@ pub(super) struct Incoming {
     is_fragmented: bool,
     /// Length in bytes of the largest frame since this was last taken.
     largest: u64,
+    /// Number of frames that have begun since this was last taken.
+    frames: usize,
 }
 
 /// A part of a frame: its header, if that has just become complete, and the payload received so far.
@@ -28,7 +30,14 @@ pub(super) struct Part<'a> {
 
 impl Incoming {
     pub(super) const fn new() -> Self {
-        Incoming { header: [0; MAX_HEADER], length: 0, missing: None, is_fragmented: false, largest: 0 }
+        Incoming {
+            header: [0; MAX_HEADER],
+            length: 0,
+            missing: None,
+            is_fragmented: false,
+            largest: 0,
+            frames: 0,
+        }
     }
 
     /// Returns whether the input so far ends between two messages.
@@ -41,6 +50,11 @@ impl Incoming {
         mem::take(&mut self.largest)
     }
 
+    /// Returns the number of frames that have begun since the last call.
+    pub(super) fn take_frames(&mut self) -> usize {
+        mem::take(&mut self.frames)
+    }
+
     /// Takes the next part off the input; `None` if the input is used up.
     pub(super) fn next<'a>(&mut self, input: &mut &'a [u8]) -> Option<Part<'a>> {
         let (header, missing) = match self.missing {
@@ -49,6 +63,7 @@ impl Incoming {
             None => {
                 let length = self.read_header(input)?;
                 self.largest = self.largest.max(length);
+                self.frames += 1;
                 (Header { bytes: self.header, start: 0, end: self.length }, length)
             }
         };

@@ -305,6 +305,11 @@ impl WebSocket {
         self.output.shrink();
     }
 
+    /// Returns the number of frames, fragments and control frames included, that were received since the last call.
+    pub(crate) fn take_frames(&mut self) -> usize {
+        self.incoming.take_frames()
+    }
+
     /// Frees buffers that a large message needed.
     fn give_back(&mut self) {
         if self.incoming.is_between_messages() && self.incoming.take_largest() > KEPT as u64 {

@@ -1,4 +1,4 @@
-//! What the application can ask for: commands as types, each naming its answer.
+//! Commands of the application as types, each with the type of its answer.
 
 use thiserror::Error;
 
@@ -38,7 +38,7 @@ use crate::time::Time;
 /// }
 /// ```
 pub trait Command {
-    /// What comes back if it succeeds.
+    /// Answer to a command that succeeded.
     type Answer;
 
     /// Gives the command to the machine.

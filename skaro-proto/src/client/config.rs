@@ -1,11 +1,11 @@
-//! How a client behaves.
+//! Configuration of a client.
 
 use core::time::Duration;
 
 use super::cursor::LogStart;
 use crate::limits::Limits;
 
-/// How a client behaves. `ClientConfig::default()` suits an application that somebody uses.
+/// Configuration of a client. `ClientConfig::default()` suits an interactive application.
 ///
 /// ```
 /// use core::time::Duration;
@@ -18,35 +18,36 @@ use crate::limits::Limits;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ClientConfig {
-    /// What may be how large.
+    /// Limits on sizes and numbers.
     pub limits: Limits,
-    /// How long a request waits for its answer. Default 30 s.
+    /// Time that a request waits for its answer before it ends as timed out. Default 30 s.
     pub request_timeout: Duration,
-    /// How long an attempt to connect may take. Default 20 s.
+    /// Time that an attempt to connect may take. Default 20 s.
     pub dial_timeout: Duration,
-    /// How long a new connection waits for the server's first message. Default 15 s.
+    /// Time that a new connection waits for the server's first message. Default 15 s.
     pub greeting_timeout: Duration,
-    /// How long the closing handshake may take. Default 5 s.
+    /// Time that the closing handshake may take; the other end may never answer. Default 5 s.
     pub close_timeout: Duration,
-    /// How soon a dead connection is noticed, at most; `None` to rely on the network. A ping is sent when nothing
-    /// has arrived for half of this time, and the connection given up when nothing has for the whole. Default 60 s.
+    /// Time without input after which a connection is given up; `None` to rely on the network. A ping is sent when
+    /// nothing has arrived for half of this time. Default 60 s.
     pub keep_alive: Option<Duration>,
-    /// Whether and how to connect again after a connection broke; `None` for never.
+    /// Delays between attempts to connect again after a connection broke; `None` to never connect again. Default
+    /// [`Backoff::default`].
     pub reconnect: Option<Backoff>,
-    /// Whether login and password are kept in memory, to sign in again when a session can't be restored any more: after a
-    /// break of more than five minutes, or when the server was restarted. They are wiped when the client is closed or
-    /// dropped, or when the server refuses them. Without them such an end is an
+    /// Choice to keep login and password in memory, to sign in again when a session can't be restored: after a break of
+    /// more than five minutes, or when the server was restarted. They are wiped when the client is closed or dropped,
+    /// or when the server refuses them. With `false`, a session that can't be restored ends with
     /// [`Event::SignedOut`](super::Event::SignedOut). Default `true`.
     pub keep_credentials: bool,
-    /// How many messages may be in the outbox for another one to be taken without a connection; they are sent, in order,
-    /// once the user is signed in again. 0 to refuse a message without a connection at once. Default 1000.
+    /// Number of messages in the outbox below which another one is taken without a connection. They are sent, in order,
+    /// once the user is signed in again. 0: a message without a connection is refused at once. Default 1000.
     pub offline_messages: usize,
-    /// How long a message may take from its command to its end, breaks included, if the server keeps logs. Default 5
+    /// Time that a message may take from its command to its end, breaks included, if the server keeps logs. Default 5
     /// minutes.
     pub message_timeout: Duration,
-    /// Where in the user's log the client begins. Default [`LogStart::Head`].
+    /// Position of the user's log at which the client begins. Default [`LogStart::Head`].
     pub log: LogStart,
-    /// How old a broken connection may be for its session to be restored. Default 5 minutes, as servers have it.
+    /// Time after the end of its connection for which a session is restored. Default 5 minutes, as on servers.
     pub session_lifetime: Duration,
 }
 
@@ -96,7 +97,7 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// How long to wait before the attempt of this number, counted from 0.
+    /// Returns the delay before the attempt of this number, counted from 0.
     pub(super) fn delay(&self, attempt: u32, random: &mut fastrand::Rng) -> Duration {
         let doubled = 1_u32.checked_shl(attempt).unwrap_or(u32::MAX);
         let bound = self.base.saturating_mul(doubled).min(self.cap);

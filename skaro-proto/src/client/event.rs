@@ -1,4 +1,4 @@
-//! What happened: the events that a client yields.
+//! Events that a client yields.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -81,7 +81,7 @@ pub enum Event<'a> {
     /// received until the application does something. Comes once for each time that a user was signed in, except when
     /// the application [closes](super::Client::close) the client. A break that the machine mends is none.
     SignedOut {
-        /// Why, and what to do.
+        /// Reason, with advice in its message.
         reason: SignedOutReason,
     },
     /// The connection is gone. What was under way on it ends, one [`Event::Ended`] each.
@@ -90,11 +90,11 @@ pub enum Event<'a> {
     Reconnecting {
         /// When it will dial.
         at: Time,
-        /// How long that is from now.
+        /// Time from now until then.
         after: core::time::Duration,
-        /// How many attempts failed since the last stable connection.
+        /// Number of attempts that failed since the last stable connection.
         attempt: u32,
-        /// What happened to the connection before, or to the attempt.
+        /// Reason for which the previous connection ended or the attempt failed.
         reason: Disconnect,
     },
     /// The machine won't connect again by itself: the attempts are used up, it was told to stop, or its session goes
@@ -153,7 +153,7 @@ impl Event<'_> {
 pub struct Ended<'a> {
     /// Which command it was.
     pub ticket: Ticket,
-    /// What came of it.
+    /// Answer, or the reason for which there is none.
     pub outcome: Result<Answer<'a>, Failure<'a>>,
     /// Fields of the answer that nobody has listed.
     pub extra: Fields<'a>,
@@ -184,7 +184,7 @@ impl Ended<'static> {
     }
 }
 
-/// Why a user is signed in no more.
+/// Reason for which a user is no longer signed in.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum SignedOutReason {
@@ -198,12 +198,15 @@ pub enum SignedOutReason {
     /// The session was restored on another connection.
     #[error("the session goes on on another connection: authorize again to have one here, too")]
     Replaced,
-    /// The machine does not connect again by itself: the attempts are used up, it was told to stop, or it never does.
-    #[error("the client does not connect again by itself: reconnect, or authorize on another connection")]
+    /// The machine does not connect or sign in again by itself: the attempts are used up, it was told to stop, or it never
+    /// does.
+    #[error(
+        "the client does not connect or sign in again by itself: reconnect if there is no connection, and authorize"
+    )]
     GaveUp,
 }
 
-/// Why a command that somebody waits for yields no answer: what adapters return.
+/// Reason for which a command yields no answer, as adapters return it to whoever waits.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum RequestError {
@@ -218,7 +221,7 @@ pub enum RequestError {
     WrongCommand,
 }
 
-/// Why a command did not succeed.
+/// Reason for which a command did not succeed.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum Failure<'a> {
@@ -245,7 +248,7 @@ impl Failure<'_> {
     }
 }
 
-/// Whether a request that was lost with its connection may have been carried out.
+/// Knowledge about whether a request that was lost with its connection was carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// It never left this machine.
@@ -330,7 +333,7 @@ pub enum ProtocolError {
     },
 }
 
-/// Why a connection ended, or did not come about.
+/// Reason for which a connection ended or could not be established.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Disconnect {
@@ -377,12 +380,28 @@ pub enum Disconnect {
     Unavailable,
 }
 
+impl Disconnect {
+    /// Returns the kind of the reason, without the texts that the network or the peer gave; for logs.
+    pub(super) const fn kind(&self) -> &'static str {
+        match self {
+            Disconnect::Requested => "closed on request",
+            Disconnect::Closed { .. } => "closed by the server",
+            Disconnect::Failed(_) => "failed",
+            Disconnect::TimedOut(_) => "timed out",
+            Disconnect::Replaced => "replaced",
+            Disconnect::Overrun { .. } => "overrun",
+            Disconnect::MissingEntries { .. } => "missing entries",
+            Disconnect::Unavailable => "unavailable",
+        }
+    }
+}
+
 fn closing(code: &Option<u16>, reason: &str) -> String {
     let code = code.map(|code| alloc::format!(" with code {code}")).unwrap_or_default();
     if reason.is_empty() { code } else { alloc::format!("{code}: {reason}") }
 }
 
-/// What was waited for in vain.
+/// Thing that did not come before its time-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Awaited {

@@ -1,10 +1,11 @@
-//! What a frame from the server means.
+//! Handling of frames from the server.
 
 use super::in_flight::Place;
 use super::link::{Link, SignIn, Stage};
-use super::{Client, Ended, Event, Failure, LogStart, ProtocolError};
+use super::{Client, Ended, Event, Failure, LogStart, ProtocolError, SignedOutReason};
 use crate::codec::{DecodeError, DecodeErrorKind, Format, Frame};
-use crate::message::{Answer, AnswerMessage, Challenge, RequestKind, ServerMessage};
+use crate::log::{debug, trace};
+use crate::message::{Answer, AnswerMessage, Challenge, RequestKind, ServerMessage, StatusCode};
 use crate::secret::Secret;
 use crate::time::Time;
 
@@ -21,6 +22,7 @@ impl Client {
     /// If the frame makes no sense, by itself or at this point. The machine is as it was before, then: nothing that
     /// a server sends can disturb it, or make it panic.
     pub fn handle_frame<'f>(&mut self, now: Time, frame: Frame<'f>) -> Result<Event<'f>, ProtocolError> {
+        trace!("received {frame:?}");
         let (length, limit) = (frame.as_bytes().len(), self.config.limits.max_frame_bytes);
         if length > limit {
             return Err(DecodeError::frame(DecodeErrorKind::TooLarge { length, limit }).into());
@@ -84,6 +86,7 @@ impl Client {
         let sign_in = SignIn::No { token: Secret::from(&*challenge.token) };
         let log = self.config.log != LogStart::Off && challenge.extensions.iter().any(|known| known == LOG);
         if let Link::Up(connection) = &mut self.link {
+            debug!("greeted, in {format}");
             let again = matches!(connection.stage, Stage::Open { .. });
             connection.stage = Stage::Open { format, log, sign_in };
             let resumes = !again && self.persistent;
@@ -92,6 +95,8 @@ impl Client {
                 self.resume();
             } else if !again {
                 self.end_outbox();
+                // After `stop_reconnecting`, nobody signs the user in again.
+                self.signed_out(SignedOutReason::GaveUp);
             }
         }
         Event::Connected { extra: challenge.extra }
@@ -126,6 +131,13 @@ impl Client {
         let Some(ticket) = place.and_then(|place| self.in_flight.answered(place)) else {
             return Err(ProtocolError::UnexpectedAnswer { id: answer.id });
         };
+        match &answer.outcome {
+            Ok(_) => debug!("request {}: answered", answer.id),
+            Err(refusal) => {
+                let status = refusal.status.as_ref().map_or(0, StatusCode::code);
+                debug!("request {}: refused, status {status}", answer.id);
+            }
+        }
         match &answer.outcome {
             // Even a late one: the server takes the user for signed in, so it would refuse another try.
             Ok(Answer::Authorized(signed_in) | Answer::Restored(signed_in)) => {

@@ -6,7 +6,7 @@ use super::queue::{self, Queue, Slot};
 use super::ticket::Ticket;
 use crate::time::Time;
 
-/// How many requests that timed out are remembered, so that a late answer is known for what it is.
+/// Number of requests that timed out and are remembered, to recognise late answers.
 const LATE: usize = 1024;
 
 /// Requests by their number on the wire.
@@ -19,7 +19,7 @@ pub(super) struct InFlight {
     late: VecDeque<Slot<Ticket>>,
 }
 
-/// Where a request is, until the next change.
+/// Position of a request in the lists, valid until the next change.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Place {
     Waiting(usize),
@@ -27,7 +27,7 @@ pub(super) enum Place {
 }
 
 impl InFlight {
-    /// Returns how many requests have not ended.
+    /// Number of requests that have not ended.
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }

@@ -8,50 +8,30 @@ use crate::message::Message;
 pub struct Incoming<'a> {
     /// The message.
     pub message: Message<'a>,
-    dialog: Dialog,
-}
-
-/// Which text of a message names its dialog: a copy of it would cost an allocation for each message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Dialog {
-    /// `to`: the user has sent it.
-    Recipient,
-    /// `from.in_conference`.
-    Conference,
-    /// `from.login`.
-    Sender,
+    is_own: bool,
 }
 
 impl<'a> Incoming<'a> {
     /// A message that arrives for this user.
     pub(super) fn new(message: Message<'a>, user: Option<&str>) -> Self {
-        let dialog = match &message.from {
-            from if Some(&*from.login) == user => Dialog::Recipient,
-            from if from.in_conference.is_some() => Dialog::Conference,
-            _ => Dialog::Sender,
-        };
-        Incoming { message, dialog }
+        let is_own = user.is_some_and(|user| message.is_from(user));
+        Incoming { message, is_own }
     }
 
     /// The dialog to which the message belongs: the other user's login, or the conference. An answer goes there.
     pub fn dialog(&self) -> &str {
-        let from = &self.message.from;
-        match self.dialog {
-            Dialog::Recipient => &self.message.to,
-            Dialog::Conference => from.in_conference.as_deref().unwrap_or(&from.login),
-            Dialog::Sender => &from.login,
-        }
+        self.message.dialog_if_own(self.is_own)
     }
 
-    /// Whether the user has sent it, on another connection. Whoever answers messages by program should not answer
-    /// these: two programs of the same user would answer each other without end.
-    pub fn is_own(&self) -> bool {
-        self.dialog == Dialog::Recipient
+    /// Returns whether the user has sent the message, on another connection. Programs should not answer these: two
+    /// programs of the same user would answer each other without end.
+    pub const fn is_own(&self) -> bool {
+        self.is_own
     }
 
     /// The same, independent of the frame.
     pub fn into_owned(self) -> Incoming<'static> {
-        Incoming { message: self.message.into_owned(), dialog: self.dialog }
+        Incoming { message: self.message.into_owned(), is_own: self.is_own }
     }
 }
 

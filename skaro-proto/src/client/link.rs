@@ -5,6 +5,7 @@ use super::{
 };
 use crate::codec::Format;
 use crate::keep_alive::{KeepAlive, Silence};
+use crate::log::{debug, warn};
 use crate::message::RequestKind;
 use crate::output::CloseCode;
 use crate::secret::Secret;
@@ -27,7 +28,7 @@ pub(super) struct Connection {
     pub(super) stage: Stage,
     since: Time,
     keep_alive: KeepAlive,
-    /// Whether the adapter has stopped reading, so that silence means nothing.
+    /// Set while the adapter does not read, so that silence means nothing.
     paused: bool,
 }
 
@@ -46,7 +47,7 @@ pub(super) enum Stage {
     Closing { deadline: Time },
 }
 
-/// Whether somebody is signed in on this connection. The token is forgotten with success.
+/// State of signing in on this connection. The token is dropped after success.
 #[derive(Clone, PartialEq)]
 pub(super) enum SignIn {
     No { token: Secret },
@@ -55,7 +56,7 @@ pub(super) enum SignIn {
 }
 
 impl Connection {
-    /// How to write. Nothing is written before the server has spoken or after closing.
+    /// Returns the format to write. Nothing is written before the server's first message or after closing.
     pub(super) const fn format(&self) -> Format {
         match self.stage {
             Stage::Open { format, .. } => format,
@@ -88,6 +89,7 @@ impl Client {
             keep_alive: KeepAlive::new(self.now),
             paused: false,
         });
+        debug!("connected");
     }
 
     /// The connection is gone, or an attempt to make one has failed. Does nothing if the machine knows already.
@@ -188,6 +190,7 @@ impl Client {
                 self.sign_in_failed(number, ticket.automatic);
                 automatic |= ticket.automatic;
             }
+            debug!("request {number}: timed out");
             self.events.push_back(Event::Ended(Ended::without_answer(ticket, Failure::TimedOut)));
         }
         if automatic {
@@ -209,10 +212,12 @@ impl Client {
             Link::Up(connection) => {
                 connection.stage = Stage::Closing { deadline: self.now + self.config.close_timeout };
                 self.output.push_close(CloseCode::Normal);
+                debug!("closing");
                 self.end_waiting();
             }
             Link::Offline | Link::Waiting { .. } | Link::Dialing { .. } => {
                 self.link = Link::Closed;
+                debug!("closed");
                 self.end_outbox();
             }
         }
@@ -220,7 +225,8 @@ impl Client {
         self.established = false;
     }
 
-    /// Connects now instead of waiting on; also after the machine gave up, or was told to stop.
+    /// Connects now instead of waiting on; also after the machine gave up, or was told to stop. Attempts are counted from
+    /// the beginning again.
     ///
     /// # Errors
     /// If the client was closed.
@@ -234,6 +240,7 @@ impl Client {
             Link::Offline | Link::Waiting { .. } => {
                 self.persistent = true;
                 self.stopped = false;
+                self.attempt = 0;
                 self.dial();
             }
             Link::Dialing { .. } => (),
@@ -259,6 +266,7 @@ impl Client {
 
 impl Client {
     fn dial(&mut self) {
+        debug!("dialing");
         self.link = Link::Dialing { deadline: self.now + self.config.dial_timeout };
     }
 
@@ -290,6 +298,11 @@ impl Client {
             }
             reason => reason,
         };
+        if requested {
+            debug!("closed");
+        } else {
+            warn!("connection lost: {}", reason.kind());
+        }
         self.events.push_back(Event::Disconnected(reason.clone()));
         self.end_in_flight();
         self.output.clear();
@@ -314,6 +327,7 @@ impl Client {
                 continue;
             }
             let delivery = if number >= first_unsent { Delivery::NotSent } else { Delivery::Unknown };
+            debug!("request {number}: lost");
             self.events.push_back(Event::Ended(Ended::without_answer(ticket, Failure::Lost(delivery))));
         }
     }
@@ -330,11 +344,13 @@ impl Client {
         let (at, attempt) = (self.now + after, self.attempt);
         self.attempt = self.attempt.saturating_add(1);
         self.link = Link::Waiting { until: at };
+        debug!("dialing in {after:?}, after {attempt} failed attempts: {}", reason.kind());
         self.events.push_back(Event::Reconnecting { at, after, attempt, reason });
     }
 
     fn stay_offline(&mut self) {
         self.link = Link::Offline;
+        debug!("offline");
         self.end_outbox();
         self.signed_out(SignedOutReason::GaveUp);
         if self.config.reconnect.is_some() {

@@ -92,6 +92,7 @@ mod incoming;
 mod link;
 mod outbox;
 mod queue;
+mod requests;
 mod sending;
 mod session;
 mod sign_in;
@@ -99,9 +100,7 @@ mod status;
 mod ticket;
 
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 use compact_str::CompactString;
-use zeroize::Zeroizing;
 
 pub use command::{
     Authorize, Command, CommandError, GetContacts, GetHistory, Read, RegisterType, SendMessage,
@@ -116,14 +115,10 @@ pub use incoming::Incoming;
 pub use status::Status;
 pub use ticket::{RequestId, Ticket};
 
-use crate::auth;
-use crate::codec::Fields;
-use crate::codec::Format;
-use crate::message::{ClientMessage, Page, Request, RequestKind};
+use crate::log::trace;
 use crate::output::{Output, Transmit};
 use crate::secret::Secret;
 use crate::time::Time;
-use command::within;
 use cursor::Cursor;
 use in_flight::InFlight;
 use link::{Connection, Link, SignIn, Stage};
@@ -147,9 +142,8 @@ use session::{Credentials, Session};
 ///   [`get_contacts`](Self::get_contacts), [`get_history`](Self::get_history),
 ///   [`send_message`](Self::send_message), [`read`](Self::read), [`request_other`](Self::request_other); and [`close`](Self::close),
 ///   [`reconnect`](Self::reconnect), [`stop_reconnecting`](Self::stop_reconnecting);
-/// * **poll_**: what to do next. After each call of the second or third family drain
-///   [`poll_transmit`](Self::poll_transmit), then [`poll_event`](Self::poll_event), then look at
-///   [`status`](Self::status) (it says when to dial, and when to drop the connection) and arm a timer for [`poll_timeout`](Self::poll_timeout).
+/// * **poll_**: what to do next: [`poll_transmit`](Self::poll_transmit), [`poll_event`](Self::poll_event),
+///   [`poll_timeout`](Self::poll_timeout). The [crate's documentation](crate) has the loop around them.
 ///
 /// A connection and the signing in, from the machine's point of view:
 ///
@@ -200,16 +194,16 @@ pub struct Client {
     cursor: Cursor,
     /// The session of the user who is signed in, or was when the connection broke.
     session: Option<Session>,
-    /// Who was signed in last: whose log the cursor is in, in whose name messages wait.
+    /// Login of the last user: the cursor is in this user's log, and waiting messages are sent in this user's name.
     last_user: Option<CompactString>,
     credentials: Option<Credentials>,
-    /// Whether to connect again when the connection breaks: not before the first connection, not after giving up.
+    /// Set when a broken connection is to be replaced: from the first connection until the machine gives up.
     persistent: bool,
-    /// Whether a user was signed in, and neither that this is over was told nor the client closed since.
+    /// Set from the time a user signs in until `SignedOut` is reported or the client is closed.
     established: bool,
-    /// Whether it was given up because the server refused to sign the user in again.
+    /// Set when reconnecting was given up because the server refused to sign the user in again.
     refused: bool,
-    /// Whether the application wants no more connections after this one.
+    /// Set when the application wants no connection after this one.
     stopped: bool,
     /// Attempts to connect since the last stable connection.
     attempt: u32,
@@ -250,12 +244,12 @@ impl Client {
         }
     }
 
-    /// How the client behaves.
+    /// Returns the configuration.
     pub const fn config(&self) -> &ClientConfig {
         &self.config
     }
 
-    /// What the client is doing.
+    /// Returns what the client is doing.
     pub const fn status(&self) -> Status {
         match &self.link {
             Link::Offline => Status::Offline,
@@ -272,7 +266,7 @@ impl Client {
         }
     }
 
-    /// Whether a user is signed in, on this connection.
+    /// Returns whether a user is signed in on this connection.
     pub const fn is_authorized(&self) -> bool {
         matches!(&self.link, Link::Up(Connection { stage: Stage::Open { sign_in: SignIn::Yes, .. }, .. }))
     }
@@ -282,210 +276,34 @@ impl Client {
         self.session.as_ref().map(|session| session.login.as_str())
     }
 
-    /// What [`session_restore`](Self::session_restore) takes, on this client or another, for five minutes after the
-    /// connection broke.
+    /// Returns the id for [`session_restore`](Self::session_restore), valid on this client or another for five minutes
+    /// after the connection broke.
     pub fn session_id(&self) -> Option<&Secret> {
         self.session.as_ref().map(|session| &session.id)
     }
 
-    /// How many commands have not ended.
+    /// Number of commands that have not ended.
     pub fn pending(&self) -> usize {
         self.in_flight.others() + self.outbox.len()
     }
 }
 
-/// Commands. Each takes effect or fails at once; one that was taken ends exactly once, with an [`Event::Ended`] that
-/// bears the number which the command returned.
-impl Client {
-    /// Signs a user in, by a proof of knowing the password (see [`auth`]).
-    ///
-    /// # Errors
-    /// Without a connection, while somebody is signed in, or if a text is over its limit.
-    pub fn authorize(&mut self, now: Time, login: &str, password: &str) -> Result<RequestId, CommandError> {
-        within("login", login, self.config.limits.max_login_bytes)?;
-        within("password", password, self.config.limits.max_password_bytes)?;
-        let token = self.token()?;
-        let proof = Zeroizing::new(auth::proof(password, token.expose()));
-        let (since, log) = self.since(Some(login));
-        let kept = self.config.keep_credentials;
-        let credentials = kept.then(|| Credentials { login: login.into(), password: password.into() });
-        let id = self.begin_sign_in(
-            now,
-            RequestKind::Authorize,
-            login,
-            Request::Authorize { login: login.into(), proof: proof.as_str().into(), since, log },
-        )?;
-        self.set_pending_credentials(credentials);
-        Ok(id)
-    }
-
-    /// Asks how one can register on the server; nobody needs to be signed in.
-    ///
-    /// # Errors
-    /// Without a connection.
-    pub fn register_type(&mut self, now: Time) -> Result<RequestId, CommandError> {
-        self.connected()?;
-        self.begin(now, RequestKind::RegisterType, "", Request::RegisterType)
-    }
-
-    /// Goes on with a session whose connection broke, if that was no more than five minutes ago.
-    ///
-    /// # Errors
-    /// Without a connection, while somebody is signed in, or if the id is over the limit.
-    pub fn session_restore(&mut self, now: Time, sid: &str) -> Result<RequestId, CommandError> {
-        within("sid", sid, self.config.limits.max_secret_bytes)?;
-        self.token()?;
-        let (since, log) = self.since(None);
-        let request = Request::SessionRestore { sid: sid.into(), since, log };
-        self.begin_sign_in(now, RequestKind::SessionRestore, "", request)
-    }
-
-    /// Asks for all the users whom the user knows.
-    ///
-    /// # Errors
-    /// Unless a user is signed in.
-    pub fn get_contacts(&mut self, now: Time) -> Result<RequestId, CommandError> {
-        self.signed_in()?;
-        self.begin(now, RequestKind::GetContacts, "", Request::GetContacts)
-    }
-
-    /// Asks for the last messages exchanged with another user; [`GetHistory`] can ask for others.
-    ///
-    /// # Errors
-    /// Unless a user is signed in, or if the login is over the limit.
-    pub fn get_history(&mut self, now: Time, login: &str) -> Result<RequestId, CommandError> {
-        self.get_page(now, login, Page::default())
-    }
-
-    fn get_page(&mut self, now: Time, login: &str, page: Page) -> Result<RequestId, CommandError> {
-        within("login", login, self.config.limits.max_login_bytes)?;
-        self.signed_in()?;
-        self.begin(now, RequestKind::GetHistory, login, Request::GetHistory { login: login.into(), page })
-    }
-
-    /// Tells the server how far the user has read a dialog, for all of the user's devices: up to this position of the
-    /// user's own log. It becomes an entry of the log, if it is further than before.
-    ///
-    /// # Errors
-    /// Unless a user is signed in, or if the login is over the limit.
-    pub fn read(&mut self, now: Time, login: &str, up_to: u64) -> Result<RequestId, CommandError> {
-        within("login", login, self.config.limits.max_login_bytes)?;
-        self.signed_in()?;
-        self.begin(now, RequestKind::Read, login, Request::Read { login: login.into(), up_to })
-    }
-
-    /// Makes a request of a type that this library does not know; its answer is an
-    /// [`Answer::Other`](crate::message::Answer::Other).
-    ///
-    /// # Errors
-    /// Without a connection, or if the type is one that has a command of its own.
-    pub fn request_other(
-        &mut self,
-        now: Time,
-        kind: &'static str,
-        fields: Fields<'_>,
-    ) -> Result<RequestId, CommandError> {
-        if RequestKind::LISTED.iter().any(|listed| listed.as_str() == kind) {
-            return Err(CommandError::ReservedType(kind));
-        }
-        self.connected()?;
-        self.begin(now, RequestKind::Other(kind), "", Request::Other { kind: kind.into(), fields })
-    }
-
-    /// Takes a command if there is room for it, and writes its frame.
-    fn begin(
-        &mut self,
-        now: Time,
-        kind: RequestKind,
-        login: &str,
-        request: Request<'_>,
-    ) -> Result<RequestId, CommandError> {
-        self.room()?;
-        let ticket = self.ticket(kind, login);
-        Ok(self.submit(now, ticket, request))
-    }
-
-    #[inline]
-    fn ticket(&mut self, kind: RequestKind, login: &str) -> Ticket {
-        self.last_id += 1;
-        let id = RequestId(self.last_id);
-        Ticket { id, kind, login: CompactString::new(login), marker: None, automatic: false, kept: false }
-    }
-
-    /// Writes the frame of a request whose ticket was made; from now on it is under way.
-    fn submit(&mut self, now: Time, ticket: Ticket, request: Request<'_>) -> RequestId {
-        self.put_under_way(now, ticket, |format, number, out| {
-            ClientMessage::new(number, request).encode_into(format, out);
-        })
-    }
-
-    /// Always inlined: else the ticket is copied on its way into the queue.
-    #[inline(always)]
-    fn put_under_way(
-        &mut self,
-        now: Time,
-        ticket: Ticket,
-        write: impl FnOnce(Format, u64, &mut Vec<u8>),
-    ) -> RequestId {
-        self.advance(now);
-        self.last_number += 1;
-        let (id, number) = (ticket.id, self.last_number);
-        self.in_flight.push(number, self.now + self.config.request_timeout, ticket);
-        if let Link::Up(connection) = &self.link {
-            let format = connection.format();
-            self.output.push(format, number, |out| write(format, number, out));
-        }
-        id
-    }
-
-    /// Whether another request can be taken.
-    fn room(&self) -> Result<(), CommandError> {
-        let limits = &self.config.limits;
-        let is_room =
-            self.in_flight.len() < limits.max_requests && self.output.len() <= limits.max_queued_bytes;
-        if is_room { Ok(()) } else { Err(self.why_no_room()) }
-    }
-
-    #[cold]
-    fn why_no_room(&self) -> CommandError {
-        let limits = &self.config.limits;
-        if self.in_flight.len() >= limits.max_requests {
-            CommandError::TooManyRequests { limit: limits.max_requests }
-        } else {
-            CommandError::OutputFull { limit: limits.max_queued_bytes }
-        }
-    }
-
-    fn connected(&self) -> Result<(), CommandError> {
-        match self.status() {
-            Status::Connected | Status::SigningIn | Status::SignedIn => Ok(()),
-            Status::Closing | Status::Closed => Err(CommandError::Closed),
-            _ => Err(CommandError::NotConnected),
-        }
-    }
-
-    fn signed_in(&self) -> Result<(), CommandError> {
-        if self.is_authorized() { Ok(()) } else { Err(self.why_not_signed_in()) }
-    }
-
-    #[cold]
-    fn why_not_signed_in(&self) -> CommandError {
-        self.connected().err().unwrap_or(CommandError::NotSignedIn)
-    }
-}
-
 /// Poll: what to do next.
 impl Client {
-    /// What the adapter is to do with the connection next; `None` when there is nothing left.
+    /// Returns what the adapter is to do with the connection next; `None` when there is nothing left.
     ///
     /// Fetch only as much as the connection takes: what stays here counts against the limits, and what never left
     /// is known not to have been sent when the connection breaks.
     pub fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
         self.send_waiting();
-        self.output.poll()
+        let transmit = self.output.poll();
+        if let Some(transmit) = &transmit {
+            trace!("sends {transmit:?}");
+        }
+        transmit
     }
 
-    /// What happened besides what [`handle_frame`](Self::handle_frame) returned; `None` when that was all.
+    /// Returns the next event besides those from [`handle_frame`](Self::handle_frame); `None` when there are no more.
     pub fn poll_event(&mut self) -> Option<Event<'static>> {
         self.events.pop_front()
     }

@@ -1,11 +1,11 @@
-//! What lets a user come back on another connection.
+//! Session and credentials that sign a user in again on another connection.
 
 use compact_str::CompactString;
 
 use crate::secret::Secret;
 use crate::time::Time;
 
-/// What lets the user come back.
+/// Data for restoring a session.
 #[derive(Clone, PartialEq)]
 pub(super) struct Session {
     pub(super) id: Secret,
@@ -14,7 +14,7 @@ pub(super) struct Session {
     pub(super) broken: Option<Time>,
 }
 
-/// What lets the user sign in anew; kept only if the application allowed it.
+/// Data for signing in anew; kept only if the application allowed it.
 #[derive(Clone, PartialEq)]
 pub(super) struct Credentials {
     pub(super) login: CompactString,

@@ -8,6 +8,7 @@ use super::sending::is_temporary;
 use super::session::{Credentials, Session};
 use super::{Client, CommandError, Disconnect, Event, RequestId, SignedOutReason, Ticket};
 use crate::auth;
+use crate::log::debug;
 use crate::message::{Refusal, Request, RequestKind, SignedIn};
 use crate::secret::Secret;
 use crate::time::Time;
@@ -32,8 +33,10 @@ impl Client {
         login: &str,
         request: Request<'_>,
     ) -> Result<RequestId, CommandError> {
+        self.room()?;
         self.output.reserve_for_secret();
-        let id = self.begin(now, kind, login, request)?;
+        let ticket = self.ticket(kind, login);
+        let id = self.submit(now, ticket, request);
         self.pend();
         Ok(id)
     }
@@ -46,6 +49,7 @@ impl Client {
         if let SignIn::No { token } = sign_in {
             let token = token.clone();
             *sign_in = SignIn::Pending { token, number, credentials: None };
+            debug!("signing in");
         }
     }
 
@@ -76,6 +80,7 @@ impl Client {
             }
             _ => self.credentials = self.credentials.take().filter(|kept| kept.login == login),
         }
+        debug!("signed in");
         self.persistent |= core::mem::take(&mut self.refused);
         self.established = true;
         // The session of the user before may be gone by now; the log, and what waits, is not.
@@ -98,6 +103,7 @@ impl Client {
         {
             let token = token.clone();
             *sign_in = SignIn::No { token };
+            debug!("not signed in");
             // What waited for this waits for nothing now, unless the machine has another way to sign in.
             if !automatic {
                 self.end_outbox();
@@ -105,7 +111,7 @@ impl Client {
         }
     }
 
-    /// Whether the machine works on signing the user in again, or will once it is connected.
+    /// Returns whether the machine signs the user in again, now or once it is connected.
     pub(super) fn resumes(&self) -> bool {
         let has_means = self.session.is_some() || self.credentials.is_some();
         let at_work = match &self.link {
@@ -141,6 +147,7 @@ impl Client {
     /// Tells the application that the user is signed in no more, if that was so and was not told.
     pub(super) fn signed_out(&mut self, reason: SignedOutReason) {
         if core::mem::take(&mut self.established) {
+            debug!("signed out");
             self.events.push_back(Event::SignedOut { reason });
         }
     }

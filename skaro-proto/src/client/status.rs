@@ -1,11 +1,11 @@
-//! What a client is doing, as adapters and applications see it.
+//! Status of a client, as adapters and applications see it.
 
 use core::fmt;
 
 use super::Client;
 use crate::time::Time;
 
-/// What a client is doing.
+/// Status of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Status {
@@ -33,14 +33,14 @@ pub enum Status {
 }
 
 impl Status {
-    /// Whether there is a connection. The adapter keeps its socket exactly as long as this is so: when it ceases to
-    /// be, the socket is to be dropped without a handshake, and nothing about it needs to be reported any more.
+    /// Returns whether there is a connection. The adapter keeps its socket exactly as long as this is `true`. Then it
+    /// drops the socket without a handshake and reports nothing more about it.
     pub const fn has_connection(self) -> bool {
         !matches!(self, Status::Offline | Status::Waiting { .. } | Status::Dialing | Status::Closed)
     }
 }
 
-/// What the client is doing, without anything secret.
+/// Shows the client's status without secrets.
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Client");

@@ -1,4 +1,4 @@
-//! What a command gets back: a number at once, its ticket with its end.
+//! Identity of a command: a number when it is taken, a ticket when it ends.
 
 use core::fmt;
 
@@ -16,7 +16,7 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// What the machine remembers of a command until it ends.
+/// Record of a command, kept until it ends.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ticket {
     pub(super) id: RequestId,
@@ -34,7 +34,7 @@ impl Ticket {
         self.id
     }
 
-    /// What was asked for.
+    /// Returns the kind of the request.
     pub const fn kind(&self) -> RequestKind {
         self.kind
     }
@@ -49,7 +49,7 @@ impl Ticket {
         self.marker
     }
 
-    /// Whether the machine itself asked, to sign in again after a reconnection.
+    /// Returns whether the machine itself made the request, to sign in again after a reconnection.
     pub const fn is_automatic(&self) -> bool {
         self.automatic
     }

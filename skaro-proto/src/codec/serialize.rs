@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 
 use serde::ser::{Serialize, Serializer};
 
-use super::value::{Fields, Value};
+use super::fields::Fields;
+use super::value::Value;
 
 impl Serialize for Value<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -17,4 +17,5 @@ pub use server::{
     Answer, AnswerMessage, Challenge, Cursor, History, Notice, ReadMark, Refusal, Sent, ServerMessage,
     SignedIn,
 };
+pub(crate) use types::text_bytes;
 pub use types::{Contacts, Date, Message, Registration, Sender, StatusCode, User};

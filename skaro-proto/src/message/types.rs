@@ -180,11 +180,13 @@ impl<'a> Message<'a> {
     /// assert_eq!(message.dialog(Some("alice")), "bob");
     /// assert_eq!(message.dialog(Some("bob")), "alice");
     /// ```
-    pub fn dialog(&self, user: Option<&str>) -> Cow<'a, str> {
-        if user == Some(&self.from.login) {
-            return self.to.clone();
-        }
-        self.from.in_conference.as_ref().unwrap_or(&self.from.login).clone()
+    pub fn dialog(&self, user: Option<&str>) -> &str {
+        self.dialog_if_own(user.is_some_and(|user| self.is_from(user)))
+    }
+
+    pub(crate) fn dialog_if_own(&self, is_own: bool) -> &str {
+        let from = &self.from;
+        if is_own { &self.to } else { from.in_conference.as_ref().unwrap_or(&from.login) }
     }
 
     /// Returns the same message, independent of the frame.
@@ -399,7 +401,7 @@ pub(super) fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
 
 /// Returns how many bytes of heap a text takes once it is owned, or more.
 #[allow(clippy::ptr_arg, reason = "what is owned may have more room than it needs")]
-pub(super) fn text_bytes(text: &Cow<'_, str>) -> usize {
+pub(crate) fn text_bytes(text: &Cow<'_, str>) -> usize {
     match text {
         Cow::Borrowed(text) => text.len(),
         Cow::Owned(text) => text.capacity(),

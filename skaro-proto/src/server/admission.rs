@@ -1,4 +1,4 @@
-//! Who gets in: connections from the moment at which they are accepted until the server has spoken.
+//! Admission of connections, from the moment they are accepted until the server's first message.
 
 use alloc::collections::BTreeSet;
 
@@ -9,6 +9,7 @@ use super::memory::CONNECTION;
 use super::peer::{Peer, Place};
 use super::{ConnectionId, Server};
 use crate::codec::Format;
+use crate::log::{debug, warn};
 use crate::message::{Challenge, ServerMessage};
 use crate::secret::Secret;
 use crate::time::Time;
@@ -63,13 +64,14 @@ impl Server {
     pub fn handle_accepted(&mut self, now: Time, peer: Peer) -> Result<ConnectionId, AcceptError> {
         self.advance(now);
         let place = Place::of(peer);
-        self.admit(place)?;
+        self.admit(place).inspect_err(|error| warn!("connection refused: {error}"))?;
         self.last_connection += 1;
         let id = ConnectionId(self.last_connection);
         let until = self.now + self.config.handshake_timeout;
         let connection = Connection::new(self.now, self.config.format, place, State::Opening { until });
         self.agenda.deadlines.insert((connection.deadline, id));
         self.connections.insert(id, connection);
+        debug!("connection {id}: accepted");
         self.strangers.opening.insert(id);
         self.strangers.silent.insert((self.now, id));
         place.into_iter().for_each(|place| self.places.add(place));
@@ -84,6 +86,7 @@ impl Server {
         if !matches!(connection.state, State::Opening { .. }) {
             return;
         }
+        debug!("connection {id}: connected");
         self.strangers.opening.remove(&id);
         connection.format = format.unwrap_or(self.config.format);
         let token = Secret::from(self.secrets.next());
@@ -116,6 +119,7 @@ impl Server {
         let full = self.is_full_for(place);
         place.into_iter().for_each(|place| self.places.add(place));
         if let Some(limit) = full {
+            warn!("connection {id}: refused, {limit} from its address");
             self.forget(id);
             return Err(AcceptError::TooManyFromAddress { limit });
         }
@@ -155,19 +159,25 @@ impl Server {
         if self.config.max_handshakes.is_some_and(|limit| self.strangers.opening.len() >= limit)
             && let Some(oldest) = self.strangers.opening.first().copied()
         {
-            self.abort(oldest);
+            self.evict(oldest);
         }
         let are_many = self.config.max_strangers.is_some_and(|limit| self.strangers.silent.len() >= limit);
         let limit = self.config.max_connections;
         let are_all = self.connections.len() >= limit;
         if are_many || are_all {
             match self.strangers.silent.first().copied() {
-                Some((_, silent)) => self.abort(silent),
+                Some((_, silent)) => self.evict(silent),
                 None if are_all => return Err(AcceptError::Full { limit }),
                 None => (),
             }
         }
         Ok(())
+    }
+
+    /// Drops a stranger, to make room for a newcomer.
+    fn evict(&mut self, id: ConnectionId) {
+        debug!("connection {id}: evicted");
+        self.abort(id);
     }
 
     /// A stranger has said something that makes sense.

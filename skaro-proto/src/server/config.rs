@@ -1,4 +1,4 @@
-//! How a server behaves.
+//! Configuration of a server.
 
 use core::time::Duration;
 
@@ -8,31 +8,31 @@ use crate::codec::Format;
 use crate::limits::Limits;
 use crate::message::Registration;
 
-/// How a server behaves. `ServerConfig::default()` suits a server for friends.
+/// Configuration of a server. `ServerConfig::default()` suits a small private server.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ServerConfig {
-    /// What may be how large.
+    /// Limits on sizes and numbers.
     pub limits: Limits,
     /// The format for connections that do not ask for one. Default CBOR, which the original client expects.
     pub format: Format,
-    /// What `register_type` tells. Default closed: users are added by whoever runs the server.
+    /// Answer to `register_type`. Default closed: the operator adds the users.
     pub registration: Registration<'static>,
-    /// Whether everybody knows everybody: the protocol has no way to add a contact. Otherwise those know each other
-    /// who were introduced, or wrote to each other. Default `false`.
+    /// Choice to make all users contacts of each other, since the protocol has no way to add a contact. With `false`,
+    /// contacts are users who were introduced or wrote to each other. Default `false`.
     pub open_directory: bool,
-    /// How long after the end of its connection a session can be restored. Default 5 minutes.
+    /// Time after the end of its connection for which a session can be restored. Default 5 minutes.
     pub session_lifetime: Duration,
-    /// How soon a dead connection is noticed, at most. Default 2 minutes: a ping after one of silence.
+    /// Time without input after which a connection is given up; a ping is sent after half of it. Default 2 minutes.
     pub keep_alive: Duration,
-    /// How long the opening handshake may take, from the moment at which a connection was accepted. Default 15 s.
+    /// Time that the opening handshake may take, from accepting on; it ends clients that send nothing. Default 15 s.
     pub handshake_timeout: Duration,
-    /// How long a connection may last without anybody signing in. Default 10 minutes.
+    /// Time that a connection may last without anybody signing in, so that idle ones end. Default 10 minutes.
     pub sign_in_timeout: Duration,
-    /// How long nothing may leave a queue before its connection is dropped; `None` for any time. A client that answers
-    /// pings but reads nothing would otherwise keep its queue for ever. Default 1 minute.
+    /// Time after which a connection is dropped if nothing has left its queue; `None` for no limit. It is needed for
+    /// clients that answer pings but read nothing else: their queues would stay for ever. Default 1 minute.
     pub write_timeout: Option<Duration>,
-    /// How long the closing handshake may take. Default 5 s.
+    /// Time that the closing handshake may take; the other end may never answer. Default 5 s.
     pub close_timeout: Duration,
     /// Connections at the same time, each of which costs memory. When there are as many, the stranger who is silent
     /// longest makes room. Default 20,000.
@@ -60,20 +60,20 @@ pub struct ServerConfig {
     pub max_sessions_per_user: usize,
     /// Refused attempts to sign in on one connection before it is closed: guessing gets slower. Default 10.
     pub max_sign_in_attempts: u32,
-    /// What slows somebody down who guesses passwords from one address (IPv6: from one network of 64 bits); `None` for
-    /// nothing. By default 10 wrong passwords are free, then there is a delay of 1 s, doubled with each further one
-    /// up to 15 minutes; one is forgotten every 10 minutes. That is about 170 guesses a day.
+    /// Delay after wrong passwords from one address (IPv6: from one network of 64 bits); `None` for no delay. By
+    /// default 10 wrong passwords are free, then there is a delay of 1 s, doubled with each further one up to 15
+    /// minutes; one is forgotten every 10 minutes. That is about 170 guesses a day.
     pub guesses_per_address: Option<GuessLimit>,
-    /// What slows down whoever guesses one user's password from many addresses; `None` for nothing. By default 100
-    /// wrong passwords are free, more than one address can try in hours, so that it can't lock the user out; then there
-    /// is a delay of at most 1 minute. It does not hold for the addresses from which the user signed in last.
+    /// Delay after wrong passwords for one user, from any address; `None` for no delay. By default 100 wrong passwords
+    /// are free, more than one address can try in hours, so that one address can't lock the user out; then there is a
+    /// delay of at most 1 minute. It does not hold for the addresses from which the user signed in last.
     pub guesses_per_login: Option<GuessLimit>,
-    /// Rate at which frames of one connection are read; `None` for any speed. Each 4 KiB that were read, and each 4 KiB of
-    /// the answers, count as a frame, too. What comes faster waits in the network: see
+    /// Rate at which frames of one connection are read; `None` for any rate. Messages, fragments and control frames count,
+    /// each 4 KiB that are read, and each 4 KiB of the answers. Faster frames wait in the network: see
     /// [`Server::wants_frames`](super::Server::wants_frames). Default 500 per second, 2000 at once.
     pub frame_rate: Option<Rate>,
-    /// How fast one user may send messages, on all connections together; `None` for any speed. Messages beyond that are
-    /// refused with status 429: each costs memory in a history and in the queues of its recipients. Default 50 per
+    /// Rate at which one user may send messages, on all connections together; `None` for no limit. Messages beyond that
+    /// are refused with status 429: each costs memory in a history and in the queues of its recipients. Default 50 per
     /// second, 1000 at once.
     pub message_rate: Option<Rate>,
     /// Bytes of memory for everything that the machine keeps: logs, queues, sessions, users, connections, tables of

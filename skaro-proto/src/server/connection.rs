@@ -1,6 +1,5 @@
 //! One connection: how it begins, what ends it.
 
-use alloc::borrow::Cow;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::format;
 use alloc::vec::Vec;
@@ -9,12 +8,14 @@ use super::config::ServerConfig;
 use super::cursor::{Cursor, Source};
 use super::peer::Place;
 use super::rate::Bucket;
+use super::refusal::Info;
 use super::secrets::SessionKey;
 use super::users::UserId;
 use super::{ConnectionId, Server};
 use crate::codec::Fields;
 use crate::codec::{DecodeError, DecodeErrorKind, Format};
 use crate::keep_alive::{KeepAlive, Silence};
+use crate::log::{debug, trace};
 use crate::message::{Notice, ServerMessage};
 use crate::output::{CloseCode, Output, Transmit};
 use crate::secret::Secret;
@@ -34,19 +35,19 @@ pub(super) struct Connection {
     /// How far it has come in its user's log, if the client asked for that.
     pub(super) cursor: Option<Cursor>,
     pub(super) keep_alive: KeepAlive,
-    /// Where it comes from, if that is known.
+    /// Address or network of the client, if it is known.
     pub(super) place: Option<Place>,
     /// Since when a stranger has said nothing that makes sense.
     pub(super) silent_since: Time,
     /// The moment for which it stands in the list of deadlines.
     pub(super) deadline: Time,
-    /// Whether it is in the list of those that have something to send.
+    /// Set while the connection is in the list of those that have something to send.
     is_ready: bool,
     /// When something left its queue, or there was nothing in it.
     progress: Time,
-    /// What its queue takes, as far as the sum of all queues knows.
+    /// Bytes of its queue as they were last added to the sum of all queues.
     counted: usize,
-    /// How many frames are read now, and until when none are.
+    /// Limit on the rate of frames.
     frames: Bucket,
     /// Bytes read since some of them counted as a frame.
     read: usize,
@@ -68,14 +69,14 @@ pub(super) enum State {
     Closing { until: Time },
 }
 
-/// What is known of all connections together.
+/// State that all connections share.
 #[derive(Default)]
 pub(super) struct Agenda {
     /// When they need attention.
     pub(super) deadlines: BTreeSet<(Time, ConnectionId)>,
     /// Those that have something to send, or are gone, since it was last asked.
     pub(super) ready: VecDeque<ConnectionId>,
-    /// What their queues take, in bytes.
+    /// Bytes in the queues of all connections.
     pub(super) queued: usize,
 }
 
@@ -113,7 +114,7 @@ impl Connection {
         matches!(self.state, State::SignedIn { .. })
     }
 
-    /// Whether so much waits to be sent that the connection is to be cut off.
+    /// Returns whether so much waits to be sent that the connection is to be cut off.
     pub(super) fn is_slow(&self, config: &ServerConfig) -> bool {
         self.output.len() > self.output_limit(config)
     }
@@ -169,12 +170,11 @@ impl Connection {
 
 /// Ask, about one connection.
 impl Server {
-    /// Whether the adapter is to read frames of this connection. Not while more than 64 KiB wait to be sent to it
-    /// (or half of what may, if that is less), nor
-    /// while it has sent frames [faster than it may](ServerConfig::frame_rate): then they stay in the network, which slows the
-    /// client down. Ask after each frame, after [`poll_transmit`](Self::poll_transmit) has taken something away, and
-    /// when [`poll_ready`](Self::poll_ready) names the connection. A frame that is handed over although it is not wanted
-    /// is handled all the same.
+    /// Returns whether the adapter is to read frames of this connection. It is not while more than 64 KiB wait to be
+    /// sent to the client (or more than half of the limit on its queue, if that is less), nor after the client has sent
+    /// frames [faster than it may](ServerConfig::frame_rate). Frames then stay in the network, which slows the client
+    /// down. Ask after each frame, after [`poll_transmit`](Self::poll_transmit) has taken something away, and when
+    /// [`poll_ready`](Self::poll_ready) names the connection. A frame that is handed over anyway is handled.
     pub fn wants_frames(&self, id: ConnectionId) -> bool {
         self.connections.get(&id).is_some_and(|connection| {
             connection.throttled.is_none()
@@ -182,7 +182,7 @@ impl Server {
         })
     }
 
-    /// How many bytes a frame of this connection may have at present. Whoever has not signed in needs little: see
+    /// Limit in bytes on a frame of this connection at present. It is lower before a user signs in: see
     /// [`ServerConfig::max_stranger_frame_bytes`].
     pub fn max_frame_bytes(&self, id: ConnectionId) -> usize {
         let limit = self.config.limits.max_frame_bytes;
@@ -201,15 +201,25 @@ impl Server {
         self.forget(id);
     }
 
-    /// Counts bytes that the adapter has read from this connection: each 4 KiB of them count as a frame, so that pings,
-    /// and pieces of messages, can't come faster than [`ServerConfig::frame_rate`] allows either.
-    pub fn handle_read(&mut self, now: Time, id: ConnectionId, bytes: usize) {
+    /// Reports that the system can't accept connections, because no file descriptors are left: the stranger who is silent
+    /// longest makes room. Returns whether there was one.
+    pub fn handle_exhausted(&mut self, now: Time) -> bool {
+        self.advance(now);
+        let Some((_, silent)) = self.strangers.silent.first().copied() else { return false };
+        self.abort(silent);
+        true
+    }
+
+    /// Counts what the adapter has read from this connection besides messages: each control frame or fragment, and each
+    /// 4 KiB, count as a frame, so that none of them can come faster than [`ServerConfig::frame_rate`] allows.
+    pub fn handle_read(&mut self, now: Time, id: ConnectionId, bytes: usize, frames: usize) {
         self.advance(now);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let read = connection.read.saturating_add(bytes);
         connection.read = read % BYTES_PER_FRAME;
-        if read >= BYTES_PER_FRAME {
-            self.charge_frames(id, read / BYTES_PER_FRAME);
+        let count = frames.saturating_add(read / BYTES_PER_FRAME);
+        if count > 0 {
+            self.charge_frames(id, count);
         }
     }
 
@@ -225,6 +235,7 @@ impl Server {
     pub fn handle_oversized(&mut self, now: Time, id: ConnectionId) {
         self.advance(now);
         let limit = self.max_frame_bytes(id);
+        debug!("connection {id}: a frame over the limit of {limit} bytes");
         self.notify_error(id, format!("the frame is over the limit of {limit} bytes").into());
         self.begin_close(id, CloseCode::TooBig);
     }
@@ -248,10 +259,16 @@ impl Server {
         }
         let is_stuck = connection.write_deadline(&self.config).is_some_and(|until| until <= now);
         match connection.state {
-            State::Opening { until } | State::Closing { until } if until <= now => return self.abort(id),
+            State::Opening { until } | State::Closing { until } if until <= now => {
+                debug!("connection {id}: its handshake takes too long");
+                return self.abort(id);
+            }
             State::Opening { .. } | State::Closing { .. } => (),
             // A closing handshake would have to wait behind what does not leave.
-            _ if is_stuck => return self.abort(id),
+            _ if is_stuck => {
+                debug!("connection {id}: does not read");
+                return self.abort(id);
+            }
             State::Open { until, .. } if until <= now => {
                 self.notify_error(id, "nobody signed in for too long: connect again to sign in".into());
                 self.begin_close(id, CloseCode::Policy);
@@ -263,7 +280,10 @@ impl Server {
                     connection.output.push_ping();
                     connection.wrote(id, &self.config, &mut self.agenda);
                 }
-                Silence::Dead => return self.abort(id),
+                Silence::Dead => {
+                    debug!("connection {id}: silent for too long");
+                    return self.abort(id);
+                }
             },
         }
         self.set_deadline(id);
@@ -289,6 +309,7 @@ impl Server {
         if let Some(until) = connection.frames.take(count, self.now, rate)
             && connection.is_heard()
         {
+            debug!("connection {id}: sends too fast, not read until {until:?}");
             connection.throttled = Some(until);
             self.set_deadline(id);
         }
@@ -307,7 +328,7 @@ impl Server {
         Some(id)
     }
 
-    /// What the adapter is to do next with a connection; `None` when there is nothing left for now.
+    /// Returns what the adapter is to do next with a connection; `None` when there is nothing left for now.
     ///
     /// Fetch only as much as the connection takes: what was fetched counts as sent. A client that does not read is cut
     /// off when what waits for it exceeds the limit (entries of its log do not: they wait there), or when nothing leaves for [too long](ServerConfig::write_timeout).
@@ -320,30 +341,16 @@ impl Server {
         connection.output.settle();
         connection.count(&mut self.agenda);
         connection.progress = self.now;
-        connection.output.take()
+        let transmit = connection.output.take();
+        if let Some(transmit) = &transmit {
+            trace!("connection {id}: sends {transmit:?}");
+        }
+        transmit
     }
 }
 
-/// Commands about connections.
+/// Commands: what whoever runs the server wants.
 impl Server {
-    /// Tells something to everybody who is connected.
-    pub fn announce(&mut self, now: Time, info: &str) {
-        self.advance(now);
-        let notice = Notice { info: Cow::Borrowed(info), extra: Fields::new() };
-        let message = ServerMessage::Info(notice);
-        let mut slow = Vec::new();
-        self.scratch.begin();
-        for (id, connection) in self.connections.iter_mut().filter(|(_, connection)| connection.is_heard()) {
-            if connection.is_slow(&self.config) {
-                slow.push(*id);
-                continue;
-            }
-            let written = self.scratch.write(connection.format, &message);
-            connection.push_written(*id, written, self.now, &self.config, &mut self.agenda);
-        }
-        slow.into_iter().for_each(|id| self.cut_off(id));
-    }
-
     /// Shuts down: tells everybody, sends what waits to be sent, closes all connections, takes no new ones.
     pub fn shut_down(&mut self, now: Time, info: &str) {
         self.announce(now, info);
@@ -399,9 +406,10 @@ impl Server {
         connection.wrote(id, &self.config, &mut self.agenda);
     }
 
-    /// What waits for a reader that is too slow is given up; messages wait for it in the histories.
+    /// Drops the queue of a reader that is too slow, and closes its connection. The histories keep the messages.
     pub(super) fn cut_off(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(&id) {
+            debug!("connection {id}: too much waits for it");
             connection.output.clear();
             connection.count(&mut self.agenda);
             self.begin_close(id, CloseCode::Policy);
@@ -414,7 +422,7 @@ impl Server {
         }
     }
 
-    pub(super) fn notify_error(&mut self, id: ConnectionId, info: super::request::Info) {
+    pub(super) fn notify_error(&mut self, id: ConnectionId, info: Info) {
         self.push(id, &ServerMessage::Error(Notice { info, extra: Fields::new() }));
     }
 
@@ -423,6 +431,7 @@ impl Server {
         let limit = self.config.max_invalid_frames;
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.faults += 1;
+        debug!("connection {id}: a frame without sense, number {}", connection.faults);
         if matches!(error.kind, DecodeErrorKind::TooLarge { .. }) && error.field.is_empty() {
             self.begin_close(id, CloseCode::TooBig);
         } else if connection.faults >= limit {
@@ -441,6 +450,7 @@ impl Server {
             State::Opening { .. } => return self.abort(id),
             State::Open { .. } | State::SignedIn { .. } => (),
         }
+        debug!("connection {id}: closing with code {}", code.code());
         connection.state = State::Closing { until };
         connection.throttled = None;
         connection.output.push_close(code);
@@ -462,6 +472,7 @@ impl Server {
             return;
         };
         let (user, session) = (*user, *session);
+        debug!("connection {id}: signed out");
         if let Some(user) = self.users.get_mut(user) {
             user.online.retain(|other| *other != id);
         }
@@ -471,6 +482,7 @@ impl Server {
     pub(super) fn forget(&mut self, id: ConnectionId) {
         self.sign_out(id);
         if let Some(connection) = self.connections.remove(&id) {
+            debug!("connection {id}: gone");
             self.agenda.deadlines.remove(&(connection.deadline, id));
             self.agenda.queued -= connection.counted;
             self.no_stranger(id, connection.silent_since);

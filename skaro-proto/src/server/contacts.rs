@@ -5,9 +5,9 @@ use alloc::string::ToString;
 use super::cursor::kept_message;
 use super::log::Log;
 use super::logs::Logs;
-use super::request::{Refused, refused};
+use super::refusal::{Refused, out_of_memory, refused};
 use super::users::{User, UserId};
-use super::{ConnectionId, Server, memory};
+use super::{ConnectionId, Server};
 use crate::codec::{Fields, Format};
 use crate::message::{self, Answer, Contacts, Date};
 
@@ -26,7 +26,7 @@ impl Server {
         let has_cursor = self.connections.get(&id).is_some_and(|connection| connection.cursor.is_some());
         let last = if has_cursor { 3 * self.config.max_answer_bytes } else { 0 };
         if !self.make_room(count * CONTACT + last) {
-            return self.answer(id, number, "get_contacts", memory::refused());
+            return self.answer(id, number, "get_contacts", out_of_memory());
         }
         let log = self.logs.get(user).filter(|_| has_cursor);
         let format = self.connections.get(&id).map_or(self.config.format, |connection| connection.format);
@@ -88,7 +88,7 @@ impl Server {
             return refused(400, "the field \"up_to\" is beyond the log's head");
         }
         if !self.make_room(Logs::MARK) {
-            return memory::refused();
+            return out_of_memory();
         }
         if self.logs.read(user, with, up_to, &self.config) {
             let others = self.users.get(user).map(|user| user.online.clone()).unwrap_or_default();

@@ -1,15 +1,16 @@
-//! A message from one user to another: kept, dated, and shown to everybody concerned.
+//! Messages for several connections: from one user to another, kept and dated; and from the server to everybody.
 
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::vec::Vec;
 
 use super::logs::{Draft, Kept, Logs};
 use super::rate::seconds;
-use super::request::{Refused, refused};
+use super::refusal::{Refused, out_of_memory, refused};
 use super::users::UserId;
-use super::{ConnectionId, Server, keys, memory};
-use crate::codec::Format;
-use crate::message::{Answer, Date, Message, ServerMessage};
+use super::{ConnectionId, Server, keys};
+use crate::codec::{Fields, Format};
+use crate::message::{Answer, Date, Message, Notice, ServerMessage};
 use crate::time::Time;
 
 /// Bytes of a message's key: a random prefix and a counter take less.
@@ -30,14 +31,14 @@ impl TimeOfDay {
     }
 }
 
-/// Where a message for several connections is written, once for each format.
+/// Buffers for a message to several connections, written once for each format.
 #[derive(Default)]
 pub(super) struct Scratch {
     json: Vec<u8>,
     pub(super) cbor: Vec<u8>,
 }
 
-/// What the scratch keeps of its memory for the next message, in bytes.
+/// Bytes of memory that the buffers keep for the next message.
 const KEPT: usize = 128 << 10;
 
 impl Scratch {
@@ -73,6 +74,27 @@ impl Server {
     pub fn set_time_of_day(&mut self, now: Time, unix_millis: i64) {
         self.advance(now);
         self.time_of_day = TimeOfDay { at: self.now, unix: unix_millis };
+    }
+}
+
+/// Commands: what whoever runs the server wants.
+impl Server {
+    /// Tells something to everybody who is connected.
+    pub fn announce(&mut self, now: Time, info: &str) {
+        self.advance(now);
+        let notice = Notice { info: Cow::Borrowed(info), extra: Fields::new() };
+        let message = ServerMessage::Info(notice);
+        let mut slow = Vec::new();
+        self.scratch.begin();
+        for (id, connection) in self.connections.iter_mut().filter(|(_, connection)| connection.is_heard()) {
+            if connection.is_slow(&self.config) {
+                slow.push(*id);
+                continue;
+            }
+            let written = self.scratch.write(connection.format, &message);
+            connection.push_written(*id, written, self.now, &self.config, &mut self.agenda);
+        }
+        slow.into_iter().for_each(|id| self.cut_off(id));
     }
 }
 
@@ -142,7 +164,7 @@ impl Server {
         }
         let draft = Draft { from, to, body, key, origin: Some(id) };
         if !self.make_room_for_message(&draft) {
-            return memory::refused();
+            return out_of_memory();
         }
         Ok(self.deliver(&draft))
     }

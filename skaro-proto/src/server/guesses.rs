@@ -1,12 +1,11 @@
-//! Who guesses passwords, and how long they have to wait.
+//! Delays against guessing of passwords.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;
 
 use crate::time::Time;
 
-/// How guessing is slowed down: some wrong passwords are free, then each attempt has to wait, twice as long as the one
-/// before.
+/// Limit on guessing: some wrong passwords are free, then each attempt has to wait twice as long as the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GuessLimit {
@@ -69,7 +68,7 @@ impl Wrong {
 }
 
 impl Guesses {
-    /// How much longer the next attempt has to wait.
+    /// Returns the time that the next attempt still has to wait.
     pub(super) fn wait(&self, key: [u8; 16], now: Time, limit: GuessLimit) -> Duration {
         let Some(wrong) = self.all.get(&key) else { return Duration::ZERO };
         (wrong.last + limit.delay_after(wrong.count(now, limit))) - now

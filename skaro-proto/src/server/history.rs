@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 
 use super::cursor::kept_message;
 use super::log::{Dialog, Log, Stored};
-use super::request::refused;
-use super::{ConnectionId, Server, memory};
+use super::refusal::{out_of_memory, refused};
+use super::{ConnectionId, Server};
 use crate::codec::Fields;
 use crate::codec::Format;
 use crate::message::{Answer, AnswerMessage, History, Message, Page, ServerMessage};
@@ -144,7 +144,7 @@ impl Server {
             more = count < length;
         }
         if !self.make_room(size) {
-            return self.answer(id, number, "get_history", memory::refused());
+            return self.answer(id, number, "get_history", out_of_memory());
         }
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if connection.is_slow(&self.config) {

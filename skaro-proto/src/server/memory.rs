@@ -1,25 +1,19 @@
-//! How much memory the machine takes, and what goes when it is too much.
+//! Estimate of the machine's memory, and the steps that keep it under its limit.
 
 use super::connection::Connection;
-use super::request::Refused;
 use super::{ConnectionId, Server};
 
-/// What a connection takes besides its queue, in the trees of connections, deadlines and strangers. A tree's nodes are
-/// two thirds full on average.
+/// Bytes that a connection takes besides its queue, in the trees of connections, deadlines and strangers. A tree's
+/// nodes are two thirds full on average.
 pub(super) const CONNECTION: usize = 2 * (size_of::<Connection>() + 5 * size_of::<ConnectionId>());
-/// What a session takes, in three trees.
+/// Bytes that a session takes, in three trees.
 pub(super) const SESSION: usize = 256;
-/// What an entry in a table of wrong passwords takes.
+/// Bytes that an entry in a table of wrong passwords takes.
 const GUESS: usize = 128;
 
-/// The refusal of a request for which there is no memory.
-pub(super) fn refused<T>() -> Result<T, Refused> {
-    Err((503, "the server has no memory left for this: try again later".into()))
-}
-
 impl Server {
-    /// How many bytes of memory the machine takes: logs, queues, sessions, users, connections and tables of
-    /// addresses. An estimate, to some 20 %, which [`ServerConfig::max_memory`](super::ServerConfig::max_memory) limits.
+    /// Estimate of the bytes of memory that the machine takes: logs, queues, sessions, users, connections and tables of
+    /// addresses. It is exact to some 20 %; [`ServerConfig::max_memory`](super::ServerConfig::max_memory) limits it.
     pub fn memory(&self) -> usize {
         let guesses = self.guesses_by_address.len() + self.guesses_by_login.len();
         self.logs.bytes() + self.memory_besides_logs() + guesses * GUESS

@@ -14,6 +14,7 @@ mod logs;
 mod memory;
 mod peer;
 mod rate;
+mod refusal;
 mod request;
 mod secrets;
 mod sessions;
@@ -63,7 +64,7 @@ impl fmt::Display for ConnectionId {
 /// * **handle_**: what the outside reports: [`handle_accepted`](Self::handle_accepted),
 ///   [`handle_connected`](Self::handle_connected), [`handle_frame`](Self::handle_frame) (or [`decode`] and
 ///   [`handle_message`](Self::handle_message)), [`handle_oversized`](Self::handle_oversized),
-///   [`handle_read`](Self::handle_read), [`handle_pong`](Self::handle_pong), [`handle_disconnected`](Self::handle_disconnected),
+///   [`handle_read`](Self::handle_read), [`handle_exhausted`](Self::handle_exhausted), [`handle_pong`](Self::handle_pong), [`handle_disconnected`](Self::handle_disconnected),
 ///   [`handle_timeout`](Self::handle_timeout), [`set_time_of_day`](Self::set_time_of_day);
 /// * **commands**: what whoever runs the server wants: [`add_user`](Self::add_user),
 ///   [`introduce`](Self::introduce), [`post`](Self::post), [`announce`](Self::announce),
@@ -105,7 +106,7 @@ pub struct Server {
     last_connection: u64,
     agenda: Agenda,
     strangers: Strangers,
-    /// How many connections there are from each address.
+    /// Number of connections from each address.
     places: Places,
     guesses_by_address: Guesses,
     guesses_by_login: Guesses,
@@ -139,34 +140,34 @@ impl Server {
         }
     }
 
-    /// How the server behaves.
+    /// Returns the configuration.
     pub const fn config(&self) -> &ServerConfig {
         &self.config
     }
 
-    /// How many connections there are, opening and closing ones included.
+    /// Number of connections, opening and closing ones included.
     pub fn connections(&self) -> usize {
         self.connections.len()
     }
 
-    /// Whether this connection exists. The adapter is to drop one that does not, without a handshake: nothing about
-    /// it needs to be reported any more.
+    /// Returns whether this connection exists. The adapter drops one that does not, without a handshake, and reports
+    /// nothing more about it.
     pub fn has_connection(&self, id: ConnectionId) -> bool {
         self.connections.contains_key(&id)
     }
 
-    /// How many sessions there are, in use or restorable.
+    /// Number of sessions, in use or restorable.
     pub fn sessions(&self) -> usize {
         self.sessions.len()
     }
 
-    /// Whether the user with this login is signed in on some connection.
+    /// Returns whether the user with this login is signed in on some connection.
     pub fn is_online(&self, login: &str) -> bool {
         let user = self.users.find(login).and_then(|id| self.users.get(id));
         user.is_some_and(|user| !user.online.is_empty())
     }
 
-    /// Whether [`shut_down`](Self::shut_down) was called: once there are no connections left, the server is done.
+    /// Returns whether [`shut_down`](Self::shut_down) was called. The server is done once no connections are left.
     pub const fn is_shutting_down(&self) -> bool {
         self.shutting_down
     }
@@ -219,7 +220,7 @@ impl Server {
         Ok(self.deliver(&draft).date)
     }
 
-    /// What `register_type` tells from now on.
+    /// Sets the answer to `register_type`.
     pub fn set_registration(&mut self, registration: Registration<'static>) {
         self.config.registration = registration;
     }
@@ -243,7 +244,7 @@ impl Server {
     }
 }
 
-/// How much there is of everything, without anything secret.
+/// Shows the time and the numbers of connections and sessions, without secrets.
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Server");

@@ -1,10 +1,10 @@
-//! Where connections come from.
+//! Addresses of clients.
 
 use core::net::{IpAddr, Ipv6Addr};
 
 use alloc::collections::BTreeMap;
 
-/// Who has connected, as far as the adapter knows.
+/// Address of a client, as far as the adapter knows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Peer {
@@ -30,7 +30,7 @@ impl From<[u8; 4]> for Peer {
     }
 }
 
-/// What counts as one place on the network: an IPv4 address, or an IPv6 network of 64 bits.
+/// Unit for limits by address: an IPv4 address, or an IPv6 network of 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place([u8; 16]);
 
@@ -50,7 +50,7 @@ impl Place {
     }
 }
 
-/// How many connections there are from each place.
+/// Number of connections from each place.
 #[derive(Default)]
 pub(super) struct Places(BTreeMap<Place, usize>);
 

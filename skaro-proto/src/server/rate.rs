@@ -1,10 +1,10 @@
-//! How fast something may happen.
+//! Limits on rates.
 
 use core::time::Duration;
 
 use crate::time::Time;
 
-/// How fast something may happen: so many times per second, and so many times at once after a rest.
+/// Limit on a rate: a number of times per second, and a number of times at once after a rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rate {

@@ -1,32 +1,24 @@
-//! What clients ask for, and what they get.
+//! Requests of clients, and the answers to them.
 
-use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::ToString;
 
 use super::connection::State;
+use super::refusal::{Refused, out_of_memory, refused};
 use super::sign_in::Start;
 use super::users::UserId;
-use super::{ConnectionId, Server, memory};
+use super::{ConnectionId, Server};
 use crate::codec::Fields;
 use crate::codec::{DecodeError, DecodeErrorKind, Frame};
+use crate::log::{debug, trace};
 use crate::message::{
-    Answer, AnswerMessage, ClientMessage, InvalidRequest, Refusal, Request, ServerMessage, StatusCode,
+    Answer, AnswerMessage, ClientMessage, InvalidRequest, Refusal, Request, RequestKind, ServerMessage,
+    StatusCode,
 };
 use crate::time::Time;
 
-/// Text for an `info` field.
-pub(super) type Info = Cow<'static, str>;
-
 /// Bytes of the type of a request, far more than any name needs.
 const TYPE: usize = 256;
-
-/// Why a request is refused: a status like HTTP's (RFC 9110, section 15), since a first digit tells much, and words.
-pub(super) type Refused = (u16, Info);
-
-pub(super) fn refused<T>(code: u16, info: impl Into<Info>) -> Result<T, Refused> {
-    Err((code, info.into()))
-}
 
 /// A frame from a client that was decoded, or makes no sense: what [`decode`] makes of it.
 #[derive(Debug)]
@@ -35,6 +27,7 @@ pub struct Decoded<'f>(Result<ClientMessage<'f>, Box<InvalidRequest<'f>>>);
 /// Decodes a frame from a client. That needs no server: an adapter in which many threads share one does this before it
 /// locks the server. `limit` is what [`Server::max_frame_bytes`] says of the connection.
 pub fn decode(frame: Frame<'_>, limit: usize) -> Decoded<'_> {
+    trace!("received {frame:?}");
     let length = frame.as_bytes().len();
     if length > limit {
         let error = DecodeError::frame(DecodeErrorKind::TooLarge { length, limit });
@@ -47,6 +40,11 @@ pub fn decode(frame: Frame<'_>, limit: usize) -> Decoded<'_> {
             Err(check_type(kind).err().unwrap_or(rejected))
         }
     })
+}
+
+/// Returns the type of a request for a log, in which the client's own words have no place.
+fn listed(kind: &str) -> &'static str {
+    RequestKind::LISTED.iter().map(|kind| kind.as_str()).find(|listed| *listed == kind).unwrap_or("other")
 }
 
 /// An answer repeats the type of its request, so a long one would cost more than its frame.
@@ -130,6 +128,9 @@ impl Server {
         kind: &str,
         outcome: Result<Answer<'_>, Refused>,
     ) {
+        if let Err((code, _)) = &outcome {
+            debug!("connection {id}: request {number} ({}) refused, status {code}", listed(kind));
+        }
         let refusal = |(code, info)| Refusal { status: Some(StatusCode::new(code)), info };
         let outcome = outcome.map_err(refusal);
         let message = AnswerMessage { kind: kind.into(), id: number, outcome, extra: Fields::new() };
@@ -141,7 +142,7 @@ impl Server {
         let outcome = match &request {
             // Before any other check: it may be a repetition.
             Request::SendMessage { to, body, key } => self.send_message(id, to, body, key.as_deref()),
-            _ if !self.make_room(0) => memory::refused(),
+            _ if !self.make_room(0) => out_of_memory(),
             Request::Authorize { login, proof, since, log } => {
                 let start = Start { since: *since, log: log.as_deref() };
                 return self.authorize(id, number, login, proof, start);

@@ -1,4 +1,4 @@
-//! Where tokens and session ids come from.
+//! Generation of tokens and session ids.
 
 use alloc::string::String;
 
@@ -14,7 +14,7 @@ pub(super) struct Secrets {
     count: u64,
 }
 
-/// What a session is found by: a hash of its id.
+/// Key of a session in the tables: a hash of its id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SessionKey([u8; 16]);
 

@@ -6,13 +6,14 @@ use alloc::string::ToString;
 use super::connection::State;
 use super::cursor::Cursor;
 use super::log::Log;
-use super::memory::{self, SESSION};
+use super::memory::SESSION;
 use super::peer::Place;
 use super::rate::seconds;
-use super::request::{Refused, refused};
+use super::refusal::{Refused, out_of_memory, refused};
 use super::secrets::SessionKey;
 use super::users::UserId;
 use super::{ConnectionId, Server};
+use crate::log::debug;
 use crate::message::{self, Answer, SignedIn, Since, User};
 use crate::output::CloseCode;
 use crate::secret::Secret;
@@ -63,7 +64,7 @@ impl Server {
             return refused(429, format!("{limit} connections are signed in already: close some of them"));
         }
         if !self.make_room(SESSION) {
-            return memory::refused();
+            return out_of_memory();
         }
         if let (Some(user), Some(place)) = (self.users.get_mut(user), place) {
             user.remember_place(place);
@@ -71,7 +72,7 @@ impl Server {
         Ok(user)
     }
 
-    /// Whether the next attempt to sign in has to wait, since too many passwords were wrong.
+    /// Refuses an attempt to sign in that has to wait because too many passwords were wrong.
     fn check_guesses(&self, login: &str, place: Option<Place>) -> Result<(), Refused> {
         let mut wait = core::time::Duration::ZERO;
         if let (Some(limit), Some(place)) = (self.config.guesses_per_address, place) {
@@ -133,6 +134,7 @@ impl Server {
     }
 
     fn signed_in(&mut self, id: ConnectionId, user: UserId, session: SessionKey) {
+        debug!("connection {id}: signed in");
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.state = State::SignedIn { user, session };
             let silent_since = connection.silent_since;

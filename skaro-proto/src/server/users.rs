@@ -1,4 +1,4 @@
-//! Who there is: logins, what proves a password, who knows whom, who is online.
+//! Users: logins, password verifiers, contacts and connections.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -27,9 +27,9 @@ pub(super) struct User {
     contacts: BTreeSet<UserId>,
     /// The connections on which the user is signed in, oldest first.
     pub(super) online: Vec<ConnectionId>,
-    /// Where the user signed in last, by password.
+    /// Addresses from which the user signed in last, by password.
     places: [Option<Place>; 4],
-    /// How many messages the user may send now.
+    /// Limit on the rate of messages from the user.
     pub(super) messages: Bucket,
 }
 
@@ -50,9 +50,9 @@ impl User {
     }
 }
 
-/// What a user takes besides the login, which stands in two places.
+/// Bytes that a user takes besides the login, which is stored twice.
 const USER: usize = 2 * size_of::<User>() + 4 * size_of::<Box<str>>();
-/// What a contact takes, in a tree whose nodes are two thirds full on average.
+/// Bytes that a contact takes, in a tree whose nodes are two thirds full on average.
 const CONTACT: usize = 2 * size_of::<UserId>();
 
 /// A user who can't be added.
@@ -88,7 +88,7 @@ pub(super) struct Users {
     by_login: BTreeMap<Box<str>, UserId>,
     /// Checked in place of an unknown user's, so that nobody can tell by the time it takes who exists.
     nobody: Verifier,
-    /// What all of it takes, in bytes.
+    /// Bytes that all users take.
     bytes: usize,
 }
 
@@ -135,7 +135,7 @@ impl Users {
         self.all.get_mut(id.0 as usize)
     }
 
-    /// What all of it takes, in bytes.
+    /// Bytes that all users take.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }

@@ -14,6 +14,7 @@
 //! | `specification` | the examples and numbers in PROTOCOL.md |
 //! | `diagrams` | the state diagrams in STATES.md |
 //! | `words` | the texts of errors, events and settings, and what they must not show |
+//! | `logs` | log lines, with the feature `tracing`: no secrets, logins and texts |
 //! | `corpora` | what fuzzing has collected, through the fuzz targets in `fuzz/src/targets` |
 //!
 //! | module | what the others share |
@@ -40,6 +41,8 @@ mod corpora;
 mod diagrams;
 mod exactly_once;
 mod log;
+#[cfg(feature = "tracing")]
+mod logs;
 mod models;
 mod original_bytes;
 mod properties;

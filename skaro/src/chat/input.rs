@@ -50,18 +50,19 @@ impl Lines {
 fn read(stdin: &mut impl BufRead) -> Input {
     let mut line = Vec::new();
     match stdin.take(LINE).read_until(b'\n', &mut line) {
-        Ok(0) | Err(_) => return Input::End,
+        Ok(0) => return Input::End,
         Ok(_) => (),
+        Err(error) => return Input::Failed(format!("can't read the input: {error}")),
     }
     if line.last() == Some(&b'\n') {
         line.pop();
     } else if line.len() as u64 == LINE {
         // An error here will occur again when the next line is read.
         _ = stdin.skip_until(b'\n');
-        return Input::Bad("this line is too long");
+        return Input::Bad(format!("this line is over the limit of {LINE} bytes"));
     }
     if line.last() == Some(&b'\r') {
         line.pop();
     }
-    String::from_utf8(line).map_or(Input::Bad("this line is not UTF-8"), Input::Line)
+    String::from_utf8(line).map_or_else(|_| Input::Bad("this line is not UTF-8".into()), Input::Line)
 }

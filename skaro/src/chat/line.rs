@@ -4,7 +4,9 @@
 pub(crate) enum Input {
     Line(String),
     /// An unreadable line, with the reason.
-    Bad(&'static str),
+    Bad(String),
+    /// The input can't be read any more, with the reason.
+    Failed(String),
     /// The end of the input.
     End,
     /// Ctrl-C, or a signal to end.

@@ -36,8 +36,8 @@ use session::Session;
 use crate::exit::{Exit, Fault};
 use crate::{runtime, signals};
 
-/// Time to wait for answers after the last line.
-const ANSWERS: Duration = Duration::from_secs(10);
+/// Time to wait for answers after the last line, besides the time-out of requests, which should report them first.
+const ANSWERS: Duration = Duration::from_secs(1);
 
 /// Maximum number of waiting events and lines. Further ones stay in the client, whose memory is limited.
 const WAITING: usize = 256;
@@ -63,6 +63,7 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<Exit, Fault> {
     let url = demo.as_ref().map(Demo::url).or(args.url.take()).unwrap_or_default();
     let mut options = args.network.options(url)?;
     options.config = args.config();
+    let answers = options.config.request_timeout + ANSWERS;
     let (client, events) = match args.blocking {
         true => client::connect_blocking(options)?,
         false => client::connect(options, runtime.handle())?,
@@ -86,7 +87,7 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<Exit, Fault> {
     let (screen, source) = Screen::open(args.json)?;
     let lines = Lines::start(source, move |input| _ = lines_sink.send(Happened::Input(input)));
     let session = Session::new(screen, sign_in, bot);
-    let exit = Chat { client, happenings, lines, deadline: None, session }.run();
+    let exit = Chat { client, happenings, lines, answers, deadline: None, session }.run();
     // A pending name resolution is not awaited.
     runtime.shutdown_background();
     Ok(exit)
@@ -106,6 +107,8 @@ struct Chat {
     client: Box<dyn Client>,
     happenings: Receiver<Happened>,
     lines: Lines,
+    /// Time to wait for answers after the last line.
+    answers: Duration,
     deadline: Option<Instant>,
     session: Session,
 }
@@ -167,7 +170,7 @@ impl Chat {
         // Answers come as events, in order with all others.
         self.session.ask(|ask| self.client.submit(ask));
         if self.session.is_ending() && self.deadline.is_none() {
-            self.deadline = Some(Instant::now() + ANSWERS);
+            self.deadline = Some(Instant::now() + self.answers);
         }
     }
 }

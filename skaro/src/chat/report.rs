@@ -1,6 +1,6 @@
 //! The chat's output: one variant for each event of its JSON, whose names and fields are a stable format.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use skaro_proto::Fields;
 use skaro_proto::client::{Delivery, Failure};
 use skaro_proto::message::{Contacts, Date, Message, Registration, User};
@@ -46,6 +46,8 @@ pub(crate) enum Report<'a> {
     Info {
         info: &'a str,
         request: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        marker: Option<u64>,
     },
     Error {
         info: &'a str,
@@ -73,7 +75,7 @@ pub(crate) enum Report<'a> {
         request: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         marker: Option<u64>,
-        #[serde(skip)]
+        #[serde(serialize_with = "serialize_delivery")]
         delivery: Delivery,
     },
 }
@@ -82,10 +84,20 @@ impl<'a> Report<'a> {
     /// Returns the report of a failed request of this type; `None` if the kind of failure is unknown.
     pub(crate) fn failure(request: &'a str, marker: Option<u64>, failure: &'a Failure<'_>) -> Option<Self> {
         match failure {
-            Failure::Refused(refusal) => Some(Report::Info { info: &refusal.info, request: Some(request) }),
+            Failure::Refused(refusal) => {
+                Some(Report::Info { info: &refusal.info, request: Some(request), marker })
+            }
             Failure::TimedOut => Some(Report::TimedOut { request, marker }),
             Failure::Lost(delivery) => Some(Report::Lost { request, marker, delivery: *delivery }),
             _ => None,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn serialize_delivery<S: Serializer>(delivery: &Delivery, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match delivery {
+        Delivery::NotSent => "not_sent",
+        Delivery::Unknown => "unknown",
+    })
 }

@@ -23,10 +23,10 @@ pub(crate) fn report(report: &Report<'_>, echoes: bool) -> Shown {
             shown.dim(&format!("{} sent to {to}, #{marker}", time(*date)))
         }
         Report::Message { dialog, message } => told(dialog, message),
-        Report::Info { info, request: None } => shown.plain("the server says: ").plain(info),
-        Report::Info { info, request: Some(request) } => {
+        Report::Info { info, request: None, .. } => shown.plain("the server says: ").plain(info),
+        Report::Info { info, request: Some(request), marker } => {
             let why = if info.is_empty() { "no reason given" } else { info };
-            shown.red(&format!("{request} was refused: {why}"))
+            shown.red(&format!("{request}{} was refused: {why}", number(*marker)))
         }
         Report::Error { info } => shown.red(&format!("the server reports an error: {info}")),
         Report::Unknown { kind, .. } => {

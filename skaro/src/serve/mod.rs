@@ -92,10 +92,12 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Fault> {
         }
     });
     let (machine, users) = furnish(&args)?;
+    raise_file_limit(machine.config().max_connections);
     runtime::start()?.block_on(async {
         let server = bind(&args, machine).await?;
         let kept = if args.memory { "in memory (--memory)" } else { "in memory" };
-        log(&format!("{users} users; all else is kept {kept}, and lost when this ends"));
+        let plural = if users == 1 { "" } else { "s" };
+        log(&format!("{users} user{plural}; all else is kept {kept}, and lost when this ends"));
         if users == 0 {
             output::warn("nobody can sign in: give --user-file");
         }
@@ -108,6 +110,23 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Fault> {
         Ok(Exit::Success)
     })
 }
+
+/// Raises the limit of open files as far as the system allows: each connection needs one.
+#[cfg(unix)]
+fn raise_file_limit(max_connections: usize) {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
+    let limit = if setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() { hard } else { soft };
+    if limit <= max_connections as u64 {
+        log(&format!(
+            "only {limit} files can be open, and there may be {max_connections} connections: raise ulimit -n, or \
+             lower --max-connections"
+        ));
+    }
+}
+
+#[cfg(not(unix))]
+const fn raise_file_limit(_: usize) {}
 
 /// Prints a message for the operator to standard error.
 fn log(text: &str) {

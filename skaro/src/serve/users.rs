@@ -17,8 +17,8 @@ pub(crate) struct UserOptions {
     #[arg(long, value_name = "FILE")]
     user_file: Option<PathBuf>,
     /// A user; may be given several times. It is visible in the list of processes: prefer --user-file.
-    #[arg(long = "user", value_name = "LOGIN:PASSWORD", value_parser = user)]
-    users: Vec<(String, String)>,
+    #[arg(long = "user", value_name = "LOGIN:PASSWORD")]
+    users: Vec<String>,
 }
 
 impl UserOptions {
@@ -39,9 +39,11 @@ impl UserOptions {
         if !self.users.is_empty() {
             output::warn("others can see the passwords of --user; --user-file is better");
         }
-        for (login, password) in &self.users {
-            let refused = |error| Fault::new(Exit::Usage, format!("--user {login}:…: {error}"));
-            add(login, password).map_err(refused)?;
+        for (index, user) in self.users.iter().enumerate() {
+            // Without a colon all of it may be a password, so it is not repeated.
+            let added = split(user).map_err(String::from).and_then(|(login, password)| add(login, password));
+            added
+                .map_err(|error| Fault::new(Exit::Usage, format!("--user number {}: {error}", index + 1)))?;
         }
         Ok(count)
     }
@@ -68,10 +70,6 @@ fn add_lines(
         added.map_err(|error| Fault::new(Exit::Config, format!("{source}:{}: {error}", index + 1)))?;
     }
     Ok(())
-}
-
-fn user(text: &str) -> Result<(String, String), &'static str> {
-    split(text).map(|(login, password)| (login.into(), password.into()))
 }
 
 /// Splits at the first colon: passwords may contain colons.

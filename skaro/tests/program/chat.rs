@@ -180,7 +180,7 @@ fn a_chat_that_must_not_reconnect_ends_with_its_connection() {
         serve.signal("INT");
         assert_eq!(serve.end().1, Some(0));
         chat.event("disconnected");
-        assert_eq!(chat.end(), (vec![], Some(69)));
+        assert_eq!(chat.end(), (vec![], Some(75)));
     }
 }
 
@@ -218,7 +218,7 @@ fn a_session_can_be_restored_by_hand() {
 fn what_a_strange_server_does_is_told() {
     for adapter in ADAPTERS {
         let url = strange_server();
-        let mut chat = adapter.chat(&["--url", &url, "--request-timeout", "0.3", "--no-reconnect"]);
+        let mut chat = adapter.chat(&["--url", &url, "--request-timeout", "2", "--no-reconnect"]);
         chat.type_line("/authorize alice correct horse");
         chat.event("authorized");
         assert_eq!(chat.any_event(), json!({"event": "info", "info": "hear", "request": null}));

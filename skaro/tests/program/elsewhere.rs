@@ -38,15 +38,18 @@ fn says(alice: &mut Process, body: &str) {
     assert_eq!(answer["message"]["body"], format!("you said: {body}"));
 }
 
-/// Where an example of the core is; it may have to be built.
+/// Where an example of the core is. It is built each time: one that is there may be of older sources.
 fn path(example: &str) -> PathBuf {
     let tests = env::current_exe().unwrap();
     let path = tests.parent().unwrap().with_file_name("examples").join(example.to_owned() + EXE_SUFFIX);
     static BUILDING: Mutex<()> = Mutex::new(());
     let _one_at_a_time = BUILDING.lock();
-    if !path.exists() {
-        let built = Command::new(env!("CARGO")).args(["build", "--workspace", "--example", example]).status();
-        assert!(built.unwrap().success() && path.exists(), "{} can't be built", path.display());
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--workspace", "--locked", "--example", example]);
+    // Into the folder in which this test is.
+    if !cfg!(debug_assertions) {
+        build.arg("--release");
     }
+    assert!(build.status().unwrap().success() && path.exists(), "{} can't be built", path.display());
     path
 }

@@ -31,17 +31,16 @@ fn behind_a_proxy_its_header_tells_addresses() {
     ] {
         let mut server = Process::start(&[&SERVE[..], &["--trust-proxy", option]].concat());
         let url = server.address();
-        // After ten wrong passwords a connection is closed, and the next ones have to wait.
-        let guesses = 12;
-        let mut last = Value::Null;
+        // After ten wrong passwords a connection is closed, and the next ones have to wait: a second at first, which
+        // may pass on a busy machine, and twice as long after each that did not have to.
         let mut connection = None;
-        for guess in 0..guesses {
+        let has_to_wait = (0..20).any(|guess| {
             if guess % 9 == 0 {
                 connection = Some(connect(&url, header, one));
             }
-            last = status_of_guess(connection.as_mut().unwrap());
-        }
-        assert_eq!(last, "429");
+            status_of_guess(connection.as_mut().unwrap()) == "429"
+        });
+        assert!(has_to_wait);
         assert_eq!(status_of_guess(&mut connect(&url, header, other)), "401");
     }
 }

@@ -66,7 +66,7 @@ fn the_status_tells_what_went_wrong() {
     let right = password("alice");
     // The URL, the password, the arguments, the input, what is said, the status.
     type Case<'a> = (&'a str, &'a str, &'a [&'a str], &'a str, &'a str, i32);
-    let cases: [Case<'_>; 11] = [
+    let cases: [Case<'_>; 12] = [
         ("nowhere", right, &["bob", "x"], "", "it must begin with ws:// or wss://", 64),
         ("ws://127.0.0.1:1/", right, &["bob", "x"], "", "can't connect to 127.0.0.1:1", 69),
         ("ws://no.such.host.invalid/", right, &["bob", "x"], "", "can't find the host", 68),
@@ -76,6 +76,7 @@ fn the_status_tells_what_went_wrong() {
         (&url, right, &["bob"], "", "the text is empty", 65),
         (&url, right, &[], "", "TO", 64),
         (&url, right, &["bob", "x", "--bogus"], "", "--bogus", 64),
+        (&url, right, &["bob", "x", "--request-timeout", "soon"], "", "not a number", 64),
         (&url, right, &["--ca", "/dev/null", "bob", "x"], "", "no certificate", 66),
         (&url.replace("ws:", "wss:"), right, &["bob", "x"], "", "use a ws:// URL", 76),
     ];
@@ -84,7 +85,7 @@ fn the_status_tells_what_went_wrong() {
         process.complaint(reason);
         assert_eq!(process.status(), Some(status), "{url} {args:?}");
     }
-    let mut unheard = send(&strange_server(), right, &["bob", "x", "--request-timeout", "0.2"], "");
+    let mut unheard = send(&strange_server(), right, &["bob", "x", "--request-timeout", "2"], "");
     unheard.complaint("no answer came in time; the server may have carried it out");
     assert_eq!(unheard.status(), Some(75));
     let mut without = Process::start(&["send", "--url", &url, "--login", "alice", "bob", "x"]);

@@ -157,3 +157,14 @@ fn a_restart_of_the_server_locks_no_address_out() {
         assert_eq!(world.authorize(id, &token, "user0", PASSWORD)["status"], "200");
     }
 }
+
+/// Without file descriptors nobody else could come in, and nobody would make room.
+#[test]
+fn who_is_silent_longest_makes_room_when_the_system_accepts_no_more() {
+    let mut world = World::new(ServerConfig::default(), 1);
+    let (silent, _) = world.connect("192.0.2.1");
+    let user = world.sign_in("192.0.2.2", "user0");
+    assert!(world.server.handle_exhausted(world.now));
+    assert!(!world.server.has_connection(silent) && world.server.has_connection(user));
+    assert!(!world.server.handle_exhausted(world.now), "whoever is signed in stays");
+}

@@ -128,8 +128,11 @@ fn to_stop_while_the_server_has_not_spoken_is_to_stop() {
     net.drive();
     assert_eq!(net.peers[0].client.status(), Status::Connected);
     assert_eq!(net.peers[0].failure_of(id), Failure::Lost(Delivery::NotSent));
+    let is_end = |event: &&Event<'_>| matches!(event, Event::SignedOut { reason: SignedOutReason::GaveUp });
+    assert_eq!(net.peers[0].events.iter().filter(is_end).count(), 1, "nobody signs alice in again");
     net.cut(0);
     assert_eq!(net.peers[0].client.status(), Status::Offline);
+    assert_eq!(net.peers[0].events.iter().filter(is_end).count(), 1);
 }
 
 #[test]

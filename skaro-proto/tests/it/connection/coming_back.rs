@@ -1,5 +1,7 @@
 //! Connections come back, and sessions with them.
 
+use std::mem;
+
 use super::*;
 
 #[test]
@@ -186,8 +188,23 @@ fn attempts_spread_out_up_to_a_cap_and_may_have_a_limit() {
     net.cut(0);
     net.pass(secs(3600));
     assert_eq!(net.peers[0].client.status(), Status::Offline);
-    let attempts: Vec<_> = net.peers[0]
-        .events
+    assert_eq!(signed_out(&net), [SignedOutReason::GaveUp]);
+    check_attempts(&mut net);
+    // Asked for, it tries again, as often.
+    net.peers[0].client.reconnect(net.now).unwrap();
+    net.pass(secs(3600));
+    check_attempts(&mut net);
+    net.reachable = true;
+    net.peers[0].client.reconnect(net.now).unwrap();
+    net.drive();
+    assert!(net.peers[0].client.is_authorized());
+}
+
+/// Checks that twelve attempts were made, with the delays of the default configuration, and takes these events.
+fn check_attempts(net: &mut Net) {
+    let events = mem::take(&mut net.peers[0].events);
+    assert!(matches!(events.last(), Some(Event::GaveUp)));
+    let attempts: Vec<_> = events
         .iter()
         .filter_map(|event| match event {
             Event::Reconnecting { attempt, after, .. } => Some((*attempt, *after)),
@@ -198,13 +215,6 @@ fn attempts_spread_out_up_to_a_cap_and_may_have_a_limit() {
     for (attempt, after) in attempts {
         assert!(after <= secs(1 << attempt).min(secs(30)));
     }
-    assert!(matches!(net.peers[0].events.last(), Some(Event::GaveUp)));
-    // Asked for, it tries again.
-    assert_eq!(signed_out(&net), [SignedOutReason::GaveUp]);
-    net.reachable = true;
-    net.peers[0].client.reconnect(net.now).unwrap();
-    net.drive();
-    assert!(net.peers[0].client.is_authorized());
 }
 
 #[test]

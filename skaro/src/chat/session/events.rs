@@ -16,7 +16,9 @@ impl Session {
             Event::Ended(ended) => self.handle_ended(&ended),
             Event::Late(ended) => self.handle_late(&ended),
             Event::Message(incoming) => self.handle_message(incoming.dialog(), &incoming.message),
-            Event::Info(notice) => self.show(&Report::Info { info: &notice.info, request: None }),
+            Event::Info(notice) => {
+                self.show(&Report::Info { info: &notice.info, request: None, marker: None })
+            }
             Event::Error(notice) => self.show(&Report::Error { info: &notice.info }),
             Event::Unknown { kind, message, .. } => {
                 self.show(&Report::Unknown { kind: &kind, message: &message })

@@ -107,7 +107,7 @@ impl Session {
     /// failures.
     pub(crate) fn exit(&self) -> Exit {
         let failure = self.failure.filter(|_| !self.screen.is_terminal());
-        failure.unwrap_or(if self.is_cut_off { Exit::Unavailable } else { Exit::Success })
+        failure.unwrap_or(if self.is_cut_off { Exit::Temporary } else { Exit::Success })
     }
 
     pub(crate) const fn screen(&self) -> &Screen {
@@ -137,10 +137,18 @@ impl Session {
     pub(crate) fn handle_input(&mut self, input: Input) {
         match input {
             Input::Line(line) => self.handle_line(&line),
-            Input::Bad(problem) => self.fail(Exit::Data, problem.into()),
-            Input::End => self.leaving = self.leaving.or(Some(Leaving::AfterAnswers)),
+            Input::Bad(problem) => self.fail(Exit::Data, problem),
+            Input::Failed(problem) => {
+                self.fail(Exit::NoInput, problem);
+                self.handle_end();
+            }
+            Input::End => self.handle_end(),
             Input::Interrupt => self.leaving = Some(Leaving::Now),
         }
+    }
+
+    fn handle_end(&mut self) {
+        self.leaving = self.leaving.or(Some(Leaving::AfterAnswers));
     }
 
     fn handle_line(&mut self, line: &str) {

@@ -1,0 +1,147 @@
+//! The state that all tasks of a server share: the machine under its lock, and wakers.
+
+use std::collections::HashMap;
+use std::io;
+use std::ops::{Deref, DerefMut};
+#[cfg(feature = "tls")]
+use std::sync::Arc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use skaro_proto::Time;
+use skaro_proto::server::{self as machine, ConnectionId};
+
+use crate::channel::Channel;
+use crate::clock::{Clock, unix_millis};
+use crate::http::AddressHeader;
+
+/// Options of a listening server.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ServerOptions {
+    /// The configuration of TLS. Default none: clients connect by `ws://`.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// The header in which a proxy in front of the server gives clients' addresses, for limits by address. Set it only if
+    /// clients can't reach the server except through that proxy. By default the address of the TCP connection counts.
+    pub address_header: Option<AddressHeader>,
+}
+
+/// The state that all tasks of a server share.
+pub(super) struct Shared {
+    pub(super) state: Mutex<State>,
+    pub(super) clock: Clock,
+    pub(super) options: ServerOptions,
+}
+
+pub(super) struct State {
+    pub(super) machine: machine::Server,
+    /// The tasks of the connections.
+    pub(super) tasks: HashMap<ConnectionId, Waker>,
+    /// The task for deadlines, and the deadline for which it waits.
+    pub(super) timer: Option<Waker>,
+    pub(super) armed: Option<Time>,
+    /// The tasks that wait for the last connection to end.
+    pub(super) idle: Vec<Waker>,
+}
+
+impl Shared {
+    /// Returns the header in which a proxy gives clients' addresses.
+    pub(super) const fn address_header(&self) -> Option<AddressHeader> {
+        self.options.address_header
+    }
+
+    /// Creates the channel between a new socket and its WebSocket.
+    pub(super) fn channel(&self) -> io::Result<Channel> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.options.tls {
+            return Channel::server(tls.clone()).map_err(io::Error::other);
+        }
+        Ok(Channel::plain())
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls the machine, and wakes the tasks that have something to do afterwards.
+    pub(super) fn call<T>(&self, call: impl FnOnce(&mut machine::Server, Time) -> T) -> T {
+        call(&mut self.machine(), self.clock.now())
+    }
+
+    /// Locks the machine, and gives it the time of day.
+    pub(super) fn machine(&self) -> Machine<'_> {
+        let mut state = self.lock();
+        state.machine.set_time_of_day(self.clock.now(), unix_millis());
+        Machine { state, wakers: Wakers(Vec::new()) }
+    }
+
+    /// Registers the task to wake when the machine has work for this connection.
+    pub(super) fn register(&self, id: ConnectionId, waker: &Waker) {
+        let before = self.lock().tasks.insert(id, waker.clone());
+        drop(before);
+    }
+
+    pub(super) fn unregister(&self, id: ConnectionId) {
+        let before = self.lock().tasks.remove(&id);
+        drop(before);
+    }
+}
+
+/// The locked machine. Tasks are woken after it is unlocked.
+pub(super) struct Machine<'s> {
+    // Dropped before the wakers, which run foreign code.
+    state: MutexGuard<'s, State>,
+    wakers: Wakers,
+}
+
+impl Deref for Machine<'_> {
+    type Target = machine::Server;
+
+    fn deref(&self) -> &machine::Server {
+        &self.state.machine
+    }
+}
+
+impl DerefMut for Machine<'_> {
+    fn deref_mut(&mut self) -> &mut machine::Server {
+        &mut self.state.machine
+    }
+}
+
+impl Drop for Machine<'_> {
+    fn drop(&mut self) {
+        self.wakers.0 = self.state.woken();
+    }
+}
+
+/// Wakes its tasks when it is dropped.
+struct Wakers(Vec<Waker>);
+
+impl Drop for Wakers {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(Waker::wake);
+    }
+}
+
+impl State {
+    /// Returns the tasks to wake after a call of the machine.
+    fn woken(&mut self) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        while let Some(id) = self.machine.poll_ready() {
+            wakers.extend(self.tasks.get(&id).cloned());
+        }
+        if let Some(deadline) = self.machine.poll_timeout()
+            && self.armed.is_none_or(|armed| deadline < armed)
+        {
+            wakers.extend(self.timer.take());
+        }
+        if self.machine.connections() == 0 {
+            wakers.append(&mut self.idle);
+            // The task for deadlines must notice the end.
+            let ended = self.machine.is_shutting_down();
+            wakers.extend(self.timer.take_if(|_| ended));
+        }
+        wakers
+    }
+}

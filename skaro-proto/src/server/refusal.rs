@@ -1,0 +1,19 @@
+//! Refusals of requests.
+
+use alloc::borrow::Cow;
+
+/// Text for an `info` field.
+pub(super) type Info = Cow<'static, str>;
+
+/// Refusal of a request: a status code as in HTTP (RFC 9110, section 15), whose first digit gives its class, and a
+/// text.
+pub(super) type Refused = (u16, Info);
+
+pub(super) fn refused<T>(code: u16, info: impl Into<Info>) -> Result<T, Refused> {
+    Err((code, info.into()))
+}
+
+/// Refuses a request for which there is no memory.
+pub(super) fn out_of_memory<T>() -> Result<T, Refused> {
+    refused(503, "the server has no memory left for this: try again later")
+}
