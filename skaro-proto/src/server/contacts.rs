@@ -56,7 +56,7 @@ impl Server {
         room: &mut usize,
     ) -> Option<Fields<'static>> {
         let position = *log.dialog(with)?.positions().back()?;
-        let message = kept_message(&self.users, user, with, log.message(position)?, Some(position));
+        let message = kept_message(&self.users, user, with, log.entries.message(position)?, Some(position));
         // As JSON escapes make a text longer, by six at most.
         let length = match format {
             Format::Json => 6 * message.body.len(),
@@ -83,7 +83,7 @@ impl Server {
     ) -> Result<Answer<'static>, Refused> {
         let user = self.signed_in_user(id)?;
         let with = self.known_user(login)?;
-        let head = self.logs.get(user).map_or(0, Log::head);
+        let head = self.logs.get(user).map_or(0, |log| log.entries.head());
         if up_to > head {
             return refused(400, "the field \"up_to\" is beyond the log's head");
         }

@@ -5,7 +5,8 @@ use alloc::collections::VecDeque;
 use super::config::ServerConfig;
 use super::connection::{Agenda, Connection, ENOUGH, State};
 use super::delivery::Scratch;
-use super::log::{Entry, Log, Stored, What};
+use super::entries::{Entry, Stored, What};
+use super::log::Log;
 use super::logs::Logs;
 use super::users::{UserId, Users};
 use super::{ConnectionId, Server};
@@ -38,7 +39,7 @@ impl Cursor {
     /// Where a cursor over this log begins. A position of another log, or of what is not kept any more, means the
     /// log's beginning.
     pub(super) fn begin(log: Option<&Log>, since: Since, is_same: bool) -> u64 {
-        let (begin, head) = log.map_or((0, 0), |log| (log.begin(), log.head()));
+        let (begin, head) = log.map_or((0, 0), |log| (log.entries.begin(), log.entries.head()));
         match since {
             Since::Head => head,
             Since::Position(position) if is_same && (begin..=head).contains(&position) => position,
@@ -151,11 +152,11 @@ impl Source<'_> {
             && let format = connection.format
             && let Some((user, cursor)) = connection.cursor_mut()
             && let Some(log) = self.logs.get(user)
-            && cursor.position < log.head()
+            && cursor.position < log.entries.head()
             && cursor.has_room(0)
         {
             let position = cursor.position + 1;
-            let message = message(self.users, user, id, position, log.entry(position));
+            let message = message(self.users, user, id, position, log.entries.get(position));
             scratch.begin();
             let written = scratch.write(format, &message);
             if !cursor.has_room(written.len()) {

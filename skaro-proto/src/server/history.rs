@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 
 use super::cursor::kept_message;
-use super::log::{Dialog, Log, Stored};
+use super::entries::Stored;
+use super::log::{Dialog, Log};
 use super::refusal::{out_of_memory, refused};
 use super::{ConnectionId, Server};
 use crate::codec::Fields;
@@ -76,7 +77,7 @@ fn message(format: Format, logins: usize, stored: &Stored, at: Option<u64>) -> u
 /// The places of the messages of a dialog that are asked for, from the first to the one after the last.
 fn places(log: &Log, dialog: &Dialog, page: Page) -> (usize, usize) {
     // Dates increase with positions.
-    let date = |position: u64| log.message(position).map_or(i64::MIN, |stored| stored.date);
+    let date = |position: u64| log.entries.message(position).map_or(i64::MIN, |stored| stored.date);
     let before = |of: &dyn Fn(u64) -> bool| dialog.positions().partition_point(|position| of(*position));
     let from = before(&|position| {
         page.after.is_some_and(|after| position <= after)
@@ -133,7 +134,7 @@ impl Server {
             while count < limit.min(length) {
                 let place = if is_forward { first + count } else { end - 1 - count };
                 let Some(at) = dialog.positions().get(place).copied() else { break };
-                let Some(stored) = log.message(at) else { break };
+                let Some(stored) = log.entries.message(at) else { break };
                 // With the comma in between.
                 let larger = size + message(format, logins, stored, is_paged.then_some(at)) + 1;
                 if larger > self.config.max_answer_bytes {
@@ -157,7 +158,7 @@ impl Server {
             // To make room, the oldest of them may have been given up.
             let first = dialog.positions().partition_point(|at| *at < from);
             for at in dialog.positions().iter().skip(first).take_while(|at| **at <= to) {
-                let Some(stored) = log.message(*at) else { continue };
+                let Some(stored) = log.entries.message(*at) else { continue };
                 messages.push(kept_message(&self.users, user, other, stored, is_paged.then_some(*at)));
             }
         }

@@ -6,8 +6,9 @@ use alloc::vec::Vec;
 
 use super::ConnectionId;
 use super::config::ServerConfig;
+use super::entries::{ENTRY, Stored, body_bytes};
 use super::keys::{KEY, Known, hash};
-use super::log::{DIALOG, ENTRY, Log, Stored, body_bytes};
+use super::log::{DIALOG, Log};
 use super::users::UserId;
 use crate::time::Time;
 
@@ -49,39 +50,37 @@ impl Logs {
     /// Keeps a message, dated now or just after the last one of its dialog.
     pub(super) fn add(&mut self, draft: &Draft<'_>, unix: i64, now: Time, config: &ServerConfig) -> Kept {
         let &Draft { from, to, origin, .. } = draft;
+        let order = self.next();
         let body: Arc<str> = draft.body.into();
         self.bytes += body_bytes(body.len());
+        let theirs = (from != to).then(|| body.clone());
         let key = draft.key.map(Arc::<str>::from);
-        let latest = self.get(from).and_then(|log| log.dialog(to)).map_or(0, |dialog| dialog.latest());
-        let date = unix.max(latest.saturating_add(1));
-        let order = self.next();
-        if from != to {
-            let stored = Stored { is_own: false, date, body: body.clone(), key: None, answered: None };
+        let stored = Stored { is_own: true, date: unix, body, key: key.clone(), answered: origin };
+        let (position, date) =
+            self.with(from, |log, bytes| log.add_message(order, to, stored, config, bytes));
+        if let Some(body) = theirs {
+            let stored = Stored { is_own: false, date, body, key: None, answered: None };
             self.with(to, |log, bytes| log.add_message(order, from, stored, config, bytes));
         }
-        let known =
-            Known { to, body: key.as_ref().map_or(0, |_| hash(&body)), position: 0, date, order, at: now };
-        let stored = Stored { is_own: true, date, body, key: key.clone(), answered: origin };
-        let position = self.with(from, |log, bytes| {
-            let position = log.add_message(order, to, stored, config, bytes);
-            if let Some(key) = key {
-                *bytes += log.keys.add(key, Known { position, ..known });
+        if let Some(key) = key {
+            let known = Known { to, body: hash(draft.body), position, date, order, at: now };
+            self.with(from, |log, bytes| {
+                *bytes += log.keys.add(key, known);
                 log.expire_keys(now, config.max_keys, bytes);
-            }
-            position
-        });
+            });
+        }
         Kept { position, date }
     }
 
     /// Moves the mark up to which a user has read a dialog; returns whether it moved.
     pub(super) fn read(&mut self, user: UserId, with: UserId, up_to: u64, config: &ServerConfig) -> bool {
         let order = self.next();
-        self.with(user, |log, bytes| log.add_read(order, with, up_to, config, bytes)).is_some()
+        self.with(user, |log, bytes| log.add_read(order, with, up_to, config, bytes))
     }
 
     /// A connection has had the last answer to a message of this user.
     pub(super) fn set_answered(&mut self, user: UserId, position: u64, id: ConnectionId) {
-        self.with(user, |log, _| log.set_answered(position, id));
+        self.with(user, |log, _| log.entries.set_answered(position, id));
     }
 
     fn next(&mut self) -> u64 {

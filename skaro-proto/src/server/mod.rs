@@ -6,6 +6,7 @@ mod connection;
 mod contacts;
 mod cursor;
 mod delivery;
+mod entries;
 mod guesses;
 mod history;
 mod keys;

@@ -5,7 +5,6 @@ use alloc::string::ToString;
 
 use super::connection::State;
 use super::cursor::Cursor;
-use super::log::Log;
 use super::memory::SESSION;
 use super::peer::Place;
 use super::rate::seconds;
@@ -162,7 +161,8 @@ impl Server {
             let log = self.logs.get(user);
             let begin = Cursor::begin(log, since, start.log == Some(&*log_id));
             connection.cursor = Some(Cursor::new(begin));
-            answer.cursor = Some(message::Cursor::new(log_id, log.map_or(0, Log::head), begin));
+            answer.cursor =
+                Some(message::Cursor::new(log_id, log.map_or(0, |log| log.entries.head()), begin));
         }
         answer
     }
