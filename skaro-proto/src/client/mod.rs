@@ -295,7 +295,9 @@ impl Client {
     /// Fetch only as much as the connection takes: what stays here counts against the limits, and what never left
     /// is known not to have been sent when the connection breaks.
     pub fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
-        self.send_waiting();
+        if self.outbox.waiting() > 0 {
+            self.send_waiting();
+        }
         let transmit = self.output.poll();
         if let Some(transmit) = &transmit {
             trace!("sends {transmit:?}");

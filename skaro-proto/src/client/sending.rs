@@ -93,8 +93,9 @@ impl Client {
     }
 
     /// Sends what waits, as far as there is room.
+    #[cold]
     pub(super) fn send_waiting(&mut self) {
-        if self.outbox.waiting() == 0 || self.outbox.paused_until().is_some() {
+        if self.outbox.paused_until().is_some() {
             return;
         }
         let repeats = self.keeps_logs();

@@ -53,6 +53,15 @@ pub(super) struct Stored {
     pub(super) answered: Option<ConnectionId>,
 }
 
+/// What an entry was that is kept no more.
+pub(super) struct Removed {
+    pub(super) with: UserId,
+    /// Bytes of the body, if it was a message.
+    pub(super) length: usize,
+    /// Set if it was a message of the other user.
+    pub(super) is_foreign: bool,
+}
+
 #[cfg(test)]
 impl Stored {
     /// A message of which only these matter.
@@ -138,43 +147,43 @@ impl Entries {
         self.head
     }
 
-    /// Gives up an entry, and returns it with the other user, unless it is gone already. If it is the oldest, the log
-    /// does not reach back to it any more.
-    pub(super) fn give_up(&mut self, position: u64, bytes: &mut usize) -> Option<(UserId, What)> {
+    /// Gives up an entry, and returns what it was, unless it is gone already. If it is the oldest, the log does not reach
+    /// back to it any more.
+    pub(super) fn give_up(&mut self, position: u64, bytes: &mut usize) -> Option<Removed> {
         if self.list.front().is_some_and(|first| first.position == position) {
             self.begin = position;
         }
         self.remove(position, bytes)
     }
 
-    /// Takes an entry out that newer ones replace, and returns it with the other user, unless it is gone already.
-    pub(super) fn remove(&mut self, position: u64, bytes: &mut usize) -> Option<(UserId, What)> {
+    /// Takes an entry out that newer ones replace, and returns what it was, unless it is gone already.
+    pub(super) fn remove(&mut self, position: u64, bytes: &mut usize) -> Option<Removed> {
         let place = self.place(position)?;
-        let (with, what) = if place == 0 {
-            let first = self.list.pop_front()?;
-            self.drop_gone();
-            (first.with, first.what)
-        } else {
-            let entry = self.list.get_mut(place)?;
-            let what = core::mem::replace(&mut entry.what, What::Gone);
-            if matches!(what, What::Gone) {
-                return None;
-            }
-            self.gone += 1;
-            let with = entry.with;
-            self.tidy();
-            (with, what)
-        };
-        *bytes -= ENTRY;
-        if let What::Message(stored) = &what {
-            self.bodies -= stored.body.len();
-            // The other user's log may still have it.
-            if Arc::strong_count(&stored.body) == 1 {
-                *bytes -= body_bytes(stored.body.len());
+        let entry = self.list.get_mut(place)?;
+        let mut removed = Removed { with: entry.with, length: 0, is_foreign: false };
+        match &entry.what {
+            What::Gone => return None,
+            What::Read { .. } => (),
+            What::Message(stored) => {
+                (removed.length, removed.is_foreign) = (stored.body.len(), !stored.is_own);
+                // The other user's log may still have it.
+                if Arc::strong_count(&stored.body) == 1 {
+                    *bytes -= body_bytes(removed.length);
+                }
             }
         }
+        *bytes -= ENTRY;
+        self.bodies -= removed.length;
+        if place > 0 {
+            entry.what = What::Gone;
+            self.gone += 1;
+            self.tidy();
+        } else {
+            self.list.pop_front();
+            self.drop_gone();
+        }
         shrink(&mut self.list);
-        Some((with, what))
+        Some(removed)
     }
 
     /// Drops what is gone from the front.

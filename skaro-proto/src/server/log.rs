@@ -3,7 +3,7 @@
 use alloc::collections::{BTreeMap, VecDeque};
 
 use super::config::ServerConfig;
-use super::entries::{Entries, Stored, What, shrink};
+use super::entries::{Entries, Removed, Stored, What, shrink};
 use super::keys::Keys;
 use super::users::UserId;
 
@@ -82,9 +82,9 @@ impl Log {
         // What one user may take of another one's log.
         while (dialog.positions.len() > config.max_dialog_messages || dialog.bytes > config.max_dialog_bytes)
             && let Some(oldest) = dialog.positions.front()
-            && let Some((_, What::Message(stored))) = self.entries.give_up(*oldest, bytes)
+            && let Some(removed) = self.entries.give_up(*oldest, bytes)
         {
-            dialog.lose_first(&stored);
+            dialog.lose_first(&removed);
         }
         self.trim(config, bytes);
         (position, date)
@@ -101,13 +101,14 @@ impl Log {
 
     /// Gives up the oldest entry; returns whether there was one.
     fn give_up_oldest(&mut self, bytes: &mut usize) -> bool {
-        let oldest = self.entries.oldest().and_then(|(position, _)| self.entries.give_up(position, bytes));
-        if let Some((with, What::Message(stored))) = &oldest
-            && let Some(dialog) = self.dialogs.get_mut(with)
+        let Some((position, _)) = self.entries.oldest() else { return false };
+        if let Some(removed) = self.entries.give_up(position, bytes)
+            && let Some(dialog) = self.dialogs.get_mut(&removed.with)
+            && dialog.positions.front() == Some(&position)
         {
-            dialog.lose_first(stored);
+            dialog.lose_first(&removed);
         }
-        oldest.is_some()
+        true
     }
 
     /// Moves the mark up to which a dialog is read forward; returns whether it moved.
@@ -162,10 +163,10 @@ impl Dialog {
 
     /// Takes note that its first message was given up. It is the first one, since dialogs and logs are given up from the
     /// front.
-    fn lose_first(&mut self, stored: &Stored) {
+    fn lose_first(&mut self, removed: &Removed) {
         let position = self.positions.pop_front().unwrap_or_default();
         shrink(&mut self.positions);
-        self.bytes -= stored.body.len();
-        self.unread -= u64::from(!stored.is_own && position > self.read);
+        self.bytes -= removed.length;
+        self.unread -= u64::from(removed.is_foreign && position > self.read);
     }
 }
