@@ -1,17 +1,21 @@
 //! The terminal's settings, which are restored whenever the program ends.
 
 #[cfg(unix)]
-pub(crate) use unix::{hide, hold, is_held, restore};
+pub(crate) use unix::{hide, hold, is_held, restore, suspend};
 
 #[cfg(unix)]
 mod unix {
     use std::io::{self, Write};
     use std::sync::{Mutex, MutexGuard, PoisonError};
 
+    use nix::sys::signal::{Signal, raise};
     use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 
     /// The original settings.
     static BEFORE: Mutex<Option<Before>> = Mutex::new(None);
+
+    const PASTE_ON: &[u8] = b"\x1b[?2004h";
+    const PASTE_OFF: &[u8] = b"\x1b[?2004l";
 
     struct Before {
         settings: Termios,
@@ -49,10 +53,30 @@ mod unix {
         let Some(Before { settings, is_edited }) = before().take() else { return };
         _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &settings);
         if is_edited {
-            // Turns bracketed paste off.
-            let mut stdout = io::stdout();
-            _ = stdout.write_all(b"\x1b[?2004l").and_then(|()| stdout.flush());
+            write(PASTE_OFF);
         }
+    }
+
+    /// Stops the program until somebody continues it. Meanwhile the terminal has its original settings.
+    pub(crate) fn suspend() -> io::Result<()> {
+        let edited = tcgetattr(io::stdin())?;
+        if let Some(Before { settings, .. }) = &*before() {
+            tcsetattr(io::stdin(), SetArg::TCSADRAIN, settings)?;
+            write(PASTE_OFF);
+        }
+        // To this thread only: a signal to the process may reach another thread first, and this one would change the
+        // settings back before it is stopped.
+        raise(Signal::SIGTSTP)?;
+        tcsetattr(io::stdin(), SetArg::TCSADRAIN, &edited)?;
+        write(PASTE_ON);
+        // The window may have changed meanwhile, which only the program in the foreground is told.
+        Ok(raise(Signal::SIGWINCH)?)
+    }
+
+    /// Writes a sequence that turns bracketed paste on or off.
+    fn write(sequence: &[u8]) {
+        let mut stdout = io::stdout();
+        _ = stdout.write_all(sequence).and_then(|()| stdout.flush());
     }
 }
 

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
+#[cfg(unix)]
+use rustyline::{Cmd, ConditionalEventHandler, Event, EventContext, EventHandler, KeyEvent, RepeatCount};
 use rustyline::{Config, Editor, ExternalPrinter};
 
 use super::line::{Input, Line};
@@ -41,6 +43,8 @@ pub(crate) fn open() -> Result<(Terminal, LineEditor), ReadlineError> {
     let mut editor = Editor::with_history(config, history)?;
     // An empty helper, because without one the editor does not colour its prompt.
     editor.set_helper(Some(()));
+    #[cfg(unix)]
+    editor.bind_sequence(KeyEvent::ctrl('Z'), EventHandler::Conditional(Box::new(Suspend)));
     let printer = print_from(editor.create_external_printer()?);
     Ok((Terminal { printer }, LineEditor(editor)))
 }
@@ -76,6 +80,19 @@ impl Terminal {
             let mut stdout = io::stdout();
             _ = stdout.write_all(b"\n").and_then(|()| stdout.flush());
         }
+    }
+}
+
+/// The reaction to Ctrl-Z. The line editor's own one may leave the terminal with its original settings.
+#[cfg(unix)]
+struct Suspend;
+
+#[cfg(unix)]
+impl ConditionalEventHandler for Suspend {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
+        // An error means that the terminal is gone, which the next reading reports.
+        _ = tty::suspend();
+        Some(Cmd::Repaint)
     }
 }
 

@@ -1,7 +1,8 @@
 """A program on a terminal of its own: terminal.py STEPS PROGRAM ARGUMENTS…
 
-STEPS is a JSON list of ["expect", TEXT], ["type", TEXT] and ["signal", NUMBER]. When the program has ended, what it
-showed, its status, and whether the terminal echoes and reads lines are printed as JSON.
+STEPS is a JSON list of ["expect", TEXT], ["type", TEXT], ["canonical", BOOL] (waits until the terminal reads lines, or
+keys) and ["signal", NUMBER]. When the program has ended, what it showed, its status, and whether the terminal echoes and
+reads lines are printed as JSON.
 """
 
 import fcntl
@@ -28,7 +29,7 @@ def main():
         command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, preexec_fn=take_terminal
     )
     try:
-        shown = drive(process, ours, steps)
+        shown = drive(process, ours, theirs, steps)
         status = process.wait(WAIT)
         shown += read(ours, 0)
     finally:
@@ -39,13 +40,19 @@ def main():
     print(json.dumps({"echo": echo, "canonical": canonical, "status": status, "output": shown}))
 
 
-def drive(process, terminal, steps):
+def drive(process, terminal, theirs, steps):
     shown, seen = "", 0
     for action, what in steps:
         if action == "type":
             os.write(terminal, what.encode())
         elif action == "signal":
             process.send_signal(what)
+        elif action == "canonical":
+            deadline = time.monotonic() + WAIT
+            while bool(termios.tcgetattr(theirs)[3] & termios.ICANON) != what:
+                if time.monotonic() > deadline:
+                    sys.exit(f"the terminal does not become canonical={what}; so far: {shown!r}")
+                shown += read(terminal, 0.01)
         else:
             deadline = time.monotonic() + WAIT
             while what not in shown[seen:]:

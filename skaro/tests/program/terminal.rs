@@ -9,9 +9,14 @@ use crate::process::{PROGRAM, serve};
 
 /// Runs the program on a terminal, which takes these steps; what it showed, its status, and the terminal's settings.
 fn on_terminal(args: &[&str], steps: &Value) -> Value {
+    command_on_terminal(&[&[PROGRAM], args].concat(), steps)
+}
+
+/// Runs any command on a terminal, as above.
+fn command_on_terminal(args: &[&str], steps: &Value) -> Value {
     let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/program/terminal.py");
     let mut python = Command::new("python3");
-    python.args(["-B", driver, &steps.to_string(), PROGRAM]).args(args);
+    python.args(["-B", driver, &steps.to_string()]).args(args);
     python.env_remove("SKARO_PASSWORD").env("TERM", "xterm");
     let ran = python.output().unwrap();
     assert!(ran.status.success(), "{args:?} {steps}: {}", String::from_utf8_lossy(&ran.stderr));
@@ -58,6 +63,28 @@ fn a_chat_leaves_the_terminal_as_it_was() {
             assert_eq!(ended["status"], 0, "{end}: {ended}");
         }
     }
+}
+
+#[test]
+fn a_chat_can_be_stopped_and_continued() {
+    let script = r#"set -m; "$@"; echo "stopped: $?"; fg > /dev/null"#;
+    let prompt = json!(["expect", "to \u{1b}["]);
+    let steps = json!([
+        prompt,
+        ["canonical", false],
+        ["type", "half\u{1a}"],
+        ["expect", "stopped: 148"],
+        // The line that was being typed is shown again, and the rest is read key by key.
+        ["expect", "half"],
+        ["canonical", false],
+        ["type", " a line?\r"],
+        ["expect", "Good question."],
+        ["type", "/quit\r"],
+    ]);
+    let ended =
+        command_on_terminal(&["bash", "-c", script, "bash", PROGRAM, "chat", "--login", "alice"], &steps);
+    assert_eq!((&ended["echo"], &ended["canonical"]), (&json!(true), &json!(true)), "{ended}");
+    assert_eq!(ended["status"], 0, "{ended}");
 }
 
 #[test]
