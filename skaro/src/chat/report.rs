@@ -65,6 +65,9 @@ pub(crate) enum Report<'a> {
     },
     Reconnecting {
         after_ms: u64,
+        /// The reason of the last failed attempt; none before the first attempt.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     TimedOut {
         request: &'a str,

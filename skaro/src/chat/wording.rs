@@ -36,9 +36,10 @@ pub(crate) fn report(report: &Report<'_>, echoes: bool) -> Shown {
             shown.red(&format!("the server sent an invalid message: {reason}"))
         }
         Report::Disconnected { reason } => shown.red(&format!("disconnected: {reason}")),
-        Report::Reconnecting { after_ms } => {
+        Report::Reconnecting { after_ms, reason } => {
             let seconds = std::time::Duration::from_millis(*after_ms).as_secs_f32();
-            shown.dim(&format!("connecting again in {seconds:.1} s"))
+            let failed = reason.as_ref().map(|reason| format!("no connection: {reason}; "));
+            shown.dim(&format!("{}connecting again in {seconds:.1} s", failed.unwrap_or_default()))
         }
         Report::TimedOut { request, marker } => {
             shown.red(&format!("{request}{}: no answer came in time", number(*marker)))
