@@ -7,6 +7,7 @@ use super::super::ask::Ask;
 use super::super::report::Report;
 use super::{Leaving, Session};
 use crate::exit::Exit;
+use crate::text;
 
 impl Session {
     /// Handles an event of the client.
@@ -121,7 +122,8 @@ impl Session {
             // It will be requested again.
             Some(Ask::Missed { .. } | Ask::MissedStrangers { .. }) if is_lost => return,
             Some(Ask::Missed { login }) => {
-                return self.screen.complain(format!("can't load missed messages from {login}: {failure}"));
+                let from = text::name(&login);
+                return self.screen.complain(format!("can't load missed messages from {from}: {failure}"));
             }
             Some(Ask::MissedStrangers { .. }) => {
                 return self.screen.complain(format!("can't load the contacts: {failure}"));
