@@ -27,16 +27,20 @@ mod unix {
         BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Saves the terminal's settings before the line editor changes them.
-    pub(crate) fn hold() {
-        *before() = tcgetattr(io::stdin()).ok().map(|settings| Before { settings, is_edited: true });
+    /// Turns the echo off for the line editor, which shows what is typed while it reads.
+    pub(crate) fn hold() -> io::Result<()> {
+        turn_echo_off(true)
     }
 
     /// Turns the echo off.
     pub(crate) fn hide() -> io::Result<()> {
+        turn_echo_off(false)
+    }
+
+    fn turn_echo_off(is_edited: bool) -> io::Result<()> {
         let settings = tcgetattr(io::stdin())?;
         let mut hidden = settings.clone();
-        *before() = Some(Before { settings, is_edited: false });
+        *before() = Some(Before { settings, is_edited });
         hidden.local_flags.remove(LocalFlags::ECHO);
         Ok(tcsetattr(io::stdin(), SetArg::TCSANOW, &hidden)?)
     }
@@ -82,7 +86,9 @@ mod unix {
 
 // On Windows the libraries restore the console themselves.
 #[cfg(not(unix))]
-pub(crate) const fn hold() {}
+pub(crate) const fn hold() -> std::io::Result<()> {
+    Ok(())
+}
 #[cfg(not(unix))]
 pub(crate) const fn is_held() -> bool {
     false
