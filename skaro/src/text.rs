@@ -54,7 +54,7 @@ impl Shown {
         self.push(Some(RED), text)
     }
 
-    /// Appends a [name](self::name), which always has the same colour.
+    /// Appends a [name], which always has the same colour.
     pub(crate) fn name(self, name: &str) -> Self {
         let sum = name.bytes().fold(5381_usize, |sum, byte| sum.wrapping_mul(33) ^ usize::from(byte));
         self.push(NAMES.get(sum % NAMES.len()).copied(), &self::name(name))
