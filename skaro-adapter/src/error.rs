@@ -70,6 +70,8 @@ pub enum ConnectError {
     Proxy {
         /// The proxy's host and port.
         proxy: String,
+        /// The HTTP status with which the proxy refused; `None` for other failures.
+        status: Option<u16>,
         /// The proxy's reason.
         reason: String,
     },

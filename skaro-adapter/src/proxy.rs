@@ -196,7 +196,8 @@ impl ProxyHandshake {
             (Stage::Connect, head) => match StatusLine::parse(head) {
                 Ok(Some((StatusLine { code: 200..300, .. }, _))) => Ok(None),
                 Ok(Some((StatusLine { code, reason }, _))) => {
-                    Err(self.error(format!("HTTP status {code} {reason}").trim_end()))
+                    let reason = format!("HTTP status {code} {reason}");
+                    Err(self.refusal(Some(code), reason.trim_end()))
                 }
                 Ok(None) | Err(_) => Err(self.error("it does not speak HTTP")),
             },
@@ -237,7 +238,11 @@ impl ProxyHandshake {
     }
 
     fn error(&self, reason: &str) -> ConnectError {
-        ConnectError::Proxy { proxy: self.proxy.authority.to_string(), reason: reason.to_owned() }
+        self.refusal(None, reason)
+    }
+
+    fn refusal(&self, status: Option<u16>, reason: &str) -> ConnectError {
+        ConnectError::Proxy { proxy: self.proxy.authority.to_string(), status, reason: reason.to_owned() }
     }
 }
 

@@ -93,8 +93,12 @@ impl From<ConnectError> for Fault {
             ConnectError::NotTls { .. } | ConnectError::TlsExpected { .. } => Exit::Protocol,
             ConnectError::Tls { .. } | ConnectError::Handshake(_) => Exit::Protocol,
             ConnectError::NoTrustRoots(_) => Exit::Config,
+            ConnectError::Status { code, .. } | ConnectError::Proxy { status: Some(code), .. }
+                if is_temporary(*code) =>
+            {
+                Exit::Temporary
+            }
             // Of a web server: 404, say, is about the URL, not about a user.
-            ConnectError::Status { code: 429 | 500..=599, .. } => Exit::Temporary,
             ConnectError::Status { code: 401 | 403, .. } => Exit::Denied,
             ConnectError::Status { .. } => Exit::Protocol,
             ConnectError::TimedOut => Exit::Temporary,
@@ -154,18 +158,22 @@ impl From<&Failure<'_>> for Exit {
 }
 
 impl Exit {
-    /// Returns the exit status for a status code of the protocol, which has HTTP's meanings: may the request be
-    /// repeated?
+    /// Returns the exit status for a status code of the protocol, which has HTTP's meanings.
     const fn of_code(code: u16) -> Self {
         match code {
             401 | 403 => Exit::Denied,
             404 => Exit::NoUser,
             413 => Exit::Data,
-            501 => Exit::Unavailable,
-            429 | 500..=599 => Exit::Temporary,
+            _ if is_temporary(code) => Exit::Temporary,
             _ => Exit::Unavailable,
         }
     }
+}
+
+/// Returns whether an HTTP status says that the same request may succeed later (RFC 9110, section 15; RFC 8470,
+/// section 5.2; RFC 6585, section 4).
+const fn is_temporary(code: u16) -> bool {
+    matches!(code, 408 | 425 | 429 | 500..=599) && !matches!(code, 501 | 505)
 }
 
 #[cfg(test)]
@@ -193,7 +201,10 @@ mod tests {
             (refused(429), 75),
             (refused(500), 75),
             (refused(503), 75),
+            (refused(408), 75),
+            (refused(425), 75),
             (refused(501), 69),
+            (refused(505), 69),
             (refused(400), 69),
             (refused(0), 69),
             (RequestError::Failure(Failure::TimedOut), 75),
@@ -210,6 +221,7 @@ mod tests {
     fn every_failure_to_connect_has_its_status() {
         let text = || String::from("x");
         let source = || io::Error::from(io::ErrorKind::NotFound);
+        let proxy = |status| ConnectError::Proxy { proxy: text(), status, reason: text() };
         let status = |code| ConnectError::Status { code, reason: text() };
         let closed = |code| ConnectError::Ended(Disconnect::Closed { code, reason: text() });
         for (error, expected) in [
@@ -217,7 +229,11 @@ mod tests {
             (ConnectError::Header(text()), 64),
             (ConnectError::resolve(text(), source()), 68),
             (ConnectError::network(text(), source()), 69),
-            (ConnectError::Proxy { proxy: text(), reason: text() }, 69),
+            (proxy(None), 69),
+            (proxy(Some(403)), 69),
+            (proxy(Some(429)), 75),
+            (proxy(Some(503)), 75),
+            (proxy(Some(501)), 69),
             (ConnectError::Tls { host: text(), source: Arc::new(source()) }, 76),
             (ConnectError::NotTls { host: text() }, 76),
             (ConnectError::TlsExpected { host: text() }, 76),
@@ -227,7 +243,12 @@ mod tests {
             (status(401), 77),
             (status(404), 76),
             (status(413), 76),
+            (status(408), 75),
+            (status(425), 75),
+            (status(429), 75),
+            (status(501), 76),
             (status(503), 75),
+            (status(505), 76),
             (ConnectError::TimedOut, 75),
             (closed(Some(1013)), 75),
             (closed(Some(1008)), 69),

@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use icu_properties::props::{
     CanonicalCombiningClass, DefaultIgnorableCodePoint, Emoji, EmojiModifier, ExtendedPictographic,
-    GeneralCategory, Ideographic, JoiningType, PrependedConcatenationMark,
+    GeneralCategory, GeneralCategoryGroup, Ideographic, JoiningType, PrependedConcatenationMark,
 };
 use icu_properties::{CodePointMapData, CodePointSetData};
 
@@ -54,10 +54,10 @@ impl Shown {
         self.push(Some(RED), text)
     }
 
-    /// Appends a name, which always has the same colour.
+    /// Appends a [name], which always has the same colour.
     pub(crate) fn name(self, name: &str) -> Self {
         let sum = name.bytes().fold(5381_usize, |sum, byte| sum.wrapping_mul(33) ^ usize::from(byte));
-        self.push(NAMES.get(sum % NAMES.len()).copied(), name)
+        self.push(NAMES.get(sum % NAMES.len()).copied(), &self::name(name))
     }
 
     /// Starts a new line.
@@ -106,6 +106,28 @@ impl From<String> for Shown {
     fn from(text: String) -> Self {
         Shown::from(&*text)
     }
+}
+
+/// Returns a login as it is shown: in quotes, unless it consists of letters, digits and `-_.@+`.
+///
+/// Without quotes a login might contain what the program itself writes around logins.
+pub(crate) fn name(login: &str) -> Cow<'_, str> {
+    let categories = CodePointMapData::<GeneralCategory>::new();
+    let is_plain = |char: char| {
+        char.is_alphanumeric()
+            || matches!(char, '-' | '_' | '.' | '@' | '+')
+            || GeneralCategoryGroup::Mark.contains(categories.get(char))
+    };
+    if !login.is_empty() && login.chars().all(is_plain) {
+        Cow::Borrowed(login)
+    } else {
+        Cow::Owned(quoted(login))
+    }
+}
+
+/// Returns a text in quotes, with a backslash before quotes and backslashes inside of it.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// Escapes harmful characters in a JSON text, which does not change its meaning.
@@ -325,6 +347,25 @@ mod tests {
         let cleaned = clean_json(&json);
         assert!(!cleaned.contains(is_harmful), "{cleaned}");
         assert_eq!(serde_json::from_str::<String>(&cleaned).unwrap(), text);
+    }
+
+    #[test]
+    fn names_that_look_like_output_are_quoted() {
+        for login in ["alice", "Søren_2.x@home", "नमस्ते", "123"] {
+            assert_eq!(name(login), login);
+        }
+        for (login, shown) in [
+            ("", r#""""#),
+            ("12:00", r#""12:00""#),
+            ("bob: hi", r#""bob: hi""#),
+            ("bob]", r#""bob]""#),
+            ("bob (online), carol", r#""bob (online), carol""#),
+            (r#"a" "\"#, r#""a\" \"\\""#),
+            ("bob\u{2800}", "\"bob\u{2800}\""),
+            ("bob\u{a0}", "\"bob\u{a0}\""),
+        ] {
+            assert_eq!(name(login), shown);
+        }
     }
 
     #[test]

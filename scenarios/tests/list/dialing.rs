@@ -197,7 +197,7 @@ fn proxies_that_refuse<A: Adapter>() {
         let mut options = Options::new("ws://chat.invalid/");
         options.proxy = Some(Proxy::parse(&format!("{scheme}://{address}")).unwrap());
         match fails::<A>(options) {
-            ConnectError::Proxy { proxy, reason } if proxy == address.to_string() => reason,
+            ConnectError::Proxy { proxy, reason, .. } if proxy == address.to_string() => reason,
             other => panic!("{other:?}"),
         }
     };

@@ -60,7 +60,11 @@ impl<'a> Line<'a> {
             return Ok(Line::Empty);
         }
         if !line.starts_with('/') {
-            return Ok(Line::Plain(line));
+            // Most likely a slip, which would give the secret to the recipient.
+            return match Line::has_secret(line) {
+                true => Err("remove the spaces before this command".into()),
+                false => Ok(Line::Plain(line)),
+            };
         }
         let (command, rest) = first_word(line);
         let rest = rest.trim_start();
@@ -94,13 +98,53 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Returns whether a line contains a secret and must not be remembered.
-    pub(crate) fn is_secret(line: &str) -> bool {
-        matches!(first_word(line).0, "/authorize" | "/restore")
+    /// Returns whether a line is for a secret and must not be remembered.
+    pub(crate) fn has_secret(line: &str) -> bool {
+        matches!(first_word(line.trim_start()).0, "/authorize" | "/restore")
+    }
+
+    /// Splits a line before its secret, if it contains one.
+    pub(crate) fn split_secret(line: &str) -> Option<(&str, &str)> {
+        let (command, rest) = first_word(line.trim_start());
+        let rest = rest.trim_start();
+        let secret = match command {
+            "/authorize" => first_word(rest).1,
+            "/restore" => rest,
+            _ => "",
+        };
+        if secret.is_empty() { None } else { line.split_at_checked(line.len() - secret.len()) }
     }
 }
 
 /// Splits off the first word and the white space after it.
 fn first_word(text: &str) -> (&str, &str) {
     text.split_once(char::is_whitespace).unwrap_or((text, ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_end_a_line() {
+        for (line, split) in [
+            ("/authorize alice secret words", Some(("/authorize alice ", "secret words"))),
+            (" /authorize  alice ü", Some((" /authorize  alice ", "ü"))),
+            ("/restore sid", Some(("/restore ", "sid"))),
+            ("/authorize", None),
+            ("/authorize alice ", None),
+            ("/msg alice secret", None),
+            ("/authorized alice secret", None),
+        ] {
+            assert_eq!(Line::split_secret(line), split, "{line}");
+            assert!(split.is_none() || Line::has_secret(line), "{line}");
+        }
+    }
+
+    /// A slip must not tell the recipient of plain lines a password.
+    #[test]
+    fn a_secret_is_no_plain_line() {
+        assert!(Line::parse(" /authorize alice secret").is_err());
+        assert!(matches!(Line::parse(" /help is no command here"), Ok(Line::Plain(_))));
+    }
 }

@@ -65,6 +65,9 @@ pub(crate) enum Report<'a> {
     },
     Reconnecting {
         after_ms: u64,
+        /// The reason of the last failed attempt; none before the first attempt.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     TimedOut {
         request: &'a str,
@@ -100,4 +103,104 @@ fn serialize_delivery<S: Serializer>(delivery: &Delivery, serializer: S) -> Resu
         Delivery::NotSent => "not_sent",
         Delivery::Unknown => "unknown",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Number of variants. Raise it with each arm of [`kind`], which does not compile when a variant is missing.
+    const KINDS: usize = 16;
+
+    fn kind(report: &Report<'_>) -> usize {
+        match report {
+            Report::Connected => 0,
+            Report::RegisterType { .. } => 1,
+            Report::Authorized { .. } => 2,
+            Report::Restored { .. } => 3,
+            Report::Contacts { .. } => 4,
+            Report::History { .. } => 5,
+            Report::MessageSent { .. } => 6,
+            Report::Message { .. } => 7,
+            Report::Info { .. } => 8,
+            Report::Error { .. } => 9,
+            Report::Unknown { .. } => 10,
+            Report::ProtocolError { .. } => 11,
+            Report::Disconnected { .. } => 12,
+            Report::Reconnecting { .. } => 13,
+            Report::TimedOut { .. } => 14,
+            Report::Lost { .. } => 15,
+        }
+    }
+
+    /// The fields of each event, with a question mark behind those that may be missing.
+    type Table = BTreeMap<String, BTreeSet<String>>;
+
+    /// Serializes each event with all of its fields and with as few as possible.
+    fn printed() -> Table {
+        let (user, contacts, fields) = (User::new("alice"), Contacts::default(), Fields::new());
+        let message = Message::new("alice", "bob", "hi");
+        let (text, reason) = ("x", String::from("x"));
+        let mut table = Table::new();
+        let mut kinds = BTreeSet::new();
+        let mut add = |full: Report<'_>, least: Option<Report<'_>>| {
+            kinds.insert(kind(&full));
+            let names = |report: &Report<'_>| {
+                let Value::Object(object) = serde_json::to_value(report).unwrap() else {
+                    panic!("no object")
+                };
+                let event = object["event"].as_str().unwrap().to_owned();
+                (event, object.into_iter().map(|(name, _)| name).filter(|name| name != "event").collect())
+            };
+            let (event, all): (_, BTreeSet<String>) = names(&full);
+            let always = least.map_or(all.clone(), |least| names(&least).1);
+            let fields = all.into_iter().map(|name| if always.contains(&name) { name } else { name + "?" });
+            table.insert(event, fields.collect());
+        };
+        add(Report::Connected, None);
+        add(Report::RegisterType { register_type: &Registration::Open }, None);
+        add(Report::Authorized { session_id: text, user: &user }, None);
+        add(Report::Restored { session_id: text, user: &user }, None);
+        add(Report::Contacts { contacts: &contacts }, None);
+        add(Report::History { login: text, history: &[] }, None);
+        let sent = |date| Report::MessageSent { to: text, marker: 1, date, from: text, body: text };
+        add(sent(Some(&Date::Integer(1))), Some(sent(None)));
+        add(Report::Message { dialog: text, message: &message }, None);
+        let info = |request, marker| Report::Info { info: text, request, marker };
+        add(info(Some(text), Some(1)), Some(info(None, None)));
+        add(Report::Error { info: text }, None);
+        add(Report::Unknown { kind: text, message: &fields }, None);
+        add(Report::ProtocolError { reason: reason.clone() }, None);
+        add(Report::Disconnected { reason: reason.clone() }, None);
+        let reconnecting = |reason| Report::Reconnecting { after_ms: 1, reason };
+        add(reconnecting(Some(reason)), Some(reconnecting(None)));
+        let timed_out = |marker| Report::TimedOut { request: text, marker };
+        add(timed_out(Some(1)), Some(timed_out(None)));
+        let lost = |marker| Report::Lost { request: text, marker, delivery: Delivery::NotSent };
+        add(lost(Some(1)), Some(lost(None)));
+        assert_eq!(kinds.len(), KINDS, "an event has no sample here");
+        table
+    }
+
+    /// Reads the README's table of events.
+    fn documented() -> Table {
+        let readme = include_str!("../../README.md");
+        let table = readme.split("| event | fields | when |\n|---|---|---|\n").nth(1).unwrap();
+        let rows = table.lines().take_while(|line| line.starts_with('|'));
+        rows.map(|row| {
+            let mut cells = row.split('|').skip(1).map(|cell| cell.trim().replace('`', ""));
+            let (event, fields) = (cells.next().unwrap(), cells.next().unwrap());
+            (event, fields.split(", ").filter(|field| !field.is_empty()).map(String::from).collect())
+        })
+        .collect()
+    }
+
+    #[test]
+    fn the_readme_lists_exactly_the_events_and_fields_that_are_printed() {
+        assert_eq!(documented(), printed());
+    }
 }

@@ -39,6 +39,11 @@ impl Screen {
         matches!(self, Screen::Terminal { .. })
     }
 
+    /// Returns whether a program reads the events.
+    pub(crate) const fn is_json(&self) -> bool {
+        matches!(self, Screen::Json)
+    }
+
     /// Shows an event. An error means that it can't be written.
     pub(crate) fn show(&self, report: &Report<'_>) -> io::Result<()> {
         match self {
@@ -62,7 +67,7 @@ impl Screen {
 
     /// Shows a hint for people; nothing in JSON.
     pub(crate) fn hint(&self, text: &Shown) -> io::Result<()> {
-        if matches!(self, Screen::Json) { Ok(()) } else { self.print(text) }
+        if self.is_json() { Ok(()) } else { self.print(text) }
     }
 
     /// Reports a problem that does not count as a failure of the chat.

@@ -3,14 +3,22 @@
 //! One thread reads lines, another prints: printing may have to wait for the line editor, and must not prevent the chat
 //! from giving the editor its next prompt.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::Duration;
 
+use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
+use rustyline::highlight::{CmdKind, Highlighter};
+use rustyline::hint::Hinter;
 use rustyline::history::MemHistory;
-use rustyline::{Config, Editor, ExternalPrinter};
+use rustyline::validate::Validator;
+#[cfg(unix)]
+use rustyline::{Cmd, ConditionalEventHandler, Event, EventContext, EventHandler, KeyEvent, RepeatCount};
+use rustyline::{Config, Editor, ExternalPrinter, Helper};
+use unicode_width::UnicodeWidthChar;
 
 use super::line::{Input, Line};
 use crate::text::Shown;
@@ -31,16 +39,17 @@ enum Print {
 }
 
 /// The reading half of the terminal.
-pub(crate) struct LineEditor(Editor<(), MemHistory>);
+pub(crate) struct LineEditor(Editor<Mask, MemHistory>);
 
 /// Opens the terminal.
 pub(crate) fn open() -> Result<(Terminal, LineEditor), ReadlineError> {
-    tty::hold();
+    tty::hold()?;
     let config = Config::builder().max_history_size(1000)?.auto_add_history(false).build();
     let history = MemHistory::with_config(&config);
     let mut editor = Editor::with_history(config, history)?;
-    // An empty helper, because without one the editor does not colour its prompt.
-    editor.set_helper(Some(()));
+    editor.set_helper(Some(Mask));
+    #[cfg(unix)]
+    editor.bind_sequence(KeyEvent::ctrl('Z'), EventHandler::Conditional(Box::new(Suspend)));
     let printer = print_from(editor.create_external_printer()?);
     Ok((Terminal { printer }, LineEditor(editor)))
 }
@@ -79,13 +88,54 @@ impl Terminal {
     }
 }
 
+/// Shows asterisks instead of a secret in the line that is being typed.
+struct Mask;
+
+impl Highlighter for Mask {
+    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+        let Some((shown, secret)) = Line::split_secret(line) else { return Cow::Borrowed(line) };
+        // The editor counts columns in the line itself.
+        let columns = secret.chars().filter_map(UnicodeWidthChar::width).sum();
+        Cow::Owned(shown.to_owned() + &"*".repeat(columns))
+    }
+
+    /// Returns whether the whole line must be shown anew after a change.
+    fn highlight_char(&self, line: &str, _: usize, _: CmdKind) -> bool {
+        Line::split_secret(line).is_some()
+    }
+}
+
+impl Completer for Mask {
+    type Candidate = String;
+}
+
+impl Hinter for Mask {
+    type Hint = String;
+}
+
+impl Validator for Mask {}
+impl Helper for Mask {}
+
+/// The reaction to Ctrl-Z. The line editor's own one may leave the terminal with its original settings.
+#[cfg(unix)]
+struct Suspend;
+
+#[cfg(unix)]
+impl ConditionalEventHandler for Suspend {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
+        // An error means that the terminal is gone, which the next reading reports.
+        _ = tty::suspend();
+        Some(Cmd::Repaint)
+    }
+}
+
 impl LineEditor {
     /// Reads a line from the user.
     pub(crate) fn read(&mut self, prompt: &(String, String)) -> Input {
         loop {
             return match self.0.readline(prompt) {
                 Ok(line) => {
-                    if !Line::is_secret(&line) {
+                    if !Line::has_secret(&line) {
                         // It is only the history, so an error is ignored.
                         _ = self.0.add_history_entry(&line);
                     }

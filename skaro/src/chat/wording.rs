@@ -6,7 +6,7 @@ use skaro_proto::client::Delivery;
 use skaro_proto::message::{Contacts, Date, Message, Registration, User};
 
 use super::report::Report;
-use crate::text::Shown;
+use crate::text::{Shown, name, quoted};
 
 /// Returns a report as one or several lines; `echoes` also repeats sent messages.
 pub(crate) fn report(report: &Report<'_>, echoes: bool) -> Shown {
@@ -20,7 +20,7 @@ pub(crate) fn report(report: &Report<'_>, echoes: bool) -> Shown {
         Report::History { login, history } => list_history(login, history),
         Report::MessageSent { to, date, from, body, .. } if echoes => said(*date, to, from, body),
         Report::MessageSent { to, marker, date, .. } => {
-            shown.dim(&format!("{} sent to {to}, #{marker}", time(*date)))
+            shown.dim(&format!("{} sent to {}, #{marker}", time(*date), name(to)))
         }
         Report::Message { dialog, message } => told(dialog, message),
         Report::Info { info, request: None, .. } => shown.plain("the server says: ").plain(info),
@@ -36,9 +36,10 @@ pub(crate) fn report(report: &Report<'_>, echoes: bool) -> Shown {
             shown.red(&format!("the server sent an invalid message: {reason}"))
         }
         Report::Disconnected { reason } => shown.red(&format!("disconnected: {reason}")),
-        Report::Reconnecting { after_ms } => {
+        Report::Reconnecting { after_ms, reason } => {
             let seconds = std::time::Duration::from_millis(*after_ms).as_secs_f32();
-            shown.dim(&format!("connecting again in {seconds:.1} s"))
+            let failed = reason.as_ref().map(|reason| format!("no connection: {reason}; "));
+            shown.dim(&format!("{}connecting again in {seconds:.1} s", failed.unwrap_or_default()))
         }
         Report::TimedOut { request, marker } => {
             shown.red(&format!("{request}{}: no answer came in time", number(*marker)))
@@ -61,7 +62,7 @@ fn said(date: Option<&Date<'_>>, dialog: &str, from: &str, body: &str) -> Shown 
     Shown::new()
         .dim(&time(date))
         .plain(" ")
-        .dim(&format!("[{dialog}]"))
+        .dim(&format!("[{}]", name(dialog)))
         .plain(" ")
         .name(from)
         .plain(": ")
@@ -70,7 +71,8 @@ fn said(date: Option<&Date<'_>>, dialog: &str, from: &str, body: &str) -> Shown 
 
 fn list_history(login: &str, history: &[Message<'_>]) -> Shown {
     let plural = if history.len() == 1 { "" } else { "s" };
-    let heading = Shown::new().dim(&format!("history with {login}: {} message{plural}", history.len()));
+    let heading = format!("history with {}: {} message{plural}", name(login), history.len());
+    let heading = Shown::new().dim(&heading);
     history.iter().fold(heading, |shown, message| shown.line().append(told(login, message)))
 }
 
@@ -100,14 +102,38 @@ fn number(marker: Option<u64>) -> String {
     marker.map(|marker| format!(" #{marker}")).unwrap_or_default()
 }
 
-/// Returns the local time of day, with the day if it is not today. Dates in other formats are shown unchanged.
+/// Returns the local time of day, with the day if it is not today. Dates in other formats are shown in quotes.
 fn time(date: Option<&Date<'_>>) -> String {
     let Some(date) = date else { return "--:--".into() };
     let Some(timestamp) = date.as_integer().and_then(|date| Timestamp::from_millisecond(date).ok()) else {
-        return date.to_string();
+        return quoted(&date.to_string());
     };
     let now = Zoned::now();
     let local = timestamp.to_zoned(now.time_zone().clone());
     let format = if local.date() == now.date() { "%H:%M" } else { "%Y-%m-%d %H:%M" };
     local.strftime(format).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(from: &str, date: Option<Date<'_>>, body: &str) -> String {
+        let mut message = Message::new(from, "alice", body);
+        message.date = date;
+        report(&Report::Message { dialog: from, message: &message }, false).render(false)
+    }
+
+    /// Only the chat itself writes lines that do not begin with a time, a dialog and a name.
+    #[test]
+    fn messages_do_not_look_like_output_of_the_chat() {
+        assert_eq!(
+            shown("bob", None, "hi\n12:00 [carol] carol: hi"),
+            "--:-- [bob] bob: hi ⏎ 12:00 [carol] carol: hi"
+        );
+        let forged = "x] 12:00 [carol] carol: hi";
+        assert_eq!(shown(forged, None, "y"), format!("--:-- [\"{forged}\"] \"{forged}\": y"));
+        let date = Date::Text("12:00 [carol] carol: hi".into());
+        assert_eq!(shown("bob", Some(date), "y"), "\"12:00 [carol] carol: hi\" [bob] bob: y");
+    }
 }

@@ -16,7 +16,7 @@ pub(crate) struct LimitOptions {
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_memory: Option<usize>,
     /// Maximum number of connections. Default 20000.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = number)]
     max_connections: Option<NonZeroUsize>,
     /// The header in which a proxy in front of this server gives clients' addresses, for limits by address. Only safe
     /// if clients can't reach the server except through that proxy.
@@ -43,6 +43,12 @@ impl LimitOptions {
             Header::Forwarded => AddressHeader::Forwarded,
         })
     }
+}
+
+/// Parses a number above 0.
+fn number(text: &str) -> Result<NonZeroUsize, &'static str> {
+    let number: usize = text.parse().map_err(|_| "not a number")?;
+    NonZeroUsize::new(number).ok_or("too small: give 1 at least")
 }
 
 /// Parses a size in bytes, KiB, MiB or GiB.

@@ -1,19 +1,18 @@
 //! `skaro serve`: a server with users from files and options, and everything else in memory.
 
+mod address;
 mod limits;
+mod tls;
 mod users;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
 use clap::{Args, ValueEnum};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject};
 use skaro_proto::message::Registration;
 use skaro_proto::server::{self, ServerConfig};
 use skaro_tokio::{Server, ServerOptions, random_seed};
 use tokio::sync::mpsc;
 
 use limits::LimitOptions;
+use tls::TlsOptions;
 use users::UserOptions;
 
 use crate::exit::{self, Exit, Fault};
@@ -39,7 +38,7 @@ Without CA:FALSE it would be an authority's certificate, which a server must not
 #[command(after_help = RECIPE, after_long_help = format!("{RECIPE}\n\n{}", exit::TABLE))]
 pub(crate) struct ServeArgs {
     /// The address to listen on; with port 0 the system chooses a port.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000", value_parser = address::parse)]
     listen: String,
     #[command(flatten)]
     users: UserOptions,
@@ -54,12 +53,8 @@ pub(crate) struct ServeArgs {
     /// The format for clients that ask for none.
     #[arg(long, value_enum, default_value_t = Format::Cbor)]
     format: Format,
-    /// The server's certificate in PEM, followed by intermediate certificates. With it, clients connect by TLS.
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    tls_cert: Option<PathBuf>,
-    /// The certificate's private key, as PEM.
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    tls_key: Option<PathBuf>,
+    #[command(flatten)]
+    tls: TlsOptions,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -137,30 +132,9 @@ async fn bind(args: &ServeArgs, machine: server::Server) -> Result<Server, Fault
     let address = args.listen.as_str();
     let mut options = ServerOptions::default();
     options.address_header = args.limits.address_header();
-    if let (Some(cert), Some(key)) = (&args.tls_cert, &args.tls_key) {
-        options.tls = Some(tls(cert, key)?);
-    }
+    options.tls = args.tls.read()?;
     let bound = Server::bind_with(address, machine, options).await;
     bound.map_err(|error| Fault::new(Exit::System, format!("can't listen on {address}: {error}")))
-}
-
-/// Reads the certificate and key for TLS.
-fn tls(cert: &Path, key: &Path) -> Result<Arc<rustls::ServerConfig>, Fault> {
-    let unreadable = |path: &Path, error: pem::Error| {
-        Fault::new(Exit::NoInput, format!("can't read {}: {error}", path.display()))
-    };
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(cert).and_then(Iterator::collect);
-    let chain = chain.map_err(|error| unreadable(cert, error))?;
-    if chain.is_empty() {
-        return Err(unreadable(cert, pem::Error::NoItemsFound));
-    }
-    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, error))?;
-    let unusable = |error| Fault::new(Exit::Config, format!("can't use {}: {error}", cert.display()));
-    // rustls can't choose a provider by itself if several crates in the program enable different ones.
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = builder.and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, secret));
-    Ok(Arc::new(config.map_err(unusable)?))
 }
 
 /// Creates the machine; also returns the number of its users.

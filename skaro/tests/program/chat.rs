@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tungstenite::Message;
 use tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 
-use crate::process::{ADAPTERS, Line, Process, serve};
+use crate::process::{ADAPTERS, Line, Process, password, serve};
 
 #[test]
 fn the_chat_has_somebody_who_answers() {
@@ -145,7 +145,10 @@ fn a_chat_outlives_its_server() {
         for chat in &mut chats {
             assert_eq!(chat.any_event()["request"], Value::Null);
             assert!(chat.any_event()["reason"].is_string());
-            assert!(chat.event("reconnecting")["after_ms"].is_u64());
+            let first = chat.event("reconnecting");
+            assert!(first["after_ms"].is_u64() && first["reason"].is_null(), "{first}");
+            // Later ones tell why the attempt before failed.
+            assert!(chat.event("reconnecting")["reason"].is_string());
         }
         let (_, status) = serve_1.end();
         assert_eq!(status, Some(0));
@@ -167,6 +170,31 @@ fn a_chat_outlives_its_server() {
             chat.end_of_input();
             assert_eq!(chat.end().1, Some(0));
         }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn people_learn_what_waits_and_not_how_the_client_signs_in_again() {
+    for adapter in ADAPTERS {
+        let (serve_1, url) = serve("127.0.0.1:0");
+        let options = ["chat", "--url", &url, "--login", "alice", "--password", password("alice")];
+        let mut chat = Process::start(&[&options[..], adapter.0].concat());
+        chat.output("signed in as alice");
+        serve_1.signal("TERM");
+        assert_eq!(serve_1.end().1, Some(0));
+        chat.output("disconnected: closed by the server with code 1001");
+        chat.type_line("/msg bob said while away");
+        chat.output("message #1 waits until you are signed in again");
+        let (_serve_2, _) = serve(url.trim_start_matches("ws://").trim_end_matches("/skaro_client/"));
+        // The server has forgotten the session, which is no failure.
+        chat.output("signed in as alice");
+        chat.end_of_input();
+        while chat.next("end").is_some() {}
+        let text = chat.transcript();
+        assert!(text.contains("[bob] alice: said while away"), "{text}");
+        assert!(!text.contains("session_restore"), "{text}");
+        assert_eq!(chat.status(), Some(0), "{text}");
     }
 }
 
@@ -234,7 +262,8 @@ fn what_a_strange_server_does_is_told() {
         assert_eq!(chat.any_event(), json!({"event": "timed_out", "request": "send_message", "marker": 1}));
         chat.type_line("/msg bob bye");
         assert_eq!(chat.any_event()["event"], "disconnected");
-        assert_eq!(chat.any_event(), json!({"event": "lost", "request": "send_message", "marker": 2}));
+        let lost = json!({"event": "lost", "request": "send_message", "marker": 2, "delivery": "unknown"});
+        assert_eq!(chat.any_event(), lost);
         assert_eq!(chat.end(), (vec![], Some(75)));
     }
 }

@@ -12,7 +12,7 @@ fn servers_are_reached_by_a_proxy() {
     let address = url.trim_start_matches("ws://").split('/').next().unwrap().to_owned();
     // A name that only the proxy knows.
     let hidden = "ws://only.the.proxy.knows.invalid:1/";
-    let proxy = proxy("only.the.proxy.knows.invalid:1", Some(address));
+    let proxy = proxy("only.the.proxy.knows.invalid:1", Ok(address));
     let mut bob = ADAPTERS[0].user(&url, "bob");
     let to = ["--url", hidden, "--proxy", &proxy, "--login", "alice", "--password", password("alice")];
     for adapter in ADAPTERS {
@@ -30,10 +30,12 @@ fn servers_are_reached_by_a_proxy() {
 fn a_proxy_that_does_not_help_is_told() {
     let (_serve, url) = serve("127.0.0.1:0");
     let address = url.trim_start_matches("ws://").split('/').next().unwrap();
-    let refusing = proxy(address, None);
+    let refusing = proxy(address, Err("403 Forbidden"));
+    let busy = proxy(address, Err("503 Service Unavailable"));
     let with_password = refusing.replace("http://", "http://user:hunter2@");
     for (proxy, reason, status) in [
         (&*refusing, "403", 69),
+        (&*busy, "503", 75),
         (&with_password, "others can see the password in --proxy", 69),
         ("http://127.0.0.1:1", "can't connect to 127.0.0.1:1", 69),
         ("ftp://user:hunter2@proxy", "--proxy: ", 64),
@@ -46,8 +48,8 @@ fn a_proxy_that_does_not_help_is_told() {
     }
 }
 
-/// Starts a proxy that relays connections for this host and port to an address, or refuses them.
-fn proxy(asked_for: &str, address: Option<String>) -> String {
+/// Starts a proxy that relays connections for this host and port to an address, or refuses them with a status.
+fn proxy(asked_for: &str, address: Result<String, &'static str>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let request = format!("CONNECT {asked_for} HTTP/1.1");
@@ -61,9 +63,12 @@ fn proxy(asked_for: &str, address: Option<String>) -> String {
                 lines.push(line.trim_end().to_owned());
             }
             assert_eq!(lines[0], request);
-            let Some(address) = &address else {
-                near.get_mut().write_all(b"HTTP/1.1 403 Forbidden\r\n\r\n").unwrap();
-                continue;
+            let address = match &address {
+                Ok(address) => address,
+                Err(status) => {
+                    near.get_mut().write_all(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes()).unwrap();
+                    continue;
+                }
             };
             let far = TcpStream::connect(address).unwrap();
             near.get_mut().write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();

@@ -1,7 +1,8 @@
 """A program on a terminal of its own: terminal.py STEPS PROGRAM ARGUMENTS…
 
-STEPS is a JSON list of ["expect", TEXT], ["type", TEXT] and ["signal", NUMBER]. When the program has ended, what it
-showed, its status, and whether the terminal echoes and reads lines are printed as JSON.
+STEPS is a JSON list of ["expect", TEXT], ["type", TEXT], ["signal", NUMBER], and ["echo", BOOL] or ["canonical", BOOL],
+which wait until the terminal echoes, or reads lines, or does not. When the program has ended, what it showed, its status,
+and whether the terminal echoes and reads lines are printed as JSON.
 """
 
 import fcntl
@@ -14,6 +15,7 @@ import sys
 import termios
 import time
 
+FLAGS = {"echo": termios.ECHO, "canonical": termios.ICANON}
 WAIT = 20  # seconds that anything may take
 
 
@@ -28,24 +30,33 @@ def main():
         command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, preexec_fn=take_terminal
     )
     try:
-        shown = drive(process, ours, steps)
+        shown = drive(process, ours, theirs, steps)
         status = process.wait(WAIT)
         shown += read(ours, 0)
     finally:
         process.kill()
     # This end is still open, so the terminal is as the program has left it.
-    flags = termios.tcgetattr(theirs)[3]
-    echo, canonical = bool(flags & termios.ECHO), bool(flags & termios.ICANON)
-    print(json.dumps({"echo": echo, "canonical": canonical, "status": status, "output": shown}))
+    flags = {flag: has(theirs, flag) for flag in FLAGS}
+    print(json.dumps({**flags, "status": status, "output": shown}))
 
 
-def drive(process, terminal, steps):
+def has(terminal, flag):
+    return bool(termios.tcgetattr(terminal)[3] & FLAGS[flag])
+
+
+def drive(process, terminal, theirs, steps):
     shown, seen = "", 0
     for action, what in steps:
         if action == "type":
             os.write(terminal, what.encode())
         elif action == "signal":
             process.send_signal(what)
+        elif action in FLAGS:
+            deadline = time.monotonic() + WAIT
+            while has(theirs, action) != what:
+                if time.monotonic() > deadline:
+                    sys.exit(f"{action} does not become {what}; so far: {shown!r}")
+                shown += read(terminal, 0.01)
         else:
             deadline = time.monotonic() + WAIT
             while what not in shown[seen:]:

@@ -1,17 +1,25 @@
 //! Terminals are as they were, whatever ends the program.
 
+use std::net::TcpListener;
 use std::process::Command;
+use std::thread;
 
 use serde_json::{Value, json};
+use tungstenite::Message;
 
 use crate::chat::{EVIL, hostile_server};
 use crate::process::{PROGRAM, serve};
 
 /// Runs the program on a terminal, which takes these steps; what it showed, its status, and the terminal's settings.
 fn on_terminal(args: &[&str], steps: &Value) -> Value {
+    command_on_terminal(&[&[PROGRAM], args].concat(), steps)
+}
+
+/// Runs any command on a terminal, as above.
+fn command_on_terminal(args: &[&str], steps: &Value) -> Value {
     let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/program/terminal.py");
     let mut python = Command::new("python3");
-    python.args(["-B", driver, &steps.to_string(), PROGRAM]).args(args);
+    python.args(["-B", driver, &steps.to_string()]).args(args);
     python.env_remove("SKARO_PASSWORD").env("TERM", "xterm");
     let ran = python.output().unwrap();
     assert!(ran.status.success(), "{args:?} {steps}: {}", String::from_utf8_lossy(&ran.stderr));
@@ -58,6 +66,73 @@ fn a_chat_leaves_the_terminal_as_it_was() {
             assert_eq!(ended["status"], 0, "{end}: {ended}");
         }
     }
+}
+
+#[test]
+fn a_chat_can_be_stopped_and_continued() {
+    let script = r#"set -m; "$@"; echo "stopped: $?"; fg > /dev/null"#;
+    let prompt = json!(["expect", "to \u{1b}["]);
+    let steps = json!([
+        prompt,
+        ["canonical", false],
+        ["type", "half\u{1a}"],
+        ["expect", "stopped: 148"],
+        // The line that was being typed is shown again, and the rest is read key by key.
+        ["expect", "half"],
+        ["canonical", false],
+        ["type", " a line?\r"],
+        ["expect", "Good question."],
+        ["type", "/quit\r"],
+    ]);
+    let ended =
+        command_on_terminal(&["bash", "-c", script, "bash", PROGRAM, "chat", "--login", "alice"], &steps);
+    assert_eq!((&ended["echo"], &ended["canonical"]), (&json!(true), &json!(true)), "{ended}");
+    assert_eq!(ended["status"], 0, "{ended}");
+}
+
+#[test]
+fn a_typed_password_is_neither_shown_nor_remembered() {
+    let (_serve, url) = serve("127.0.0.1:0");
+    let steps = json!([
+        ["canonical", false],
+        ["type", "/authorize alice correct:horse"],
+        ["expect", "alice *************"],
+        ["type", "\r"],
+        ["expect", "signed in as"],
+        // The previous line.
+        ["type", "\u{1b}[A\u{1b}[A"],
+        ["type", "/help\r"],
+        ["expect", "/quit"],
+        ["type", "/quit\r"],
+    ]);
+    for options in [&["chat"][..], &["chat", "--blocking"]] {
+        let ended = on_terminal(&[options, &["--url", &url]].concat(), &steps);
+        assert_eq!((&ended["echo"], &ended["status"]), (&json!(true), &json!(0)), "{ended}");
+        let text = ended["output"].as_str().unwrap();
+        assert!(!text.contains("horse"), "{ended}");
+        assert!(!text.rsplit("signed in as").next().unwrap().contains('*'), "{ended}");
+    }
+}
+
+#[test]
+fn what_is_typed_ahead_is_not_echoed() {
+    // While the chat signs in, it reads no lines.
+    let url = silent_server();
+    let steps = json!([["expect", "connected"], ["canonical", true], ["echo", false], ["type", "\u{3}"]]);
+    let ended = on_terminal(&["chat", "--url", &url, "--login", "alice", "--password", "x"], &steps);
+    assert_eq!((&ended["echo"], &ended["canonical"]), (&json!(true), &json!(true)), "{ended}");
+}
+
+/// Starts a server that greets, and answers nothing.
+fn silent_server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let mut socket = tungstenite::accept(listener.accept().unwrap().0).unwrap();
+        socket.send(Message::text(r#"{"type":"check_connection","token":"t"}"#)).unwrap();
+        while socket.read().is_ok() {}
+    });
+    url
 }
 
 #[test]

@@ -33,6 +33,29 @@ fn both_chats_understand_each_other() {
     }
 }
 
+#[test]
+fn certificates_that_no_client_accepts_are_refused_at_the_start() {
+    let files = certificates();
+    let path = |name| files.path(name);
+    let (server, key, authority, authority_key) =
+        (path("server.pem"), path("key.pem"), path("ca.pem"), path("ca-key.pem"));
+    for (certificate, key, reason) in [
+        (&server, &authority_key, "do not belong together"),
+        (&authority, &authority_key, "is an authority's certificate"),
+    ] {
+        let mut serve =
+            Process::start(&[&SERVE[..], &["--tls-cert", certificate, "--tls-key", key]].concat());
+        serve.complaint(reason);
+        assert_eq!(serve.status(), Some(78), "{reason}");
+    }
+    for (certificate, key, reason) in [(&key, &key, "key.pem"), (&server, &server, "server.pem")] {
+        let mut serve =
+            Process::start(&[&SERVE[..], &["--tls-cert", certificate, "--tls-key", key]].concat());
+        serve.complaint(reason);
+        assert_eq!(serve.status(), Some(66), "{reason}");
+    }
+}
+
 /// Case 30: what people do first makes a certificate that rustls does not take.
 #[cfg(unix)]
 #[test]
@@ -82,6 +105,7 @@ fn certificates() -> Files {
     let certificate = params.signed_by(&key, &authority).unwrap();
     let files = Files::new();
     files.write("ca.pem", &authority.pem());
+    files.write("ca-key.pem", &authority.key().serialize_pem());
     files.write("server.pem", &certificate.pem());
     files.write("key.pem", &key.serialize_pem());
     files

@@ -7,6 +7,7 @@ use super::super::ask::Ask;
 use super::super::report::Report;
 use super::{Leaving, Session};
 use crate::exit::Exit;
+use crate::text;
 
 impl Session {
     /// Handles an event of the client.
@@ -25,9 +26,11 @@ impl Session {
             }
             Event::ProtocolError(error) => self.show(&Report::ProtocolError { reason: error.to_string() }),
             Event::Disconnected(reason) => self.handle_disconnected(&reason),
-            Event::Reconnecting { after, .. } => {
+            Event::Reconnecting { after, attempt, reason, .. } => {
                 let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
-                self.show(&Report::Reconnecting { after_ms });
+                // Before the first attempt it is that of the disconnection, which was just reported.
+                let reason = (attempt > 0).then(|| reason.to_string());
+                self.show(&Report::Reconnecting { after_ms, reason });
             }
             // The next event reports it.
             Event::SignedOut { reason: SignedOutReason::GaveUp } => (),
@@ -102,12 +105,17 @@ impl Session {
 
     fn handle_failure(&mut self, ask: Option<Ask>, ticket: &Ticket, failure: &Failure<'_>) {
         let is_lost = matches!(failure, Failure::Lost(_));
+        // The client signs in with the password next, or reports that the user is signed out.
+        let is_fallback = ask.is_none() && ticket.kind() == RequestKind::SessionRestore;
+        if is_fallback && matches!(failure, Failure::Refused(_)) && !self.screen.is_json() {
+            return;
+        }
         // The client repeats its own requests, unless it may no longer sign in.
         if ask.is_some() || ticket.kind() == RequestKind::Authorize {
             self.note(Exit::from(failure));
         }
         match ask {
-            // The machine signs in again by itself only if somebody was signed in before.
+            // The client signs in again on its own only if a user was signed in before.
             Some(ask) if is_lost && ask.signs_in() && !self.is_signed_in => self.sign_in = Some(ask),
             _ => (),
         }

@@ -123,10 +123,23 @@ impl Session {
             match submit(&ask) {
                 Ok(id) => {
                     self.is_signing_in |= ask.signs_in();
+                    self.tell_waiting(&ask);
                     self.pending.insert(id, ask);
                 }
                 Err(error) => self.fail(Exit::from(&error), format!("{ask}: {error}")),
             }
+        }
+    }
+}
+
+/// Hints.
+impl Session {
+    /// Tells people that a message waits, if it does.
+    fn tell_waiting(&mut self, ask: &Ask) {
+        if let (Ask::Message { marker, .. }, true) = (ask, self.is_cut_off) {
+            let waits = format!("message #{marker} waits until you are signed in again");
+            let hinted = self.screen.hint(&Shown::new().dim(&waits));
+            self.end_if_unread(hinted);
         }
     }
 }

@@ -1,0 +1,70 @@
+//! The server's certificate and key.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem, pem::PemObject};
+use rustls::{Error, ServerConfig};
+use webpki::{EndEntityCert, KeyUsage};
+
+use crate::exit::{Exit, Fault};
+
+#[derive(Args)]
+pub(crate) struct TlsOptions {
+    /// The server's certificate in PEM, followed by intermediate certificates. With it, clients connect by TLS.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key, as PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+}
+
+impl TlsOptions {
+    /// Reads the files; `None` without these options.
+    pub(crate) fn read(&self) -> Result<Option<Arc<ServerConfig>>, Fault> {
+        let (Some(cert), Some(key)) = (&self.tls_cert, &self.tls_key) else { return Ok(None) };
+        configuration(cert, key).map(|config| Some(Arc::new(config)))
+    }
+}
+
+fn configuration(cert: &Path, key: &Path) -> Result<ServerConfig, Fault> {
+    let unreadable = |path: &Path, error: pem::Error| {
+        Fault::new(Exit::NoInput, format!("can't read {}: {error}", path.display()))
+    };
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(cert).and_then(Iterator::collect);
+    let chain = chain.map_err(|error| unreadable(cert, error))?;
+    let Some(first) = chain.first() else { return Err(unreadable(cert, pem::Error::NoItemsFound)) };
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, error))?;
+    let unusable =
+        |reason: &dyn Display| Fault::new(Exit::Config, format!("can't use {}: {reason}", cert.display()));
+    if is_authority(first) {
+        return Err(unusable(&"it is an authority's certificate, which clients refuse; --help has a recipe"));
+    }
+    // rustls can't choose a provider by itself if several crates in the program enable different ones.
+    let provider = Arc::new(ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = builder.and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, secret));
+    config.map_err(|error| match error {
+        Error::InconsistentKeys(_) => Fault::new(
+            Exit::Config,
+            format!(
+                "{} and {} do not belong together: give the key from which the certificate was made",
+                cert.display(),
+                key.display()
+            ),
+        ),
+        error => unusable(&error),
+    })
+}
+
+/// Returns whether a certificate may sign others, so that clients don't accept it as a server's.
+fn is_authority(certificate: &CertificateDer<'_>) -> bool {
+    // Without trust anchors the verification always fails, but the certificate itself is checked first.
+    let Ok(parsed) = EndEntityCert::try_from(certificate) else { return false };
+    let usage = KeyUsage::server_auth();
+    let verified = parsed.verify_for_usage(&[], &[], &[], UnixTime::now(), usage, None, None);
+    matches!(verified, Err(webpki::Error::CaUsedAsEndEntity))
+}
