@@ -195,7 +195,7 @@ impl Client {
     }
 
     /// Checks that there is room for another request.
-    fn room(&self) -> Result<(), CommandError> {
+    pub(super) fn room(&self) -> Result<(), CommandError> {
         let limits = &self.config.limits;
         let is_room =
             self.in_flight.len() < limits.max_requests && self.output.len() <= limits.max_queued_bytes;

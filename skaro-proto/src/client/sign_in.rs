@@ -32,8 +32,10 @@ impl Client {
         login: &str,
         request: Request<'_>,
     ) -> Result<RequestId, CommandError> {
+        self.room()?;
         self.output.reserve_for_secret();
-        let id = self.begin(now, kind, login, request)?;
+        let ticket = self.ticket(kind, login);
+        let id = self.submit(now, ticket, request);
         self.pend();
         Ok(id)
     }
