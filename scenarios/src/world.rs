@@ -134,7 +134,7 @@ pub fn are_undisturbed<A: Adapter>((alice, bob): &(A, A)) {
     static MESSAGES: AtomicU64 = AtomicU64::new(0);
     for (from, to, login) in [(alice, bob, "bob"), (bob, alice, "alice")] {
         let body = format!("still there? {}", MESSAGES.fetch_add(1, Ordering::Relaxed));
-        from.request(SendMessage { to: login, body: &body, marker: None, key: None }).unwrap();
+        from.request(SendMessage::new(login, &body)).unwrap();
         wait_for(to, "what the other said", |event| match event {
             Event::Message(incoming) => (incoming.message.body == body).then_some(()),
             Event::Disconnected(reason) => panic!("{login} was disconnected: {reason:?}"),

@@ -164,7 +164,7 @@ pub(crate) fn bot(options: &Options, login: &str, password: &str) {
             }
             Event::Message(incoming) => {
                 let body = format!("you said: {}", incoming.message.body);
-                let answer = SendMessage { to: incoming.dialog(), body: &body, marker: None, key: None };
+                let answer = SendMessage::new(incoming.dialog(), &body);
                 mailbox.submit(now, answer).map(drop)
             }
             _ => Ok(()),

@@ -163,7 +163,7 @@ impl Client {
     /// # Errors
     /// As [`request`](Self::request).
     pub fn get_history(&self, login: &str) -> Result<History<'static>, RequestError> {
-        self.request(GetHistory { login, page: Default::default() })
+        self.request(GetHistory::new(login))
     }
 
     /// Sends a message, and waits until the server has taken it; tells when that was.
@@ -172,7 +172,7 @@ impl Client {
     /// As [`request`](Self::request). If it is [lost](machine::Failure::Lost), it may be unknown whether the server
     /// took it.
     pub fn send_message(&self, to: &str, body: &str) -> Result<Option<Date<'static>>, RequestError> {
-        self.request(SendMessage { to, body, marker: None, key: None })
+        self.request(SendMessage::new(to, body))
     }
 
     /// Gives a command without waiting: its end comes as an event, [`Event::Ended`], with the number that this returns.

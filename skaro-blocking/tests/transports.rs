@@ -138,7 +138,7 @@ fn what_comes_while_a_rest_is_to_be_written_is_not_left_behind() {
         Ok(length)
     };
     let (alice, _events) = connect(near, Arc::new(allowed));
-    let given = |body: &str| _ = alice.submit(SendMessage { to: "bob", body, marker: None }).unwrap();
+    let given = |body: &str| _ = alice.submit(SendMessage::new("bob", body)).unwrap();
     let received = || loop {
         if let Event::Message(incoming) = news.next_event(Duration::from_secs(10)).unwrap() {
             return incoming.message.body.len();

@@ -42,7 +42,7 @@ pub(crate) fn all<A: Adapter>() -> Vec<InWorld> {
 }
 
 fn send<A: Adapter>(client: &A, to: &str, body: &str) -> Result<(), RequestError> {
-    client.request(SendMessage { to, body, marker: None, key: None }).map(drop)
+    client.request(SendMessage::new(to, body)).map(drop)
 }
 
 fn next_message<A: Adapter>(client: &A) -> (String, String) {
@@ -63,10 +63,10 @@ fn everything_on_the_api_page<A: Adapter>(world: &World) {
     let bob: A = world.client("bob", |_| ());
     let contacts = alice.request(GetContacts).unwrap();
     assert_eq!(contacts.iter().map(|user| &*user.login).collect::<Vec<_>>(), ["bob"]);
-    let date = alice.request(SendMessage { to: "bob", body: "hello", marker: None, key: None }).unwrap();
+    let date = alice.request(SendMessage::new("bob", "hello")).unwrap();
     assert!(date.unwrap().as_integer().is_some());
     assert_eq!(next_message(&bob), ("alice".into(), "hello".into()));
-    let history = bob.request(GetHistory { login: "alice", page: Default::default() }).unwrap();
+    let history = bob.request(GetHistory::new("alice")).unwrap();
     assert_eq!(history.len(), 1);
     let other: A = world.client("alice", |_| ());
     send(&other, "bob", "copy").unwrap();
@@ -103,7 +103,7 @@ fn a_session_goes_on_elsewhere<A: Adapter>(world: &World) {
 fn pipelined<A: Adapter>(world: &World) {
     let (alice, bob): (A, A) = world.friends();
     for n in 0..200_u64 {
-        alice.submit(SendMessage { to: "bob", body: &n.to_string(), marker: Some(n), key: None }).unwrap();
+        alice.submit(SendMessage { marker: Some(n), ..SendMessage::new("bob", &n.to_string()) }).unwrap();
     }
     let mut markers = Vec::new();
     while markers.len() < 200 {
@@ -186,7 +186,7 @@ fn a_cut_is_healed<A: Adapter>(world: &World) {
 fn lost<A: Adapter>(world: &World) {
     let alice: A = world.client("alice", |_| ());
     world.cable.stall();
-    let id = alice.submit(SendMessage { to: "bob", body: "hello", marker: Some(7), key: None }).unwrap();
+    let id = alice.submit(SendMessage { marker: Some(7), ..SendMessage::new("bob", "hello") }).unwrap();
     world.cable.cut();
     world.cable.resume();
     let (marker, outcome) = wait_for(&alice, "the end of the message", |event| match event {
@@ -197,7 +197,7 @@ fn lost<A: Adapter>(world: &World) {
     });
     assert_eq!(marker, Some(7));
     assert!(matches!(outcome, Ok(Answer::MessageSent { .. })), "{outcome:?}");
-    let history = alice.request(GetHistory { login: "bob", page: Default::default() }).unwrap();
+    let history = alice.request(GetHistory::new("bob")).unwrap();
     assert_eq!(history.iter().map(|message| &*message.body).collect::<Vec<_>>(), ["hello"]);
 }
 
@@ -208,7 +208,7 @@ fn offline_messages<A: Adapter>(world: &World) {
     world.cable.cut();
     wait_for(&alice, "the cut", |event| matches!(event, Event::Disconnected(_)).then_some(()));
     for n in 0..5 {
-        alice.submit(SendMessage { to: "bob", body: &n.to_string(), marker: Some(n), key: None }).unwrap();
+        alice.submit(SendMessage { marker: Some(n), ..SendMessage::new("bob", &n.to_string()) }).unwrap();
     }
     wait_for(&bob, "the cut", |event| matches!(event, Event::Disconnected(_)).then_some(()));
     world.cable.refuse(false);
@@ -220,7 +220,7 @@ fn offline_messages<A: Adapter>(world: &World) {
         assert_eq!(marker, Some(n));
     }
     until("bob is back", || bob.status() == Status::SignedIn);
-    let bodies = bob.request(GetHistory { login: "alice", page: Default::default() }).unwrap();
+    let bodies = bob.request(GetHistory::new("alice")).unwrap();
     assert_eq!(bodies.iter().map(|message| &*message.body).collect::<Vec<_>>(), ["0", "1", "2", "3", "4"]);
 }
 

@@ -87,7 +87,7 @@ fn when_the_end_is_there<R: Host>() {
     let (sender, woken) = sync_channel(16);
     let waker = Waker::from(Arc::new(Tells(sender)));
     cable.stall();
-    let mut request = Box::pin(alice.client().request(GetHistory { login: "bob", page: Default::default() }));
+    let mut request = Box::pin(alice.client().request(GetHistory::new("bob")));
     assert!(request.as_mut().poll(&mut Context::from_waker(&waker)).is_pending(), "nothing can be answered");
     cable.resume();
     woken.recv_timeout(PATIENCE).unwrap();
@@ -113,8 +113,7 @@ fn some_of_many<R: Host>() {
                 _ => PATIENCE,
             };
             let body = format!("{number} {n}");
-            let message =
-                pin!(alice.client().request(SendMessage { to: "bob", body: &body, marker: None, key: None }));
+            let message = pin!(alice.client().request(SendMessage::new("bob", &body)));
             let sent = if patience.is_zero() {
                 message.now_or_never()
             } else {

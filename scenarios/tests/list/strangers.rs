@@ -400,7 +400,7 @@ fn a_slow_reader<R: Host>() {
     let start = Instant::now();
     while server.connections() == 3 {
         assert!(start.elapsed() < PATIENCE, "the slow reader is still connected");
-        friends.0.request(SendMessage { to: "bob", body: &body, marker: None, key: None }).unwrap();
+        friends.0.request(SendMessage::new("bob", &body)).unwrap();
         // In step with Bob, who does read: he must not fall behind just because this machine is busy.
         wait_for(&friends.1, "the message", |event| matches!(event, Event::Message(_)).then_some(()));
     }
@@ -452,14 +452,12 @@ fn addresses_behind_a_proxy<R: Host>() {
 /// Refused, and the connection goes on.
 fn messages_beyond_the_rate<R: Host>() {
     let (server, (alice, bob)) = begin::<R>(|config| config.message_rate = Some(Rate::new(1, 10)));
-    let results: Vec<_> = (0..30)
-        .map(|_| alice.request(SendMessage { to: "bob", body: "x", marker: None, key: None }))
-        .collect();
+    let results: Vec<_> = (0..30).map(|_| alice.request(SendMessage::new("bob", "x"))).collect();
     let refused = results.iter().filter(|result| result.is_err()).count();
     assert!((1..=20).contains(&refused), "{refused} of 30 were refused");
     assert!(results[..10].iter().all(Result::is_ok), "{results:?}");
     // Bob has a rate of his own.
-    bob.request(SendMessage { to: "alice", body: "x", marker: None, key: None }).unwrap();
+    bob.request(SendMessage::new("alice", "x")).unwrap();
     assert_eq!(server.connections(), 2);
 }
 

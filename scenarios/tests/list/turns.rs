@@ -27,16 +27,14 @@ pub(crate) fn everybody_takes_turns<A: Adapter>(world: &World) {
             let alice = &alice;
             threads.spawn(move || {
                 for n in 0..EACH {
-                    alice
-                        .request(SendMessage { to: "bob", body: "waited for", marker: None, key: None })
-                        .unwrap();
+                    alice.request(SendMessage::new("bob", "waited for")).unwrap();
                     pause(n + shift);
                 }
             });
         }
         threads.spawn(|| {
             for n in 0..EACH {
-                alice.submit(SendMessage { to: "bob", body: "submitted", marker: None, key: None }).unwrap();
+                alice.submit(SendMessage::new("bob", "submitted")).unwrap();
                 pause(n);
             }
         });
@@ -65,11 +63,11 @@ pub(crate) fn what_is_submitted_leaves<A: Adapter>(world: &World) {
     let (alice, bob): (A, A) = world.friends();
     for n in 0..20 {
         if n % 2 == 0 {
-            alice.request(SendMessage { to: "bob", body: "waited for", marker: None, key: None }).unwrap();
+            alice.request(SendMessage::new("bob", "waited for")).unwrap();
         }
         pause(n);
         let body = n.to_string();
-        alice.submit(SendMessage { to: "bob", body: &body, marker: None, key: None }).unwrap();
+        alice.submit(SendMessage::new("bob", &body)).unwrap();
         wait_for(&bob, "what was submitted", |event| {
             matches!(event, Event::Message(incoming) if incoming.message.body == *body).then_some(())
         });

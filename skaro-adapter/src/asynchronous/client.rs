@@ -117,7 +117,7 @@ impl<R> Client<R> {
     /// # Errors
     /// As [`request`](Self::request).
     pub async fn get_history(&self, login: &str) -> Result<History<'static>, RequestError> {
-        self.request(GetHistory { login, page: Default::default() }).await
+        self.request(GetHistory::new(login)).await
     }
 
     /// Sends a message, and waits until the server has accepted it; returns the server's time of the message, if it
@@ -127,7 +127,7 @@ impl<R> Client<R> {
     /// As [`request`](Self::request). After [`Failure::Lost`](machine::Failure::Lost) the server may or may not have
     /// accepted the message.
     pub async fn send_message(&self, to: &str, body: &str) -> Result<Option<Date<'static>>, RequestError> {
-        self.request(SendMessage { to, body, marker: None, key: None }).await
+        self.request(SendMessage::new(to, body)).await
     }
 
     /// Gives a command without waiting. It ends with an [`Event::Ended`] that has the returned number.

@@ -164,7 +164,7 @@ fn what_waited_in_the_machine_is_known_not_to_have_been_sent() {
     world.sign_in();
     let body = "x".repeat(1000);
     for _ in 0..100 {
-        let message = SendMessage { to: "alice", body: &body, marker: None, key: None };
+        let message = SendMessage::new("alice", &body);
         world.driver.mailbox_mut().submit(world.now, message).unwrap();
         world.drive();
     }
@@ -189,7 +189,7 @@ fn what_did_not_fit_leaves_when_there_is_room_again() {
     world.sign_in();
     let body = "x".repeat(1000);
     for _ in 0..90 {
-        let message = SendMessage { to: "alice", body: &body, marker: None, key: None };
+        let message = SendMessage::new("alice", &body);
         world.driver.mailbox_mut().submit(world.now, message).unwrap();
     }
     world.exchange();

@@ -108,6 +108,20 @@ pub struct SendMessage<'a> {
     pub key: Option<&'a str>,
 }
 
+impl<'a> GetHistory<'a> {
+    /// Asks for the last messages.
+    pub fn new(login: &'a str) -> Self {
+        GetHistory { login, page: Page::default() }
+    }
+}
+
+impl<'a> SendMessage<'a> {
+    /// A message without a marker, whose key the machine makes.
+    pub const fn new(to: &'a str, body: &'a str) -> Self {
+        SendMessage { to, body, marker: None, key: None }
+    }
+}
+
 impl Command for Authorize<'_> {
     type Answer = SignedIn<'static>;
 

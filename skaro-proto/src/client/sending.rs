@@ -31,7 +31,7 @@ impl Client {
         body: &str,
         marker: Option<u64>,
     ) -> Result<RequestId, CommandError> {
-        self.give_message(now, SendMessage { to, body, marker, key: None })
+        self.give_message(now, SendMessage { marker, ..SendMessage::new(to, body) })
     }
 
     pub(super) fn give_message(

@@ -76,9 +76,9 @@ fn each_command_has_an_answer_of_its_own() {
     let signed_in = pair.request(Authorize { login: "alice", password: "correct horse" }).unwrap();
     assert_eq!(signed_in.user.login, "alice");
     assert_eq!(pair.request(GetContacts).unwrap()[0].login, "bob");
-    let message = SendMessage { to: "bob", body: "hello", marker: None, key: None };
+    let message = SendMessage::new("bob", "hello");
     assert_eq!(pair.request(message).unwrap(), Some(Date::Integer(1000)));
-    assert_eq!(pair.request(GetHistory { login: "bob", page: Default::default() }).unwrap()[0].body, "hello");
+    assert_eq!(pair.request(GetHistory::new("bob")).unwrap()[0].body, "hello");
     // The connection breaks; the session opens on the next one.
     pair.server.handle_disconnected(NOW, pair.connection.take().unwrap());
     pair.client = Client::new(ClientConfig::default(), [1; 32]);

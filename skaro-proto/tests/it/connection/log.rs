@@ -340,7 +340,7 @@ fn what_is_taken_is_acknowledged() {
 fn keys_of_the_application_s_own() {
     let mut script = Script::begin(ClientConfig::default(), 0);
     let give = |script: &mut Script, key: &str| {
-        let message = SendMessage { to: "bob", body: "hello", marker: None, key: Some(key) };
+        let message = SendMessage { key: Some(key), ..SendMessage::new("bob", "hello") };
         message.give(&mut script.client, script.now)
     };
     let id = give(&mut script, "answer-to-7").unwrap();

@@ -338,7 +338,7 @@ impl World {
 
 fn give(device: &mut Device, now: Time, to: usize, number: usize, key: Option<&str>) -> Option<RequestId> {
     let body = format!("~{number}~");
-    let message = SendMessage { to: login(to), body: &body, marker: None, key };
+    let message = SendMessage { key, ..SendMessage::new(login(to), &body) };
     message.give(&mut device.client, now).ok()
 }
 

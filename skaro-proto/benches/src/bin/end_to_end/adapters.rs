@@ -7,7 +7,7 @@ use skaro_proto::client::{Event, SendMessage};
 use crate::peer::FLOOD;
 use crate::{AsyncClient, Client, TOGETHER};
 
-const MESSAGE: SendMessage<'_> = SendMessage { to: "bob", body: BODY, marker: None, key: None };
+const MESSAGE: SendMessage<'_> = SendMessage::new("bob", BODY);
 
 pub struct Blocking {
     client: skaro_blocking::Client,

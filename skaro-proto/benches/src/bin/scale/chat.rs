@@ -93,7 +93,7 @@ impl Chat {
             let to = login(other);
             let given = start.elapsed();
             let body = format!("{} {} hello", due.as_nanos(), given.as_nanos());
-            let count = match client.submit(SendMessage { to: &to, body: &body, marker: None, key: None }) {
+            let count = match client.submit(SendMessage::new(&to, &body)) {
                 Ok(_) => &seen.sent,
                 Err(_) => &seen.failed,
             };
