@@ -7,7 +7,6 @@ use super::super::ask::Ask;
 use super::super::report::Report;
 use super::{Leaving, Session};
 use crate::exit::Exit;
-use crate::text;
 
 impl Session {
     /// Handles an event of the client.
