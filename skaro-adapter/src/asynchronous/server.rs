@@ -22,7 +22,7 @@ use super::runtime::Runtime;
 use super::served::{ServerOptions, Shared, State};
 use crate::clock::Clock;
 
-/// Wait after a failed accept, most often because no file descriptors are left: a silent stranger leaves first.
+/// Wait after a failed accept, most often because no file descriptors are left: the oldest stranger leaves first.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
 /// A listening server. Dropping it shuts it down; [`shut_down`](Server::shut_down) also waits for the end.

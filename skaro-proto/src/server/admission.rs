@@ -47,9 +47,9 @@ pub enum AcceptError {
 #[derive(Default)]
 pub(super) struct Strangers {
     /// Those whose opening handshake is under way, the oldest first.
-    pub(super) opening: BTreeSet<ConnectionId>,
-    /// All of them, the one that is silent longest first.
-    pub(super) silent: BTreeSet<(Time, ConnectionId)>,
+    opening: BTreeSet<ConnectionId>,
+    /// All of them, the oldest first.
+    all: BTreeSet<ConnectionId>,
 }
 
 /// Handle: what the outside reports.
@@ -72,7 +72,7 @@ impl Server {
         self.connections.insert(id, connection);
         debug!("connection {id}: accepted");
         self.strangers.opening.insert(id);
-        self.strangers.silent.insert((self.now, id));
+        self.strangers.all.insert(id);
         place.into_iter().for_each(|place| self.places.add(place));
         Ok(id)
     }
@@ -124,6 +124,13 @@ impl Server {
         Ok(())
     }
 
+    /// Reports that the system can't accept connections, because no file descriptors are left: the oldest stranger makes
+    /// room. Returns whether there was one.
+    pub fn handle_exhausted(&mut self, now: Time) -> bool {
+        self.advance(now);
+        self.evict(self.strangers.all.first().copied())
+    }
+
     /// A connection of which nothing is known, and that needs no handshake: both of the above in one, for tests and
     /// for transports without a handshake.
     ///
@@ -154,42 +161,30 @@ impl Server {
         if !self.make_room(CONNECTION) {
             return Err(AcceptError::OutOfMemory { limit: self.config.max_memory.unwrap_or(usize::MAX) });
         }
-        if self.config.max_handshakes.is_some_and(|limit| self.strangers.opening.len() >= limit)
-            && let Some(oldest) = self.strangers.opening.first().copied()
-        {
-            self.evict(oldest);
+        if self.config.max_handshakes.is_some_and(|limit| self.strangers.opening.len() >= limit) {
+            self.evict(self.strangers.opening.first().copied());
         }
-        let are_many = self.config.max_strangers.is_some_and(|limit| self.strangers.silent.len() >= limit);
+        let are_many = self.config.max_strangers.is_some_and(|limit| self.strangers.all.len() >= limit);
         let limit = self.config.max_connections;
         let are_all = self.connections.len() >= limit;
-        if are_many || are_all {
-            match self.strangers.silent.first().copied() {
-                Some((_, silent)) => self.evict(silent),
-                None if are_all => return Err(AcceptError::Full { limit }),
-                None => (),
-            }
+        let has_made_room = (are_many || are_all) && self.evict(self.strangers.all.first().copied());
+        if are_all && !has_made_room {
+            return Err(AcceptError::Full { limit });
         }
         Ok(())
     }
 
-    /// Drops a stranger, to make room for a newcomer.
-    fn evict(&mut self, id: ConnectionId) {
+    /// Drops the oldest stranger, to make room for a newcomer; returns whether there was one.
+    fn evict(&mut self, oldest: Option<ConnectionId>) -> bool {
+        let Some(id) = oldest else { return false };
         debug!("connection {id}: evicted");
         self.abort(id);
-    }
-
-    /// A stranger has said something that makes sense.
-    pub(super) fn stranger_spoke(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        if self.strangers.silent.remove(&(connection.silent_since, id)) {
-            connection.silent_since = self.now;
-            self.strangers.silent.insert((self.now, id));
-        }
+        true
     }
 
     /// Somebody has signed in on this connection, or it is gone.
-    pub(super) fn no_stranger(&mut self, id: ConnectionId, silent_since: Time) {
+    pub(super) fn no_stranger(&mut self, id: ConnectionId) {
         self.strangers.opening.remove(&id);
-        self.strangers.silent.remove(&(silent_since, id));
+        self.strangers.all.remove(&id);
     }
 }

@@ -34,8 +34,8 @@ pub struct ServerConfig {
     pub write_timeout: Option<Duration>,
     /// Time that the closing handshake may take; the other end may never answer. Default 5 s.
     pub close_timeout: Duration,
-    /// Connections at the same time, each of which costs memory. When there are as many, the stranger who is silent
-    /// longest makes room. Default 20,000.
+    /// Connections at the same time, each of which costs memory. When there are as many, the oldest on which nobody
+    /// has signed in makes room. Default 20,000.
     pub max_connections: usize,
     /// Connections from one address at the same time; `None` for any number. IPv6 addresses count by their first 64
     /// bits, which is what one customer gets (RFC 6177). Connections whose address is unknown are not counted. A
@@ -44,8 +44,8 @@ pub struct ServerConfig {
     /// Opening handshakes at the same time; `None` for any number. The one that began first makes room for a
     /// newcomer, so nobody can keep others out by connecting and saying nothing. Default 512.
     pub max_handshakes: Option<usize>,
-    /// Connections on which nobody has signed in, opening handshakes included; `None` for any number. The one that
-    /// is silent longest makes room for a newcomer. Default 1024, which bounds the memory for strangers to 256 MiB.
+    /// Connections on which nobody has signed in, opening handshakes included; `None` for any number. The oldest
+    /// makes room for a newcomer. Default 1024, which bounds the memory for strangers to 256 MiB.
     pub max_strangers: Option<usize>,
     /// Bytes of a frame that arrives before somebody has signed in; afterwards [`Limits::max_frame_bytes`] holds. Signing in
     /// takes less than 1 KiB. Default 16 KiB.

@@ -34,8 +34,6 @@ pub(super) struct Connection {
     pub(super) keep_alive: KeepAlive,
     /// Address or network of the client, if it is known.
     pub(super) place: Option<Place>,
-    /// Since when a stranger has said nothing that makes sense.
-    pub(super) silent_since: Time,
     /// The moment for which it stands in the list of deadlines.
     pub(super) deadline: Time,
     /// Set while the connection is in the list of those that have something to send.
@@ -85,7 +83,6 @@ impl Connection {
             output: Output::default(),
             keep_alive: KeepAlive::new(now),
             place,
-            silent_since: now,
             deadline: now,
             is_ready: false,
             progress: now,
@@ -195,15 +192,6 @@ impl Server {
     pub fn handle_disconnected(&mut self, now: Time, id: ConnectionId) {
         self.advance(now);
         self.forget(id);
-    }
-
-    /// Reports that the system can't accept connections, because no file descriptors are left: the stranger who is silent
-    /// longest makes room. Returns whether there was one.
-    pub fn handle_exhausted(&mut self, now: Time) -> bool {
-        self.advance(now);
-        let Some((_, silent)) = self.strangers.silent.first().copied() else { return false };
-        self.abort(silent);
-        true
     }
 
     /// Counts what the adapter has read from this connection besides messages: each control frame or fragment, and each
@@ -477,7 +465,7 @@ impl Server {
             debug!("connection {id}: gone");
             self.agenda.deadlines.remove(&(connection.deadline, id));
             self.agenda.queued -= connection.counted;
-            self.no_stranger(id, connection.silent_since);
+            self.no_stranger(id);
             connection.place.into_iter().for_each(|place| self.places.remove(place));
         }
     }

@@ -90,12 +90,8 @@ impl Server {
             return Ok(());
         }
         let before = connection.output.len();
-        let is_stranger = matches!(connection.state, State::Open { .. });
         let result = match decoded.0 {
             Ok(message) => {
-                if is_stranger {
-                    self.stranger_spoke(id);
-                }
                 self.carry_out(id, message);
                 Ok(())
             }

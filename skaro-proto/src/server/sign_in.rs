@@ -122,8 +122,7 @@ impl Server {
         debug!("connection {id}: signed in");
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.state = State::SignedIn { user, session };
-            let silent_since = connection.silent_since;
-            self.no_stranger(id, silent_since);
+            self.no_stranger(id);
         }
         if let Some(user) = self.users.get_mut(user) {
             user.online.push(id);
