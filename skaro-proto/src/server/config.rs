@@ -37,8 +37,8 @@ pub struct ServerConfig {
     /// Connections at the same time, each of which costs memory. When there are as many, the oldest on which nobody
     /// has signed in makes room. Default 20,000.
     pub max_connections: usize,
-    /// Connections from one address at the same time; `None` for any number. IPv6 addresses count by their first 64
-    /// bits, which is what one customer gets (RFC 6177). Connections whose address is unknown are not counted. A
+    /// Connections from one address at the same time; `None` for any number. IPv6 addresses count by their first 56
+    /// bits, since a household has many networks of 64 bits (RFC 6177, section 2). Connections whose address is unknown are not counted. A
     /// household or a small company behind one address stays below the default of 256.
     pub max_connections_per_address: Option<usize>,
     /// Opening handshakes at the same time; `None` for any number. The one that began first makes room for a
@@ -60,7 +60,7 @@ pub struct ServerConfig {
     pub max_sessions_per_user: usize,
     /// Refused attempts to sign in on one connection before it is closed: guessing gets slower. Default 10.
     pub max_sign_in_attempts: u32,
-    /// Delay after wrong passwords from one address (IPv6: from one network of 64 bits); `None` for no delay. By
+    /// Delay after wrong passwords from one address (IPv6: from one network of 56 bits); `None` for no delay. By
     /// default 10 wrong passwords are free, then there is a delay of 1 s, doubled with each further one up to 15
     /// minutes; one is forgotten every 10 minutes. That is about 170 guesses a day.
     pub guesses_per_address: Option<GuessLimit>,

@@ -30,7 +30,11 @@ impl From<[u8; 4]> for Peer {
     }
 }
 
-/// Unit for limits by address: an IPv4 address, or an IPv6 network of 64 bits.
+/// Bits of an IPv6 address that count.
+const IPV6_NETWORK: u32 = 56;
+
+/// Unit for limits by address: an IPv4 address, or an IPv6 network of 56 bits, which is a common size for a household:
+/// a site is to get significantly more than one network of 64 bits (RFC 6177, section 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place([u8; 16]);
 
@@ -39,7 +43,7 @@ impl Place {
         Some(Place(match peer.address?.to_canonical() {
             IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
             IpAddr::V6(address) => {
-                let network = u128::from(address) & (u128::from(u64::MAX) << 64);
+                let network = u128::from(address) & (u128::MAX << (128 - IPV6_NETWORK));
                 Ipv6Addr::from(network).octets()
             }
         }))
@@ -81,8 +85,8 @@ mod tests {
     #[test]
     fn ipv6_addresses_count_by_their_network() {
         let place = |text: &str| Place::of(text.parse::<IpAddr>().unwrap().into());
-        assert_eq!(place("2001:db8::1"), place("2001:db8::ffff:1:2:3"));
-        assert_ne!(place("2001:db8::1"), place("2001:db8:0:1::1"));
+        assert_eq!(place("2001:db8::1"), place("2001:db8:0:ff:ffff:1:2:3"));
+        assert_ne!(place("2001:db8::1"), place("2001:db8:0:100::1"));
         assert_eq!(place("192.0.2.1"), place("::ffff:192.0.2.1"));
         assert_ne!(place("192.0.2.1"), place("192.0.2.2"));
         assert_eq!(Place::of(Peer::UNKNOWN), None);

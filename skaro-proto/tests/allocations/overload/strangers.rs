@@ -93,10 +93,10 @@ fn one_address_has_so_many_connections_and_the_others_have_theirs() {
     config.max_connections_per_address = Some(2);
     let mut world = World::new(config, 1);
     let first = world.connect("2001:db8::1").0;
-    world.connect("2001:db8::2");
+    world.connect("2001:db8:0:ff::2");
     let refused = Err(AcceptError::TooManyFromAddress { limit: 2 });
     assert_eq!(world.accept("2001:db8::3"), refused);
-    assert!(world.accept("2001:db8:0:1::3").is_ok());
+    assert!(world.accept("2001:db8:0:100::3").is_ok());
     for _ in 0..10 {
         assert!(world.server.handle_accepted(world.now, Peer::UNKNOWN).is_ok());
     }
