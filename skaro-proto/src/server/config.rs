@@ -73,8 +73,9 @@ pub struct ServerConfig {
     /// [`Server::wants_frames`](super::Server::wants_frames). Default 500 per second, 2000 at once.
     pub frame_rate: Option<Rate>,
     /// Rate at which one user may send messages, on all connections together; `None` for no limit. Messages beyond that
-    /// are refused with status 429: each costs memory in a history and in the queues of its recipients. Default 50 per
-    /// second, 1000 at once.
+    /// are refused with status 429: each costs memory in a history and in the queues of its recipients. A body of more
+    /// than 4 KiB counts once for each 4 KiB begun, but never more often than may come at once. Default 50 per second,
+    /// 1000 at once.
     pub message_rate: Option<Rate>,
     /// Bytes of memory for everything that the machine keeps: histories, queues, sessions, users, connections, tables of
     /// addresses; `None` for any number. Beyond it the oldest messages of all histories are given up, then requests

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::config::ServerConfig;
 use super::peer::Place;
-use super::rate::Bucket;
+use super::rate::{BYTES_PER_UNIT, Bucket};
 use super::refusal::Info;
 use super::secrets::SessionKey;
 use super::users::UserId;
@@ -23,9 +23,6 @@ use crate::time::Time;
 /// Bytes that may wait for a connection until its frames are not wanted any more: a client that asks for much and reads
 /// nothing is slowed down by its network, long before it is cut off.
 const ENOUGH: usize = 64 << 10;
-
-/// Bytes, read or written, that count as much as a frame, for the rate of frames.
-const BYTES_PER_FRAME: usize = 4096;
 
 pub(super) struct Connection {
     pub(super) format: Format,
@@ -200,8 +197,8 @@ impl Server {
         self.advance(now);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let read = connection.read.saturating_add(bytes);
-        connection.read = read % BYTES_PER_FRAME;
-        let count = frames.saturating_add(read / BYTES_PER_FRAME);
+        connection.read = read % BYTES_PER_UNIT;
+        let count = frames.saturating_add(read / BYTES_PER_UNIT);
         if count > 0 {
             self.charge_frames(id, count);
         }
@@ -283,7 +280,7 @@ impl Server {
     /// A frame of this connection was handled; so many bytes waited for it before.
     pub(super) fn charge(&mut self, id: ConnectionId, before: usize) {
         let written = self.connections.get(&id).map_or(0, |connection| connection.output.len());
-        self.charge_frames(id, 1 + written.saturating_sub(before) / BYTES_PER_FRAME);
+        self.charge_frames(id, 1 + written.saturating_sub(before) / BYTES_PER_UNIT);
     }
 
     fn charge_frames(&mut self, id: ConnectionId, count: usize) {

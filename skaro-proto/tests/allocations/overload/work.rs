@@ -79,3 +79,23 @@ fn frames_that_come_too_fast_wait_in_the_network() {
     // The burst, and ten seconds of 10 each.
     assert!((125..=134).contains(&taken), "{taken}");
 }
+
+/// Else sixteen times the bytes of short messages would be kept and shown for the same allowance.
+#[test]
+fn a_long_message_counts_as_several_but_is_never_too_long_for_the_rate() {
+    let mut config = ServerConfig::default();
+    config.message_rate = Some(Rate::new(1, 8));
+    let mut world = World::new(config, 1);
+    let id = world.sign_in("192.0.2.1", "user0");
+    let send = |world: &mut World, kibibytes: usize| {
+        let answer = world.ask(id, &message("user0", &"x".repeat(kibibytes << 10)));
+        answer["status"].as_str().unwrap().to_owned()
+    };
+    let statuses = [16, 4, 5, 0, 0].map(|length| send(&mut world, length));
+    assert_eq!(statuses, ["200", "200", "200", "200", "429"], "four, one, two, one");
+    let mut config = ServerConfig::default();
+    config.message_rate = Some(Rate::new(1, 2));
+    let mut world = World::new(config, 1);
+    assert_eq!(world.sign_in("192.0.2.1", "user0"), id);
+    assert_eq!([16, 0].map(|length| send(&mut world, length)), ["200", "429"]);
+}
