@@ -102,7 +102,8 @@ impl Server {
     /// runs the server trusts. From now on it counts as one from this address.
     ///
     /// # Errors
-    /// If there are as many from this address as may be. The connection is gone.
+    /// If there are as many from this address as may be. The connection counts for no address from now on: tell the client,
+    /// and report [`handle_disconnected`](Self::handle_disconnected).
     pub fn handle_forwarded(
         &mut self,
         now: Time,
@@ -112,14 +113,14 @@ impl Server {
         self.advance(now);
         let place = Place::of(address.into());
         let Some(connection) = self.connections.get_mut(&id) else { return Ok(()) };
-        let before = core::mem::replace(&mut connection.place, place);
-        before.into_iter().for_each(|place| self.places.remove(place));
-        let full = self.is_full_for(place);
-        place.into_iter().for_each(|place| self.places.add(place));
-        if let Some(limit) = full {
+        connection.place.take().into_iter().for_each(|place| self.places.remove(place));
+        if let Some(limit) = self.is_full_for(place) {
             warn!("connection {id}: refused, {limit} from its address");
-            self.forget(id);
             return Err(AcceptError::TooManyFromAddress { limit });
+        }
+        if let (Some(connection), Some(place)) = (self.connections.get_mut(&id), place) {
+            connection.place = Some(place);
+            self.places.add(place);
         }
         Ok(())
     }

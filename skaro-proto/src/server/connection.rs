@@ -57,7 +57,7 @@ pub(super) enum State {
     Open { token: Secret, until: Time },
     /// Somebody has.
     SignedIn { user: UserId, session: SessionKey },
-    /// The closing handshake is under way, up to a moment. Nothing is heard any more.
+    /// The closing handshake is under way, up to a moment. What still comes is not heard, but counts for the rate.
     Closing { until: Time },
 }
 
@@ -149,12 +149,13 @@ impl Connection {
 
     fn next_deadline(&self, config: &ServerConfig) -> Time {
         let alive = self.keep_alive.deadline(config.keep_alive);
+        let alive = self.write_deadline(config).map_or(alive, |until| until.min(alive));
         let deadline = match self.state {
-            State::Opening { until } | State::Closing { until } => return until,
-            State::Open { until, .. } => alive.min(until),
+            State::Opening { until } | State::Closing { until } => until,
+            State::Open { until, .. } => until.min(alive),
             State::SignedIn { .. } => alive,
         };
-        [self.write_deadline(config), self.throttled].into_iter().flatten().fold(deadline, Time::min)
+        self.throttled.map_or(deadline, |until| until.min(deadline))
     }
 }
 
@@ -221,6 +222,15 @@ impl Server {
         self.begin_close(id, CloseCode::TooBig);
     }
 
+    /// A client has violated the WebSocket protocol (RFC 6455, section 7.1.7). The connection is closed with this code
+    /// after all that waits to be sent; read it on as long as it [exists](Self::has_connection), and its frames are
+    /// [wanted](Self::wants_frames).
+    pub fn handle_failed(&mut self, now: Time, id: ConnectionId, code: CloseCode) {
+        self.advance(now);
+        debug!("connection {id}: violates the WebSocket protocol");
+        self.begin_close(id, code);
+    }
+
     /// A deadline has come: see [`poll_timeout`](Self::poll_timeout). Calling it too early is no harm.
     pub fn handle_timeout(&mut self, now: Time) {
         self.advance(now);
@@ -283,13 +293,11 @@ impl Server {
         self.charge_frames(id, 1 + written.saturating_sub(before) / BYTES_PER_UNIT);
     }
 
-    fn charge_frames(&mut self, id: ConnectionId, count: usize) {
+    pub(super) fn charge_frames(&mut self, id: ConnectionId, count: usize) {
         let Some(rate) = self.config.frame_rate else { return };
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let count = u32::try_from(count).unwrap_or(u32::MAX);
-        if let Some(until) = connection.frames.take(count, self.now, rate)
-            && connection.is_heard()
-        {
+        if let Some(until) = connection.frames.take(count, self.now, rate) {
             debug!("connection {id}: sends too fast, not read until {until:?}");
             connection.throttled = Some(until);
             self.set_deadline(id);
@@ -429,7 +437,6 @@ impl Server {
         }
         debug!("connection {id}: closing with code {}", code.code());
         connection.state = State::Closing { until };
-        connection.throttled = None;
         connection.output.push_close(code);
         connection.wrote(id, &self.config, &mut self.agenda);
         self.set_deadline(id);

@@ -87,6 +87,7 @@ impl Server {
         let Some(connection) = self.connections.get_mut(&id) else { return Ok(()) };
         connection.keep_alive.heard(self.now);
         if !connection.is_heard() {
+            self.charge_frames(id, 1);
             return Ok(());
         }
         let before = connection.output.len();
