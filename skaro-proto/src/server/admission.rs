@@ -113,7 +113,7 @@ impl Server {
         self.advance(now);
         let place = Place::of(address.into());
         let Some(connection) = self.connections.get_mut(&id) else { return Ok(()) };
-        connection.place.take().into_iter().for_each(|place| self.places.remove(place));
+        connection.place.take().into_iter().for_each(|place| self.places.remove(place, self.now));
         if let Some(limit) = self.is_full_for(place) {
             warn!("connection {id}: refused, {limit} from its address");
             return Err(AcceptError::TooManyFromAddress { limit });

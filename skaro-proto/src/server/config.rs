@@ -68,8 +68,9 @@ pub struct ServerConfig {
     /// are free, more than one address can try in hours, so that one address can't lock the user out; then there is a
     /// delay of at most 1 minute. It does not hold for the addresses from which the user signed in last.
     pub guesses_per_login: Option<GuessLimit>,
-    /// Rate at which frames of one connection are read; `None` for any rate. Messages, fragments and control frames count,
-    /// each 4 KiB that are read, and each 4 KiB of the answers. Faster frames wait in the network: see
+    /// Rate at which frames of one user are read, on all connections together, or of one address on those on which nobody is
+    /// signed in (of one connection if the address is unknown); `None` for any rate. Messages, fragments and control frames
+    /// count, each 4 KiB that are read, and each 4 KiB of the answers, also during the closing handshake. Faster frames wait in the network: see
     /// [`Server::wants_frames`](super::Server::wants_frames). Default 500 per second, 2000 at once.
     pub frame_rate: Option<Rate>,
     /// Rate at which one user may send messages, on all connections together; `None` for no limit. Messages beyond that

@@ -39,11 +39,12 @@ pub(super) struct Connection {
     progress: Time,
     /// Bytes of its queue as they were last added to the sum of all queues.
     counted: usize,
-    /// Limit on the rate of frames.
+    /// Limit on the rate of frames, if neither its user nor its address is known.
     frames: Bucket,
     /// Bytes read since some of them counted as a frame.
     read: usize,
-    throttled: Option<Time>,
+    /// Until when it is not read, after frames that came too fast.
+    pub(super) throttled: Option<Time>,
     /// Frames without sense so far.
     faults: u32,
     /// Refused attempts to sign in so far.
@@ -296,8 +297,13 @@ impl Server {
     pub(super) fn charge_frames(&mut self, id: ConnectionId, count: usize) {
         let Some(rate) = self.config.frame_rate else { return };
         let Some(connection) = self.connections.get_mut(&id) else { return };
+        let shared = match (&connection.state, connection.place) {
+            (State::SignedIn { user, .. }, _) => self.users.get_mut(*user).map(|user| &mut user.frames),
+            (_, Some(place)) => self.places.frames(place),
+            _ => None,
+        };
         let count = u32::try_from(count).unwrap_or(u32::MAX);
-        if let Some(until) = connection.frames.take(count, self.now, rate) {
+        if let Some(until) = shared.unwrap_or(&mut connection.frames).take(count, self.now, rate) {
             debug!("connection {id}: sends too fast, not read until {until:?}");
             connection.throttled = Some(until);
             self.set_deadline(id);
@@ -470,7 +476,7 @@ impl Server {
             self.agenda.deadlines.remove(&(connection.deadline, id));
             self.agenda.queued -= connection.counted;
             self.no_stranger(id);
-            connection.place.into_iter().for_each(|place| self.places.remove(place));
+            connection.place.into_iter().for_each(|place| self.places.remove(place, self.now));
         }
     }
 }

@@ -102,7 +102,7 @@ pub struct Server {
     last_connection: u64,
     agenda: Agenda,
     strangers: Strangers,
-    /// Number of connections from each address.
+    /// The connections from each address.
     places: Places,
     guesses_by_address: Guesses,
     guesses_by_login: Guesses,

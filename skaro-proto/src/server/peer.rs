@@ -2,7 +2,10 @@
 
 use core::net::{IpAddr, Ipv6Addr};
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use super::rate::Bucket;
+use crate::time::Time;
 
 /// Address of a client, as far as the adapter knows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,24 +57,54 @@ impl Place {
     }
 }
 
-/// Number of connections from each place.
+/// The connections from each place.
 #[derive(Default)]
-pub(super) struct Places(BTreeMap<Place, usize>);
+pub(super) struct Places {
+    all: BTreeMap<Place, Guests>,
+    /// Places without connections, and when their rate can be forgotten: else each new connection would begin anew. They
+    /// are few, since each of their frames is remembered for some milliseconds.
+    left: BTreeSet<(Time, Place)>,
+}
+
+#[derive(Default)]
+struct Guests {
+    connections: usize,
+    /// Limit on the rate of frames on all those connections on which nobody is signed in.
+    frames: Bucket,
+}
 
 impl Places {
+    /// Returns the number of connections from there.
     pub(super) fn count(&self, place: Place) -> usize {
-        self.0.get(&place).copied().unwrap_or(0)
+        self.all.get(&place).map_or(0, |guests| guests.connections)
+    }
+
+    /// Returns the number of places without connections.
+    pub(super) fn left(&self) -> usize {
+        self.left.len()
+    }
+
+    pub(super) fn frames(&mut self, place: Place) -> Option<&mut Bucket> {
+        self.all.get_mut(&place).map(|guests| &mut guests.frames)
     }
 
     pub(super) fn add(&mut self, place: Place) {
-        *self.0.entry(place).or_default() += 1;
+        let guests = self.all.entry(place).or_default();
+        if guests.connections == 0 {
+            self.left.remove(&(guests.frames.full_at(), place));
+        }
+        guests.connections += 1;
     }
 
-    pub(super) fn remove(&mut self, place: Place) {
-        let Some(count) = self.0.get_mut(&place) else { return };
-        *count -= 1;
-        if *count == 0 {
-            self.0.remove(&place);
+    pub(super) fn remove(&mut self, place: Place, now: Time) {
+        let Some(guests) = self.all.get_mut(&place) else { return };
+        guests.connections -= 1;
+        if guests.connections == 0 {
+            self.left.insert((guests.frames.full_at(), place));
+        }
+        while let Some((_, place)) = self.left.first().copied().filter(|(at, _)| *at <= now) {
+            self.left.pop_first();
+            self.all.remove(&place);
         }
     }
 }
@@ -80,6 +113,7 @@ impl Places {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test")]
 
+    use super::super::rate::Rate;
     use super::*;
 
     #[test]
@@ -90,5 +124,25 @@ mod tests {
         assert_eq!(place("192.0.2.1"), place("::ffff:192.0.2.1"));
         assert_ne!(place("192.0.2.1"), place("192.0.2.2"));
         assert_eq!(Place::of(Peer::UNKNOWN), None);
+    }
+
+    #[test]
+    fn a_place_is_remembered_until_its_rate_counts_no_more() {
+        let (mut places, now) = (Places::default(), Time::from_secs(1));
+        let [one, other] = [[192, 0, 2, 1], [192, 0, 2, 2]].map(|place| Place::of(place.into()).unwrap());
+        places.add(one);
+        places.frames(one).unwrap().take(10, now, Rate::new(10, 5));
+        places.remove(one, now);
+        assert_eq!((places.count(one), places.left()), (0, 1));
+        // Whoever comes back meanwhile has what is left.
+        places.add(one);
+        assert_eq!((places.count(one), places.left()), (1, 0));
+        assert!(places.frames(one).unwrap().take(0, now, Rate::new(10, 5)).is_some());
+        places.remove(one, now);
+        for (seconds, left) in [(1, 1), (2, 0)] {
+            places.add(other);
+            places.remove(other, Time::from_secs(seconds));
+            assert_eq!((places.left(), places.all.len()), (left, left), "after {seconds} s");
+        }
     }
 }

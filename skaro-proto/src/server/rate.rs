@@ -46,6 +46,11 @@ fn nanos(now: Time) -> u64 {
 }
 
 impl Bucket {
+    /// When it will be full again, if nothing is taken out.
+    pub(super) fn full_at(self) -> Time {
+        Time::since_epoch(Duration::from_nanos(self.full))
+    }
+
     /// Takes so many tokens out, also if there are fewer. If there are none left, returns the moment at which there will
     /// be some, a sixteenth of all, so that whoever waits for it does not wake up for each token.
     pub(super) fn take(&mut self, count: u32, now: Time, rate: Rate) -> Option<Time> {

@@ -122,6 +122,8 @@ impl Server {
         debug!("connection {id}: signed in");
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.state = State::SignedIn { user, session };
+            // From now on it has the user's rate: others from the same address do not slow it down.
+            connection.throttled = None;
             self.no_stranger(id);
         }
         if let Some(user) = self.users.get_mut(user) {

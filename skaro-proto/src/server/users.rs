@@ -25,6 +25,8 @@ pub(super) struct User {
     places: [Option<Place>; 4],
     /// Limit on the rate of messages from the user.
     pub(super) messages: Bucket,
+    /// Limit on the rate of frames on all connections of the user.
+    pub(super) frames: Bucket,
 }
 
 impl User {
@@ -110,6 +112,7 @@ impl Users {
             online: Vec::new(),
             places: [None; 4],
             messages: Bucket::default(),
+            frames: Bucket::default(),
         };
         self.bytes += USER + 2 * login.len();
         self.all.push(user);
