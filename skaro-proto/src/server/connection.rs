@@ -197,13 +197,11 @@ impl Server {
     /// 4 KiB, count as a frame, so that none of them can come faster than [`ServerConfig::frame_rate`] allows.
     pub fn handle_read(&mut self, now: Time, id: ConnectionId, bytes: usize, frames: usize) {
         self.advance(now);
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        let read = connection.read.saturating_add(bytes);
-        connection.read = read % BYTES_PER_UNIT;
-        let count = frames.saturating_add(read / BYTES_PER_UNIT);
-        if count > 0 {
-            self.charge_frames(id, count);
-        }
+        self.charge_frames(id, |connection| {
+            let read = connection.read.saturating_add(bytes);
+            connection.read = read % BYTES_PER_UNIT;
+            frames.saturating_add(read / BYTES_PER_UNIT)
+        });
     }
 
     /// A client has answered a ping, or sent one: it is alive.
@@ -288,21 +286,19 @@ impl Server {
         self.agenda.deadlines.insert((connection.deadline, id));
     }
 
-    /// A frame of this connection was handled; so many bytes waited for it before.
-    pub(super) fn charge(&mut self, id: ConnectionId, before: usize) {
-        let written = self.connections.get(&id).map_or(0, |connection| connection.output.len());
-        self.charge_frames(id, 1 + written.saturating_sub(before) / BYTES_PER_UNIT);
-    }
-
-    pub(super) fn charge_frames(&mut self, id: ConnectionId, count: usize) {
+    /// Counts frames for the rate, and stops reading the connection for a while if there were too many.
+    pub(super) fn charge_frames(&mut self, id: ConnectionId, count: impl FnOnce(&mut Connection) -> usize) {
         let Some(rate) = self.config.frame_rate else { return };
         let Some(connection) = self.connections.get_mut(&id) else { return };
+        let count = u32::try_from(count(connection)).unwrap_or(u32::MAX);
+        if count == 0 {
+            return;
+        }
         let shared = match (&connection.state, connection.place) {
             (State::SignedIn { user, .. }, _) => self.users.get_mut(*user).map(|user| &mut user.frames),
             (_, Some(place)) => self.places.frames(place),
             _ => None,
         };
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
         if let Some(until) = shared.unwrap_or(&mut connection.frames).take(count, self.now, rate) {
             debug!("connection {id}: sends too fast, not read until {until:?}");
             connection.throttled = Some(until);

@@ -86,19 +86,18 @@ impl Server {
         self.advance(now);
         let Some(connection) = self.connections.get_mut(&id) else { return Ok(()) };
         connection.keep_alive.heard(self.now);
-        if !connection.is_heard() {
-            self.charge_frames(id, 1);
-            return Ok(());
-        }
         let before = connection.output.len();
         let result = match decoded.0 {
+            _ if !connection.is_heard() => Ok(()),
             Ok(message) => {
                 self.carry_out(id, message);
                 Ok(())
             }
             Err(rejected) => Err(self.reject(id, *rejected)),
         };
-        self.charge(id, before);
+        self.charge_frames(id, |connection| {
+            1 + connection.output.len().saturating_sub(before) / BYTES_PER_UNIT
+        });
         result
     }
 
