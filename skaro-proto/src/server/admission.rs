@@ -20,7 +20,8 @@ use crate::time::Time;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AcceptError {
-    /// There are as many as may be, and on each somebody is signed in.
+    /// There are [`max_connections`](super::ServerConfig::max_connections), and none could make room: on each somebody is
+    /// signed in, or was until it began to close.
     #[error("the server has {limit} connections, and takes no more: try again later")]
     Full {
         /// The limit.
@@ -94,8 +95,8 @@ impl Server {
         connection.keep_alive.heard(self.now);
         self.set_deadline(id);
         let token = Cow::Borrowed(token.expose());
+        self.expect_secret(id);
         self.push(id, &ServerMessage::CheckConnection(Challenge { token, extra: Fields::new() }));
-        self.mark_secret(id);
     }
 
     /// Reports where a connection really comes from: a proxy in front of the server has told it in a header that whoever

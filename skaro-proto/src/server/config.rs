@@ -30,7 +30,9 @@ pub struct ServerConfig {
     /// Time that a connection may last without anybody signing in, so that idle ones end. Default 10 minutes.
     pub sign_in_timeout: Duration,
     /// Time after which a connection is dropped if nothing has left its queue; `None` for no limit. It is needed for
-    /// clients that answer pings but read nothing else: their queues would stay for ever. Default 1 minute.
+    /// clients that answer pings but read nothing else: their queues would stay for ever. A frame leaves as a whole, so a
+    /// client must be able to receive [`max_answer_bytes`](Self::max_answer_bytes) within this time, which by default
+    /// takes 17.5 KB/s (140 kbit/s). Default 1 minute.
     pub write_timeout: Option<Duration>,
     /// Time that the closing handshake may take; the other end may never answer. Default 5 s.
     pub close_timeout: Duration,
@@ -93,7 +95,7 @@ pub struct ServerConfig {
     /// Bytes of the answer to `get_history`: as many of the last messages as fit are sent. The original client takes
     /// frames of up to 1 MiB, which is the default.
     pub max_answer_bytes: usize,
-    /// Contacts that are listed for one user. Default 1000.
+    /// Contacts that are listed for one user: those who were added to the server first. Default 1000.
     pub max_contacts: usize,
 }
 

@@ -403,8 +403,11 @@ impl Server {
         }
     }
 
-    pub(super) fn mark_secret(&mut self, id: ConnectionId) {
+    /// Prepares the queue for a message with a secret: it does not move, which would leave a copy behind, and is wiped once
+    /// it is sent.
+    pub(super) fn expect_secret(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(&id) {
+            connection.output.reserve_for_secret();
             connection.output.mark_secret();
         }
     }

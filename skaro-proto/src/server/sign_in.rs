@@ -26,8 +26,8 @@ impl Server {
                 self.sessions.begin(session, user, id, self.config.max_sessions_per_user);
                 self.signed_in(id, user, session);
                 let answer = self.signed_in_answer(user, sid.expose());
+                self.expect_secret(id);
                 self.answer(id, number, "authorize", Ok(Answer::Authorized(answer)));
-                self.mark_secret(id);
             }
             Err(refused) => self.refuse_sign_in(id, number, "authorize", refused),
         }
@@ -103,8 +103,8 @@ impl Server {
                 self.signed_in(id, user, session);
                 // The id stays the same: if this answer is lost with its connection, the client can try again.
                 let answer = self.signed_in_answer(user, sid);
+                self.expect_secret(id);
                 self.answer(id, number, "session_restore", Ok(Answer::Restored(answer)));
-                self.mark_secret(id);
             }
             Err(refused) => self.refuse_sign_in(id, number, "session_restore", refused),
         }

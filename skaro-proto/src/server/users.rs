@@ -51,7 +51,8 @@ const USER: usize = 2 * size_of::<User>() + 4 * size_of::<Box<str>>();
 /// Bytes that a contact takes, in a tree whose nodes are two thirds full on average.
 const CONTACT: usize = 2 * size_of::<UserId>();
 
-/// A user who can't be added.
+/// An error of a command about users: [`add_user`](super::Server::add_user), [`introduce`](super::Server::introduce) or
+/// [`post`](super::Server::post). Nothing was done.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum UserError {
@@ -61,7 +62,7 @@ pub enum UserError {
     /// Logins that begin with `#` are kept for conferences.
     #[error("logins that begin with \"#\" are reserved: choose another one than \"{0}\"")]
     Reserved(alloc::string::String),
-    /// A login or password is over its limit.
+    /// A login, password or body is over its limit.
     #[error("the {field} has {length} bytes, the limit is {limit}: choose a shorter one")]
     TooLong {
         /// `login`, `password`, or the `body` of a posted message.
