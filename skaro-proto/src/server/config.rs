@@ -39,9 +39,10 @@ pub struct ServerConfig {
     /// Connections at the same time, each of which costs memory. When there are as many, the oldest on which nobody
     /// has signed in makes room. Default 20,000.
     pub max_connections: usize,
-    /// Connections from one address at the same time; `None` for any number. IPv6 addresses count by their first 56
-    /// bits, since a household has many networks of 64 bits (RFC 6177, section 2). Connections whose address is unknown are not counted. A
-    /// household or a small company behind one address stays below the default of 256.
+    /// Connections from one address at the same time; `None` for any number. IPv6 addresses count by their first
+    /// 56 bits, since a household has many networks of 64 bits (RFC 6177, section 2). Connections whose address
+    /// is unknown are not counted. A household or a small company behind one address stays below the default of
+    /// 256.
     pub max_connections_per_address: Option<usize>,
     /// Opening handshakes at the same time; `None` for any number. The one that began first makes room for a
     /// newcomer, so nobody can keep others out by connecting and saying nothing. Default 512.
@@ -49,11 +50,11 @@ pub struct ServerConfig {
     /// Connections on which nobody has signed in, opening handshakes included; `None` for any number. The oldest
     /// makes room for a newcomer. Default 1024, which bounds the memory for strangers to 256 MiB.
     pub max_strangers: Option<usize>,
-    /// Bytes of a frame that arrives before somebody has signed in; afterwards [`Limits::max_frame_bytes`] holds. Signing in
-    /// takes less than 1 KiB. Default 16 KiB.
+    /// Bytes of a frame that arrives before somebody has signed in; afterwards [`Limits::max_frame_bytes`] holds.
+    /// Signing in takes less than 1 KiB. Default 16 KiB.
     pub max_stranger_frame_bytes: usize,
-    /// Bytes that may wait for a connection on which nobody has signed in; afterwards [`Limits::max_queued_bytes`] holds. The
-    /// answers to whoever is not signed in are short. Default 32 KiB.
+    /// Bytes that may wait for a connection on which nobody has signed in; afterwards
+    /// [`Limits::max_queued_bytes`] holds. The answers to whoever is not signed in are short. Default 32 KiB.
     pub max_stranger_queued_bytes: usize,
     /// Connections of one user at the same time, to each of which each message goes. Default 64. Whoever restores a
     /// session is let in beyond that, so the limit on sessions is the last word.
@@ -70,9 +71,10 @@ pub struct ServerConfig {
     /// are free, more than one address can try in hours, so that one address can't lock the user out; then there is a
     /// delay of at most 1 minute. It does not hold for the addresses from which the user signed in last.
     pub guesses_per_login: Option<GuessLimit>,
-    /// Rate at which frames of one user are read, on all connections together, or of one address on those on which nobody is
-    /// signed in (of one connection if the address is unknown); `None` for any rate. Messages, fragments and control frames
-    /// count, each 4 KiB that are read, and each 4 KiB of the answers, also during the closing handshake. Faster frames wait in the network: see
+    /// Rate at which frames of one user are read, on all connections together, or of one address on those on
+    /// which nobody is signed in (of one connection if the address is unknown); `None` for any rate. Messages,
+    /// fragments and control frames count, each 4 KiB that are read, and each 4 KiB of the answers, also during
+    /// the closing handshake. Faster frames wait in the network: see
     /// [`Server::wants_frames`](super::Server::wants_frames). Default 500 per second, 2000 at once.
     pub frame_rate: Option<Rate>,
     /// Rate at which one user may send messages, on all connections together; `None` for no limit. Messages beyond that
