@@ -21,9 +21,11 @@ pub struct Limits {
     /// Length of a message's body in bytes of UTF-8. Bodies are kept in histories and sent to every connection of both
     /// users. Default 16 KiB, about eight printed pages.
     pub max_body_bytes: usize,
-    /// Length of a session id or token in bytes of UTF-8; far more than any random value needs. Default 256.
+    /// Length of a session id or token in bytes of UTF-8; far more than any random value needs. A client's limit only: a
+    /// server knows the length of its own. Default 256.
     pub max_secret_bytes: usize,
-    /// Number of unanswered requests on one connection. Each is remembered until it ends. Default 131,072.
+    /// Number of unanswered requests on one connection. Each is remembered until it ends. A client's limit only: a server
+    /// answers each at once. Default 131,072.
     pub max_requests: usize,
     /// Bytes that a client's messages may take which have not ended. Default 32 MiB: as many as may be unanswered, if they
     /// are short.

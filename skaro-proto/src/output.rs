@@ -208,11 +208,13 @@ impl Output {
         }
     }
 
-    /// Wipes sent secrets, and frees memory that a chat message does not need.
+    /// Wipes sent secrets, and frees memory that a chat message does not need. The room for a secret goes whole: it was
+    /// made in case the frame is long, and most connections are idle afterwards.
     #[cold]
     fn shrink(&mut self) {
+        let kept = if self.secret { 0 } else { KEPT };
         self.wipe();
-        self.bytes.shrink_to(KEPT);
+        self.bytes.shrink_to(kept);
     }
 
     /// Frees memory: nearly all if the queue is drained, otherwise, in a long queue, sent entries once they are the

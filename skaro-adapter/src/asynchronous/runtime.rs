@@ -41,10 +41,11 @@ pub trait Runtime: 'static {
     /// If the runtime can't register this socket.
     fn listen(listener: std::net::TcpListener) -> io::Result<Self::Listener>;
 
-    /// Waits for the next connection; returns it with the peer's address.
+    /// Waits for the next connection; returns it, with `TCP_NODELAY` if possible, and the peer's address.
     ///
     /// # Errors
-    /// Most often if the system is out of resources. The listener stays usable.
+    /// Most often if the system is out of resources. The listener stays usable. An accepted connection on which an
+    /// option can't be set is returned all the same: an error makes the server drop another one to make room.
     fn accept(
         listener: &Self::Listener,
     ) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;

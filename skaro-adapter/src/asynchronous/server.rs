@@ -22,8 +22,11 @@ use super::runtime::Runtime;
 use super::served::{ServerOptions, Shared, State};
 use crate::clock::Clock;
 
-/// Wait after a failed accept, most often because no file descriptors are left: a silent stranger leaves first.
+/// Wait after a failed accept, most often because no file descriptors are left.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+
+/// The same wait if somebody has made room: the task of that connection closes its socket in a moment.
+const ROOM_MADE: Duration = Duration::from_millis(1);
 
 /// A listening server. Dropping it shuts it down; [`shut_down`](Server::shut_down) also waits for the end.
 pub struct Server<R> {
@@ -175,10 +178,87 @@ async fn accept<R: Runtime>(
         };
         match accepted {
             Ok((stream, address)) => R::spawn(peer::serve::<R>(stream, address, shared.clone())),
+            Err(error) if is_of_one_connection(&error) => (),
             Err(_) => {
-                shared.call(|machine, now| machine.handle_exhausted(now));
-                R::sleep(ACCEPT_AGAIN).await;
+                let has_made_room = shared.call(machine::Server::handle_exhausted);
+                R::sleep(if has_made_room { ROOM_MADE } else { ACCEPT_AGAIN }).await;
             }
         }
+    }
+}
+
+/// Returns whether only the accepted connection has failed, so that the next one can be accepted at once (accept(2)).
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::VecDeque;
+    use std::future::{pending, ready};
+    use std::io::ErrorKind;
+    use std::task::{Context, Waker};
+
+    use skaro_proto::server::{Peer, ServerConfig};
+
+    use super::*;
+
+    thread_local! {
+        static WAITS: RefCell<Vec<Duration>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// A runtime whose listener fails as it is told, and that waits for nothing.
+    enum Scripted {}
+
+    impl Runtime for Scripted {
+        type Stream = smol::net::TcpStream;
+        type Listener = Mutex<VecDeque<ErrorKind>>;
+
+        fn spawn(_: impl Future<Output = ()> + Send + 'static) {}
+
+        fn sleep(duration: Duration) -> impl Future<Output = ()> + Send + 'static {
+            WAITS.with_borrow_mut(|waits| waits.push(duration));
+            ready(())
+        }
+
+        async fn resolve(_: &str, _: u16) -> io::Result<Vec<SocketAddr>> {
+            Ok(Vec::new())
+        }
+
+        async fn connect(_: SocketAddr) -> io::Result<Self::Stream> {
+            Err(ErrorKind::Unsupported.into())
+        }
+
+        fn listen(_: std::net::TcpListener) -> io::Result<Self::Listener> {
+            Err(ErrorKind::Unsupported.into())
+        }
+
+        async fn accept(listener: &Self::Listener) -> io::Result<(Self::Stream, SocketAddr)> {
+            let next = listener.lock().unwrap().pop_front();
+            match next {
+                Some(kind) => Err(kind.into()),
+                None => pending().await,
+            }
+        }
+    }
+
+    /// 50 ms after each failure let in 20 connections per second while somebody else took all file descriptors.
+    #[test]
+    fn accepting_goes_on_at_once_or_when_there_is_room() {
+        let mut machine = machine::Server::new(ServerConfig::default(), [7; 32]);
+        machine.handle_accepted(Time::ZERO, Peer::UNKNOWN).unwrap();
+        let state = State { machine, tasks: HashMap::new(), timer: None, armed: None, idle: Vec::new() };
+        let options = ServerOptions::default();
+        let shared = Arc::new(Shared { state: Mutex::new(state), clock: Clock::start(), options });
+        let of_one = [ErrorKind::ConnectionAborted, ErrorKind::ConnectionReset, ErrorKind::Interrupted];
+        // No file descriptors, twice: there is a stranger to make room, and then there is none.
+        let failures = of_one.into_iter().chain([ErrorKind::Other, ErrorKind::Other]).collect();
+        let (_accepting, stopped) = oneshot::channel();
+        let accepting = pin!(accept::<Scripted>(Mutex::new(failures), shared.clone(), stopped));
+        assert!(accepting.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert_eq!(WAITS.take(), [ROOM_MADE, ACCEPT_AGAIN]);
+        assert_eq!(shared.lock().machine.connections(), 0);
     }
 }

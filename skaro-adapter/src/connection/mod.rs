@@ -23,8 +23,8 @@ pub const READ_AT_ONCE: usize = 16 << 10;
 /// Messages to decode before each turn. They wait in memory until then.
 const MESSAGES_AT_ONCE: usize = 256;
 
-/// Time during which a connection is read on after its last output was written: a system that closes a socket with
-/// unread input resets the connection, and the peer might not receive that output.
+/// Time during which a connection is read on after it was refused: a system that closes a socket with unread input resets
+/// the connection, and the peer might not receive the refusal.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Time without activity after which buffers are freed.
@@ -64,9 +64,8 @@ enum Stage {
     Handshake(ServerHandshake),
     Upgrade(Box<Upgrade>),
     Open(WebSocket),
-    /// The last output is queued; input is discarded for a while that begins with the next turn.
+    /// The request was refused; input is discarded for a while that begins with the next turn.
     Lingering {
-        websocket: Option<WebSocket>,
         until: Option<Time>,
     },
     Gone,
@@ -111,8 +110,8 @@ impl Connection {
     /// Returns whether to read from the connection. Ask again after each turn.
     pub fn wants_bytes(&self) -> bool {
         match self.stage {
-            Stage::Handshake(_) | Stage::Lingering { .. } => true,
-            Stage::Open(_) => self.wants_frames && self.incoming.is_empty(),
+            Stage::Handshake(_) => true,
+            Stage::Open(_) | Stage::Lingering { .. } => self.wants_frames && self.incoming.is_empty(),
             Stage::Upgrade(_) | Stage::Gone => false,
         }
     }
@@ -133,11 +132,7 @@ impl Connection {
                 Reply::Refuse(response) => self.refuse(response),
             },
             Stage::Open(websocket) => receive(websocket, input, &mut self.incoming),
-            Stage::Lingering { websocket: Some(websocket), .. } => {
-                // Only a Close frame matters now; it changes the phase.
-                while let Ok(Some(_)) = websocket.receive(input) {}
-            }
-            Stage::Lingering { websocket: None, .. } | Stage::Gone => *input = &[],
+            Stage::Lingering { .. } | Stage::Gone => *input = &[],
             // The next turn handles the request first.
             Stage::Upgrade(_) => (),
         }
@@ -145,7 +140,7 @@ impl Connection {
 
     fn refuse(&mut self, response: Vec<u8>) {
         self.output = response;
-        self.stage = Stage::Lingering { websocket: None, until: None };
+        self.stage = Stage::Lingering { until: None };
     }
 
     /// Lets the machine handle the messages, fetches its frames, and returns the next action. Messages are decoded
@@ -164,6 +159,7 @@ impl Connection {
         incoming.clear();
         self.incoming = incoming;
         let has_worked = self.fetch(server) || has_worked;
+        self.wants_frames = server.wants_frames(self.id);
         match &mut self.stage {
             Stage::Open(websocket) if websocket.phase() == Phase::Closed => {
                 server.handle_disconnected(now, self.id);
@@ -171,18 +167,14 @@ impl Connection {
             }
             // The machine drops a connection without a handshake to make room, or after a closing handshake that took
             // too long.
-            Stage::Handshake(_) | Stage::Open(_) if !server.has_connection(self.id) => self.end(),
+            _ if !server.has_connection(self.id) => self.end(),
             Stage::Handshake(_) => Turn::Idle { until: None },
             Stage::Open(websocket) => {
                 self.max_frame_bytes = server.max_frame_bytes(self.id);
                 websocket.set_max_message_bytes(self.max_frame_bytes);
-                self.wants_frames = server.wants_frames(self.id);
                 self.rest(now, has_worked)
             }
-            Stage::Lingering { websocket: Some(websocket), .. } if websocket.phase() == Phase::Closed => {
-                self.end()
-            }
-            Stage::Lingering { until, .. } if until.is_none_or(|until| now < until) => {
+            Stage::Lingering { until } if until.is_none_or(|until| now < until) => {
                 let until = *until.get_or_insert(now + LINGER);
                 Turn::Idle { until: Some(until) }
             }
@@ -205,7 +197,6 @@ impl Connection {
     }
 
     fn hand_over(&mut self, now: Time, server: &mut Server, ready: Ready<'_>) {
-        let Stage::Open(websocket) = &mut self.stage else { return };
         match ready {
             // The machine itself reports errors to the client.
             Ready::Message(decoded) => _ = server.handle_message(now, self.id, decoded),
@@ -213,19 +204,8 @@ impl Connection {
             // The WebSocket has queued the answer.
             Ready::Closing => (),
             Ready::Failed(WebSocketError::TooLarge { .. }) => server.handle_oversized(now, self.id),
-            Ready::Failed(error) => {
-                websocket.close(error.close_code());
-                server.handle_disconnected(now, self.id);
-                self.linger();
-            }
+            Ready::Failed(error) => server.handle_failed(now, self.id, error.close_code()),
         }
-    }
-
-    fn linger(&mut self) {
-        self.stage = match mem::replace(&mut self.stage, Stage::Gone) {
-            Stage::Open(websocket) => Stage::Lingering { websocket: Some(websocket), until: None },
-            stage => stage,
-        };
     }
 
     /// Fetches frames while little output waits; returns whether there were any.
@@ -288,7 +268,7 @@ impl Connection {
 
     const fn websocket(&mut self) -> Option<&mut WebSocket> {
         match &mut self.stage {
-            Stage::Open(websocket) | Stage::Lingering { websocket: Some(websocket), .. } => Some(websocket),
+            Stage::Open(websocket) => Some(websocket),
             _ => None,
         }
     }

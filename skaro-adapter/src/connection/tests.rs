@@ -56,6 +56,20 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     [&[first, 0xfe], &length[..], &[0; 4], payload].concat()
 }
 
+/// Sends the same again and again until it is not read any more.
+fn flood(connection: &mut Connection, server: &mut Server, bytes: &[u8]) {
+    let (mut sent, mut buffer) = (0, Vec::new());
+    connection.turn(Time::ZERO, || &mut *server);
+    while connection.wants_bytes() {
+        give(connection, bytes);
+        connection.turn(Time::ZERO, || &mut *server);
+        buffer.clear();
+        connection.take_output(&mut buffer);
+        sent += bytes.len();
+        assert!(sent < 600_000, "there is no end");
+    }
+}
+
 /// Returns the client's input as words.
 fn hear(client: &mut WebSocket, connection: &mut Connection) -> Vec<String> {
     let bytes = taken(connection);
@@ -142,28 +156,68 @@ fn a_message_over_the_limit_in_fragments_gets_an_error_and_then_1009() {
 
 /// Case 19: RFC 6455, section 7.4.1.
 #[test]
-fn whoever_breaks_the_rules_is_told_the_code_and_is_gone_for_the_machine() {
+fn whoever_breaks_the_rules_is_told_the_code_and_read_on_for_the_answer() {
     for (frame, code) in [(masked(0x83, b"x"), 1002), (masked(0x81, &[0xff]), 1007)] {
         let mut server = server();
         let (mut connection, mut client) = open(&mut server);
         give(&mut connection, &masked(0x81, b"handled before"));
         give(&mut connection, &frame);
-        let until = Time::from_secs(2);
-        assert_eq!(connection.turn(Time::ZERO, || &mut server), Turn::Idle { until: Some(until) });
-        assert_eq!((server.connections(), connection.wants_bytes()), (0, true));
+        assert!(matches!(connection.turn(Time::ZERO, || &mut server), Turn::Idle { .. }));
+        assert!(server.has_connection(connection.id) && connection.wants_bytes(), "it counts to its end");
         let heard = hear(&mut client, &mut connection);
         assert_eq!(heard.last(), Some(&format!("closed Some({code})")), "{heard:?}");
-        // Further input is discarded until the answer comes, or for two seconds.
+        assert!(heard.iter().any(|one| one.contains("error")), "what waited is sent before: {heard:?}");
+        // Further input is discarded until the answer comes, or the machine gives it up.
         give(&mut connection, &masked(0x81, b"more"));
         assert!(matches!(connection.turn(Time::from_secs(1), || &mut server), Turn::Idle { .. }));
         if code == 1002 {
             give(&mut connection, &client_output(&mut client));
             assert_eq!(connection.turn(Time::from_secs(1), || &mut server), Turn::Gone);
         } else {
-            assert_eq!(connection.turn(until, || &mut server), Turn::Gone);
+            server.handle_timeout(Time::from_secs(5));
+            assert_eq!(connection.turn(Time::from_secs(5), || &mut server), Turn::Gone);
         }
         assert!(!connection.wants_bytes());
+        server.handle_disconnected(Time::from_secs(5), connection.id);
+        assert_eq!(server.connections(), 0);
     }
+}
+
+/// A flood after the end took a whole processor, since only open connections had a rate.
+#[test]
+fn whatever_comes_too_fast_after_the_end_is_left_in_the_network() {
+    let too_large = masked(0x82, &[0; 17 << 10]);
+    for frame in [masked(0x83, b"x"), masked(0x81, &[0xff]), too_large, Vec::new()] {
+        let mut server = server();
+        let (mut connection, _) = open(&mut server);
+        give(&mut connection, &frame);
+        if frame.is_empty() {
+            server.shut_down(Time::ZERO, "good night");
+        }
+        flood(&mut connection, &mut server, &masked(0x81, b"{}").repeat(100));
+        // A little later a little more; the peer does not answer, so there is an end to it.
+        server.handle_timeout(Time::from_secs(1));
+        connection.turn(Time::from_secs(1), || &mut server);
+        assert!(connection.wants_bytes());
+        server.handle_timeout(Time::from_secs(5));
+        assert_eq!(connection.turn(Time::from_secs(5), || &mut server), Turn::Gone);
+    }
+}
+
+#[test]
+fn whatever_follows_a_refused_request_too_fast_is_left_in_the_network() {
+    let mut server = server();
+    let mut connection = accept(&mut server);
+    give(&mut connection, b"POST / HTTP/1.1\r\nHost: h\r\n\r\n");
+    let mut sent = 0;
+    while connection.wants_bytes() {
+        connection.turn(Time::ZERO, || &mut server);
+        give(&mut connection, &[b'x'; READ_AT_ONCE]);
+        sent += READ_AT_ONCE;
+        assert!(sent < 10 << 20, "there is no end");
+    }
+    server.handle_disconnected(Time::ZERO, connection.id);
+    assert_eq!(connection.turn(Time::ZERO, || &mut server), Turn::Gone, "the machine has no such connection");
 }
 
 #[test]
@@ -264,20 +318,11 @@ fn a_turn_fetches_little_at_once() {
 /// Pings and fragments are not frames for the machine, but cost as much.
 #[test]
 fn whatever_comes_too_fast_is_left_in_the_network() {
-    for flood in [masked(0x89, &[0; 125]), masked(0x00, b"")] {
+    for frame in [masked(0x89, &[0; 125]), masked(0x00, b"")] {
         let mut server = server();
         let (mut connection, _) = open(&mut server);
         give(&mut connection, &masked(0x01, b"x"));
-        let (mut sent, mut buffer) = (0, Vec::new());
-        let flood = flood.repeat(100);
-        while connection.wants_bytes() {
-            give(&mut connection, &flood);
-            connection.turn(Time::ZERO, || &mut server);
-            buffer.clear();
-            connection.take_output(&mut buffer);
-            sent += flood.len();
-            assert!(sent < 600_000, "there is no end");
-        }
+        flood(&mut connection, &mut server, &frame.repeat(100));
         server.handle_timeout(Time::from_secs(1));
         connection.turn(Time::from_secs(1), || &mut server);
         assert!(connection.wants_bytes());

@@ -182,7 +182,7 @@ impl<W: Waiter> Driver<W> {
                     mailbox.handle(|client| client.handle_disconnected(now, reason));
                 }
                 Err(error) => {
-                    websocket.close(error.close_code());
+                    websocket.close(error.close_code().code());
                     mailbox.handle(|client| client.handle_disconnected(now, error.into()));
                 }
             }

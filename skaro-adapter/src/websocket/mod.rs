@@ -14,7 +14,7 @@ use std::fmt;
 use std::io;
 
 use skaro_proto::client::Disconnect;
-use skaro_proto::{Frame, Transmit};
+use skaro_proto::{CloseCode, Frame, Transmit};
 use thiserror::Error;
 use tungstenite::Bytes;
 use tungstenite::error::Error as Library;
@@ -144,11 +144,11 @@ pub enum WebSocketError {
 
 impl WebSocketError {
     /// Returns the code for closing the connection (RFC 6455, section 7.4.1).
-    pub const fn close_code(&self) -> u16 {
+    pub const fn close_code(&self) -> CloseCode {
         match self {
-            WebSocketError::Protocol(_) => 1002,
-            WebSocketError::InvalidText => 1007,
-            WebSocketError::TooLarge { .. } => 1009,
+            WebSocketError::Protocol(_) => CloseCode::Protocol,
+            WebSocketError::InvalidText => CloseCode::InvalidData,
+            WebSocketError::TooLarge { .. } => CloseCode::TooBig,
         }
     }
 }

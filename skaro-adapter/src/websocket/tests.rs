@@ -50,7 +50,7 @@ fn receive(socket: &mut WebSocket, mut input: &[u8]) -> Vec<String> {
             Ok(Some(Received::SignOfLife)) => all.push("alive".into()),
             Ok(Some(Received::Closing(reason))) => all.push(reason.to_string()),
             Ok(None) => return all,
-            Err(error) => all.push(error.close_code().to_string()),
+            Err(error) => all.push(error.close_code().code().to_string()),
         }
     }
 }

@@ -21,7 +21,8 @@ const EXTENSION: &str = "log";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AcceptError {
-    /// There are as many as may be, and on each somebody is signed in.
+    /// There are [`max_connections`](super::ServerConfig::max_connections), and none could make room: on each somebody is
+    /// signed in, or was until it began to close.
     #[error("the server has {limit} connections, and takes no more: try again later")]
     Full {
         /// The limit.
@@ -48,9 +49,9 @@ pub enum AcceptError {
 #[derive(Default)]
 pub(super) struct Strangers {
     /// Those whose opening handshake is under way, the oldest first.
-    pub(super) opening: BTreeSet<ConnectionId>,
-    /// All of them, the one that is silent longest first.
-    pub(super) silent: BTreeSet<(Time, ConnectionId)>,
+    opening: BTreeSet<ConnectionId>,
+    /// All of them, the oldest first.
+    all: BTreeSet<ConnectionId>,
 }
 
 /// Handle: what the outside reports.
@@ -73,7 +74,7 @@ impl Server {
         self.connections.insert(id, connection);
         debug!("connection {id}: accepted");
         self.strangers.opening.insert(id);
-        self.strangers.silent.insert((self.now, id));
+        self.strangers.all.insert(id);
         place.into_iter().for_each(|place| self.places.add(place));
         Ok(id)
     }
@@ -96,15 +97,16 @@ impl Server {
         self.set_deadline(id);
         let mut challenge = Challenge::new(token.expose());
         challenge.extensions.push(EXTENSION.into());
+        self.expect_secret(id);
         self.push(id, &ServerMessage::CheckConnection(challenge));
-        self.mark_secret(id);
     }
 
     /// Reports where a connection really comes from: a proxy in front of the server has told it in a header that whoever
     /// runs the server trusts. From now on it counts as one from this address.
     ///
     /// # Errors
-    /// If there are as many from this address as may be. The connection is gone.
+    /// If there are as many from this address as may be. The connection counts for no address from now on: tell the client,
+    /// and report [`handle_disconnected`](Self::handle_disconnected).
     pub fn handle_forwarded(
         &mut self,
         now: Time,
@@ -114,16 +116,23 @@ impl Server {
         self.advance(now);
         let place = Place::of(address.into());
         let Some(connection) = self.connections.get_mut(&id) else { return Ok(()) };
-        let before = core::mem::replace(&mut connection.place, place);
-        before.into_iter().for_each(|place| self.places.remove(place));
-        let full = self.is_full_for(place);
-        place.into_iter().for_each(|place| self.places.add(place));
-        if let Some(limit) = full {
+        connection.place.take().into_iter().for_each(|place| self.places.remove(place, self.now));
+        if let Some(limit) = self.is_full_for(place) {
             warn!("connection {id}: refused, {limit} from its address");
-            self.forget(id);
             return Err(AcceptError::TooManyFromAddress { limit });
         }
+        if let (Some(connection), Some(place)) = (self.connections.get_mut(&id), place) {
+            connection.place = Some(place);
+            self.places.add(place);
+        }
         Ok(())
+    }
+
+    /// Reports that the system can't accept connections, because no file descriptors are left: the oldest stranger makes
+    /// room. Returns whether there was one.
+    pub fn handle_exhausted(&mut self, now: Time) -> bool {
+        self.advance(now);
+        self.evict(self.strangers.all.first().copied())
     }
 
     /// A connection of which nothing is known, and that needs no handshake: both of the above in one, for tests and
@@ -156,42 +165,30 @@ impl Server {
         if !self.make_room(CONNECTION) {
             return Err(AcceptError::OutOfMemory { limit: self.config.max_memory.unwrap_or(usize::MAX) });
         }
-        if self.config.max_handshakes.is_some_and(|limit| self.strangers.opening.len() >= limit)
-            && let Some(oldest) = self.strangers.opening.first().copied()
-        {
-            self.evict(oldest);
+        if self.config.max_handshakes.is_some_and(|limit| self.strangers.opening.len() >= limit) {
+            self.evict(self.strangers.opening.first().copied());
         }
-        let are_many = self.config.max_strangers.is_some_and(|limit| self.strangers.silent.len() >= limit);
+        let are_many = self.config.max_strangers.is_some_and(|limit| self.strangers.all.len() >= limit);
         let limit = self.config.max_connections;
         let are_all = self.connections.len() >= limit;
-        if are_many || are_all {
-            match self.strangers.silent.first().copied() {
-                Some((_, silent)) => self.evict(silent),
-                None if are_all => return Err(AcceptError::Full { limit }),
-                None => (),
-            }
+        let has_made_room = (are_many || are_all) && self.evict(self.strangers.all.first().copied());
+        if are_all && !has_made_room {
+            return Err(AcceptError::Full { limit });
         }
         Ok(())
     }
 
-    /// Drops a stranger, to make room for a newcomer.
-    fn evict(&mut self, id: ConnectionId) {
+    /// Drops the oldest stranger, to make room for a newcomer; returns whether there was one.
+    fn evict(&mut self, oldest: Option<ConnectionId>) -> bool {
+        let Some(id) = oldest else { return false };
         debug!("connection {id}: evicted");
         self.abort(id);
-    }
-
-    /// A stranger has said something that makes sense.
-    pub(super) fn stranger_spoke(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        if self.strangers.silent.remove(&(connection.silent_since, id)) {
-            connection.silent_since = self.now;
-            self.strangers.silent.insert((self.now, id));
-        }
+        true
     }
 
     /// Somebody has signed in on this connection, or it is gone.
-    pub(super) fn no_stranger(&mut self, id: ConnectionId, silent_since: Time) {
+    pub(super) fn no_stranger(&mut self, id: ConnectionId) {
         self.strangers.opening.remove(&id);
-        self.strangers.silent.remove(&(silent_since, id));
+        self.strangers.all.remove(&id);
     }
 }

@@ -30,28 +30,31 @@ pub struct ServerConfig {
     /// Time that a connection may last without anybody signing in, so that idle ones end. Default 10 minutes.
     pub sign_in_timeout: Duration,
     /// Time after which a connection is dropped if nothing has left its queue; `None` for no limit. It is needed for
-    /// clients that answer pings but read nothing else: their queues would stay for ever. Default 1 minute.
+    /// clients that answer pings but read nothing else: their queues would stay for ever. A frame leaves as a whole, so a
+    /// client must be able to receive [`max_answer_bytes`](Self::max_answer_bytes) within this time, which by default
+    /// takes 17.5 KB/s (140 kbit/s). Default 1 minute.
     pub write_timeout: Option<Duration>,
     /// Time that the closing handshake may take; the other end may never answer. Default 5 s.
     pub close_timeout: Duration,
-    /// Connections at the same time, each of which costs memory. When there are as many, the stranger who is silent
-    /// longest makes room. Default 20,000.
+    /// Connections at the same time, each of which costs memory. When there are as many, the oldest on which nobody
+    /// has signed in makes room. Default 20,000.
     pub max_connections: usize,
-    /// Connections from one address at the same time; `None` for any number. IPv6 addresses count by their first 64
-    /// bits, which is what one customer gets (RFC 6177). Connections whose address is unknown are not counted. A
-    /// household or a small company behind one address stays below the default of 256.
+    /// Connections from one address at the same time; `None` for any number. IPv6 addresses count by their first
+    /// 56 bits, since a household has many networks of 64 bits (RFC 6177, section 2). Connections whose address
+    /// is unknown are not counted. A household or a small company behind one address stays below the default of
+    /// 256.
     pub max_connections_per_address: Option<usize>,
     /// Opening handshakes at the same time; `None` for any number. The one that began first makes room for a
     /// newcomer, so nobody can keep others out by connecting and saying nothing. Default 512.
     pub max_handshakes: Option<usize>,
-    /// Connections on which nobody has signed in, opening handshakes included; `None` for any number. The one that
-    /// is silent longest makes room for a newcomer. Default 1024, which bounds the memory for strangers to 256 MiB.
+    /// Connections on which nobody has signed in, opening handshakes included; `None` for any number. The oldest
+    /// makes room for a newcomer. Default 1024, which bounds the memory for strangers to 256 MiB.
     pub max_strangers: Option<usize>,
-    /// Bytes of a frame that arrives before somebody has signed in; afterwards [`Limits::max_frame_bytes`] holds. Signing in
-    /// takes less than 1 KiB. Default 16 KiB.
+    /// Bytes of a frame that arrives before somebody has signed in; afterwards [`Limits::max_frame_bytes`] holds.
+    /// Signing in takes less than 1 KiB. Default 16 KiB.
     pub max_stranger_frame_bytes: usize,
-    /// Bytes that may wait for a connection on which nobody has signed in; afterwards [`Limits::max_queued_bytes`] holds. The
-    /// answers to whoever is not signed in are short. Default 32 KiB.
+    /// Bytes that may wait for a connection on which nobody has signed in; afterwards
+    /// [`Limits::max_queued_bytes`] holds. The answers to whoever is not signed in are short. Default 32 KiB.
     pub max_stranger_queued_bytes: usize,
     /// Connections of one user at the same time, to each of which each message goes. Default 64. Whoever restores a
     /// session is let in beyond that, so the limit on sessions is the last word.
@@ -60,7 +63,7 @@ pub struct ServerConfig {
     pub max_sessions_per_user: usize,
     /// Refused attempts to sign in on one connection before it is closed: guessing gets slower. Default 10.
     pub max_sign_in_attempts: u32,
-    /// Delay after wrong passwords from one address (IPv6: from one network of 64 bits); `None` for no delay. By
+    /// Delay after wrong passwords from one address (IPv6: from one network of 56 bits); `None` for no delay. By
     /// default 10 wrong passwords are free, then there is a delay of 1 s, doubled with each further one up to 15
     /// minutes; one is forgotten every 10 minutes. That is about 170 guesses a day.
     pub guesses_per_address: Option<GuessLimit>,
@@ -68,13 +71,16 @@ pub struct ServerConfig {
     /// are free, more than one address can try in hours, so that one address can't lock the user out; then there is a
     /// delay of at most 1 minute. It does not hold for the addresses from which the user signed in last.
     pub guesses_per_login: Option<GuessLimit>,
-    /// Rate at which frames of one connection are read; `None` for any rate. Messages, fragments and control frames count,
-    /// each 4 KiB that are read, and each 4 KiB of the answers. Faster frames wait in the network: see
+    /// Rate at which frames of one user are read, on all connections together, or of one address on those on
+    /// which nobody is signed in (of one connection if the address is unknown); `None` for any rate. Messages,
+    /// fragments and control frames count, each 4 KiB that are read, and each 4 KiB of the answers, also during
+    /// the closing handshake. Faster frames wait in the network: see
     /// [`Server::wants_frames`](super::Server::wants_frames). Default 500 per second, 2000 at once.
     pub frame_rate: Option<Rate>,
     /// Rate at which one user may send messages, on all connections together; `None` for no limit. Messages beyond that
-    /// are refused with status 429: each costs memory in a history and in the queues of its recipients. Default 50 per
-    /// second, 1000 at once.
+    /// are refused with status 429: each costs memory in a history and in the queues of its recipients. A body of more
+    /// than 4 KiB counts once for each 4 KiB begun, but never more often than may come at once. Default 50 per second,
+    /// 1000 at once.
     pub message_rate: Option<Rate>,
     /// Bytes of memory for everything that the machine keeps: logs, queues, sessions, users, connections, tables of
     /// addresses; `None` for any number. Beyond it the oldest entries of all logs are given up, then requests
@@ -101,7 +107,7 @@ pub struct ServerConfig {
     /// in the answer to `get_contacts`. The original client takes
     /// frames of up to 1 MiB, which is the default.
     pub max_answer_bytes: usize,
-    /// Contacts that are listed for one user. Default 1000.
+    /// Contacts that are listed for one user: those who were added to the server first. Default 1000.
     pub max_contacts: usize,
 }
 

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::config::ServerConfig;
 use super::cursor::{Cursor, Source};
 use super::peer::Place;
-use super::rate::Bucket;
+use super::rate::{BYTES_PER_UNIT, Bucket};
 use super::refusal::Info;
 use super::secrets::SessionKey;
 use super::users::UserId;
@@ -25,9 +25,6 @@ use crate::time::Time;
 /// nothing is slowed down by its network, long before it is cut off.
 pub(super) const ENOUGH: usize = 64 << 10;
 
-/// Bytes, read or written, that count as much as a frame, for the rate of frames.
-const BYTES_PER_FRAME: usize = 4096;
-
 pub(super) struct Connection {
     pub(super) format: Format,
     pub(super) state: State,
@@ -37,8 +34,6 @@ pub(super) struct Connection {
     pub(super) keep_alive: KeepAlive,
     /// Address or network of the client, if it is known.
     pub(super) place: Option<Place>,
-    /// Since when a stranger has said nothing that makes sense.
-    pub(super) silent_since: Time,
     /// The moment for which it stands in the list of deadlines.
     pub(super) deadline: Time,
     /// Set while the connection is in the list of those that have something to send.
@@ -47,11 +42,12 @@ pub(super) struct Connection {
     progress: Time,
     /// Bytes of its queue as they were last added to the sum of all queues.
     counted: usize,
-    /// Limit on the rate of frames.
+    /// Limit on the rate of frames, if neither its user nor its address is known.
     frames: Bucket,
     /// Bytes read since some of them counted as a frame.
     read: usize,
-    throttled: Option<Time>,
+    /// Until when it is not read, after frames that came too fast.
+    pub(super) throttled: Option<Time>,
     /// Frames without sense so far.
     faults: u32,
     /// Refused attempts to sign in so far.
@@ -65,7 +61,7 @@ pub(super) enum State {
     Open { token: Secret, until: Time },
     /// Somebody has.
     SignedIn { user: UserId, session: SessionKey },
-    /// The closing handshake is under way, up to a moment. Nothing is heard any more.
+    /// The closing handshake is under way, up to a moment. What still comes is not heard, but counts for the rate.
     Closing { until: Time },
 }
 
@@ -89,7 +85,6 @@ impl Connection {
             cursor: None,
             keep_alive: KeepAlive::new(now),
             place,
-            silent_since: now,
             deadline: now,
             is_ready: false,
             progress: now,
@@ -159,12 +154,13 @@ impl Connection {
 
     fn next_deadline(&self, config: &ServerConfig) -> Time {
         let alive = self.keep_alive.deadline(config.keep_alive);
+        let alive = self.write_deadline(config).map_or(alive, |until| until.min(alive));
         let deadline = match self.state {
-            State::Opening { until } | State::Closing { until } => return until,
-            State::Open { until, .. } => alive.min(until),
+            State::Opening { until } | State::Closing { until } => until,
+            State::Open { until, .. } => until.min(alive),
             State::SignedIn { .. } => alive,
         };
-        [self.write_deadline(config), self.throttled].into_iter().flatten().fold(deadline, Time::min)
+        self.throttled.map_or(deadline, |until| until.min(deadline))
     }
 }
 
@@ -201,26 +197,15 @@ impl Server {
         self.forget(id);
     }
 
-    /// Reports that the system can't accept connections, because no file descriptors are left: the stranger who is silent
-    /// longest makes room. Returns whether there was one.
-    pub fn handle_exhausted(&mut self, now: Time) -> bool {
-        self.advance(now);
-        let Some((_, silent)) = self.strangers.silent.first().copied() else { return false };
-        self.abort(silent);
-        true
-    }
-
     /// Counts what the adapter has read from this connection besides messages: each control frame or fragment, and each
     /// 4 KiB, count as a frame, so that none of them can come faster than [`ServerConfig::frame_rate`] allows.
     pub fn handle_read(&mut self, now: Time, id: ConnectionId, bytes: usize, frames: usize) {
         self.advance(now);
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        let read = connection.read.saturating_add(bytes);
-        connection.read = read % BYTES_PER_FRAME;
-        let count = frames.saturating_add(read / BYTES_PER_FRAME);
-        if count > 0 {
-            self.charge_frames(id, count);
-        }
+        self.charge_frames(id, |connection| {
+            let read = connection.read.saturating_add(bytes);
+            connection.read = read % BYTES_PER_UNIT;
+            frames.saturating_add(read / BYTES_PER_UNIT)
+        });
     }
 
     /// A client has answered a ping, or sent one: it is alive.
@@ -238,6 +223,15 @@ impl Server {
         debug!("connection {id}: a frame over the limit of {limit} bytes");
         self.notify_error(id, format!("the frame is over the limit of {limit} bytes").into());
         self.begin_close(id, CloseCode::TooBig);
+    }
+
+    /// A client has violated the WebSocket protocol (RFC 6455, section 7.1.7). The connection is closed with this code
+    /// after all that waits to be sent; read it on as long as it [exists](Self::has_connection), and its frames are
+    /// [wanted](Self::wants_frames).
+    pub fn handle_failed(&mut self, now: Time, id: ConnectionId, code: CloseCode) {
+        self.advance(now);
+        debug!("connection {id}: violates the WebSocket protocol");
+        self.begin_close(id, code);
     }
 
     /// A deadline has come: see [`poll_timeout`](Self::poll_timeout). Calling it too early is no harm.
@@ -296,19 +290,20 @@ impl Server {
         self.agenda.deadlines.insert((connection.deadline, id));
     }
 
-    /// A frame of this connection was handled; so many bytes waited for it before.
-    pub(super) fn charge(&mut self, id: ConnectionId, before: usize) {
-        let written = self.connections.get(&id).map_or(0, |connection| connection.output.len());
-        self.charge_frames(id, 1 + written.saturating_sub(before) / BYTES_PER_FRAME);
-    }
-
-    fn charge_frames(&mut self, id: ConnectionId, count: usize) {
+    /// Counts frames for the rate, and stops reading the connection for a while if there were too many.
+    pub(super) fn charge_frames(&mut self, id: ConnectionId, count: impl FnOnce(&mut Connection) -> usize) {
         let Some(rate) = self.config.frame_rate else { return };
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
-        if let Some(until) = connection.frames.take(count, self.now, rate)
-            && connection.is_heard()
-        {
+        let count = u32::try_from(count(connection)).unwrap_or(u32::MAX);
+        if count == 0 {
+            return;
+        }
+        let shared = match (&connection.state, connection.place) {
+            (State::SignedIn { user, .. }, _) => self.users.get_mut(*user).map(|user| &mut user.frames),
+            (_, Some(place)) => self.places.frames(place),
+            _ => None,
+        };
+        if let Some(until) = shared.unwrap_or(&mut connection.frames).take(count, self.now, rate) {
             debug!("connection {id}: sends too fast, not read until {until:?}");
             connection.throttled = Some(until);
             self.set_deadline(id);
@@ -416,8 +411,11 @@ impl Server {
         }
     }
 
-    pub(super) fn mark_secret(&mut self, id: ConnectionId) {
+    /// Prepares the queue for a message with a secret: it does not move, which would leave a copy behind, and is wiped once
+    /// it is sent.
+    pub(super) fn expect_secret(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(&id) {
+            connection.output.reserve_for_secret();
             connection.output.mark_secret();
         }
     }
@@ -452,7 +450,6 @@ impl Server {
         }
         debug!("connection {id}: closing with code {}", code.code());
         connection.state = State::Closing { until };
-        connection.throttled = None;
         connection.output.push_close(code);
         connection.wrote(id, &self.config, &mut self.agenda);
         self.set_deadline(id);
@@ -485,8 +482,8 @@ impl Server {
             debug!("connection {id}: gone");
             self.agenda.deadlines.remove(&(connection.deadline, id));
             self.agenda.queued -= connection.counted;
-            self.no_stranger(id, connection.silent_since);
-            connection.place.into_iter().for_each(|place| self.places.remove(place));
+            self.no_stranger(id);
+            connection.place.into_iter().for_each(|place| self.places.remove(place, self.now));
         }
     }
 }

@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::logs::{Draft, Kept, Logs};
-use super::rate::seconds;
+use super::rate::{BYTES_PER_UNIT, seconds};
 use super::refusal::{Refused, out_of_memory, refused};
 use super::users::UserId;
 use super::{ConnectionId, Server, keys};
@@ -156,9 +156,10 @@ impl Server {
         if length > limit {
             return refused(413, format!("the field \"body\" has {length} bytes, the limit is {limit}"));
         }
+        let count = u32::try_from(length.div_ceil(BYTES_PER_UNIT).max(1)).unwrap_or(u32::MAX);
         if let Some(rate) = self.config.message_rate
             && let Some(user) = self.users.get_mut(from)
-            && let Err(wait) = user.messages.take_one(self.now, rate)
+            && let Err(wait) = user.messages.try_take(count, self.now, rate)
         {
             return refused(429, format!("too many messages: try again in {} s", seconds(wait)));
         }

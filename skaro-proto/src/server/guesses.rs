@@ -20,7 +20,9 @@ pub struct GuessLimit {
 }
 
 impl GuessLimit {
-    pub(super) const fn per_address() -> Self {
+    /// Returns the default for one address: 10 are free; then 1 s, doubled up to 15 minutes; one is forgotten every 10
+    /// minutes.
+    pub const fn per_address() -> Self {
         GuessLimit {
             free: 10,
             delay: Duration::from_secs(1),
@@ -29,7 +31,9 @@ impl GuessLimit {
         }
     }
 
-    pub(super) const fn per_login() -> Self {
+    /// Returns the default for one login: 100 are free; then 1 s, doubled up to 1 minute; one is forgotten every 10
+    /// minutes.
+    pub const fn per_login() -> Self {
         GuessLimit { free: 100, max_delay: Duration::from_secs(60), ..Self::per_address() }
     }
 

@@ -8,15 +8,15 @@ use super::{ConnectionId, Server};
 pub(super) const CONNECTION: usize = 2 * (size_of::<Connection>() + 5 * size_of::<ConnectionId>());
 /// Bytes that a session takes, in three trees.
 pub(super) const SESSION: usize = 256;
-/// Bytes that an entry in a table of wrong passwords takes.
-const GUESS: usize = 128;
+/// Bytes that an entry in a table of addresses takes: wrong passwords, or a rate.
+const ADDRESS: usize = 128;
 
 impl Server {
     /// Estimate of the bytes of memory that the machine takes: logs, queues, sessions, users, connections and tables of
     /// addresses. It is exact to some 20 %; [`ServerConfig::max_memory`](super::ServerConfig::max_memory) limits it.
     pub fn memory(&self) -> usize {
-        let guesses = self.guesses_by_address.len() + self.guesses_by_login.len();
-        self.logs.bytes() + self.memory_besides_logs() + guesses * GUESS
+        let addresses = self.guesses_by_address.len() + self.guesses_by_login.len() + self.places.left();
+        self.logs.bytes() + self.memory_besides_logs() + addresses * ADDRESS
     }
 
     fn memory_besides_logs(&self) -> usize {

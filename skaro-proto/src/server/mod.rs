@@ -63,9 +63,11 @@ impl fmt::Display for ConnectionId {
 ///   [`wants_frames`](Self::wants_frames), [`max_frame_bytes`](Self::max_frame_bytes), [`is_online`](Self::is_online),
 ///   [`sessions`](Self::sessions), [`memory`](Self::memory), [`is_shutting_down`](Self::is_shutting_down);
 /// * **handle_**: what the outside reports: [`handle_accepted`](Self::handle_accepted),
-///   [`handle_connected`](Self::handle_connected), [`handle_frame`](Self::handle_frame) (or [`decode`] and
+///   [`handle_forwarded`](Self::handle_forwarded), [`handle_connected`](Self::handle_connected)
+///   ([`connect`](Self::connect) is the first and the third in one), [`handle_frame`](Self::handle_frame) (or [`decode`] and
 ///   [`handle_message`](Self::handle_message)), [`handle_oversized`](Self::handle_oversized),
-///   [`handle_read`](Self::handle_read), [`handle_exhausted`](Self::handle_exhausted), [`handle_pong`](Self::handle_pong), [`handle_disconnected`](Self::handle_disconnected),
+///   [`handle_failed`](Self::handle_failed), [`handle_read`](Self::handle_read), [`handle_pong`](Self::handle_pong),
+///   [`handle_exhausted`](Self::handle_exhausted), [`handle_disconnected`](Self::handle_disconnected),
 ///   [`handle_timeout`](Self::handle_timeout), [`set_time_of_day`](Self::set_time_of_day);
 /// * **commands**: what whoever runs the server wants: [`add_user`](Self::add_user),
 ///   [`introduce`](Self::introduce), [`post`](Self::post), [`announce`](Self::announce),
@@ -107,7 +109,7 @@ pub struct Server {
     last_connection: u64,
     agenda: Agenda,
     strangers: Strangers,
-    /// Number of connections from each address.
+    /// The connections from each address.
     places: Places,
     guesses_by_address: Guesses,
     guesses_by_login: Guesses,

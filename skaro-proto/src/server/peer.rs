@@ -2,7 +2,10 @@
 
 use core::net::{IpAddr, Ipv6Addr};
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use super::rate::Bucket;
+use crate::time::Time;
 
 /// Address of a client, as far as the adapter knows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,7 +33,11 @@ impl From<[u8; 4]> for Peer {
     }
 }
 
-/// Unit for limits by address: an IPv4 address, or an IPv6 network of 64 bits.
+/// Bits of an IPv6 address that count.
+const IPV6_NETWORK: u32 = 56;
+
+/// Unit for limits by address: an IPv4 address, or an IPv6 network of 56 bits, which is a common size for a household:
+/// a site is to get significantly more than one network of 64 bits (RFC 6177, section 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place([u8; 16]);
 
@@ -39,7 +46,7 @@ impl Place {
         Some(Place(match peer.address?.to_canonical() {
             IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
             IpAddr::V6(address) => {
-                let network = u128::from(address) & (u128::from(u64::MAX) << 64);
+                let network = u128::from(address) & (u128::MAX << (128 - IPV6_NETWORK));
                 Ipv6Addr::from(network).octets()
             }
         }))
@@ -50,24 +57,54 @@ impl Place {
     }
 }
 
-/// Number of connections from each place.
+/// The connections from each place.
 #[derive(Default)]
-pub(super) struct Places(BTreeMap<Place, usize>);
+pub(super) struct Places {
+    all: BTreeMap<Place, Guests>,
+    /// Places without connections, and when their rate can be forgotten: else each new connection would begin anew. They
+    /// are few, since each of their frames is remembered for some milliseconds.
+    left: BTreeSet<(Time, Place)>,
+}
+
+#[derive(Default)]
+struct Guests {
+    connections: usize,
+    /// Limit on the rate of frames on all those connections on which nobody is signed in.
+    frames: Bucket,
+}
 
 impl Places {
+    /// Returns the number of connections from there.
     pub(super) fn count(&self, place: Place) -> usize {
-        self.0.get(&place).copied().unwrap_or(0)
+        self.all.get(&place).map_or(0, |guests| guests.connections)
+    }
+
+    /// Returns the number of places without connections.
+    pub(super) fn left(&self) -> usize {
+        self.left.len()
+    }
+
+    pub(super) fn frames(&mut self, place: Place) -> Option<&mut Bucket> {
+        self.all.get_mut(&place).map(|guests| &mut guests.frames)
     }
 
     pub(super) fn add(&mut self, place: Place) {
-        *self.0.entry(place).or_default() += 1;
+        let guests = self.all.entry(place).or_default();
+        if guests.connections == 0 {
+            self.left.remove(&(guests.frames.full_at(), place));
+        }
+        guests.connections += 1;
     }
 
-    pub(super) fn remove(&mut self, place: Place) {
-        let Some(count) = self.0.get_mut(&place) else { return };
-        *count -= 1;
-        if *count == 0 {
-            self.0.remove(&place);
+    pub(super) fn remove(&mut self, place: Place, now: Time) {
+        let Some(guests) = self.all.get_mut(&place) else { return };
+        guests.connections -= 1;
+        if guests.connections == 0 {
+            self.left.insert((guests.frames.full_at(), place));
+        }
+        while let Some((_, place)) = self.left.first().copied().filter(|(at, _)| *at <= now) {
+            self.left.pop_first();
+            self.all.remove(&place);
         }
     }
 }
@@ -76,15 +113,36 @@ impl Places {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test")]
 
+    use super::super::rate::Rate;
     use super::*;
 
     #[test]
     fn ipv6_addresses_count_by_their_network() {
         let place = |text: &str| Place::of(text.parse::<IpAddr>().unwrap().into());
-        assert_eq!(place("2001:db8::1"), place("2001:db8::ffff:1:2:3"));
-        assert_ne!(place("2001:db8::1"), place("2001:db8:0:1::1"));
+        assert_eq!(place("2001:db8::1"), place("2001:db8:0:ff:ffff:1:2:3"));
+        assert_ne!(place("2001:db8::1"), place("2001:db8:0:100::1"));
         assert_eq!(place("192.0.2.1"), place("::ffff:192.0.2.1"));
         assert_ne!(place("192.0.2.1"), place("192.0.2.2"));
         assert_eq!(Place::of(Peer::UNKNOWN), None);
+    }
+
+    #[test]
+    fn a_place_is_remembered_until_its_rate_counts_no_more() {
+        let (mut places, now) = (Places::default(), Time::from_secs(1));
+        let [one, other] = [[192, 0, 2, 1], [192, 0, 2, 2]].map(|place| Place::of(place.into()).unwrap());
+        places.add(one);
+        places.frames(one).unwrap().take(10, now, Rate::new(10, 5));
+        places.remove(one, now);
+        assert_eq!((places.count(one), places.left()), (0, 1));
+        // Whoever comes back meanwhile has what is left.
+        places.add(one);
+        assert_eq!((places.count(one), places.left()), (1, 0));
+        assert!(places.frames(one).unwrap().take(0, now, Rate::new(10, 5)).is_some());
+        places.remove(one, now);
+        for (seconds, left) in [(1, 1), (2, 0)] {
+            places.add(other);
+            places.remove(other, Time::from_secs(seconds));
+            assert_eq!((places.left(), places.all.len()), (left, left), "after {seconds} s");
+        }
     }
 }

@@ -4,13 +4,16 @@ use core::time::Duration;
 
 use crate::time::Time;
 
+/// Bytes that count as much as a frame or message, for the rates of either: whatever is longer counts several times.
+pub(super) const BYTES_PER_UNIT: usize = 4096;
+
 /// Limit on a rate: a number of times per second, and a number of times at once after a rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rate {
     /// Times per second; 0 counts as 1.
     pub per_second: u32,
-    /// Times at once after a rest.
+    /// Times at once after a rest; 0 counts as 1.
     pub burst: u32,
 }
 
@@ -27,7 +30,7 @@ impl Rate {
 
     /// Nanoseconds until it may happen `burst` times at once again.
     fn rest(self) -> u64 {
-        self.interval().saturating_mul(u64::from(self.burst))
+        self.interval().saturating_mul(u64::from(self.burst.max(1)))
     }
 }
 
@@ -43,6 +46,11 @@ fn nanos(now: Time) -> u64 {
 }
 
 impl Bucket {
+    /// When it will be full again, if nothing is taken out.
+    pub(super) fn full_at(self) -> Time {
+        Time::since_epoch(Duration::from_nanos(self.full))
+    }
+
     /// Takes so many tokens out, also if there are fewer. If there are none left, returns the moment at which there will
     /// be some, a sixteenth of all, so that whoever waits for it does not wake up for each token.
     pub(super) fn take(&mut self, count: u32, now: Time, rate: Rate) -> Option<Time> {
@@ -53,13 +61,14 @@ impl Bucket {
         (missing > rest).then(|| now + Duration::from_nanos(missing - rest + rest / 16))
     }
 
-    /// Takes one token out.
+    /// Takes so many tokens out, but no more than there can be.
     ///
     /// # Errors
-    /// If there is none: how long it takes until there is one.
-    pub(super) fn take_one(&mut self, now: Time, rate: Rate) -> Result<(), Duration> {
+    /// If there are fewer: how long it takes until there are enough.
+    pub(super) fn try_take(&mut self, count: u32, now: Time, rate: Rate) -> Result<(), Duration> {
         let at = nanos(now);
-        let full = self.full.max(at).saturating_add(rate.interval());
+        let taken = rate.interval().saturating_mul(u64::from(count)).min(rate.rest());
+        let full = self.full.max(at).saturating_add(taken);
         let (missing, rest) = (full - at, rate.rest());
         if missing > rest {
             return Err(Duration::from_nanos(missing - rest));
@@ -84,13 +93,23 @@ mod tests {
     fn so_many_at_once_then_so_many_per_second() {
         let mut bucket = Bucket::default();
         let now = Time::from_secs(1);
-        let taken = (0..20).filter(|_| bucket.take_one(now, RATE).is_ok()).count();
+        let taken = (0..20).filter(|_| bucket.try_take(1, now, RATE).is_ok()).count();
         assert_eq!(taken, 5);
-        assert_eq!(bucket.take_one(now, RATE), Err(Duration::from_millis(100)));
+        assert_eq!(bucket.try_take(1, now, RATE), Err(Duration::from_millis(100)));
         let later = now + Duration::from_secs(2);
         let taken =
-            (1..=20_u32).filter(|n| bucket.take_one(now + Duration::from_millis(100) * *n, RATE).is_ok());
-        assert_eq!((taken.count(), bucket.take_one(later, RATE).is_err()), (20, true));
+            (1..=20_u32).filter(|n| bucket.try_take(1, now + Duration::from_millis(100) * *n, RATE).is_ok());
+        assert_eq!((taken.count(), bucket.try_take(1, later, RATE).is_err()), (20, true));
+    }
+
+    #[test]
+    fn what_costs_more_than_there_can_ever_be_is_possible_after_a_rest() {
+        let (mut bucket, now) = (Bucket::default(), Time::from_secs(1));
+        assert_eq!(bucket.try_take(100, now, RATE), Ok(()));
+        assert_eq!(bucket.try_take(1, now, RATE), Err(Duration::from_millis(100)));
+        assert_eq!(bucket.try_take(100, now, RATE), Err(Duration::from_millis(500)));
+        let without_burst = Rate::new(10, 0);
+        assert_eq!(Bucket::default().try_take(1, now, without_burst), Ok(()));
     }
 
     #[test]

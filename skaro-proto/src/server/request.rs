@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::ToString;
 
 use super::connection::State;
+use super::rate::BYTES_PER_UNIT;
 use super::refusal::{Refused, out_of_memory, refused};
 use super::sign_in::Start;
 use super::users::UserId;
@@ -82,26 +83,23 @@ impl Server {
         self.advance(now);
         let Some(connection) = self.connections.get_mut(&id) else { return Ok(()) };
         connection.keep_alive.heard(self.now);
-        if !connection.is_heard() {
-            return Ok(());
-        }
         let before = connection.output.len();
         let is_stranger = matches!(connection.state, State::Open { .. });
         let may_have_cursor = is_stranger || connection.cursor.is_some();
         let result = match decoded.0 {
+            _ if !connection.is_heard() => Ok(()),
             Ok(ClientMessage { request: Request::Ack { position }, .. }) => self
                 .acknowledge(id, position)
                 .map_err(|error| self.reject(id, InvalidRequest { error, request: None })),
             Ok(message) => {
-                if is_stranger {
-                    self.stranger_spoke(id);
-                }
                 self.carry_out(id, message);
                 Ok(())
             }
             Err(rejected) => Err(self.reject(id, *rejected)),
         };
-        self.charge(id, before);
+        self.charge_frames(id, |connection| {
+            1 + connection.output.len().saturating_sub(before) / BYTES_PER_UNIT
+        });
         // After the answer, and not charged: how fast entries come is up to the client's acknowledgements.
         if may_have_cursor {
             self.pump(id);

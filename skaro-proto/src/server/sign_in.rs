@@ -40,8 +40,8 @@ impl Server {
                 self.sessions.begin(session, user, id, self.config.max_sessions_per_user);
                 self.signed_in(id, user, session);
                 let answer = self.signed_in_answer(id, user, sid.expose(), start);
+                self.expect_secret(id);
                 self.answer(id, number, "authorize", Ok(Answer::Authorized(answer)));
-                self.mark_secret(id);
             }
             Err(refused) => self.refuse_sign_in(id, number, "authorize", refused),
         }
@@ -117,8 +117,8 @@ impl Server {
                 self.signed_in(id, user, session);
                 // The id stays the same: if this answer is lost with its connection, the client can try again.
                 let answer = self.signed_in_answer(id, user, sid, start);
+                self.expect_secret(id);
                 self.answer(id, number, "session_restore", Ok(Answer::Restored(answer)));
-                self.mark_secret(id);
             }
             Err(refused) => self.refuse_sign_in(id, number, "session_restore", refused),
         }
@@ -136,8 +136,9 @@ impl Server {
         debug!("connection {id}: signed in");
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.state = State::SignedIn { user, session };
-            let silent_since = connection.silent_since;
-            self.no_stranger(id, silent_since);
+            // From now on it has the user's rate: others from the same address do not slow it down.
+            connection.throttled = None;
+            self.no_stranger(id);
         }
         if let Some(user) = self.users.get_mut(user) {
             user.online.push(id);

@@ -31,6 +31,8 @@ pub(super) struct User {
     places: [Option<Place>; 4],
     /// Limit on the rate of messages from the user.
     pub(super) messages: Bucket,
+    /// Limit on the rate of frames on all connections of the user.
+    pub(super) frames: Bucket,
 }
 
 impl User {
@@ -55,7 +57,8 @@ const USER: usize = 2 * size_of::<User>() + 4 * size_of::<Box<str>>();
 /// Bytes that a contact takes, in a tree whose nodes are two thirds full on average.
 const CONTACT: usize = 2 * size_of::<UserId>();
 
-/// A user who can't be added.
+/// An error of a command about users: [`add_user`](super::Server::add_user), [`introduce`](super::Server::introduce) or
+/// [`post`](super::Server::post). Nothing was done.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum UserError {
@@ -65,7 +68,7 @@ pub enum UserError {
     /// Logins that begin with `#` are kept for conferences.
     #[error("logins that begin with \"#\" are reserved: choose another one than \"{0}\"")]
     Reserved(alloc::string::String),
-    /// A login or password is over its limit.
+    /// A login, password or body is over its limit.
     #[error("the {field} has {length} bytes, the limit is {limit}: choose a shorter one")]
     TooLong {
         /// `login`, `password`, or the `body` of a posted message.
@@ -116,6 +119,7 @@ impl Users {
             online: Vec::new(),
             places: [None; 4],
             messages: Bucket::default(),
+            frames: Bucket::default(),
         };
         self.bytes += USER + 2 * login.len();
         self.all.push(user);

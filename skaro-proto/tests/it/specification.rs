@@ -100,7 +100,7 @@ fn numbers_are_those_of_the_default_configuration() {
         ),
         guesses("wrong passwords from one address", server.guesses_per_address.unwrap()),
         guesses("wrong passwords for one login", server.guesses_per_login.unwrap()),
-        rate("frames of one connection", server.frame_rate.unwrap()),
+        rate("frames of one user, on all connections together", server.frame_rate.unwrap()),
         rate("messages of one user", server.message_rate.unwrap()),
         format!("connections from one address | | {}: dropped", server.max_connections_per_address.unwrap()),
         format!("opening handshakes | | {}: the", server.max_handshakes.unwrap()),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 use skaro_proto::server::{ConnectionId, Peer, Server, ServerConfig};
-use skaro_proto::{Format, Frame, Time, Transmit, auth};
+use skaro_proto::{CloseCode, Format, Frame, Time, Transmit, auth};
 
 use super::explore::Machine;
 
@@ -47,6 +47,7 @@ impl Machine for Subject {
         "refused too often",
         "frames without sense",
         "frame over the limit",
+        "WebSocket violated",
         "reader too slow",
         "time-out",
         "shut_down",
@@ -143,6 +144,7 @@ impl Subject {
             "refused too often" => (0..2).for_each(|_| self.authorize("wrong horse")),
             "frames without sense" => (0..2).for_each(|_| self.send("nonsense")),
             "frame over the limit" => self.server.handle_oversized(now, id),
+            "WebSocket violated" => self.server.handle_failed(now, id, CloseCode::Protocol),
             "reader too slow" => (0..3).for_each(|_| self.server.announce(now, &"x".repeat(4096))),
             "time-out" => {
                 self.now = self.server.poll_timeout()?.max(now);
