@@ -63,7 +63,7 @@ pub struct Mailbox<W> {
     is_full: bool,
     /// Set while the machine knows that reading pauses.
     is_paused: bool,
-    /// Whether taking events has left an acknowledgement to be sent.
+    /// Set when taking events has left an acknowledgement to be sent.
     acknowledges: bool,
     finished: bool,
 }

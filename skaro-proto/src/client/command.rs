@@ -80,7 +80,7 @@ pub struct GetContacts;
 pub struct GetHistory<'a> {
     /// The other user's login.
     pub login: &'a str,
-    /// Which of them; `Page::default()` for the last ones. A server that keeps no logs always sends the last ones.
+    /// Selection of messages; `Page::default()` for the last ones. A server that keeps no logs always sends the last ones.
     pub page: Page,
 }
 
@@ -102,9 +102,9 @@ pub struct SendMessage<'a> {
     pub body: &'a str,
     /// Whatever the application wants to get back with the answer; never sent.
     pub marker: Option<u64>,
-    /// By which the server knows the message again, so that it arrives once however often it is sent: 1 to 64 bytes,
-    /// unique among all messages of the user. `None` to let the machine make one. Who sends again what was open when the
-    /// application ended has to keep the key.
+    /// Key by which the server recognises the message if it is sent again, so that it arrives once: 1 to 64 bytes, unique
+    /// among all messages of the user. `None` to let the machine make one. An application that sends messages again after
+    /// its own restart gives keys, and stores them.
     pub key: Option<&'a str>,
 }
 

@@ -1,4 +1,4 @@
-//! How far the client is in the user's log: what arrived, what the application has taken, what was acknowledged.
+//! The client's place in the user's log: entries that arrived, that the application took, and that were acknowledged.
 
 use alloc::string::String;
 
@@ -9,11 +9,11 @@ use crate::message::{self, Since};
 const HALF_WINDOW: u64 = 128;
 const HALF_WINDOW_BYTES: usize = 512 << 10;
 
-/// When everything that came has been taken, this much is acknowledged; less can wait for more.
+/// Number of entries from which they are acknowledged when all that came were taken; fewer can wait for more.
 const IDLE: u64 = 16;
 const IDLE_BYTES: usize = 64 << 10;
 
-/// Where in the user's log the client begins, the first time that the user signs in.
+/// Position in the user's log at which the client begins, the first time that the user signs in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LogStart {
@@ -36,7 +36,7 @@ pub enum LogStart {
 pub(super) struct Cursor {
     /// The log's id, once it is known.
     log: Option<String>,
-    /// Whether the connection has a cursor.
+    /// Set while the connection has a cursor.
     live: bool,
     arrived: u64,
     taken: u64,
@@ -47,7 +47,7 @@ pub(super) struct Cursor {
     head: Option<u64>,
 }
 
-/// How an entry fits to those before it.
+/// An entry's place relative to those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
     Next,

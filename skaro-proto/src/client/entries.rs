@@ -24,21 +24,21 @@ impl Client {
         true
     }
 
-    /// The id of the user's log and the position up to which the application has taken its entries, once the user was
-    /// signed in: what [`LogStart::Since`] takes.
+    /// Returns the id of the user's log and the position up to which the application has taken its entries, as
+    /// [`LogStart::Since`] takes them; `None` before the first sign-in, and if the server keeps no logs.
     pub fn log(&self) -> Option<(&str, u64)> {
         self.cursor.place()
     }
 
-    /// Whether this connection brings the entries of the user's log: then what waits for the application is bounded by
-    /// the log's window, and there is no reason to stop reading.
+    /// Returns whether this connection brings the entries of the user's log. Then the events that wait for the application
+    /// are bounded by the log's window, and there is no reason to stop reading.
     pub const fn has_cursor(&self) -> bool {
         self.cursor.is_live()
     }
 }
 
 impl Client {
-    /// Where to begin for this user, if the server keeps logs and the application wants that.
+    /// Returns the beginning to ask for, if the server keeps logs and the application wants that.
     pub(super) fn since(&self, login: Option<&str>) -> (Option<Since>, Option<Cow<'static, str>>) {
         if !self.keeps_logs() {
             return (None, None);
@@ -48,12 +48,13 @@ impl Client {
         (Some(since), log.map(|log| log.to_string().into()))
     }
 
-    /// Whether the server keeps logs, and the application wants that: then messages have keys and may be sent again.
+    /// Returns whether the server keeps logs, and the application wants that: then messages have keys and may be sent
+    /// again.
     pub(super) const fn keeps_logs(&self) -> bool {
         matches!(&self.link, Link::Up(Connection { stage: Stage::Open { log: true, .. }, .. }))
     }
 
-    /// The user is signed in; with a cursor, if the server says so.
+    /// Begins the log after the user was signed in, if the server tells of a cursor.
     pub(super) fn begin_log(&mut self, is_other: bool, told: Option<&message::Cursor<'_>>) {
         if is_other {
             self.cursor = Cursor::new(&LogStart::Head);
@@ -70,14 +71,14 @@ impl Client {
         self.catch_up();
     }
 
-    /// Tells that everything up to the head of before has come.
+    /// Reports that everything up to the head at the time of signing in has come.
     pub(super) fn catch_up(&mut self) {
         if let Some(position) = self.cursor.catch_up() {
             self.events.push_back(Event::CaughtUp { position });
         }
     }
 
-    /// How a message fits into the log, if it is an entry.
+    /// Checks where a message fits into the log, if it is an entry.
     ///
     /// # Errors
     /// If it came before, or if there is no cursor.

@@ -151,7 +151,7 @@ impl Event<'_> {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Ended<'a> {
-    /// Which command it was.
+    /// The command.
     pub ticket: Ticket,
     /// Answer, or the reason for which there is none.
     pub outcome: Result<Answer<'a>, Failure<'a>>,

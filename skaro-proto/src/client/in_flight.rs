@@ -13,7 +13,7 @@ const LATE: usize = 1024;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct InFlight {
     waiting: Queue<Ticket>,
-    /// How many of them carry a message that is in the outbox until it ends.
+    /// Number of requests that carry a message which is in the outbox until it ends.
     kept: usize,
     /// Requests that timed out, and may still be answered.
     late: VecDeque<Slot<Ticket>>,
@@ -32,7 +32,7 @@ impl InFlight {
         self.waiting.len()
     }
 
-    /// Returns how many requests have not ended that do not carry a message of the outbox.
+    /// Number of requests that have not ended and do not carry a message of the outbox.
     pub(super) fn others(&self) -> usize {
         self.len() - self.kept
     }

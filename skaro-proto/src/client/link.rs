@@ -39,7 +39,7 @@ pub(super) enum Stage {
     /// Commands are taken.
     Open {
         format: Format,
-        /// Whether the server keeps logs, and the application wants that.
+        /// Set if the server keeps logs, and the application wants that.
         log: bool,
         sign_in: SignIn,
     },

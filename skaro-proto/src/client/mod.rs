@@ -189,7 +189,7 @@ pub struct Client {
     events: VecDeque<Event<'static>>,
     /// Messages that wait, or may have to be sent again.
     outbox: Outbox,
-    /// With what the keys of messages begin for which the application gave none.
+    /// Prefix of the keys of messages for which the application gave none.
     key_prefix: u128,
     cursor: Cursor,
     /// The session of the user who is signed in, or was when the connection broke.

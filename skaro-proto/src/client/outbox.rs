@@ -24,7 +24,7 @@ pub(super) struct Outbox {
     /// Messages that wait to be sent, and a number below which there is none of them.
     waiting: usize,
     first_waiting: u64,
-    /// Until when nothing is sent, because the server could not take a repetition.
+    /// Time before which nothing is sent, because the server could not take a repetition.
     pause: Option<Time>,
 }
 
@@ -35,9 +35,9 @@ pub(super) struct Open {
     pub(super) body: Box<str>,
     /// The application's key.
     pub(super) key: Option<CompactString>,
-    /// Whether a request with it is under way on this connection.
+    /// Set while a request with it is under way on this connection.
     under_way: bool,
-    /// Whether it has left this machine, so that the server may have it.
+    /// Set when it has left this machine, so that the server may have it.
     pub(super) has_left: bool,
 }
 

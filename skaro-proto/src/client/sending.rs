@@ -12,7 +12,7 @@ use crate::time::Time;
 /// Bytes of a key; the server takes no longer ones.
 const KEY: usize = 64;
 
-/// How long a repetition that the server could not take waits for another attempt.
+/// Time for which a repetition that the server could not take waits before the next attempt.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Client {
@@ -87,7 +87,7 @@ impl Client {
         Ok(())
     }
 
-    /// Whether messages may wait: as long as the machine works on signing the user in again.
+    /// Returns whether messages may wait, which is so while the machine works on signing the user in again.
     fn may_wait(&self) -> bool {
         self.config.offline_messages > 0 && (self.resumes() || self.outbox.waiting() > 0)
     }
@@ -122,7 +122,7 @@ impl Client {
         }
     }
 
-    /// The server has answered a request with a message that is kept: how that ends it, if it does.
+    /// Handles the answer to a request whose message is kept in the outbox.
     pub(super) fn message_answered<'f>(&mut self, ticket: Ticket, answer: AnswerMessage<'f>) -> Event<'f> {
         let repeated = self.outbox.get(ticket.id).map(|message| message.has_left);
         let later = answer.outcome.as_ref().is_err_and(is_temporary);
@@ -143,7 +143,7 @@ impl Client {
         }
     }
 
-    /// An entry of the log is one of the user's own messages: that is an answer, too.
+    /// Handles an entry of the log that is one of the user's own messages: it ends the message as an answer does.
     pub(super) fn own_entry(&mut self, key: &str, date: Option<Date<'static>>, position: u64) {
         let Some(id) = self.outbox.find(self.key_prefix, key) else { return };
         let Some(message) = self.outbox.end(id) else { return };
@@ -152,7 +152,7 @@ impl Client {
         self.events.push_back(Event::Ended(Ended { ticket, outcome, extra }));
     }
 
-    /// A message that is kept has waited too long.
+    /// Ends messages that have waited too long, and sends again after a pause.
     pub(super) fn time_messages_out(&mut self) {
         while let Some(message) = self.outbox.time_out(self.now) {
             let failure =
@@ -165,7 +165,7 @@ impl Client {
         }
     }
 
-    /// When messages need attention.
+    /// Returns the time at which messages need attention.
     pub(super) fn outbox_deadline(&self) -> Option<Time> {
         [self.outbox.deadline(), self.outbox.paused_until()].into_iter().flatten().min()
     }
@@ -180,7 +180,7 @@ impl Client {
         self.end_messages(|_| true);
     }
 
-    /// Ends the messages that the server may have, since there is no way any more to find out.
+    /// Ends the messages that the server may have received, since nothing can tell any more.
     pub(super) fn end_unknown(&mut self) {
         self.end_messages(|message| message.has_left);
     }
@@ -195,7 +195,7 @@ impl Client {
     }
 }
 
-/// Whether the server may take later what it refuses now.
+/// Returns whether the server may accept later what it refuses now.
 pub(super) fn is_temporary(refusal: &Refusal<'_>) -> bool {
     // 5…: the server can't at present; 429: too much at once.
     matches!(refusal.status.as_ref().map_or(0, StatusCode::code), 429 | 500..=599)

@@ -24,7 +24,7 @@ pub struct Ticket {
     pub(super) login: CompactString,
     pub(super) marker: Option<u64>,
     pub(super) automatic: bool,
-    /// Whether its message is in the outbox until it ends, whatever becomes of this request.
+    /// Set if its message is in the outbox until it ends, whatever becomes of this request.
     pub(super) kept: bool,
 }
 

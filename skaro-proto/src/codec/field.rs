@@ -90,7 +90,7 @@ fields! {
 }
 
 impl Field {
-    /// How many fields, from the first one on, have a place of their own in a map that is read. The value of any other
+    /// Number of fields, from the first one on, that have a place of their own in a map that is read. The value of any other
     /// field is looked up in the frame again when it is needed, so that those who do not need it do not pay for it.
     pub(crate) const SLOTS: usize = Field::Key as usize + 1;
 

@@ -30,7 +30,7 @@ impl<'a> ClientMessage<'a> {
     }
 }
 
-/// Where a connection's cursor begins.
+/// Beginning of a connection's cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Since {
     /// At the log's head: only what comes from now on.
@@ -39,7 +39,7 @@ pub enum Since {
     Position(u64),
 }
 
-/// Which messages of a dialog are asked for. By default the last ones.
+/// Selection of a dialog's messages. By default the last ones.
 ///
 /// With `after` or `after_date` alone the answer has the oldest that follow, otherwise the newest before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub struct Page {
     pub before_date: Option<i64>,
     /// Only messages dated after.
     pub after_date: Option<i64>,
-    /// How many at most.
+    /// Number of messages at most.
     pub limit: Option<u64>,
 }
 
@@ -66,7 +66,7 @@ pub enum Request<'a> {
         login: Cow<'a, str>,
         /// The field `password`: never the password, but [the proof](crate::auth::proof).
         proof: Cow<'a, str>,
-        /// Where the connection's cursor begins; none for a connection without one.
+        /// Beginning of the connection's cursor; `None` for a connection without one.
         since: Option<Since>,
         /// The id of the log to which a position belongs.
         log: Option<Cow<'a, str>>,
@@ -88,7 +88,7 @@ pub enum Request<'a> {
     GetHistory {
         /// The other user's login.
         login: Cow<'a, str>,
-        /// Which of them.
+        /// Selection of messages.
         page: Page,
     },
     /// Sends a message to another user.

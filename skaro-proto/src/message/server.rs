@@ -114,7 +114,7 @@ pub enum Answer<'a> {
     History(History<'a>),
     /// To `send_message`: the server has taken the message.
     MessageSent {
-        /// When, if it tells.
+        /// Date of the message, if the server tells.
         date: Option<Date<'a>>,
         /// The message's position in the sender's log, if it tells.
         position: Option<u64>,
@@ -138,7 +138,7 @@ pub enum Answer<'a> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History<'a> {
     messages: Vec<Message<'a>>,
-    /// Whether there are more in the direction in which one was asked, if the server tells.
+    /// `true` if there are more messages beyond these, in the direction of the request; `None` if the server does not tell.
     pub more: Option<bool>,
 }
 
@@ -198,7 +198,7 @@ pub struct SignedIn<'a> {
     pub cursor: Option<Cursor<'a>>,
 }
 
-/// Where a connection's cursor stands after signing in.
+/// The state of a connection's cursor after signing in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cursor<'a> {

@@ -133,7 +133,7 @@ pub struct Message<'a> {
     pub to: Cow<'a, str>,
     /// Its text.
     pub body: Cow<'a, str>,
-    /// When the server took it, if it tells.
+    /// Date at which the server took it, if it tells.
     pub date: Option<Date<'a>>,
     /// The position in the receiving user's log, if the server told it.
     pub position: Option<u64>,

@@ -83,8 +83,8 @@ pub struct ServerConfig {
     /// 1000 at once.
     pub message_rate: Option<Rate>,
     /// Bytes of memory for everything that the machine keeps: logs, queues, sessions, users, connections, tables of
-    /// addresses; `None` for any number. Beyond it the oldest entries of all logs are given up, then requests
-    /// are refused with status 503. Estimated, to some 20 %. Default 1 GiB.
+    /// addresses; `None` for any number. Beyond it the oldest entries of all logs are given up as long as logs take more
+    /// than half of it; then requests are refused with status 503. Estimated, to some 20 %. Default 1 GiB.
     pub max_memory: Option<usize>,
     /// Frames without sense on one connection before it is closed. Default 100.
     pub max_invalid_frames: u32,

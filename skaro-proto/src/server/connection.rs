@@ -29,7 +29,7 @@ pub(super) struct Connection {
     pub(super) format: Format,
     pub(super) state: State,
     pub(super) output: Output,
-    /// How far it has come in its user's log, if the client asked for that.
+    /// Cursor in its user's log, if the client asked for one.
     pub(super) cursor: Option<Cursor>,
     pub(super) keep_alive: KeepAlive,
     /// Address or network of the client, if it is known.

@@ -1,4 +1,4 @@
-//! Whom a user knows, and how far the user has read what they wrote.
+//! Contacts of a user, and the marks up to which the user has read what they wrote.
 
 use alloc::string::ToString;
 
@@ -11,7 +11,7 @@ use super::{ConnectionId, Server};
 use crate::codec::{Fields, Format};
 use crate::message::{self, Answer, Contacts, Date};
 
-/// What a contact in an answer takes while it is written, in bytes.
+/// Bytes that a contact in an answer takes while it is written.
 const CONTACT: usize = 512;
 
 impl Server {
@@ -46,7 +46,7 @@ impl Server {
         self.answer(id, number, "get_contacts", Ok(Answer::Contacts(contacts)));
     }
 
-    /// The last message of a dialog, unless it does not fit into what is left of the answer.
+    /// Returns the last message of a dialog, if it fits into what is left of the answer.
     fn last(
         &self,
         log: &Log,
@@ -74,7 +74,7 @@ impl Server {
         Some(fields)
     }
 
-    /// The user has read a dialog up to a position.
+    /// Moves the mark up to which the user has read a dialog.
     pub(super) fn read(
         &mut self,
         id: ConnectionId,

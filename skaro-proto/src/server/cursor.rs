@@ -1,4 +1,4 @@
-//! A connection's cursor over its user's log: what was sent, what was acknowledged, what is sent next.
+//! A connection's cursor over its user's log: entries that were sent, that were acknowledged, and that are sent next.
 
 use alloc::collections::VecDeque;
 
@@ -19,7 +19,7 @@ const WINDOW: usize = 256;
 /// Bytes of these, as encoded.
 const WINDOW_BYTES: usize = 1 << 20;
 
-/// How far a connection has come in its user's log.
+/// A connection's place in its user's log.
 #[derive(Debug)]
 pub(super) struct Cursor {
     /// The last position that was sent.
@@ -36,8 +36,8 @@ impl Cursor {
         Cursor { position: begin, on_way: VecDeque::new(), bytes: 0 }
     }
 
-    /// Where a cursor over this log begins. A position of another log, or of what is not kept any more, means the
-    /// log's beginning.
+    /// Returns the position at which a cursor over this log begins. A position of another log, or of what is not kept any
+    /// more, means the log's beginning.
     pub(super) fn begin(log: Option<&Log>, since: Since, is_same: bool) -> u64 {
         let (begin, head) = log.map_or((0, 0), |log| (log.entries.begin(), log.entries.head()));
         match since {
@@ -61,7 +61,7 @@ impl Cursor {
     /// Takes an acknowledgement. One of a position that was acknowledged before changes nothing.
     ///
     /// # Errors
-    /// If so much was not sent.
+    /// If the position is beyond what was sent.
     fn acknowledge(&mut self, position: u64) -> Result<(), ()> {
         let left = self.position.checked_sub(position).ok_or(())?;
         while self.on_way.len() as u64 > left {
@@ -130,7 +130,7 @@ impl Connection {
     }
 }
 
-/// Where the entries for connections come from.
+/// The state from which entries for connections are written.
 pub(super) struct Source<'s> {
     pub(super) users: &'s Users,
     pub(super) logs: &'s Logs,
@@ -176,10 +176,10 @@ impl Server {
         source.fill(id, connection, &mut self.scratch, &mut self.agenda);
     }
 
-    /// A client acknowledges the entries up to a position.
+    /// Handles a client's acknowledgement of the entries up to a position.
     ///
     /// # Errors
-    /// If so much was not sent to it.
+    /// If the position is beyond what was sent to it.
     pub(super) fn acknowledge(&mut self, id: ConnectionId, position: u64) -> Result<(), DecodeError> {
         let cursor = self.connections.get_mut(&id).and_then(Connection::cursor_mut);
         let result = cursor.ok_or(()).and_then(|(_, cursor)| cursor.acknowledge(position));

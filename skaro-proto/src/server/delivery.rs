@@ -121,7 +121,7 @@ impl Server {
         Ok(Answer::MessageSent { date: Some(Date::Integer(kept.date)), position })
     }
 
-    /// What became of the message that the user sent with this key before, if there was one.
+    /// Returns the outcome of the message that the user sent with this key before, if there was one.
     fn sent_before(
         &mut self,
         id: ConnectionId,
@@ -142,7 +142,7 @@ impl Server {
         Ok(Some(Kept { position: known.position, date: known.date }))
     }
 
-    /// Takes a message that was not sent before.
+    /// Takes a message whose key is new, or that has none.
     fn take(
         &mut self,
         id: ConnectionId,

@@ -53,7 +53,7 @@ pub(super) struct Stored {
     pub(super) answered: Option<ConnectionId>,
 }
 
-/// What an entry was that is kept no more.
+/// A summary of an entry that was removed.
 pub(super) struct Removed {
     pub(super) with: UserId,
     /// Bytes of the body, if it was a message.

@@ -7,10 +7,10 @@ use core::time::Duration;
 use super::users::UserId;
 use crate::time::Time;
 
-/// How long a key is kept at least, even if its message is gone.
+/// Time for which a key is kept at least, even if its message is gone.
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What a key takes besides its text, in bytes: in a tree whose nodes are two thirds full, and in a queue.
+/// Bytes that a key takes besides its text: in a tree whose nodes are two thirds full, and in a queue.
 pub(super) const KEY: usize = 3 * (size_of::<Arc<str>>() + size_of::<Known>()) / 2 + 40;
 
 /// The keys of one sender.
@@ -21,7 +21,7 @@ pub(super) struct Keys {
     queue: VecDeque<Arc<str>>,
 }
 
-/// What became of a message that had a key.
+/// The outcome of a message that had a key.
 #[derive(Clone, Copy)]
 pub(super) struct Known {
     pub(super) to: UserId,
@@ -31,7 +31,7 @@ pub(super) struct Known {
     pub(super) date: i64,
     /// The place in the order of all messages.
     pub(super) order: u64,
-    /// When it was taken.
+    /// Time at which it was taken.
     pub(super) at: Time,
 }
 

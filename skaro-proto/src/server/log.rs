@@ -79,7 +79,7 @@ impl Log {
         dialog.unread += u64::from(!stored.is_own);
         let position = self.entries.push(order, with, What::Message(stored), bytes);
         dialog.positions.push_back(position);
-        // What one user may take of another one's log.
+        // The share of this log that one other user may take.
         while (dialog.positions.len() > config.max_dialog_messages || dialog.bytes > config.max_dialog_bytes)
             && let Some(oldest) = dialog.positions.front()
             && let Some(removed) = self.entries.give_up(*oldest, bytes)
@@ -136,7 +136,7 @@ impl Log {
         true
     }
 
-    /// Gives up what is as old as this, or older.
+    /// Gives up an entry and keys that are as old as this, or older.
     pub(super) fn forget(&mut self, order: u64, bytes: &mut usize) {
         if self.entries.oldest().is_some_and(|(_, oldest)| oldest <= order) {
             self.give_up_oldest(bytes);

@@ -22,7 +22,7 @@ pub(super) struct Draft<'a> {
     pub(super) origin: Option<ConnectionId>,
 }
 
-/// What became of it: its position in the sender's log, and its date.
+/// The outcome of a message that was kept: its position in the sender's log, and its date.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Kept {
     pub(super) position: u64,
@@ -33,12 +33,12 @@ pub(super) struct Kept {
 #[derive(Default)]
 pub(super) struct Logs {
     all: Vec<Log>,
-    /// Where the oldest entries are: the place of each log's first entry in the order of all, or of one that was given up
+    /// Order of the logs by age: the place of each log's first entry in the order of all, or of one that was given up
     /// since.
     oldest: BTreeSet<(u64, UserId)>,
     /// The place of the last entry in the order of all.
     last: u64,
-    /// What all of it takes, in bytes.
+    /// Bytes that all logs take.
     bytes: usize,
 }
 
@@ -104,7 +104,7 @@ impl Logs {
         result
     }
 
-    /// Gives up what is oldest in all logs; returns whether there was anything.
+    /// Gives up the oldest entry of all logs; returns whether there was one.
     pub(super) fn forget_oldest(&mut self) -> bool {
         while let Some((order, user)) = self.oldest.pop_first() {
             let Some(log) = self.all.get_mut(user.index()) else { continue };
@@ -123,15 +123,15 @@ impl Logs {
         false
     }
 
-    /// What a message with a body and a key of this length takes, in bytes, if it is the first of its dialog.
+    /// Bytes that a message with a body and a key of this length takes if it is the first of its dialog.
     pub(super) const fn cost(body: usize, key: usize) -> usize {
         2 * (ENTRY + DIALOG + size_of::<Log>()) + body_bytes(body) + if key > 0 { KEY + key } else { 0 }
     }
 
-    /// What a read mark takes, in bytes, if it is the first of its dialog.
+    /// Bytes that a read mark takes if it is the first of its dialog.
     pub(super) const MARK: usize = ENTRY + DIALOG + size_of::<Log>();
 
-    /// What all of it takes, in bytes.
+    /// Bytes that all logs take.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }

@@ -16,28 +16,29 @@ impl Server {
     /// addresses. It is exact to some 20 %; [`ServerConfig::max_memory`](super::ServerConfig::max_memory) limits it.
     pub fn memory(&self) -> usize {
         let addresses = self.guesses_by_address.len() + self.guesses_by_login.len() + self.places.left();
-        self.logs.bytes() + self.memory_besides_logs() + addresses * ADDRESS
-    }
-
-    fn memory_besides_logs(&self) -> usize {
-        self.users.bytes()
+        self.logs.bytes()
+            + self.users.bytes()
             + self.agenda.queued
             + self.connections.len() * CONNECTION
             + self.sessions.len() * SESSION
+            + addresses * ADDRESS
     }
 
-    /// Makes room for so many bytes, if need be by giving the oldest messages up; returns whether there is room.
+    /// Makes room for so many bytes; returns whether there is room. If need be, the oldest entries of logs are given up,
+    /// but only while logs take more than half of the limit: other things, such as queues of clients that do not read,
+    /// can't push out what was said.
     pub(super) fn make_room(&mut self, bytes: usize) -> bool {
         match self.config.max_memory {
-            Some(limit) if self.memory() + bytes > limit => self.forget_messages(bytes, limit),
+            Some(limit) if self.memory() + bytes > limit => self.forget_entries(bytes, limit),
             _ => true,
         }
     }
 
     #[cold]
-    fn forget_messages(&mut self, bytes: usize, limit: usize) -> bool {
-        // If giving everything up would not help, nothing is given up.
-        if self.memory_besides_logs() + bytes > limit {
+    fn forget_entries(&mut self, bytes: usize, limit: usize) -> bool {
+        // If giving up all that may be given up would not help, nothing is given up.
+        let spare = self.logs.bytes().saturating_sub(limit / 2);
+        if self.memory() - spare + bytes > limit {
             return false;
         }
         while self.memory() + bytes > limit {

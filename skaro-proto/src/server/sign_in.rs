@@ -17,7 +17,7 @@ use crate::message::{self, Answer, SignedIn, Since, User};
 use crate::output::CloseCode;
 use crate::secret::Secret;
 
-/// Where the cursor of a connection is to begin, if it is to have one: the position, and the log that it belongs to.
+/// Beginning of a connection's cursor, if it is to have one: the position, and the log that it belongs to.
 #[derive(Clone, Copy)]
 pub(super) struct Start<'a> {
     pub(super) since: Option<Since>,

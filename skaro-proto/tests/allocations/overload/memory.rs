@@ -160,6 +160,28 @@ fn the_machines_memory_has_a_total_and_the_oldest_messages_go_first() {
 }
 
 #[test]
+fn queues_of_those_who_do_not_read_push_no_message_out() {
+    const LIMIT: usize = 1 << 20;
+    let mut config = ServerConfig::default();
+    (config.max_memory, config.limits.max_queued_bytes) = (Some(LIMIT), LIMIT);
+    (config.frame_rate, config.max_answer_bytes) = (None, LIMIT / 4);
+    let mut world = World::new(config, 2);
+    let id = world.sign_in("192.0.2.1", "user0");
+    for _ in 0..LIMIT / 4 / 16_000 {
+        assert_eq!(world.ask(id, &message("user1", &"x".repeat(16_000)))["status"], "200");
+    }
+    let count = |world: &mut World| world.ask(id, &history("user1"))["history"].as_array().unwrap().len();
+    let before = count(&mut world);
+    let reader = world.sign_in("192.0.2.2", "user1");
+    for _ in 0..20 {
+        world.send(reader, &history("user0"));
+    }
+    assert!(world.server.memory() > LIMIT * 3 / 4, "that was no attack");
+    assert_eq!(world.read(reader).last().unwrap()["status"], "503");
+    assert_eq!(count(&mut world), before);
+}
+
+#[test]
 fn without_memory_requests_are_refused_and_newcomers_too() {
     let mut config = ServerConfig::default();
     config.max_memory = Some(300_000);
