@@ -30,6 +30,7 @@ pub struct Opening {
 }
 
 /// A connection whose handshakes are done.
+#[expect(clippy::exhaustive_structs, reason = "an adapter must use each part")]
 pub struct Opened {
     /// The channel between the socket and the WebSocket.
     pub channel: Channel,
@@ -117,6 +118,7 @@ impl Opening {
     }
 
     /// Returns the error of a socket that ended in the middle of the handshakes: closed, or broken.
+    #[must_use]
     pub fn handle_end(&self, error: Option<io::Error>) -> ConnectError {
         match &self.proxy {
             Some(proxy) => proxy.handle_end(error),
@@ -132,6 +134,7 @@ impl Opening {
     }
 
     /// Returns the connection, once it is open.
+    #[must_use]
     pub fn finish(self) -> Opened {
         Opened { channel: self.channel, input: self.input, output: self.output }
     }

@@ -57,6 +57,7 @@ impl Options {
 
     /// Returns the time-out of an attempt to connect: as configured, but at most a day, since systems can't represent
     /// much later deadlines.
+    #[must_use]
     pub fn dial_timeout(&self) -> Duration {
         self.config.dial_timeout.min(Duration::from_secs(24 * 3600))
     }
@@ -65,6 +66,7 @@ impl Options {
 /// Methods for adapters.
 impl Options {
     /// Returns the host and port to resolve and dial: those of the proxy, if there is one, otherwise those of the URL.
+    #[must_use]
     pub fn dials<'a>(&'a self, url: &'a Url) -> (&'a str, u16) {
         match &self.proxy {
             Some(proxy) => (proxy.host(), proxy.port()),

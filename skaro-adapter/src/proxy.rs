@@ -60,11 +60,13 @@ impl Proxy {
     }
 
     /// Returns the host to dial: see [`Url::host`].
+    #[must_use]
     pub fn host(&self) -> &str {
         &self.authority.host
     }
 
     /// Returns the port to dial.
+    #[must_use]
     pub const fn port(&self) -> u16 {
         self.authority.port
     }
@@ -168,6 +170,7 @@ impl ProxyHandshake {
     }
 
     /// Returns the error of a connection that ended in the middle of the handshake.
+    #[must_use]
     pub fn handle_end(&self, error: Option<io::Error>) -> ConnectError {
         self.error(&error.map_or("closed during the handshake".into(), |error| error.to_string()))
     }

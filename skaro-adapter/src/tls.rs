@@ -62,6 +62,7 @@ pub fn server_name(url: &Url) -> Result<ServerName<'static>, ConnectError> {
 
 /// Converts the error of a TLS connection: to a TLS error if it is or contains an error of rustls, otherwise to a
 /// network error.
+#[must_use]
 pub fn failed(url: &Url, error: io::Error) -> ConnectError {
     match error.downcast::<rustls::Error>() {
         // The input is not TLS, for example an answer in HTTP.

@@ -67,6 +67,7 @@ pub struct WebSocket {
 
 /// The phases of a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "an adapter must handle each phase")]
 pub enum Phase {
     /// Messages go both ways.
     Open,
@@ -80,6 +81,7 @@ pub enum Phase {
 
 /// A received message or control frame.
 #[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "an adapter must handle whatever is received")]
 pub enum Received {
     /// A message.
     Message(Payload),
@@ -91,6 +93,7 @@ pub enum Received {
 
 /// The content of a received message.
 #[derive(Clone)]
+#[expect(clippy::exhaustive_enums, reason = "WebSocket has two kinds of messages (RFC 6455, section 5.6)")]
 pub enum Payload {
     /// The content of a text message.
     Text(Utf8Bytes),
@@ -144,6 +147,7 @@ pub enum WebSocketError {
 
 impl WebSocketError {
     /// Returns the code for closing the connection (RFC 6455, section 7.4.1).
+    #[must_use]
     pub const fn close_code(&self) -> CloseCode {
         match self {
             WebSocketError::Protocol(_) => CloseCode::Protocol,
@@ -161,6 +165,7 @@ impl From<WebSocketError> for Disconnect {
 
 impl WebSocket {
     /// Creates one end of a connection with this role. Messages of more than `max_message_bytes` are errors.
+    #[must_use]
     pub const fn new(role: Role, max_message_bytes: usize) -> Self {
         WebSocket {
             role,
@@ -173,6 +178,7 @@ impl WebSocket {
     }
 
     /// Returns the current phase.
+    #[must_use]
     pub const fn phase(&self) -> Phase {
         self.phase
     }
@@ -253,6 +259,7 @@ impl WebSocket {
 
     /// Returns whether so little output waits that the machine may be asked for its next frame. Frames that stay in the
     /// machine are known not to have been sent if the connection breaks.
+    #[must_use]
     pub const fn has_room(&self) -> bool {
         self.output.len() <= OUTPUT_AT_ONCE
     }
@@ -287,6 +294,7 @@ impl WebSocket {
     }
 
     /// Returns the number of bytes that wait to be written to the connection.
+    #[must_use]
     pub const fn output_len(&self) -> usize {
         self.output.len()
     }
