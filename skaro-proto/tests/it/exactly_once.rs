@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::support::{Net, USERS};
 use proptest::prelude::*;
-use skaro_proto::client::{ClientConfig, CommandError, Event, Failure, RequestId, Status};
+use skaro_proto::client::{ClientConfig, CommandError, Event, Failure, ProtocolError, RequestId, Status};
 use skaro_proto::message::Answer;
 use skaro_proto::{Frame, server};
 
@@ -99,6 +99,8 @@ impl Causes {
                 signed_in
             }
             Event::Postponed(_) => signed_in,
+            // What was sent while the connection stalled is lost, and the next entry shows it.
+            Event::ProtocolError(ProtocolError::MissingEntries { .. }) => signed_in,
             Event::Info(_) | Event::Error(_) => connected,
             Event::Disconnected(_) => {
                 *self = Causes { established: self.established, ..Causes::default() };
