@@ -5,7 +5,9 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::client::{ClientMessage, Request, Since};
-use super::server::{Answer, AnswerMessage, ServerMessage};
+use super::server::{
+    Answer, AnswerMessage, Challenge, Cursor, Notice, ReadMark, Refusal, Sent, ServerMessage, SignedIn,
+};
 use super::types::{Contacts, Date, Message, Registration, Sender, StatusCode, User};
 use crate::codec::{self, Encode, Encoder, Field, Format, Start};
 
@@ -131,40 +133,40 @@ impl Encode for ServerMessage<'_> {
                 to.end_map(map);
             }
             ServerMessage::Answer(answer) => answer.encode(to),
-            ServerMessage::CheckConnection(challenge) => {
+            ServerMessage::CheckConnection(Challenge { token, extensions, extra }) => {
                 let map = to.begin_message(const { &Start::new("check_connection") });
-                to.field(Field::Token, &challenge.token);
-                if !challenge.extensions.is_empty() {
-                    to.field(Field::Extensions, &*challenge.extensions);
+                to.field(Field::Token, token);
+                if !extensions.is_empty() {
+                    to.field(Field::Extensions, &**extensions);
                 }
-                challenge.extra.encode_fields(to);
+                extra.encode_fields(to);
                 to.end_map(map);
             }
-            ServerMessage::Info(notice) => {
+            ServerMessage::Info(Notice { info, extra }) => {
                 let map = to.begin_message(const { &Start::new("info") });
-                to.field(Field::Info, &notice.info);
-                notice.extra.encode_fields(to);
+                to.field(Field::Info, info);
+                extra.encode_fields(to);
                 to.end_map(map);
             }
-            ServerMessage::Error(notice) => {
+            ServerMessage::Error(Notice { info, extra }) => {
                 let map = to.begin_message(const { &Start::new("error") });
-                to.field(Field::Info, &notice.info);
-                notice.extra.encode_fields(to);
+                to.field(Field::Info, info);
+                extra.encode_fields(to);
                 to.end_map(map);
             }
-            ServerMessage::Sent(sent) => {
+            ServerMessage::Sent(Sent { position, key, extra }) => {
                 let map = to.begin_message(const { &Start::new("sent") });
-                to.field(Field::Position, &sent.position);
-                to.optional_field(Field::Key, &sent.key);
-                sent.extra.encode_fields(to);
+                to.field(Field::Position, position);
+                to.optional_field(Field::Key, key);
+                extra.encode_fields(to);
                 to.end_map(map);
             }
-            ServerMessage::Read(read) => {
+            ServerMessage::Read(ReadMark { login, up_to, position, extra }) => {
                 let map = to.begin_message(const { &Start::new("read") });
-                to.field(Field::Login, &read.login);
-                to.field(Field::UpTo, &read.up_to);
-                to.field(Field::Position, &read.position);
-                read.extra.encode_fields(to);
+                to.field(Field::Login, login);
+                to.field(Field::UpTo, up_to);
+                to.field(Field::Position, position);
+                extra.encode_fields(to);
                 to.end_map(map);
             }
             ServerMessage::Unknown { message, .. } => message.encode(to),
@@ -175,20 +177,21 @@ impl Encode for ServerMessage<'_> {
 impl Encode for AnswerMessage<'_> {
     #[inline]
     fn encode<E: Encoder>(&self, to: &mut E) {
+        let AnswerMessage { kind, id, outcome, extra } = self;
         let map = to.begin_message(const { &Start::new("request") });
-        to.field(Field::For, &self.kind);
-        to.field(Field::Id, &self.id);
-        match &self.outcome {
+        to.field(Field::For, kind);
+        to.field(Field::Id, id);
+        match outcome {
             Ok(answer) => {
                 to.field(Field::Status, "200");
                 answer.encode_fields(to);
             }
-            Err(refusal) => {
-                to.optional_field(Field::Status, &refusal.status);
-                to.field(Field::Info, &refusal.info);
+            Err(Refusal { status, info }) => {
+                to.optional_field(Field::Status, status);
+                to.field(Field::Info, info);
             }
         }
-        self.extra.encode_fields(to);
+        extra.encode_fields(to);
         to.end_map(map);
     }
 }
@@ -209,12 +212,13 @@ impl Answer<'_> {
             Answer::Contacts(contacts) => to.field(Field::Data, contacts),
             Answer::RegisterType(registration) => to.field(Field::RegisterType, registration),
             Answer::Authorized(signed_in) | Answer::Restored(signed_in) => {
-                to.field(Field::SessionId, &signed_in.session_id);
-                to.field(Field::User, &signed_in.user);
-                if let Some(cursor) = &signed_in.cursor {
-                    to.field(Field::Log, &cursor.log);
-                    to.field(Field::Head, &cursor.head);
-                    to.field(Field::Begin, &cursor.begin);
+                let SignedIn { session_id, user, cursor } = signed_in;
+                to.field(Field::SessionId, session_id);
+                to.field(Field::User, user);
+                if let Some(Cursor { log, head, begin }) = cursor {
+                    to.field(Field::Log, log);
+                    to.field(Field::Head, head);
+                    to.field(Field::Begin, begin);
                 }
             }
             Answer::Other(fields) => fields.encode_fields(to),
@@ -225,13 +229,14 @@ impl Answer<'_> {
 impl Message<'_> {
     #[inline]
     fn encode_fields<E: Encoder>(&self, to: &mut E) {
-        to.field(Field::From, &self.from);
-        to.field(Field::To, &self.to);
-        to.field(Field::Body, &self.body);
-        to.optional_field(Field::Date, &self.date);
-        to.optional_field(Field::Position, &self.position);
-        to.optional_field(Field::Key, &self.key);
-        self.extra.encode_fields(to);
+        let Message { from, to: recipient, body, date, position, key, extra } = self;
+        to.field(Field::From, from);
+        to.field(Field::To, recipient);
+        to.field(Field::Body, body);
+        to.optional_field(Field::Date, date);
+        to.optional_field(Field::Position, position);
+        to.optional_field(Field::Key, key);
+        extra.encode_fields(to);
     }
 }
 
@@ -246,19 +251,21 @@ impl Encode for Message<'_> {
 impl Encode for Sender<'_> {
     #[inline]
     fn encode<E: Encoder>(&self, to: &mut E) {
+        let Sender { login, in_conference, extra } = self;
         let map = to.begin_map();
-        to.field(Field::Login, &self.login);
-        to.optional_field(Field::InConference, &self.in_conference);
-        self.extra.encode_fields(to);
+        to.field(Field::Login, login);
+        to.optional_field(Field::InConference, in_conference);
+        extra.encode_fields(to);
         to.end_map(map);
     }
 }
 
 impl Encode for User<'_> {
     fn encode<E: Encoder>(&self, to: &mut E) {
+        let User { login, extra } = self;
         let map = to.begin_map();
-        to.field(Field::Login, &self.login);
-        self.extra.encode_fields(to);
+        to.field(Field::Login, login);
+        extra.encode_fields(to);
         to.end_map(map);
     }
 }

@@ -238,7 +238,8 @@ impl<'a> Sent<'a> {
 
     /// Returns how many bytes of heap it takes once it is owned, or more.
     pub fn heap_bytes(&self) -> usize {
-        self.key.as_ref().map_or(0, text_bytes) + self.extra.heap_bytes()
+        let Sent { position: _, key, extra } = self;
+        key.as_ref().map_or(0, text_bytes) + extra.heap_bytes()
     }
 }
 
@@ -257,7 +258,8 @@ impl<'a> ReadMark<'a> {
     /// Returns how many bytes of heap it takes once it is owned, or more.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        text_bytes(&self.login) + self.extra.heap_bytes()
+        let ReadMark { login, up_to: _, position: _, extra } = self;
+        text_bytes(login) + extra.heap_bytes()
     }
 }
 
@@ -285,7 +287,8 @@ impl<'a> Challenge<'a> {
 
     /// Returns how many bytes of heap the challenge takes once it is owned, or more.
     pub fn heap_bytes(&self) -> usize {
-        text_bytes(&self.token) + list_bytes(&self.extensions, text_bytes) + self.extra.heap_bytes()
+        let Challenge { token, extensions, extra } = self;
+        text_bytes(token) + list_bytes(extensions, text_bytes) + extra.heap_bytes()
     }
 }
 
@@ -304,7 +307,8 @@ impl<'a> Notice<'a> {
     /// Returns how many bytes of heap the notice takes once it is owned, or more.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        text_bytes(&self.info) + self.extra.heap_bytes()
+        let Notice { info, extra } = self;
+        text_bytes(info) + extra.heap_bytes()
     }
 }
 
@@ -327,11 +331,12 @@ impl<'a> AnswerMessage<'a> {
     /// Returns how many bytes of heap the answer takes once it is owned, or more.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        let outcome = match &self.outcome {
+        let AnswerMessage { kind, id: _, outcome, extra } = self;
+        let outcome = match outcome {
             Ok(answer) => answer.heap_bytes(),
             Err(refusal) => refusal.heap_bytes(),
         };
-        text_bytes(&self.kind) + outcome + self.extra.heap_bytes()
+        text_bytes(kind) + outcome + extra.heap_bytes()
     }
 }
 
@@ -361,7 +366,8 @@ impl<'a> Refusal<'a> {
 
     /// Returns how many bytes of heap the refusal takes once it is owned, or more.
     pub fn heap_bytes(&self) -> usize {
-        self.status.as_ref().map_or(0, StatusCode::heap_bytes) + text_bytes(&self.info)
+        let Refusal { status, info } = self;
+        status.as_ref().map_or(0, StatusCode::heap_bytes) + text_bytes(info)
     }
 }
 
@@ -386,13 +392,14 @@ impl Answer<'_> {
     pub fn heap_bytes(&self) -> usize {
         match self {
             Answer::Authorized(signed_in) | Answer::Restored(signed_in) => {
-                let log = signed_in.cursor.as_ref().map_or(0, |cursor| text_bytes(&cursor.log));
-                text_bytes(&signed_in.session_id) + signed_in.user.heap_bytes() + log
+                let SignedIn { session_id, user, cursor } = signed_in;
+                let log = cursor.as_ref().map_or(0, |cursor| text_bytes(&cursor.log));
+                text_bytes(session_id) + user.heap_bytes() + log
             }
             Answer::RegisterType(registration) => registration.heap_bytes(),
             Answer::Contacts(contacts) => contacts.heap_bytes(),
             Answer::History(history) => history.heap_bytes(),
-            Answer::MessageSent { date, .. } => date.as_ref().map_or(0, Date::heap_bytes),
+            Answer::MessageSent { date, position: _ } => date.as_ref().map_or(0, Date::heap_bytes),
             Answer::Read => 0,
             Answer::Other(fields) => fields.heap_bytes(),
         }

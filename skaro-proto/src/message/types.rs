@@ -39,7 +39,8 @@ impl<'a> User<'a> {
     /// Returns how many bytes of heap the user takes once it is owned, or more.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        text_bytes(&self.login) + self.extra.heap_bytes()
+        let User { login, extra } = self;
+        text_bytes(login) + extra.heap_bytes()
     }
 }
 
@@ -214,12 +215,12 @@ impl<'a> Message<'a> {
 
     /// Returns how many bytes of heap the message takes once it is owned, or more.
     pub fn heap_bytes(&self) -> usize {
-        let from = text_bytes(&self.from.login)
-            + self.from.in_conference.as_ref().map_or(0, text_bytes)
-            + self.from.extra.heap_bytes();
-        let date = self.date.as_ref().map_or(0, Date::heap_bytes);
-        let key = self.key.as_ref().map_or(0, text_bytes);
-        from + text_bytes(&self.to) + text_bytes(&self.body) + date + key + self.extra.heap_bytes()
+        let Message { from, to, body, date, position: _, key, extra } = self;
+        let Sender { login, in_conference, extra: of_sender } = from;
+        let texts = text_bytes(login) + text_bytes(to) + text_bytes(body);
+        let optional = [in_conference, key].into_iter().flatten().map(text_bytes).sum::<usize>();
+        let date = date.as_ref().map_or(0, Date::heap_bytes);
+        texts + optional + date + extra.heap_bytes() + of_sender.heap_bytes()
     }
 }
 
@@ -227,10 +228,7 @@ impl<'a> Message<'a> {
 ///
 /// This project's server sends whole milliseconds since 1970-01-01T00:00:00Z, strictly increasing within a dialog.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a number or a text: the formats have no other scalars to tell a date"
-)]
+#[expect(clippy::exhaustive_enums, reason = "the formats have no other scalars that tell a date")]
 pub enum Date<'a> {
     /// A whole number.
     Integer(i64),
