@@ -40,13 +40,15 @@ mod error;
 pub mod guide {}
 pub mod http;
 pub mod leader;
+mod link;
 mod log;
 mod mailbox;
 mod opening;
 mod options;
 mod proxy;
+mod target;
 #[cfg(feature = "tls")]
-pub mod tls;
+mod tls;
 mod url;
 pub mod websocket;
 
@@ -55,10 +57,12 @@ pub use clock::{Clock, unix_millis};
 pub use connection::{Connection, READ_AT_ONCE, Turn};
 pub use driver::{Driver, Next};
 pub use error::ConnectError;
+pub use link::Link;
 pub use mailbox::{Mailbox, Waiter};
-pub use opening::{Opened, Opening};
+pub use opening::Opening;
 pub use options::Options;
-pub use proxy::{Proxy, ProxyHandshake};
+pub use proxy::Proxy;
+pub use target::Target;
 pub use url::Url;
 
 /// Returns a seed for a server's secrets, from the operating system.

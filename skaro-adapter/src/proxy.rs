@@ -68,6 +68,10 @@ impl Proxy {
     pub const fn port(&self) -> u16 {
         self.authority.port
     }
+
+    pub(crate) fn host_and_port(&self) -> String {
+        self.authority.to_string()
+    }
 }
 
 /// Hides user and password.
@@ -97,7 +101,7 @@ fn percent_decoded(text: &str) -> Result<Secret, ConnectError> {
 }
 
 /// A handshake with a proxy, for one connection to a server.
-pub struct ProxyHandshake {
+pub(crate) struct ProxyHandshake {
     proxy: Proxy,
     host: String,
     port: u16,
@@ -127,7 +131,7 @@ impl ProxyHandshake {
     ///
     /// # Errors
     /// If the proxy's protocol can't express this host.
-    pub fn new(proxy: &Proxy, url: &Url) -> Result<(ProxyHandshake, Vec<u8>), ConnectError> {
+    pub(crate) fn new(proxy: &Proxy, url: &Url) -> Result<(ProxyHandshake, Vec<u8>), ConnectError> {
         let (stage, request) = match proxy.kind {
             Kind::Connect => (Stage::Connect, connect_request(proxy, url)),
             Kind::Socks5 if proxy.credentials.is_some() => (Stage::SocksMethod, vec![5, 2, 0, 2]),
@@ -147,7 +151,7 @@ impl ProxyHandshake {
     ///
     /// # Errors
     /// [`ConnectError::Proxy`] if the proxy refuses or fails.
-    pub fn receive(&mut self, bytes: &[u8], output: &mut Vec<u8>) -> Result<bool, ConnectError> {
+    pub(crate) fn receive(&mut self, bytes: &[u8], output: &mut Vec<u8>) -> Result<bool, ConnectError> {
         self.received.extend_from_slice(bytes);
         loop {
             let length = match self.response_length().map_err(|reason| self.error(reason))? {
@@ -168,7 +172,7 @@ impl ProxyHandshake {
     }
 
     /// Returns the error of a connection that ended in the middle of the handshake.
-    pub fn handle_end(&self, error: Option<io::Error>) -> ConnectError {
+    pub(crate) fn handle_end(&self, error: Option<io::Error>) -> ConnectError {
         self.error(&error.map_or("closed during the handshake".into(), |error| error.to_string()))
     }
 

@@ -8,10 +8,11 @@ use std::task::{Context, Poll, ready};
 
 use skaro_proto::server::{ConnectionId, Peer};
 
-use super::link::{Link, Timer, Written};
+use super::link::{Link, Timer};
 use super::runtime::Runtime;
 use super::served::Shared;
 use crate::connection::{Connection, Turn};
+use crate::link::{self, Written};
 
 /// Size in bytes of the read buffer, which is on the stack.
 const INPUT: usize = 4 << 10;
@@ -26,7 +27,7 @@ pub(super) async fn serve<R: Runtime>(socket: R::Stream, address: SocketAddr, sh
     let Ok(id) = shared.call(|machine, now| machine.handle_accepted(now, peer)) else { return };
     if let Ok(channel) = shared.channel() {
         let connection = Connection::new(id, shared.address_header());
-        let link = Link::new(socket, channel, Vec::new());
+        let link = Link { socket, link: link::Link::new(channel) };
         let mut task = Task::<R> { shared: &shared, id, connection, link, timer: Timer::new() };
         poll_fn(|cx| task.poll(cx)).await;
     }
@@ -61,9 +62,9 @@ impl<R: Runtime> Task<'_, R> {
         let now = self.shared.clock.now();
         let turn = self.connection.turn(now, || self.shared.machine());
         if turn == (Turn::Idle { until: None }) {
-            self.link.shrink();
+            self.link.link.shrink();
         }
-        self.link.fill(|output| self.connection.take_output(output));
+        self.link.link.fill(|output| self.connection.take_output(output));
         let written = self.link.poll_write(cx)?;
         let until = match turn {
             Turn::Gone => return Poll::Ready(Ok(true)),
