@@ -183,7 +183,7 @@ impl<W: Waiter> Driver<W> {
             let mailbox = &mut self.mailbox;
             match websocket.receive(&mut input) {
                 Ok(None) => return,
-                Ok(Some(Received::Message(payload))) => mailbox.handle_frame(now, payload.frame()),
+                Ok(Some(Received::Message(frame))) => mailbox.handle_frame(now, frame),
                 Ok(Some(Received::SignOfLife)) => mailbox.handle(|client| client.handle_pong(now)),
                 Ok(Some(Received::Closing(reason))) => {
                     mailbox.handle(|client| client.handle_disconnected(now, reason));

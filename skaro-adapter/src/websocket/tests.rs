@@ -43,10 +43,8 @@ fn receive(socket: &mut WebSocket, mut input: &[u8]) -> Vec<String> {
     let mut all = Vec::new();
     loop {
         match socket.receive(&mut input) {
-            Ok(Some(Received::Message(payload))) => all.push(match payload.frame() {
-                Frame::Text(text) => text.to_owned(),
-                Frame::Binary(bytes) => format!("{} bytes", bytes.len()),
-            }),
+            Ok(Some(Received::Message(Frame::Text(text)))) => all.push(text.to_owned()),
+            Ok(Some(Received::Message(Frame::Binary(bytes)))) => all.push(format!("{} bytes", bytes.len())),
             Ok(Some(Received::SignOfLife)) => all.push("alive".into()),
             Ok(Some(Received::Closing(reason))) => all.push(reason.to_string()),
             Ok(None) => return all,
