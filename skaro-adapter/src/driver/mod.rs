@@ -219,10 +219,7 @@ impl<W: Waiter> Driver<W> {
 
     /// Gives the machine the time, fetches its output, and returns the next action.
     pub fn drive(&mut self, now: Time) -> Next {
-        // A new connection would only add events.
-        let waits_for_room =
-            self.mailbox.is_overfull() && matches!(self.mailbox.client().status(), Status::Waiting { .. });
-        if waits_for_room {
+        if self.mailbox.waits_for_room() {
             self.mailbox.update_pause(now);
             return Next::Idle { until: None };
         }

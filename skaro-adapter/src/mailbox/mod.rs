@@ -43,8 +43,9 @@ impl Waiter for Infallible {
 /// * Beyond the capacity in events, or 4 MiB, reading pauses until half of them are gone, and TCP slows the server down.
 ///   It goes on nevertheless while somebody waits for an answer, and while the client is connecting, signing in or
 ///   closing: so whoever waits for an answer in the loop over events gets it.
-/// * Beyond 16 MiB the connection ends, with a reason that says what to do, and the client does not connect again before
-///   half of the first limit is reached.
+/// * Beyond 16 MiB the connection ends, with a reason that says what to do, and the client does not connect again while
+///   there are more. Until then nobody can [wait](Self::request) for a command's end, since the events might be read only
+///   afterwards; messages that were given before, and [submitted](Self::submit) ones, wait for the connection.
 ///
 /// An end for which nobody waits any more becomes an event: nothing is lost silently.
 pub struct Mailbox<W> {
@@ -90,13 +91,17 @@ impl<W: Waiter> Mailbox<W> {
     /// Gives a command for whose end somebody waits.
     ///
     /// # Errors
-    /// If the command can't be taken; nobody needs to wait then.
+    /// If the command can't be taken; nobody needs to wait then. [`CommandError::NotConnected`] also if the client does
+    /// not connect before events are read.
     pub fn request(
         &mut self,
         now: Time,
         command: impl Command,
         waiter: W,
     ) -> Result<RequestId, CommandError> {
+        if self.waits_for_room() {
+            return Err(CommandError::NotConnected);
+        }
         let id = self.submit(now, command)?;
         self.waiting.insert(id, waiter);
         Ok(id)
@@ -238,8 +243,12 @@ impl<W: Waiter> Mailbox<W> {
         !self.is_full || is_awaited || !self.waiting.is_empty()
     }
 
-    /// Returns whether unread events keep so much that there must be no new connection.
-    pub(crate) const fn is_overfull(&self) -> bool {
+    /// Returns whether unread events keep so much that there must be no new connection, which would only add some.
+    pub(crate) fn waits_for_room(&self) -> bool {
+        self.is_overfull() && matches!(self.client.status(), Status::Waiting { .. })
+    }
+
+    const fn is_overfull(&self) -> bool {
         self.kept > MAX_BYTES
     }
 
