@@ -27,8 +27,7 @@ pub struct Link {
 }
 
 /// The state of a completed write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Written {
+enum Written {
     /// Everything was written; there may be more that did not fit into the buffer, or came meanwhile.
     Full,
     /// Everything was written.
@@ -104,7 +103,7 @@ impl Link {
     }
 
     /// Encrypts the buffer, and writes it as far as the socket takes it. Frees a large buffer afterwards.
-    pub(crate) fn write(&mut self, socket: &mut impl Write) -> Poll<io::Result<Written>> {
+    fn write(&mut self, socket: &mut impl Write) -> Poll<io::Result<Written>> {
         if mem::take(&mut self.is_plain) {
             self.channel.seal(&mut self.output);
         }
@@ -126,7 +125,7 @@ impl Link {
 
     /// Reads into the buffer, and decrypts; `None` at the end of the stream. The result may be empty, because TLS has
     /// messages of its own.
-    pub(crate) fn read<'a>(
+    fn read<'a>(
         &'a mut self,
         socket: &mut (impl Read + Write),
         buffer: &'a mut [u8],

@@ -63,10 +63,7 @@ impl Opening {
         buffer: &mut [u8],
     ) -> Poll<Result<(), ConnectError>> {
         loop {
-            let written = ready!(self.link.write(socket));
-            written.map_err(|error| self.failed(Some(error)))?;
-            let read = ready!(self.link.read(socket, buffer));
-            let mut input = match read {
+            let mut input = match ready!(self.link.turn(socket, true, buffer)) {
                 Ok(Some(input)) => input,
                 Ok(None) => return Poll::Ready(Err(self.failed(None))),
                 Err(error) => return Poll::Ready(Err(self.failed(Some(error)))),
@@ -226,12 +223,12 @@ mod tests {
                 open(&mut opening, &mut socket, &mut channel, answers).unwrap();
                 let mut link = opening.finish();
                 link.fill(|output| output.push(b'x'));
-                assert!(link.write(&mut socket).is_ready());
+                assert!(link.turn(&mut socket, false, &mut []).is_pending());
                 assert_eq!(socket.taken == b"x", url.starts_with("ws:"));
                 // The server's first frame came behind the last handshake, by half at least.
                 let mut buffer = [0; 1000];
                 let first = loop {
-                    match link.read(&mut socket, &mut buffer) {
+                    match link.turn(&mut socket, true, &mut buffer) {
                         Poll::Ready(Ok(Some([]))) => (),
                         Poll::Ready(Ok(Some(frame))) => break frame[0],
                         other => panic!("{other:?}"),

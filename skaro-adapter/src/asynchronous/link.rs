@@ -12,7 +12,7 @@ use skaro_proto::Time;
 
 use super::runtime::Runtime;
 use crate::clock::Clock;
-use crate::link::{self, Written};
+use crate::link;
 
 /// An async socket, for the duration of a poll: where it is pending, it would block.
 pub(super) struct Polled<'a, 'cx, S> {
@@ -58,20 +58,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         buffer: &'a mut [u8],
     ) -> Poll<io::Result<Option<&'a [u8]>>> {
         self.link.turn(&mut Polled { socket: &mut self.socket, cx }, reads, buffer)
-    }
-
-    /// See [`link::Link::write`].
-    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Written>> {
-        self.link.write(&mut Polled { socket: &mut self.socket, cx })
-    }
-
-    /// See [`link::Link::read`].
-    pub(super) fn poll_read<'a>(
-        &'a mut self,
-        cx: &mut Context<'_>,
-        buffer: &'a mut [u8],
-    ) -> Poll<io::Result<Option<&'a [u8]>>> {
-        self.link.read(&mut Polled { socket: &mut self.socket, cx }, buffer)
     }
 }
 

@@ -12,7 +12,7 @@ use super::link::{Link, Timer};
 use super::runtime::Runtime;
 use super::served::Shared;
 use crate::connection::{Connection, Turn};
-use crate::link::{self, Written};
+use crate::link;
 
 /// Size in bytes of the read buffer, which is on the stack.
 const INPUT: usize = 4 << 10;
@@ -65,26 +65,19 @@ impl<R: Runtime> Task<'_, R> {
             self.link.link.shrink();
         }
         self.link.link.fill(|output| self.connection.take_output(output));
-        let written = self.link.poll_write(cx)?;
-        let until = match turn {
-            Turn::Gone => return Poll::Ready(Ok(true)),
-            Turn::Idle { until } => until,
-        };
-        if written == Poll::Ready(Written::Full) {
+        let mut input = [0; INPUT];
+        if let Poll::Ready(read) = self.link.poll_turn(cx, self.connection.wants_bytes(), &mut input) {
+            let Some(mut bytes) = read? else { return Poll::Ready(Ok(true)) };
+            self.connection.handle_bytes(&mut bytes);
+            while !bytes.is_empty() {
+                self.connection.turn(now, || self.shared.machine());
+                self.connection.handle_bytes(&mut bytes);
+            }
             return Poll::Ready(Ok(false));
         }
-        if self.connection.wants_bytes() {
-            let mut input = [0; INPUT];
-            if let Poll::Ready(read) = self.link.poll_read(cx, &mut input) {
-                let Some(mut bytes) = read? else { return Poll::Ready(Ok(true)) };
-                self.connection.handle_bytes(&mut bytes);
-                while !bytes.is_empty() {
-                    self.connection.turn(now, || self.shared.machine());
-                    self.connection.handle_bytes(&mut bytes);
-                }
-                return Poll::Ready(Ok(false));
-            }
+        match turn {
+            Turn::Gone => Poll::Ready(Ok(true)),
+            Turn::Idle { until } => self.timer.poll(until, &self.shared.clock, cx).map(|()| Ok(false)),
         }
-        self.timer.poll(until, &self.shared.clock, cx).map(|()| Ok(false))
     }
 }

@@ -52,8 +52,7 @@ pub struct Mailbox<W> {
     client: Client,
     waiting: BTreeMap<RequestId, W>,
     events: VecDeque<Event<'static>>,
-    /// Bytes that each waiting event keeps, in the order of `events`; `kept` is their sum.
-    sizes: VecDeque<usize>,
+    /// Bytes that the waiting events keep.
     kept: usize,
     capacity: usize,
     /// Set when the application has dropped its events, so that none are collected.
@@ -73,7 +72,6 @@ impl<W: Waiter> Mailbox<W> {
             client,
             waiting: BTreeMap::new(),
             events: VecDeque::new(),
-            sizes: VecDeque::new(),
             kept: 0,
             capacity: capacity.max(1),
             events_dropped: false,
@@ -144,8 +142,9 @@ impl<W: Waiter> Mailbox<W> {
 
     /// Takes the next event.
     pub fn next_event(&mut self) -> Option<Event<'static>> {
-        self.kept -= self.sizes.pop_front().unwrap_or(0);
-        self.events.pop_front()
+        let event = self.events.pop_front()?;
+        self.kept -= size(&event);
+        Some(event)
     }
 
     /// Moves all events behind those that were taken before: whoever reads many need not lock the mailbox for each. They
@@ -158,7 +157,7 @@ impl<W: Waiter> Mailbox<W> {
         } else {
             taken.append(&mut self.events);
         }
-        self.forget_sizes();
+        self.kept = 0;
     }
 
     /// Returns whether there is something for an application that waits for events: one, or that there will be no more.
@@ -175,7 +174,7 @@ impl<W: Waiter> Mailbox<W> {
     pub fn drop_events(&mut self) {
         self.events_dropped = true;
         self.events.clear();
-        self.forget_sizes();
+        self.kept = 0;
     }
 
     /// Takes an end back that was handed over, and of which nobody took note: it becomes an event.
@@ -303,17 +302,15 @@ impl<W: Waiter> Mailbox<W> {
 
     fn keep(&mut self, event: Event<'static>) {
         if !self.events_dropped {
-            let size = size_of::<Event<'_>>() + event.heap_bytes();
+            self.kept += size(&event);
             self.events.push_back(event);
-            self.sizes.push_back(size);
-            self.kept += size;
         }
     }
+}
 
-    fn forget_sizes(&mut self) {
-        self.sizes.clear();
-        self.kept = 0;
-    }
+/// Returns how many bytes an event keeps.
+fn size(event: &Event<'_>) -> usize {
+    size_of::<Event<'_>>() + event.heap_bytes()
 }
 
 /// Shows the client's status and the amount that waits, without secrets.
