@@ -23,7 +23,7 @@ use crate::url::{Authority, Url, split_scheme};
 #[derive(Clone)]
 pub struct Proxy {
     kind: Kind,
-    authority: Authority,
+    pub(crate) authority: Authority,
     /// User and password.
     credentials: Option<(Secret, Secret)>,
 }
@@ -57,20 +57,6 @@ impl Proxy {
         };
         let authority = Authority::parse(authority, port).map_err(ConnectError::Url)?;
         Ok(Proxy { kind, authority, credentials })
-    }
-
-    /// Returns the host to dial: see [`Url::host`].
-    pub fn host(&self) -> &str {
-        &self.authority.host
-    }
-
-    /// Returns the port to dial.
-    pub const fn port(&self) -> u16 {
-        self.authority.port
-    }
-
-    pub(crate) fn host_and_port(&self) -> String {
-        self.authority.to_string()
     }
 }
 
@@ -364,8 +350,8 @@ mod tests {
     #[test]
     fn urls_of_proxies() {
         let proxy = Proxy::parse("socks5://[::1]").unwrap();
-        assert_eq!((proxy.host(), proxy.port()), ("::1", 1080));
-        assert_eq!(Proxy::parse("http://h").unwrap().port(), 80);
+        assert_eq!(proxy.authority.to_string(), "[::1]:1080");
+        assert_eq!(Proxy::parse("http://h").unwrap().authority.port, 80);
         for url in ["ws://h", "h:80", "http://", "http://h/x", "http://a%zz@h", "http://a%@h", "socks5://h:0"]
         {
             assert!(matches!(Proxy::parse(url), Err(ConnectError::Url(_))), "{url}");

@@ -12,7 +12,7 @@ use crate::error::ConnectError;
 use crate::mailbox::Waiter;
 use crate::opening::Opening;
 use crate::options::Options;
-use crate::url::Url;
+use crate::url::{Authority, Url};
 
 /// The [`Options`] of a client with the parsed URL, and with the trust roots, which are loaded only once.
 ///
@@ -48,12 +48,12 @@ impl Target {
 
     /// Returns the host to resolve and dial: the proxy's, if there is one, otherwise that of the URL.
     pub fn host(&self) -> &str {
-        self.options.proxy.as_ref().map_or(self.url.host(), |proxy| proxy.host())
+        &self.dials().host
     }
 
     /// Returns the port to dial: the proxy's, if there is one, otherwise that of the URL.
     pub fn port(&self) -> u16 {
-        self.options.proxy.as_ref().map_or(self.url.port(), |proxy| proxy.port())
+        self.dials().port
     }
 
     /// Returns the time-out of one attempt: as configured, but at most a day, since systems can't represent much later
@@ -78,7 +78,7 @@ impl Target {
         resolved: io::Result<impl IntoIterator<Item = SocketAddr>>,
     ) -> Result<Dialer, ConnectError> {
         let addresses = resolved.map_err(|error| ConnectError::resolve(self.host(), error))?;
-        Ok(Dialer::new(self.host_and_port(), addresses))
+        Ok(Dialer::new(self.dials().to_string(), addresses))
     }
 
     /// Starts the handshakes of a new connection.
@@ -91,11 +91,11 @@ impl Target {
 
     /// Creates the error of a connection that could not be made.
     pub fn failed(&self, error: io::Error) -> ConnectError {
-        ConnectError::network(self.host_and_port(), error)
+        ConnectError::network(self.dials().to_string(), error)
     }
 
-    fn host_and_port(&self) -> String {
-        self.options.proxy.as_ref().map_or_else(|| self.url.host_and_port(), |proxy| proxy.host_and_port())
+    fn dials(&self) -> &Authority {
+        self.options.proxy.as_ref().map_or(&self.url.authority, |proxy| &proxy.authority)
     }
 }
 

@@ -7,18 +7,22 @@ use std::task::Poll;
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
-use super::link::{Link, Polled};
+use super::polled::Polled;
 use super::runtime::Runtime;
 use crate::clock::Clock;
 use crate::dial::Step;
 use crate::error::ConnectError;
+use crate::link::Link;
 use crate::target::Target;
 
 /// Size in bytes of the read buffer during the handshakes.
 const INPUT: usize = 4 << 10;
 
+/// A socket with its link, or the reason why there is none.
+pub(super) type Dialed<R> = Result<(<R as Runtime>::Stream, Link), ConnectError>;
+
 /// Makes one attempt to connect, within the configured time.
-pub(super) async fn dial<R: Runtime>(target: &Target) -> Result<Link<R::Stream>, ConnectError> {
+pub(super) async fn dial<R: Runtime>(target: &Target) -> Dialed<R> {
     let sleep = pin!(R::sleep(target.timeout()));
     match select(pin!(connect::<R>(target)), sleep).await {
         Either::Left((result, _)) => result,
@@ -26,12 +30,12 @@ pub(super) async fn dial<R: Runtime>(target: &Target) -> Result<Link<R::Stream>,
     }
 }
 
-async fn connect<R: Runtime>(target: &Target) -> Result<Link<R::Stream>, ConnectError> {
+async fn connect<R: Runtime>(target: &Target) -> Dialed<R> {
     let mut opening = target.opening()?;
     let mut socket = connect_tcp::<R>(target).await?;
     let mut input = [0; INPUT];
-    poll_fn(|cx| opening.advance(&mut Polled { socket: &mut socket, cx }, &mut input)).await?;
-    Ok(Link { socket, link: opening.finish() })
+    poll_fn(|cx| opening.advance(&mut Polled(&mut socket, cx), &mut input)).await?;
+    Ok((socket, opening.finish()))
 }
 
 /// Connects to one of the addresses of a host (RFC 8305).

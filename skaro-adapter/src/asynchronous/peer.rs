@@ -8,11 +8,11 @@ use std::task::{Context, Poll, ready};
 
 use skaro_proto::server::{ConnectionId, Peer};
 
-use super::link::{Link, Timer};
+use super::polled::{Polled, Timer};
 use super::runtime::Runtime;
 use super::served::Shared;
 use crate::connection::{Connection, Turn};
-use crate::link;
+use crate::link::Link;
 
 /// Size in bytes of the read buffer, which is on the stack.
 const INPUT: usize = 4 << 10;
@@ -27,8 +27,8 @@ pub(super) async fn serve<R: Runtime>(socket: R::Stream, address: SocketAddr, sh
     let Ok(id) = shared.call(|machine, now| machine.handle_accepted(now, peer)) else { return };
     if let Ok(channel) = shared.channel() {
         let connection = Connection::new(id, shared.address_header());
-        let link = Link { socket, link: link::Link::new(channel) };
-        let mut task = Task::<R> { shared: &shared, id, connection, link, timer: Timer::new() };
+        let (link, timer) = (Link::new(channel), Timer::new());
+        let mut task = Task::<R> { shared: &shared, id, connection, socket, link, timer };
         poll_fn(|cx| task.poll(cx)).await;
     }
     shared.unregister(id);
@@ -39,7 +39,8 @@ struct Task<'s, R: Runtime> {
     shared: &'s Shared,
     id: ConnectionId,
     connection: Connection,
-    link: Link<R::Stream>,
+    socket: R::Stream,
+    link: Link,
     timer: Timer<R>,
 }
 
@@ -62,11 +63,12 @@ impl<R: Runtime> Task<'_, R> {
         let now = self.shared.clock.now();
         let turn = self.connection.turn(now, || self.shared.machine());
         if turn == (Turn::Idle { until: None }) {
-            self.link.link.shrink();
+            self.link.shrink();
         }
-        self.link.link.fill(|output| self.connection.take_output(output));
+        self.link.fill(|output| self.connection.take_output(output));
         let mut input = [0; INPUT];
-        if let Poll::Ready(read) = self.link.poll_turn(cx, self.connection.wants_bytes(), &mut input) {
+        let mut socket = Polled(&mut self.socket, cx);
+        if let Poll::Ready(read) = self.link.turn(&mut socket, self.connection.wants_bytes(), &mut input) {
             let Some(mut bytes) = read? else { return Poll::Ready(Ok(true)) };
             self.connection.handle_bytes(&mut bytes);
             while !bytes.is_empty() {

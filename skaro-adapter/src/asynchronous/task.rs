@@ -9,12 +9,13 @@ use std::task::{Context, Poll, ready};
 use futures_channel::oneshot;
 use skaro_proto::client::Status;
 
-use super::dial::dial;
-use super::link::{Link, Timer};
+use super::dial::{Dialed, dial};
+use super::polled::{Polled, Timer};
 use super::runtime::Runtime;
 use super::shared::Shared;
 use crate::driver::Next;
 use crate::error::ConnectError;
+use crate::link::Link;
 use crate::options::Options;
 use crate::target::Target;
 
@@ -61,8 +62,8 @@ pub(super) async fn start<R: Runtime>(
 struct Task<R: Runtime> {
     shared: Arc<Shared>,
     target: Arc<Target>,
-    link: Option<Link<R::Stream>>,
-    dialing: Option<Boxed<Result<Link<R::Stream>, ConnectError>>>,
+    link: Option<(R::Stream, Link)>,
+    dialing: Option<Boxed<Dialed<R>>>,
     timer: Timer<R>,
     input: Box<[u8]>,
     /// Dropped with the task, which resolves the receiver.
@@ -102,14 +103,14 @@ impl<R: Runtime> Task<R> {
         let now = self.shared.now();
         let (next, reads, has_connection) = self.shared.with(|driver| {
             let next = driver.drive(now);
-            if let Some(link) = &mut self.link {
-                link.link.fill(|output| driver.take_output(output));
+            if let Some((_, link)) = &mut self.link {
+                link.fill(|output| driver.take_output(output));
             }
             (next, driver.wants_bytes(), driver.has_connection())
         });
-        if !has_connection && let Some(mut link) = self.link.take() {
+        if !has_connection && let Some((mut socket, mut link)) = self.link.take() {
             // Remaining output, such as a Close frame, may still be sent. Its delivery is not awaited.
-            _ = link.poll_turn(cx, false, &mut []);
+            _ = link.turn(&mut Polled(&mut socket, cx), false, &mut []);
         }
         let until = match next {
             Next::Closed => return Poll::Ready(true),
@@ -126,8 +127,8 @@ impl<R: Runtime> Task<R> {
                 until
             }
         };
-        if let Some(link) = &mut self.link
-            && let Poll::Ready(read) = link.poll_turn(cx, reads, &mut self.input)
+        if let Some((socket, link)) = &mut self.link
+            && let Poll::Ready(read) = link.turn(&mut Polled(socket, cx), reads, &mut self.input)
         {
             self.shared.with(|driver| driver.handle_read(now, read));
             return Poll::Ready(false);
@@ -135,7 +136,7 @@ impl<R: Runtime> Task<R> {
         self.timer.poll(until, &self.shared.clock, cx).map(|()| false)
     }
 
-    fn poll_dialing(&mut self, cx: &mut Context<'_>) -> Poll<Result<Link<R::Stream>, ConnectError>> {
+    fn poll_dialing(&mut self, cx: &mut Context<'_>) -> Poll<Dialed<R>> {
         let dial = || -> Boxed<_> {
             let target = self.target.clone();
             Box::pin(async move { dial::<R>(&target).await })
@@ -143,7 +144,7 @@ impl<R: Runtime> Task<R> {
         self.dialing.get_or_insert_with(dial).as_mut().poll(cx)
     }
 
-    fn dialed(&mut self, result: Result<Link<R::Stream>, ConnectError>) {
+    fn dialed(&mut self, result: Dialed<R>) {
         let now = self.shared.now();
         self.link = self.shared.with(|driver| driver.dialed(now, result));
     }

@@ -1,4 +1,4 @@
-//! A socket with its link, and a timer: shared by clients and servers.
+//! Sockets and timers as clients and servers poll them.
 
 use std::future::Future;
 use std::io::{self, ErrorKind, Read, Write};
@@ -12,23 +12,19 @@ use skaro_proto::Time;
 
 use super::runtime::Runtime;
 use crate::clock::Clock;
-use crate::link;
 
 /// An async socket, for the duration of a poll: where it is pending, it would block.
-pub(super) struct Polled<'a, 'cx, S> {
-    pub(super) socket: &'a mut S,
-    pub(super) cx: &'a mut Context<'cx>,
-}
+pub(super) struct Polled<'a, 'cx, S>(pub(super) &'a mut S, pub(super) &'a mut Context<'cx>);
 
 impl<S: AsyncRead + Unpin> Read for Polled<'_, '_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        or_would_block(Pin::new(&mut *self.socket).poll_read(self.cx, buffer))
+        or_would_block(Pin::new(&mut *self.0).poll_read(self.1, buffer))
     }
 }
 
 impl<S: AsyncWrite + Unpin> Write for Polled<'_, '_, S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        or_would_block(Pin::new(&mut *self.socket).poll_write(self.cx, bytes))
+        or_would_block(Pin::new(&mut *self.0).poll_write(self.1, bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -40,24 +36,6 @@ fn or_would_block(result: Poll<io::Result<usize>>) -> io::Result<usize> {
     match result {
         Poll::Ready(result) => result,
         Poll::Pending => Err(ErrorKind::WouldBlock.into()),
-    }
-}
-
-/// A socket and its link.
-pub(super) struct Link<S> {
-    pub(super) socket: S,
-    pub(super) link: link::Link,
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
-    /// See [`link::Link::turn`].
-    pub(super) fn poll_turn<'a>(
-        &'a mut self,
-        cx: &mut Context<'_>,
-        reads: bool,
-        buffer: &'a mut [u8],
-    ) -> Poll<io::Result<Option<&'a [u8]>>> {
-        self.link.turn(&mut Polled { socket: &mut self.socket, cx }, reads, buffer)
     }
 }
 
