@@ -1,5 +1,7 @@
 //! The environment of the scenarios: adapters behind one trait, servers behind another, and a world that connects them.
 #![allow(
+    clippy::exhaustive_structs,
+    clippy::must_use_candidate,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -19,6 +19,7 @@ pub struct Channel {
 
 impl Channel {
     /// Creates a channel that passes bytes through unchanged.
+    #[must_use]
     pub const fn plain() -> Self {
         Channel {
             #[cfg(feature = "tls")]
@@ -70,6 +71,7 @@ impl Channel {
     }
 
     /// Returns whether the peer has closed the channel, which counts as the end of the socket.
+    #[must_use]
     pub const fn has_ended(&self) -> bool {
         self.has_ended
     }

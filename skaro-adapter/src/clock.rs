@@ -17,11 +17,13 @@ pub struct Clock(Instant);
 
 impl Clock {
     /// Starts the clock at [`Time::ZERO`].
+    #[must_use]
     pub fn start() -> Clock {
         Clock(Instant::now())
     }
 
     /// Returns the time since the start.
+    #[must_use]
     pub fn now(&self) -> Time {
         #[allow(clippy::useless_conversion, reason = "not with the coarse clock")]
         Time::since_epoch(self.0.elapsed().into())
@@ -29,6 +31,7 @@ impl Clock {
 }
 
 /// Returns the time of day by the system's clock, in milliseconds since 1970-01-01T00:00:00Z.
+#[must_use]
 pub fn unix_millis() -> i64 {
     let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)

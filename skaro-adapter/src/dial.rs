@@ -41,6 +41,7 @@ pub struct Dialer {
 
 /// The next action of whoever dials.
 #[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "an adapter must handle each action")]
 pub enum Step {
     /// Start to connect to this address, and call `next` again.
     Connect(SocketAddr),

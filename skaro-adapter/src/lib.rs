@@ -12,7 +12,7 @@
 //! * [`Connection`] is one connection of a server, from first byte to last.
 //! * [`websocket`] implements WebSockets for both sides.
 //!
-//! The [`guide`] (with the feature `async`) compares the adapters, and explains how to port this to another runtime.
+//! The module `guide` (with the feature `async`) compares the adapters, and explains how to port this to another runtime.
 //!
 //! # Promises
 //!
@@ -23,7 +23,7 @@
 //!
 //! # Features
 //!
-//! * `async`: the async engine, [`asynchronous`](mod@asynchronous).
+//! * `async`: the async engine in the module `asynchronous`, and the guide.
 //! * `tls` (default): TLS for clients through rustls, with the system's trust roots.
 //! * `tracing`: log lines of dialing and of the machines through the crate `tracing`, without secrets.
 #![forbid(unsafe_code)]

@@ -50,32 +50,38 @@ impl Url {
     }
 
     /// Returns whether the connection uses TLS: the scheme is `wss`.
+    #[must_use]
     pub const fn is_secure(&self) -> bool {
         self.is_secure
     }
 
     /// Returns the host to resolve and dial: a name in lower case, or an address. An IPv6 address has no brackets; its
     /// zone, if any, follows a `%`.
+    #[must_use]
     pub fn host(&self) -> &str {
         &self.authority.host
     }
 
     /// Returns the host without its zone, which only has a meaning on this machine (RFC 6874, section 4).
+    #[must_use]
     pub fn host_without_zone(&self) -> &str {
         self.authority.without_zone()
     }
 
     /// Returns the port. The default is 80, or 443 with TLS.
+    #[must_use]
     pub const fn port(&self) -> u16 {
         self.authority.port
     }
 
     /// Returns the target of the request: the path, which is `/` if the URL has none, and the query.
+    #[must_use]
     pub fn target(&self) -> &str {
         &self.target
     }
 
     /// Returns the value of the header `Host` (RFC 9110, section 7.2): without zone, and without the default port.
+    #[must_use]
     pub fn host_header(&self) -> String {
         let default = if self.is_secure { 443 } else { 80 };
         let host = self.authority.bracketed();
@@ -83,6 +89,7 @@ impl Url {
     }
 
     /// Returns host and port, for errors and for proxies.
+    #[must_use]
     pub fn host_and_port(&self) -> String {
         self.authority.to_string()
     }

@@ -62,6 +62,7 @@ pub struct Events {
 
 /// Reason for which [`Events::next_event`] returns no event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(clippy::exhaustive_enums, reason = "there is no third reason")]
 pub enum NoEvent {
     /// Nothing happened in that time.
     #[error("nothing happened in time")]
@@ -191,16 +192,19 @@ impl Client {
     }
 
     /// Returns what the client is doing.
+    #[must_use]
     pub fn status(&self) -> Status {
         self.with(machine::Client::status)
     }
 
     /// Returns the login of the user who is signed in, or was when the connection broke.
+    #[must_use]
     pub fn user(&self) -> Option<String> {
         self.with(|machine| machine.user().map(Into::into))
     }
 
     /// Returns the id of the session: see [`session_restore`](Self::session_restore).
+    #[must_use]
     pub fn session_id(&self) -> Option<Secret> {
         self.with(|machine| machine.session_id().cloned())
     }

@@ -23,12 +23,14 @@ pub struct Verifier(Hmac<Sha512>);
 
 impl Verifier {
     /// Prepares the key for a user's password.
+    #[must_use]
     pub fn new(password: &str) -> Self {
         Verifier(keyed(password))
     }
 
     /// Returns whether this is the proof for this token. The comparison takes constant time. Text that is not a proof
     /// (wrong length, or not hexadecimal) never matches.
+    #[must_use]
     pub fn verify(&self, token: &str, proof: &str) -> bool {
         let mut claimed = [0; PROOF_DIGITS / 2];
         let is_proof = hex::decode_to_slice(proof, &mut claimed).is_ok();
@@ -49,6 +51,7 @@ impl fmt::Debug for Verifier {
 /// let proof = skaro_proto::auth::proof("correct horse", "3a0cf1b2c7d94e53");
 /// assert!(proof.starts_with("09588417315960d9c036c409598b667e"));
 /// ```
+#[must_use]
 pub fn proof(password: &str, token: &str) -> String {
     hex::encode(keyed(password).chain_update(token).finalize().into_bytes())
 }

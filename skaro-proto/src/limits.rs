@@ -38,6 +38,7 @@ pub struct Limits {
 
 impl Limits {
     /// Returns the defaults for a client.
+    #[must_use]
     pub const fn client() -> Self {
         Limits {
             max_frame_bytes: 1 << 20,
@@ -52,6 +53,7 @@ impl Limits {
     }
 
     /// Returns the defaults for a server.
+    #[must_use]
     pub const fn server() -> Self {
         Limits { max_frame_bytes: 128 << 10, max_queued_bytes: 1 << 20, ..Self::client() }
     }

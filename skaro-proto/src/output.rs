@@ -43,6 +43,7 @@ pub enum CloseCode {
 
 impl CloseCode {
     /// Returns the number that is sent.
+    #[must_use]
     pub const fn code(self) -> u16 {
         match self {
             CloseCode::Normal => 1000,

@@ -20,6 +20,7 @@ pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Returns the text itself. Do not log it or put it into errors.
+    #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -25,21 +25,25 @@ impl Time {
     pub const ZERO: Time = Time(Duration::ZERO);
 
     /// Returns the time this long after the epoch.
+    #[must_use]
     pub const fn since_epoch(elapsed: Duration) -> Self {
         Time(elapsed)
     }
 
     /// Returns the time this many milliseconds after the epoch.
+    #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Time(Duration::from_millis(millis))
     }
 
     /// Returns the time this many seconds after the epoch.
+    #[must_use]
     pub const fn from_secs(secs: u64) -> Self {
         Time(Duration::from_secs(secs))
     }
 
     /// Returns the duration since the epoch.
+    #[must_use]
     pub const fn elapsed(self) -> Duration {
         self.0
     }

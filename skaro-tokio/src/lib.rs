@@ -45,6 +45,7 @@ pub type Server = asynchronous::Server<Tokio>;
 
 /// The tokio runtime, for the engine.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "it has no values")]
 pub enum Tokio {}
 
 impl Runtime for Tokio {

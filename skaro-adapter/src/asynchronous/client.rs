@@ -144,12 +144,14 @@ impl<R> Client<R> {
     }
 
     /// Returns the login of the user who is signed in, or who was when the connection broke.
+    #[must_use]
     pub fn user(&self) -> Option<String> {
         self.with(|machine| machine.user().map(String::from))
     }
 
     /// Returns the argument for [`session_restore`](Self::session_restore), valid for five minutes after the connection
     /// broke.
+    #[must_use]
     pub fn session_id(&self) -> Option<Secret> {
         self.with(|machine| machine.session_id().cloned())
     }

@@ -84,11 +84,13 @@ impl<R: Runtime> Server<R> {
 
 impl<R> Server<R> {
     /// Returns the address on which it listens.
+    #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
     /// Returns the URL for clients.
+    #[must_use]
     pub fn url(&self) -> String {
         #[cfg(feature = "tls")]
         let scheme = if self.shared.options.tls.is_some() { "wss" } else { "ws" };

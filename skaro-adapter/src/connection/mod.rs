@@ -73,6 +73,7 @@ enum Stage {
 
 /// The next action of a connection's task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "an adapter must handle each action")]
 pub enum Turn {
     /// Write, and wait for bytes, for the machine, or for this deadline.
     Idle {
@@ -94,6 +95,7 @@ impl fmt::Debug for Connection {
 impl Connection {
     /// Creates a connection that the machine has just accepted. The header, if any, is trusted to contain the client's
     /// address.
+    #[must_use]
     pub const fn new(id: ConnectionId, address_header: Option<AddressHeader>) -> Self {
         Connection {
             id,
@@ -108,6 +110,7 @@ impl Connection {
     }
 
     /// Returns whether to read from the connection. Ask again after each turn.
+    #[must_use]
     pub fn wants_bytes(&self) -> bool {
         match self.stage {
             Stage::Handshake(_) => true,

@@ -94,6 +94,7 @@ impl<W> fmt::Debug for Driver<W> {
 
 /// The next action of an adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "an adapter must handle each action")]
 pub enum Next {
     /// Wait for bytes, a command, or this deadline.
     Idle {
@@ -112,12 +113,14 @@ pub enum Next {
 /// Methods for the application's side.
 impl<W: Waiter> Driver<W> {
     /// Creates a driver for a client without a connection. Reading pauses while this many events wait.
+    #[must_use]
     pub fn new(client: Client, event_capacity: usize) -> Self {
         let mailbox = Mailbox::new(client, event_capacity);
         Driver { mailbox, websocket: None, last_output: Vec::new(), has_been_connected: false }
     }
 
     /// Returns the mailbox.
+    #[must_use]
     pub const fn mailbox(&self) -> &Mailbox<W> {
         &self.mailbox
     }
@@ -158,11 +161,13 @@ impl<W: Waiter> Driver<W> {
     }
 
     /// Returns whether there is a connection. Keep the socket exactly as long.
+    #[must_use]
     pub fn has_connection(&self) -> bool {
         self.mailbox.client().status().has_connection()
     }
 
     /// Returns whether to read from the connection. Ask again after [`drive`](Self::drive).
+    #[must_use]
     pub fn wants_bytes(&self) -> bool {
         self.websocket.is_some() && self.mailbox.wants_frames()
     }

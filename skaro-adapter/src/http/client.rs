@@ -102,6 +102,7 @@ impl ClientHandshake {
     }
 
     /// Returns the error of a connection that ended in the middle of the handshake: closed, or broken.
+    #[must_use]
     pub fn handle_end(&self, error: Option<io::Error>) -> ConnectError {
         let closed = || io::Error::new(io::ErrorKind::UnexpectedEof, "closed during the opening handshake");
         ConnectError::network(&self.host, error.unwrap_or_else(closed))

@@ -41,6 +41,7 @@ pub enum AddressHeader {
 
 /// The next action after bytes were received.
 #[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "an adapter must handle each action")]
 pub enum Reply {
     /// Read more.
     NeedMore,
@@ -80,6 +81,7 @@ impl fmt::Debug for Upgrade {
 
 impl ServerHandshake {
     /// Creates a handshake. The header, if any, is trusted to contain the client's address.
+    #[must_use]
     pub const fn new(address_header: Option<AddressHeader>) -> Self {
         ServerHandshake { head: Vec::new(), address_header }
     }
@@ -154,6 +156,7 @@ impl ServerHandshake {
 }
 
 /// Returns a response with status 503, of a server that is full or is shutting down.
+#[must_use]
 pub fn unavailable(why: &str) -> Vec<u8> {
     response("503 Service Unavailable", "", why, true)
 }

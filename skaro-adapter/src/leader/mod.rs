@@ -31,6 +31,7 @@ pub const LINGER: Duration = Duration::from_millis(5);
 
 /// The kinds of threads that may lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "a leader is one or the other")]
 pub enum Role {
     /// The client's own thread.
     Background,
@@ -41,6 +42,7 @@ pub enum Role {
 /// The threads to wake after a transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
+#[expect(clippy::exhaustive_enums, reason = "an adapter must handle each action")]
 pub enum Wake {
     /// Nobody.
     Nobody,
@@ -54,6 +56,7 @@ pub enum Wake {
 
 /// The state of the background thread while it does not lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "an adapter must handle each action")]
 pub enum Rest<B> {
     /// Lead now, with the baton.
     Lead(B),
@@ -88,6 +91,7 @@ impl<B> Default for Leader<B> {
 
 impl<B> Leader<B> {
     /// Creates the state with the background thread as the leader, which still holds its baton.
+    #[must_use]
     pub const fn new() -> Self {
         Leader {
             role: Some(Role::Background),

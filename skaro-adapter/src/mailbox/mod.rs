@@ -71,6 +71,7 @@ pub struct Mailbox<W> {
 /// For applications.
 impl<W: Waiter> Mailbox<W> {
     /// Creates a mailbox that pauses reading when this many events wait.
+    #[must_use]
     pub fn new(client: Client, capacity: usize) -> Self {
         Mailbox {
             client,
@@ -87,6 +88,7 @@ impl<W: Waiter> Mailbox<W> {
     }
 
     /// Returns the machine, to look at.
+    #[must_use]
     pub const fn client(&self) -> &Client {
         &self.client
     }
@@ -141,6 +143,7 @@ impl<W: Waiter> Mailbox<W> {
     }
 
     /// Returns how many commands have not ended for whose end somebody waits.
+    #[must_use]
     pub fn waiting(&self) -> usize {
         self.waiting.len()
     }
@@ -172,12 +175,14 @@ impl<W: Waiter> Mailbox<W> {
     }
 
     /// Returns whether there is something for an application that waits for events: one, or that there will be no more.
+    #[must_use]
     pub fn has_news(&self) -> bool {
         self.finished || !self.events.is_empty()
     }
 
     /// Returns whether taking events has made room for more, or an acknowledgement is to be sent, so that the driver has to
     /// look again.
+    #[must_use]
     pub fn has_room_again(&self) -> bool {
         self.acknowledges || self.is_full && self.is_half_empty()
     }
@@ -195,6 +200,7 @@ impl<W: Waiter> Mailbox<W> {
     }
 
     /// Returns why there is no connection, if the first one ended before the server spoke.
+    #[must_use]
     pub fn why_offline(&self) -> Option<Disconnect> {
         let reason = |event: &Event<'_>| match event {
             Event::Disconnected(reason) => Some(reason.clone()),
@@ -213,6 +219,7 @@ impl<W: Waiter> Mailbox<W> {
     }
 
     /// Returns whether the mailbox has ended: nothing will happen any more.
+    #[must_use]
     pub const fn is_finished(&self) -> bool {
         self.finished
     }

@@ -73,6 +73,7 @@ pub struct WebSocket {
 
 /// The phases of a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "an adapter must handle each phase")]
 pub enum Phase {
     /// Messages go both ways.
     Open,
@@ -124,6 +125,7 @@ pub enum WebSocketError {
 
 impl WebSocketError {
     /// Returns the code for closing the connection (RFC 6455, section 7.4.1).
+    #[must_use]
     pub const fn close_code(&self) -> CloseCode {
         match self {
             WebSocketError::Protocol(_) => CloseCode::Protocol,
@@ -141,6 +143,7 @@ impl From<WebSocketError> for Disconnect {
 
 impl WebSocket {
     /// Creates one end of a connection with this role. Messages of more than `max_message_bytes` are errors.
+    #[must_use]
     pub const fn new(role: Role, max_message_bytes: usize) -> Self {
         WebSocket {
             role,
@@ -152,6 +155,7 @@ impl WebSocket {
     }
 
     /// Returns the current phase.
+    #[must_use]
     pub const fn phase(&self) -> Phase {
         self.phase
     }
@@ -208,6 +212,7 @@ impl WebSocket {
 
     /// Returns whether so little output waits that the machine may be asked for its next frame. Frames that stay in the
     /// machine are known not to have been sent if the connection breaks.
+    #[must_use]
     pub const fn has_room(&self) -> bool {
         self.output.len() <= OUTPUT_AT_ONCE
     }
@@ -242,6 +247,7 @@ impl WebSocket {
     }
 
     /// Returns the number of bytes that wait to be written to the connection.
+    #[must_use]
     pub const fn output_len(&self) -> usize {
         self.output.len()
     }

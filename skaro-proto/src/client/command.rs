@@ -1,4 +1,5 @@
 //! Commands of the application as types, each with the type of its answer.
+#![expect(clippy::exhaustive_structs, reason = "applications make commands with struct syntax")]
 
 use thiserror::Error;
 
@@ -110,6 +111,7 @@ pub struct SendMessage<'a> {
 
 impl<'a> GetHistory<'a> {
     /// Asks for the last messages.
+    #[must_use]
     pub fn new(login: &'a str) -> Self {
         GetHistory { login, page: Page::default() }
     }
@@ -117,6 +119,7 @@ impl<'a> GetHistory<'a> {
 
 impl<'a> SendMessage<'a> {
     /// A message without a marker, whose key the machine makes.
+    #[must_use]
     pub const fn new(to: &'a str, body: &'a str) -> Self {
         SendMessage { to, body, marker: None, key: None }
     }

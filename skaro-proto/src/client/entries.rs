@@ -26,12 +26,14 @@ impl Client {
 
     /// Returns the id of the user's log and the position up to which the application has taken its entries, as
     /// [`LogStart::Since`] takes them; `None` before the first sign-in, and if the server keeps no logs.
+    #[must_use]
     pub fn log(&self) -> Option<(&str, u64)> {
         self.cursor.place()
     }
 
     /// Returns whether this connection brings the entries of the user's log. Then the events that wait for the application
     /// are bounded by the log's window, and there is no reason to stop reading.
+    #[must_use]
     pub const fn has_cursor(&self) -> bool {
         self.cursor.is_live()
     }

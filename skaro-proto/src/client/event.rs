@@ -107,6 +107,7 @@ impl Event<'_> {
     /// what an application stores when it has handled the event. Such an event is dropped if it has not left for the
     /// application when the connection breaks, since it comes again; see
     /// [`Client::handle_taken`](super::Client::handle_taken).
+    #[must_use]
     pub fn position(&self) -> Option<u64> {
         match self {
             Event::Message(incoming) => incoming.message.position,
@@ -119,6 +120,7 @@ impl Event<'_> {
     }
 
     /// The same event, independent of the frame.
+    #[must_use]
     pub fn into_owned(self) -> Event<'static> {
         match self {
             Event::Connected { extra } => Event::Connected { extra: extra.into_owned() },
@@ -239,6 +241,7 @@ pub enum Failure<'a> {
 
 impl Failure<'_> {
     /// The same, independent of the frame.
+    #[must_use]
     pub fn into_owned(self) -> Failure<'static> {
         match self {
             Failure::Refused(refusal) => Failure::Refused(refusal.into_owned()),
@@ -250,6 +253,7 @@ impl Failure<'_> {
 
 /// Knowledge about whether a request that was lost with its connection was carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there is no third case")]
 pub enum Delivery {
     /// It never left this machine.
     NotSent,

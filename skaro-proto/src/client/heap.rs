@@ -9,6 +9,7 @@ use crate::message::{Answer, text_bytes};
 
 impl Event<'_> {
     /// Returns how many bytes the event takes on the heap once it is owned, besides its own size, or more.
+    #[must_use]
     pub fn heap_bytes(&self) -> usize {
         match self {
             Event::Connected { extra } => extra.heap_bytes(),

@@ -19,17 +19,20 @@ impl<'a> Incoming<'a> {
     }
 
     /// The dialog to which the message belongs: the other user's login, or the conference. An answer goes there.
+    #[must_use]
     pub fn dialog(&self) -> &str {
         self.message.dialog_if_own(self.is_own)
     }
 
     /// Returns whether the user has sent the message, on another connection. Programs should not answer these: two
     /// programs of the same user would answer each other without end.
+    #[must_use]
     pub const fn is_own(&self) -> bool {
         self.is_own
     }
 
     /// The same, independent of the frame.
+    #[must_use]
     pub fn into_owned(self) -> Incoming<'static> {
         Incoming { message: self.message.into_owned(), is_own: self.is_own }
     }

@@ -216,6 +216,7 @@ impl Client {
     ///
     /// The seed has to be random, from a source that is fit for secrets, and another one for each client: the keys by
     /// which the server knows messages again are made of it, and the time that passes before connecting again.
+    #[must_use]
     pub fn new(config: ClientConfig, seed: [u8; 32]) -> Self {
         let (prefix, rest) = seed.split_at(16);
         let number = |bytes: &[u8]| bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte));
@@ -245,11 +246,13 @@ impl Client {
     }
 
     /// Returns the configuration.
+    #[must_use]
     pub const fn config(&self) -> &ClientConfig {
         &self.config
     }
 
     /// Returns what the client is doing.
+    #[must_use]
     pub const fn status(&self) -> Status {
         match &self.link {
             Link::Offline => Status::Offline,
@@ -267,22 +270,26 @@ impl Client {
     }
 
     /// Returns whether a user is signed in on this connection.
+    #[must_use]
     pub const fn is_authorized(&self) -> bool {
         matches!(&self.link, Link::Up(Connection { stage: Stage::Open { sign_in: SignIn::Yes, .. }, .. }))
     }
 
     /// The login of the user who is signed in, or was when the connection broke.
+    #[must_use]
     pub fn user(&self) -> Option<&str> {
         self.session.as_ref().map(|session| session.login.as_str())
     }
 
     /// Returns the id for [`session_restore`](Self::session_restore), valid on this client or another for five minutes
     /// after the connection broke.
+    #[must_use]
     pub fn session_id(&self) -> Option<&Secret> {
         self.session.as_ref().map(|session| &session.id)
     }
 
     /// Number of commands that have not ended.
+    #[must_use]
     pub fn pending(&self) -> usize {
         self.in_flight.others() + self.outbox.len()
     }
@@ -311,6 +318,7 @@ impl Client {
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), if nothing happens before; `None` for never.
+    #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
         let deadlines = [self.in_flight.deadline(), self.outbox_deadline(), self.link_deadline()];
         deadlines.into_iter().flatten().min()

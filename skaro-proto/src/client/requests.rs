@@ -17,10 +17,10 @@ use crate::log::debug;
 use crate::message::{ClientMessage, Page, Request, RequestKind};
 use crate::time::Time;
 
-/// Commands. Each takes effect or fails at once; one that was taken ends exactly once, with an [`Event::Ended`] that
-/// bears the number which the command returned.
+/// Commands. Each takes effect or fails at once. One that took effect ends exactly once, with an
+/// [`Event::Ended`](super::Event::Ended) that has the returned number.
 ///
-/// Besides what each names, all of them fail with [`CommandError::TooManyRequests`] while
+/// Besides the errors that each names, all of them fail with [`CommandError::TooManyRequests`] while
 /// [`max_requests`](crate::Limits::max_requests) are under way, and with [`CommandError::OutputFull`] while
 /// [`max_queued_bytes`](crate::Limits::max_queued_bytes) wait to be sent: try again when some have ended.
 impl Client {

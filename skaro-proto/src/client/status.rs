@@ -35,6 +35,7 @@ pub enum Status {
 impl Status {
     /// Returns whether there is a connection. The adapter keeps its socket exactly as long as this is `true`. Then it
     /// drops the socket without a handshake and reports nothing more about it.
+    #[must_use]
     pub const fn has_connection(self) -> bool {
         !matches!(self, Status::Offline | Status::Waiting { .. } | Status::Dialing | Status::Closed)
     }

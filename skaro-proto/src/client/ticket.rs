@@ -30,26 +30,31 @@ pub struct Ticket {
 
 impl Ticket {
     /// The number that the command returned.
+    #[must_use]
     pub const fn id(&self) -> RequestId {
         self.id
     }
 
     /// Returns the kind of the request.
+    #[must_use]
     pub const fn kind(&self) -> RequestKind {
         self.kind
     }
 
     /// The login that it was about: who signs in, whose history, to whom a message goes. Empty if there is none.
+    #[must_use]
     pub fn login(&self) -> &str {
         &self.login
     }
 
     /// The marker that the application gave along with a message. It is never sent.
+    #[must_use]
     pub const fn marker(&self) -> Option<u64> {
         self.marker
     }
 
     /// Returns whether the machine itself made the request, to sign in again after a reconnection.
+    #[must_use]
     pub const fn is_automatic(&self) -> bool {
         self.automatic
     }

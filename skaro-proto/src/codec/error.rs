@@ -95,6 +95,7 @@ impl Path {
     }
 
     /// Returns whether the error is in the frame as a whole.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.names().next().is_none()
     }

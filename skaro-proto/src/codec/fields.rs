@@ -89,6 +89,7 @@ const END: u8 = 0xff;
 
 impl<'a> Fields<'a> {
     /// Creates an empty set of fields.
+    #[must_use]
     pub const fn new() -> Self {
         Fields(None)
     }
@@ -114,6 +115,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Returns the value of the last field with this name.
+    #[must_use]
     pub fn get(&self, name: &str) -> Option<Value<'_>> {
         let (_, value) = self.raw().filter(|(other, _)| other == name).last()?;
         Value::known(value)
@@ -148,22 +150,26 @@ impl<'a> Fields<'a> {
     }
 
     /// Returns the number of fields.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.raw().count()
     }
 
     /// Returns whether there are no fields.
+    #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
     /// Returns an iterator over the fields, in order.
+    #[must_use]
     pub fn iter(&self) -> FieldsIter<'_> {
         FieldsIter(self.raw())
     }
 
     /// Returns the same fields, independent of the frame that they were borrowed from.
     #[inline]
+    #[must_use]
     pub fn into_owned(self) -> Fields<'static> {
         match self.0 {
             None => Fields::new(),
@@ -172,6 +178,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Returns an upper bound of the heap memory that the fields take once they are owned, in bytes.
+    #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let Some(kept) = &self.0 else { return 0 };
         let map = match &kept.map {

@@ -9,6 +9,7 @@ use core::fmt;
 /// The kind of a frame (text or binary) identifies its format, so it is never negotiated: a client uses the format of
 /// the server's first frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "the protocol has two formats")]
 pub enum Format {
     /// CBOR in binary frames, which the original client uses.
     Cbor,
@@ -18,6 +19,7 @@ pub enum Format {
 
 impl Format {
     /// Returns the WebSocket subprotocol (RFC 6455, section 1.9) with which a client asks for this format.
+    #[must_use]
     pub const fn subprotocol(self) -> &'static str {
         match self {
             Format::Cbor => "skaro.cbor",
@@ -33,6 +35,7 @@ impl Format {
     /// assert_eq!(Format::offered("chat, skaro.json, skaro.cbor"), Some(Format::Json));
     /// assert_eq!(Format::offered("chat"), None);
     /// ```
+    #[must_use]
     pub fn offered(subprotocols: &str) -> Option<Format> {
         let named =
             |name: &str| [Format::Cbor, Format::Json].into_iter().find(|f| f.subprotocol() == name.trim());
@@ -51,6 +54,7 @@ impl fmt::Display for Format {
 
 /// The content of one WebSocket message: one message of the protocol.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "WebSocket has two kinds of messages (RFC 6455, section 5.6)")]
 pub enum Frame<'a> {
     /// A text message: JSON.
     Text(&'a str),
@@ -60,6 +64,7 @@ pub enum Frame<'a> {
 
 impl<'a> Frame<'a> {
     /// Returns the frame's content.
+    #[must_use]
     pub const fn as_bytes(&self) -> &'a [u8] {
         match self {
             Frame::Text(text) => text.as_bytes(),
@@ -68,6 +73,7 @@ impl<'a> Frame<'a> {
     }
 
     /// Returns the format of a frame of this kind.
+    #[must_use]
     pub const fn format(&self) -> Format {
         match self {
             Frame::Text(_) => Format::Json,

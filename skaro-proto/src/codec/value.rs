@@ -16,6 +16,7 @@ use super::reader::{Decode, MapReader, Nesting, Reader, Result, SeqReader, Slot}
 /// numbers beyond 64 bits become floating-point numbers. JSON has no byte strings: they are written there as lists of
 /// numbers.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "the formats have no other types")]
 pub enum Value<'a> {
     /// JSON's `null`, CBOR's `null` and `undefined`.
     Null,
@@ -39,6 +40,7 @@ pub enum Value<'a> {
 
 impl<'a> Value<'a> {
     /// Returns the text, if the value is text.
+    #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Value::Text(text) => Some(text),
@@ -47,6 +49,7 @@ impl<'a> Value<'a> {
     }
 
     /// Returns the integer, if the value is one.
+    #[must_use]
     pub fn as_integer(&self) -> Option<i128> {
         match *self {
             Value::Unsigned(number) => Some(number.into()),
@@ -56,6 +59,7 @@ impl<'a> Value<'a> {
     }
 
     /// Returns the boolean, if the value is one.
+    #[must_use]
     pub fn as_bool(&self) -> Option<bool> {
         match *self {
             Value::Bool(value) => Some(value),
@@ -64,6 +68,7 @@ impl<'a> Value<'a> {
     }
 
     /// Returns the fields, if the value is a map.
+    #[must_use]
     pub fn as_map(&self) -> Option<&Fields<'a>> {
         match self {
             Value::Map(fields) => Some(fields),

@@ -20,11 +20,13 @@ pub struct ClientMessage<'a> {
 
 impl<'a> ClientMessage<'a> {
     /// Returns the acknowledgement of a position.
+    #[must_use]
     pub const fn ack(position: u64) -> Self {
         ClientMessage::new(0, Request::Ack { position })
     }
 
     /// Returns a request with this number and nothing but the fields that it needs.
+    #[must_use]
     pub const fn new(on_request: u64, request: Request<'a>) -> Self {
         ClientMessage { on_request, request, extra: Fields::new() }
     }
@@ -32,6 +34,7 @@ impl<'a> ClientMessage<'a> {
 
 /// Beginning of a connection's cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a client knows its position or not")]
 pub enum Since {
     /// At the log's head: only what comes from now on.
     Head,
@@ -43,6 +46,7 @@ pub enum Since {
 ///
 /// With `after` or `after_date` alone the answer has the oldest that follow, otherwise the newest before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "made with struct syntax, over the default")]
 pub struct Page {
     /// Only messages before this position of the user's own log.
     pub before: Option<u64>,
@@ -123,6 +127,7 @@ pub enum Request<'a> {
 
 impl Request<'_> {
     /// Returns the type, as on the wire.
+    #[must_use]
     pub fn kind(&self) -> &str {
         match self {
             Request::Authorize { .. } => "authorize",
@@ -189,6 +194,7 @@ impl RequestKind {
     ];
 
     /// Returns the type, as on the wire.
+    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             RequestKind::Authorize => "authorize",

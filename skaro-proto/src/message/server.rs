@@ -144,6 +144,7 @@ pub struct History<'a> {
 
 impl<'a> History<'a> {
     /// Returns a history of these messages.
+    #[must_use]
     pub const fn new(messages: Vec<Message<'a>>) -> Self {
         History { messages, more: None }
     }
@@ -217,6 +218,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Returns the same, independent of the frame.
+    #[must_use]
     pub fn into_owned(self) -> Cursor<'static> {
         Cursor { log: owned(self.log), head: self.head, begin: self.begin }
     }
@@ -224,6 +226,7 @@ impl<'a> Cursor<'a> {
 
 impl<'a> Sent<'a> {
     /// Returns the entry at this position, without a key.
+    #[must_use]
     pub const fn new(position: u64) -> Self {
         Sent { position, key: None, extra: Fields::new() }
     }
@@ -246,11 +249,13 @@ impl<'a> ReadMark<'a> {
     }
 
     /// Returns the same, independent of the frame.
+    #[must_use]
     pub fn into_owned(self) -> ReadMark<'static> {
         ReadMark { login: owned(self.login), extra: self.extra.into_owned(), ..self }
     }
 
     /// Returns how many bytes of heap it takes once it is owned, or more.
+    #[must_use]
     pub fn heap_bytes(&self) -> usize {
         text_bytes(&self.login) + self.extra.heap_bytes()
     }
@@ -291,11 +296,13 @@ impl<'a> Notice<'a> {
     }
 
     /// Returns the same notice, independent of the frame.
+    #[must_use]
     pub fn into_owned(self) -> Notice<'static> {
         Notice { info: owned(self.info), extra: self.extra.into_owned() }
     }
 
     /// Returns how many bytes of heap the notice takes once it is owned, or more.
+    #[must_use]
     pub fn heap_bytes(&self) -> usize {
         text_bytes(&self.info) + self.extra.heap_bytes()
     }
@@ -318,6 +325,7 @@ impl<'a> AnswerMessage<'a> {
     }
 
     /// Returns how many bytes of heap the answer takes once it is owned, or more.
+    #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let outcome = match &self.outcome {
             Ok(answer) => answer.heap_bytes(),
@@ -393,6 +401,7 @@ impl Answer<'_> {
 
 impl ServerMessage<'_> {
     /// Returns the position in the user's log, if the message is an entry: one of any type that has a `position`.
+    #[must_use]
     pub fn position(&self) -> Option<u64> {
         match self {
             ServerMessage::ShowMessage(message) => message.position,
@@ -410,6 +419,7 @@ impl ServerMessage<'_> {
     }
 
     /// Returns the same message, independent of the frame.
+    #[must_use]
     pub fn into_owned(self) -> ServerMessage<'static> {
         match self {
             ServerMessage::CheckConnection(challenge) => {
@@ -428,6 +438,7 @@ impl ServerMessage<'_> {
     }
 
     /// Returns how many bytes of heap the message takes once it is owned, or more.
+    #[must_use]
     pub fn heap_bytes(&self) -> usize {
         match self {
             ServerMessage::CheckConnection(challenge) => challenge.heap_bytes(),

@@ -25,16 +25,19 @@ impl<'a> User<'a> {
     }
 
     /// Returns how many messages from this user are beyond the read mark, if the server told it (`unread`).
+    #[must_use]
     pub fn unread(&self) -> Option<u64> {
         self.extra.get("unread")?.as_integer().and_then(|count| u64::try_from(count).ok())
     }
 
     /// Returns the same user, independent of the frame.
+    #[must_use]
     pub fn into_owned(self) -> User<'static> {
         User { login: owned(self.login), extra: self.extra.into_owned() }
     }
 
     /// Returns how many bytes of heap the user takes once it is owned, or more.
+    #[must_use]
     pub fn heap_bytes(&self) -> usize {
         text_bytes(&self.login) + self.extra.heap_bytes()
     }
@@ -167,6 +170,7 @@ impl<'a> Message<'a> {
     /// use skaro_proto::message::Message;
     /// assert!(Message::new("alice", "bob", "hello").is_from("alice"));
     /// ```
+    #[must_use]
     pub fn is_from(&self, login: &str) -> bool {
         self.from.login == login
     }
@@ -180,6 +184,7 @@ impl<'a> Message<'a> {
     /// assert_eq!(message.dialog(Some("alice")), "bob");
     /// assert_eq!(message.dialog(Some("bob")), "alice");
     /// ```
+    #[must_use]
     pub fn dialog(&self, user: Option<&str>) -> &str {
         self.dialog_if_own(user.is_some_and(|user| self.is_from(user)))
     }
@@ -222,6 +227,10 @@ impl<'a> Message<'a> {
 ///
 /// This project's server sends whole milliseconds since 1970-01-01T00:00:00Z, strictly increasing within a dialog.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a number or a text: the formats have no other scalars to tell a date"
+)]
 pub enum Date<'a> {
     /// A whole number.
     Integer(i64),
@@ -233,6 +242,7 @@ pub enum Date<'a> {
 
 impl Date<'_> {
     /// Returns the number, if it is a whole one.
+    #[must_use]
     pub const fn as_integer(&self) -> Option<i64> {
         match self {
             Date::Integer(number) => Some(*number),
@@ -241,6 +251,7 @@ impl Date<'_> {
     }
 
     /// Returns the same date, independent of the frame.
+    #[must_use]
     pub fn into_owned(self) -> Date<'static> {
         match self {
             Date::Integer(number) => Date::Integer(number),
@@ -283,6 +294,7 @@ pub enum Registration<'a> {
 
 impl<'a> Registration<'a> {
     /// Returns the word on the wire.
+    #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
             Registration::Open => "open",
@@ -293,6 +305,7 @@ impl<'a> Registration<'a> {
     }
 
     /// Returns the same, independent of the frame.
+    #[must_use]
     pub fn into_owned(self) -> Registration<'static> {
         match self {
             Registration::Open => Registration::Open,
@@ -335,6 +348,7 @@ impl StatusCode<'static> {
     pub const SUCCESS: Self = Self::new(200);
 
     /// Returns a status of three digits and nothing else. Codes beyond 999 are no status: 0.
+    #[must_use]
     pub const fn new(code: u16) -> Self {
         StatusCode { code: if code < 1000 { code } else { 0 }, rest: Cow::Borrowed("") }
     }
@@ -343,11 +357,13 @@ impl StatusCode<'static> {
 impl<'a> StatusCode<'a> {
     /// The three digits as a number: 200 is success, 4… a refusal that repeating won't change, 5… one that may pass.
     /// 0 if the status does not begin with three digits other than zeros.
+    #[must_use]
     pub const fn code(&self) -> u16 {
         self.code
     }
 
     /// Returns whether the request was carried out.
+    #[must_use]
     pub const fn is_success(&self) -> bool {
         self.code == 200
     }
@@ -359,6 +375,7 @@ impl<'a> StatusCode<'a> {
     }
 
     /// Returns the same, independent of the frame.
+    #[must_use]
     pub fn into_owned(self) -> StatusCode<'static> {
         StatusCode { code: self.code, rest: owned(self.rest) }
     }

@@ -98,8 +98,8 @@ pub struct ServerConfig {
     /// Bytes of bodies kept in the log of one account; the oldest entries make room. Default 64 MiB.
     pub max_log_bytes: usize,
     /// Keys of messages kept for one sender, each as long as its message and a day at least; beyond this number the
-    /// oldest make room. Default 65,536: at the [rate of messages](Self::messages) these are made in 20 minutes, four
-    /// times as long as a client repeats a message.
+    /// oldest make room. Default 65,536: at the default [`message_rate`](Self::message_rate) a user sends as
+    /// many in 20 minutes, four times as long as a client repeats a message.
     pub max_keys: usize,
     /// Messages in the answer to one `get_history`, at most. Default 200.
     pub max_history_messages: usize,

@@ -171,6 +171,7 @@ impl Server {
     /// frames [faster than it may](ServerConfig::frame_rate). Frames then stay in the network, which slows the client
     /// down. Ask after each frame, after [`poll_transmit`](Self::poll_transmit) has taken something away, and when
     /// [`poll_ready`](Self::poll_ready) names the connection. A frame that is handed over anyway is handled.
+    #[must_use]
     pub fn wants_frames(&self, id: ConnectionId) -> bool {
         self.connections.get(&id).is_some_and(|connection| {
             connection.throttled.is_none()
@@ -180,6 +181,7 @@ impl Server {
 
     /// Limit in bytes on a frame of this connection at present. It is lower before a user signs in: see
     /// [`ServerConfig::max_stranger_frame_bytes`].
+    #[must_use]
     pub fn max_frame_bytes(&self, id: ConnectionId) -> usize {
         let limit = self.config.limits.max_frame_bytes;
         match self.connections.get(&id) {

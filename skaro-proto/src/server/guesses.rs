@@ -22,6 +22,7 @@ pub struct GuessLimit {
 impl GuessLimit {
     /// Returns the default for one address: 10 are free; then 1 s, doubled up to 15 minutes; one is forgotten every 10
     /// minutes.
+    #[must_use]
     pub const fn per_address() -> Self {
         GuessLimit {
             free: 10,
@@ -33,6 +34,7 @@ impl GuessLimit {
 
     /// Returns the default for one login: 100 are free; then 1 s, doubled up to 1 minute; one is forgotten every 10
     /// minutes.
+    #[must_use]
     pub const fn per_login() -> Self {
         GuessLimit { free: 100, max_delay: Duration::from_secs(60), ..Self::per_address() }
     }

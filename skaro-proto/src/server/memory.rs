@@ -14,6 +14,7 @@ const ADDRESS: usize = 128;
 impl Server {
     /// Estimate of the bytes of memory that the machine takes: logs, queues, sessions, users, connections and tables of
     /// addresses. It is exact to some 20 %; [`ServerConfig::max_memory`](super::ServerConfig::max_memory) limits it.
+    #[must_use]
     pub fn memory(&self) -> usize {
         let addresses = self.guesses_by_address.len() + self.guesses_by_login.len() + self.places.left();
         self.logs.bytes()

@@ -122,6 +122,7 @@ pub struct Server {
 impl Server {
     /// A server without users. The seed is what all tokens and session ids are made of: it must be random and secret,
     /// except in tests, which become repeatable by it.
+    #[must_use]
     pub fn new(config: ServerConfig, seed: [u8; 32]) -> Self {
         Server {
             config,
@@ -144,33 +145,39 @@ impl Server {
     }
 
     /// Returns the configuration.
+    #[must_use]
     pub const fn config(&self) -> &ServerConfig {
         &self.config
     }
 
     /// Number of connections, opening and closing ones included.
+    #[must_use]
     pub fn connections(&self) -> usize {
         self.connections.len()
     }
 
     /// Returns whether this connection exists. The adapter drops one that does not, without a handshake, and reports
     /// nothing more about it.
+    #[must_use]
     pub fn has_connection(&self, id: ConnectionId) -> bool {
         self.connections.contains_key(&id)
     }
 
     /// Number of sessions, in use or restorable.
+    #[must_use]
     pub fn sessions(&self) -> usize {
         self.sessions.len()
     }
 
     /// Returns whether the user with this login is signed in on some connection.
+    #[must_use]
     pub fn is_online(&self, login: &str) -> bool {
         let user = self.users.find(login).and_then(|id| self.users.get(id));
         user.is_some_and(|user| !user.online.is_empty())
     }
 
     /// Returns whether [`shut_down`](Self::shut_down) was called. The server is done once no connections are left.
+    #[must_use]
     pub const fn is_shutting_down(&self) -> bool {
         self.shutting_down
     }
@@ -236,6 +243,7 @@ impl Server {
 /// Poll: what to do next.
 impl Server {
     /// When to call [`handle_timeout`](Self::handle_timeout), if nothing happens before; `None` for never.
+    #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
         let connection = self.agenda.deadlines.first().map(|(at, _)| *at);
         [connection, self.sessions.deadline()].into_iter().flatten().min()

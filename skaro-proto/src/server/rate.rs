@@ -19,6 +19,7 @@ pub struct Rate {
 
 impl Rate {
     /// So many times per second, and so many at once.
+    #[must_use]
     pub const fn new(per_second: u32, burst: u32) -> Self {
         Rate { per_second, burst }
     }

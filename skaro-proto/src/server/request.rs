@@ -27,6 +27,7 @@ pub struct Decoded<'f>(Result<ClientMessage<'f>, Box<InvalidRequest<'f>>>);
 
 /// Decodes a frame from a client. That needs no server: an adapter in which many threads share one does this before it
 /// locks the server. `limit` is what [`Server::max_frame_bytes`] says of the connection.
+#[must_use]
 pub fn decode(frame: Frame<'_>, limit: usize) -> Decoded<'_> {
     trace!("received {frame:?}");
     let length = frame.as_bytes().len();
