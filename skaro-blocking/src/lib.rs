@@ -51,11 +51,11 @@ pub use rustls;
 pub use skaro_adapter::{ConnectError, Options, Proxy};
 pub use skaro_proto as proto;
 pub use skaro_proto::client::{
-    Authorize, Awaited, Backoff, ClientConfig, Command, CommandError, Delivery, Disconnect, Ended, Event,
-    Failure, GetContacts, GetHistory, Incoming, ProtocolError, RegisterType, RequestError, RequestId,
-    SendMessage, SessionRestore, Status, Ticket,
+    Accepted, Authorize, Awaited, Backoff, ClientConfig, Command, CommandError, Delivery, Disconnect, Ended,
+    Event, Failure, GetContacts, GetHistory, Incoming, LogStart, ProtocolError, Read, RegisterType,
+    RequestError, RequestId, SendMessage, SessionRestore, SignedOutReason, Status, Ticket,
 };
 pub use skaro_proto::message::{
-    Answer, Contacts, Date, History, Message, Notice, Refusal, Registration, SignedIn, User,
+    Answer, Contacts, Date, History, Message, Notice, Page, Refusal, Registration, SignedIn, User,
 };
 pub use skaro_proto::{Fields, Format, Limits, Secret, Value};
