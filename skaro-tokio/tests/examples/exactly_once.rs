@@ -44,8 +44,9 @@ async fn a_forwarder_that_is_killed() {
         alice.wait_for_bots(&server, 0).await;
         said += 25;
     }
-    let _forwarder = start(&server, &file);
+    let forwarder = start(&server, &file);
     alice.posts(&server, "carol", said..said + 1);
     assert_eq!(alice.hears().await, said.to_string(), "something came twice");
+    drop(forwarder);
     std::fs::remove_dir_all(folder).unwrap();
 }
