@@ -80,12 +80,13 @@ pub fn random_seed() -> std::io::Result<[u8; 32]> {
 pub mod prelude {
     pub use skaro_proto as proto;
     pub use skaro_proto::client::{
-        Authorize, Awaited, Backoff, ClientConfig, Command, CommandError, Delivery, Disconnect, Ended, Event,
-        Failure, GetContacts, GetHistory, Incoming, ProtocolError, RegisterType, RequestError, RequestId,
-        SendMessage, SessionRestore, SignedOutReason, Status, Ticket,
+        Accepted, Authorize, Awaited, Backoff, ClientConfig, Command, CommandError, Delivery, Disconnect,
+        Ended, Event, Failure, GetContacts, GetHistory, Incoming, LogStart, ProtocolError, Read,
+        RegisterType, RequestError, RequestId, SendMessage, SessionRestore, SignedOutReason, Status, Ticket,
     };
     pub use skaro_proto::message::{
-        Answer, Contacts, Date, History, Message, Notice, Refusal, Registration, SignedIn, StatusCode, User,
+        Answer, Contacts, Date, History, Message, Notice, Page, Refusal, Registration, SignedIn, StatusCode,
+        User,
     };
     pub use skaro_proto::{Fields, Format, Limits, Secret, Value};
 

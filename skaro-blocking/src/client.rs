@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use skaro_adapter::{ConnectError, Options};
 use skaro_proto::Secret;
 use skaro_proto::client::{
-    self as machine, Authorize, Command, CommandError, Event, GetContacts, GetHistory, RegisterType,
-    RequestError, RequestId, SendMessage, SessionRestore, Status,
+    self as machine, Accepted, Authorize, Command, CommandError, Event, GetContacts, GetHistory, Read,
+    RegisterType, RequestError, RequestId, SendMessage, SessionRestore, Status,
 };
-use skaro_proto::message::{Contacts, Date, History, Registration, SignedIn};
+use skaro_proto::message::{Contacts, History, Registration, SignedIn};
 
 use crate::connect::MakeTransport;
 use crate::io::Transport;
@@ -173,13 +173,24 @@ impl Client {
         self.request(GetHistory::new(login))
     }
 
-    /// Sends a message, and waits until the server has taken it; tells when that was.
+    /// Sends a message, and waits until the server has accepted it; returns when that was, and where in the log it is. With
+    /// a server that keeps logs it arrives once, whatever breaks meanwhile; [`SendMessage`] can bring a key, which extends
+    /// that over the end of this program.
     ///
     /// # Errors
-    /// As [`request`](Self::request). If it is [lost](machine::Failure::Lost), it may be unknown whether the server
-    /// took it.
-    pub fn send_message(&self, to: &str, body: &str) -> Result<Option<Date<'static>>, RequestError> {
+    /// As [`request`](Self::request). After [`Failure::Lost`](machine::Failure::Lost) or
+    /// [`TimedOut`](machine::Failure::TimedOut) the server may have accepted it.
+    pub fn send_message(&self, to: &str, body: &str) -> Result<Accepted, RequestError> {
         self.request(SendMessage::new(to, body))
+    }
+
+    /// Tells how far the user has read a dialog, for all of the user's devices and the unread counts in contacts: up to this
+    /// position in the user's log.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    pub fn read(&self, login: &str, up_to: u64) -> Result<(), RequestError> {
+        self.request(Read { login, up_to })
     }
 
     /// Gives a command without waiting: its end comes as an event, [`Event::Ended`], with the number that this returns.
