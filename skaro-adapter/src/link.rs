@@ -47,6 +47,7 @@ impl fmt::Debug for Link {
 
 impl Link {
     /// Creates a link without data.
+    #[must_use]
     pub const fn new(channel: Channel) -> Self {
         Link {
             channel,
@@ -98,6 +99,7 @@ impl Link {
     }
 
     /// Returns whether the next reading [turn](Self::turn) returns something without the socket.
+    #[must_use]
     pub const fn has_input(&self) -> bool {
         self.has_input || self.channel.has_ended()
     }

@@ -101,6 +101,7 @@ impl Opening {
     }
 
     /// Returns the connection, once it is open. Its first input may have been read already.
+    #[must_use]
     pub fn finish(self) -> Link {
         self.link
     }

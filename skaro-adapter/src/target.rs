@@ -48,17 +48,20 @@ impl Target {
     }
 
     /// Returns the host to resolve and dial: the proxy's, if there is one, otherwise that of the URL.
+    #[must_use]
     pub fn host(&self) -> &str {
         &self.dials().host
     }
 
     /// Returns the port to dial: the proxy's, if there is one, otherwise that of the URL.
+    #[must_use]
     pub fn port(&self) -> u16 {
         self.dials().port
     }
 
     /// Returns the time-out of one attempt: as configured, but at most a day, since systems can't represent much later
     /// deadlines.
+    #[must_use]
     pub fn timeout(&self) -> Duration {
         self.options.config.dial_timeout.min(Duration::from_secs(24 * 3600))
     }
@@ -93,6 +96,7 @@ impl Target {
     }
 
     /// Creates the error of a connection that could not be made.
+    #[must_use]
     pub fn failed(&self, error: io::Error) -> ConnectError {
         ConnectError::network(self.dials().to_string(), error)
     }

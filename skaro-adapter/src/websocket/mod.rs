@@ -37,6 +37,7 @@ mod opcode {
 
 /// The ends of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a connection has two ends (RFC 6455, section 1.2)")]
 pub enum Role {
     /// Masks what it sends.
     Client,
@@ -87,6 +88,7 @@ pub enum Phase {
 
 /// A received message or control frame.
 #[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "an adapter must handle whatever is received")]
 pub enum Received<'a> {
     /// A message.
     Message(Frame<'a>),
