@@ -67,7 +67,7 @@ impl Adapter for Blocking {
     }
 
     fn next_event(&self, timeout: Duration) -> Result<Event<'static>, NoEvent> {
-        self.events.lock().unwrap().as_ref().unwrap().next_event(timeout)
+        self.events.lock().unwrap().as_mut().unwrap().next_event(timeout)
     }
 
     fn drop_events(&self) {

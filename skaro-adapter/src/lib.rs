@@ -4,8 +4,9 @@
 //! An adapter connects, reads, writes and waits. Everything else is here, as values that take and return bytes:
 //!
 //! * [`Options`] and [`Url`] configure a connection; [`ConnectError`] is the reason why connecting failed.
-//! * [`dial`] chooses among a host's addresses; [`Opening`] does the handshakes of proxy, TLS and HTTP.
-//! * [`Channel`] encrypts and decrypts, or passes plain bytes through.
+//! * [`Target`] is a server to connect to: [`dial`] chooses among a host's addresses, [`Opening`] does the handshakes of
+//!   proxy, TLS and HTTP.
+//! * [`Link`] reads and writes over a socket that does not block, through a [`Channel`]: plain or TLS.
 //! * [`Driver`] is a client with its WebSocket and its [`Mailbox`]; [`Next`] is the adapter's next action.
 //! * [`leader`] chooses the thread that drives the connection, for adapters in which several may.
 //! * [`Connection`] is one connection of a server, from first byte to last.
@@ -16,15 +17,15 @@
 //! # Promises
 //!
 //! * No input causes a panic, and memory is limited: the largest allowed message, unwritten output, and some KiB of
-//!   buffers; less than 1 KiB for an idle connection of a server.
+//!   buffers. An idle [`Connection`] of a server takes less than 1.5 KiB itself, besides what the machine and the
+//!   adapter keep for it.
 //! * Secrets (passwords, values of headers, queries of URLs) appear in no error and in no `Debug` output.
 //!
 //! # Features
 //!
 //! * `async`: the async engine in the module `asynchronous`, and the guide.
 //! * `tls` (default): TLS for clients through rustls, with the system's trust roots.
-//! * `tracing`: log lines of dialing and of the machines through the crate `tracing`. They have no
-//!   secrets, but those of `tungstenite` at the level `trace` do: see "Logs" in the guide.
+//! * `tracing`: log lines of dialing and of the machines through the crate `tracing`, without secrets.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "async")]
@@ -40,13 +41,15 @@ mod error;
 pub mod guide {}
 pub mod http;
 pub mod leader;
+mod link;
 mod log;
 mod mailbox;
 mod opening;
 mod options;
 mod proxy;
+mod target;
 #[cfg(feature = "tls")]
-pub mod tls;
+mod tls;
 mod url;
 pub mod websocket;
 
@@ -55,10 +58,12 @@ pub use clock::{Clock, unix_millis};
 pub use connection::{Connection, READ_AT_ONCE, Turn};
 pub use driver::{Driver, Next};
 pub use error::ConnectError;
+pub use link::Link;
 pub use mailbox::{Mailbox, Waiter};
-pub use opening::{Opened, Opening};
+pub use opening::Opening;
 pub use options::Options;
-pub use proxy::{Proxy, ProxyHandshake};
+pub use proxy::Proxy;
+pub use target::Target;
 pub use url::Url;
 
 /// Returns a seed for a server's secrets, from the operating system.
@@ -75,12 +80,13 @@ pub fn random_seed() -> std::io::Result<[u8; 32]> {
 pub mod prelude {
     pub use skaro_proto as proto;
     pub use skaro_proto::client::{
-        Authorize, Awaited, Backoff, ClientConfig, Command, CommandError, Delivery, Disconnect, Ended, Event,
-        Failure, GetContacts, GetHistory, Incoming, ProtocolError, RegisterType, RequestError, RequestId,
-        SendMessage, SessionRestore, SignedOutReason, Status, Ticket,
+        Accepted, Authorize, Awaited, Backoff, ClientConfig, Command, CommandError, Delivery, Disconnect,
+        Ended, Event, Failure, GetContacts, GetHistory, Incoming, LogStart, ProtocolError, Read,
+        RegisterType, RequestError, RequestId, SendMessage, SessionRestore, SignedOutReason, Status, Ticket,
     };
     pub use skaro_proto::message::{
-        Answer, Contacts, Date, History, Message, Notice, Refusal, Registration, SignedIn, StatusCode, User,
+        Answer, Contacts, Date, History, Message, Notice, Page, Refusal, Registration, SignedIn, StatusCode,
+        User,
     };
     pub use skaro_proto::{Fields, Format, Limits, Secret, Value};
 

@@ -1,151 +1,115 @@
-//! The handshakes between connecting a socket and using its WebSocket: proxy, TLS and HTTP, without I/O.
+//! The handshakes between connecting a socket and using its WebSocket: proxy, TLS and HTTP.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read, Write};
+use std::task::{Poll, ready};
 
 use crate::channel::Channel;
 use crate::error::ConnectError;
 use crate::http::ClientHandshake;
+use crate::link::Link;
 use crate::options::Options;
 use crate::proxy::ProxyHandshake;
 use crate::url::Url;
 
-/// All handshakes of a client's new connection.
-///
-/// 1. Connect to [`Options::dials`], with a [`Dialer`](crate::dial::Dialer).
-/// 2. Write [`take_output`](Self::take_output), read, call [`handle_bytes`](Self::handle_bytes), and so on.
-/// 3. When that returns true: [`finish`](Self::finish), and hand what it returns to a [`Driver`](crate::Driver).
+/// All handshakes of a client's new connection: see [`Target`](crate::Target).
 pub struct Opening {
     url: Url,
-    proxy: Option<ProxyHandshake>,
-    channel: Channel,
+    link: Link,
+    /// The handshake with the proxy, and the channel that follows it.
+    proxy: Option<(ProxyHandshake, Channel)>,
     http: ClientHandshake,
-    /// The HTTP request, until the proxy's handshake is done.
+    /// The HTTP request, until it is sent.
     request: Vec<u8>,
-    /// Output for the socket.
-    output: Vec<u8>,
-    /// Decrypted input that is not used yet.
-    input: Vec<u8>,
-    buffer: Vec<u8>,
-}
-
-/// A connection whose handshakes are done.
-#[expect(clippy::exhaustive_structs, reason = "an adapter must use each part")]
-pub struct Opened {
-    /// The channel between the socket and the WebSocket.
-    pub channel: Channel,
-    /// The first bytes for the WebSocket, decrypted: for [`Driver::handle_bytes`](crate::Driver::handle_bytes).
-    pub input: Vec<u8>,
-    /// Remaining output for the socket.
-    pub output: Vec<u8>,
 }
 
 /// Hides input and output, which contain headers and credentials.
 impl fmt::Debug for Opening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opening").field("url", &self.url).field("proxy", &self.proxy).finish_non_exhaustive()
-    }
-}
-
-/// Hides input and output.
-impl fmt::Debug for Opened {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opened").field("channel", &self.channel).finish_non_exhaustive()
+        f.debug_struct("Opening").field("url", &self.url).field("link", &self.link).finish_non_exhaustive()
     }
 }
 
 impl Opening {
-    /// Starts the handshakes.
-    ///
-    /// # Errors
-    /// If the options can't be used: a header that can't be sent, no trust roots, or no TLS in this build.
-    pub fn new(url: &Url, options: &Options) -> Result<Opening, ConnectError> {
+    pub(crate) fn new(url: &Url, options: &Options) -> Result<Opening, ConnectError> {
         let (http, request) = ClientHandshake::new(url, options)?;
         let channel = if url.is_secure() { secure(url, options)? } else { Channel::plain() };
         let proxy = options.proxy.as_ref().map(|proxy| ProxyHandshake::new(proxy, url)).transpose()?;
-        let (url, buffer, input) = (url.clone(), Vec::new(), Vec::new());
         let mut opening =
-            Opening { url, proxy: None, channel, http, request, output: Vec::new(), input, buffer };
+            Opening { url: url.clone(), link: Link::new(Channel::plain()), proxy: None, http, request };
         match proxy {
-            None => opening.send_request(),
-            Some((proxy, output)) => {
-                opening.proxy = Some(proxy);
-                opening.output = output;
+            None => opening.send_request(channel),
+            Some((proxy, mut first)) => {
+                opening.proxy = Some((proxy, channel));
+                opening.link.fill(|output| output.append(&mut first));
             }
         }
         Ok(opening)
     }
 
-    fn send_request(&mut self) {
-        let mut request = std::mem::take(&mut self.request);
-        self.channel.seal(&mut request);
-        self.output.append(&mut request);
+    fn send_request(&mut self, channel: Channel) {
+        self.link.switch(channel);
+        self.link.fill(|output| output.append(&mut self.request));
     }
 
-    /// Handles bytes read from the socket; returns true once the connection is open. Stores at most 16 KiB of a
-    /// response.
+    /// Writes and reads until the connection is open, or the socket would block. The buffer for reading has any size.
+    /// Stores at most 16 KiB of a response.
     ///
     /// # Errors
-    /// If a handshake fails. Write the output even then, as far as possible without waiting: it may tell the peer the
-    /// reason.
-    pub fn handle_bytes(&mut self, bytes: &[u8]) -> Result<bool, ConnectError> {
-        if let Some(proxy) = &mut self.proxy {
-            if proxy.receive(bytes, &mut self.output)? {
-                self.proxy = None;
-                self.send_request();
+    /// If the socket or a handshake fails.
+    pub fn advance(
+        &mut self,
+        socket: &mut (impl Read + Write),
+        buffer: &mut [u8],
+    ) -> Poll<Result<(), ConnectError>> {
+        loop {
+            let mut input = match ready!(self.link.turn(socket, true, buffer)) {
+                Ok(Some(input)) => input,
+                Ok(None) => return Poll::Ready(Err(self.failed(None))),
+                Err(error) => return Poll::Ready(Err(self.failed(Some(error)))),
+            };
+            match self.proxy.take() {
+                None => {
+                    if self.http.receive(&mut input)? {
+                        let rest = input.to_vec();
+                        self.link.unread(rest);
+                        return Poll::Ready(Ok(()));
+                    }
+                    // TLS may have something to say.
+                    self.link.fill(|_| ());
+                }
+                Some((mut proxy, channel)) => {
+                    let mut reply = Vec::new();
+                    if proxy.receive(input, &mut reply)? {
+                        self.send_request(channel);
+                    } else {
+                        self.link.fill(|output| output.append(&mut reply));
+                        self.proxy = Some((proxy, channel));
+                    }
+                }
             }
-            return Ok(false);
-        }
-        let received = self.channel.receive(bytes, &mut self.buffer);
-        if let Ok(received) = received {
-            self.input.extend_from_slice(received);
-        }
-        let failure = received.err();
-        let mut answer = Vec::new();
-        self.channel.seal(&mut answer);
-        self.output.append(&mut answer);
-        if let Some(error) = failure {
-            return Err(failed(&self.url, error));
-        }
-        let mut rest = &self.input[..];
-        let result = self.http.receive(&mut rest);
-        let used = self.input.len() - rest.len();
-        self.input.drain(..used);
-        match result {
-            Ok(false) if self.channel.has_ended() => Err(self.handle_end(None)),
-            result => result,
         }
     }
 
-    /// Returns the error of a socket that ended in the middle of the handshakes: closed, or broken.
+    /// Returns the error of a connection that ended before it was open: closed, or broken.
+    fn failed(&self, error: Option<io::Error>) -> ConnectError {
+        match (&self.proxy, error) {
+            (Some((proxy, _)), error) => proxy.handle_end(error),
+            (None, Some(error)) => failed(&self.url, error),
+            (None, None) => self.http.handle_end(None),
+        }
+    }
+
+    /// Returns the connection, once it is open. Its first input may have been read already.
     #[must_use]
-    pub fn handle_end(&self, error: Option<io::Error>) -> ConnectError {
-        match &self.proxy {
-            Some(proxy) => proxy.handle_end(error),
-            None => self.http.handle_end(error),
-        }
-    }
-
-    /// Swaps the output for the socket into an empty buffer. Does nothing if the buffer is not empty.
-    pub fn take_output(&mut self, into: &mut Vec<u8>) {
-        if into.is_empty() {
-            std::mem::swap(&mut self.output, into);
-        }
-    }
-
-    /// Returns the connection, once it is open.
-    #[must_use]
-    pub fn finish(self) -> Opened {
-        Opened { channel: self.channel, input: self.input, output: self.output }
+    pub fn finish(self) -> Link {
+        self.link
     }
 }
 
 #[cfg(feature = "tls")]
 fn secure(url: &Url, options: &Options) -> Result<Channel, ConnectError> {
-    let (config, name) = (crate::tls::config(options)?, crate::tls::server_name(url)?);
-    let session = rustls::ClientConnection::new(config, name)
-        .map_err(|error| crate::tls::failed(url, io::Error::other(error)))?;
-    Ok(Channel::over(session.into()))
+    crate::tls::channel(url, options)
 }
 
 #[cfg(not(feature = "tls"))]
@@ -170,6 +134,7 @@ mod tests {
 
     use super::*;
     use crate::connection::Connection;
+    use crate::link::tests::Memory;
     use crate::proxy::Proxy;
     use rustls::crypto::ring;
     use rustls::pki_types::PrivateKeyDer;
@@ -195,14 +160,19 @@ mod tests {
     }
 
     /// Passes bytes between both sides until the client's side is open or has failed.
-    fn open(opening: &mut Opening, channel: &mut Channel, answers: &[&[u8]]) -> Result<(), ConnectError> {
+    fn open(
+        opening: &mut Opening,
+        socket: &mut Memory,
+        channel: &mut Channel,
+        answers: &[&[u8]],
+    ) -> Result<(), ConnectError> {
         let mut machine = server::Server::new(server::ServerConfig::default(), [1; 32]);
         let id = machine.handle_accepted(Time::ZERO, Peer::UNKNOWN).unwrap();
         let mut connection = Connection::new(id, None);
         let (mut buffer, mut answers) = (Vec::new(), answers.iter());
+        assert!(opening.advance(socket, &mut [0; 100]).is_pending());
         for _ in 0..10 {
-            let mut sent = Vec::new();
-            opening.take_output(&mut sent);
+            let sent = std::mem::take(&mut socket.taken);
             let mut answer = match answers.next() {
                 // The proxy's answer.
                 Some(answer) => answer.to_vec(),
@@ -219,8 +189,9 @@ mod tests {
             // In two pieces, since networks may split data anywhere.
             let half = answer.split_off(answer.len() / 2);
             for piece in [answer, half] {
-                if opening.handle_bytes(&piece)? {
-                    return Ok(());
+                socket.gives.extend(piece);
+                if let Poll::Ready(result) = opening.advance(socket, &mut [0; 100]) {
+                    return result;
                 }
             }
         }
@@ -249,17 +220,22 @@ mod tests {
                     options.tls = Some(config);
                     options.proxy = proxy.map(|proxy| Proxy::parse(proxy).unwrap());
                 });
-                open(&mut opening, &mut channel, answers).unwrap();
-                // The server's first frame may have come with the last handshake, or comes with the next TLS record.
-                let mut opened = opening.finish();
-                if opened.input.is_empty() {
-                    continue;
-                }
-                assert_eq!(opened.input.first(), Some(&0x82), "{url}");
-                assert!(!opened.channel.has_ended());
-                let mut output = b"x".to_vec();
-                opened.channel.seal(&mut output);
-                assert_eq!(output == b"x", url.starts_with("ws:"));
+                let mut socket = Memory::new();
+                open(&mut opening, &mut socket, &mut channel, answers).unwrap();
+                let mut link = opening.finish();
+                link.fill(|output| output.push(b'x'));
+                assert!(link.turn(&mut socket, false, &mut []).is_pending());
+                assert_eq!(socket.taken == b"x", url.starts_with("ws:"));
+                // The server's first frame came behind the last handshake, by half at least.
+                let mut buffer = [0; 1000];
+                let first = loop {
+                    match link.turn(&mut socket, true, &mut buffer) {
+                        Poll::Ready(Ok(Some([]))) => (),
+                        Poll::Ready(Ok(Some(frame))) => break frame[0],
+                        other => panic!("{other:?}"),
+                    }
+                };
+                assert_eq!(first, 0x82, "{url}");
             }
         }
     }
@@ -268,10 +244,11 @@ mod tests {
     #[test]
     fn tls_where_there_is_none_and_none_where_there_is() {
         let (mut channel, config) = tls();
-        let error = open(&mut begin("ws://localhost", |_| ()), &mut channel, &[]).unwrap_err();
+        let mut opening = begin("ws://localhost", |_| ());
+        let error = open(&mut opening, &mut Memory::new(), &mut channel, &[]).unwrap_err();
         assert!(matches!(&error, ConnectError::TlsExpected { host } if host == "localhost:80"), "{error}");
         let mut opening = begin("wss://localhost", |options| options.tls = Some(config));
-        let error = open(&mut opening, &mut Channel::plain(), &[]).unwrap_err();
+        let error = open(&mut opening, &mut Memory::new(), &mut Channel::plain(), &[]).unwrap_err();
         assert!(matches!(&error, ConnectError::NotTls { host } if host == "localhost:443"), "{error}");
     }
 
@@ -280,11 +257,10 @@ mod tests {
         let (mut channel, _) = tls();
         let (_, other) = tls();
         let mut opening = begin("wss://localhost", |options| options.tls = Some(other));
-        let error = open(&mut opening, &mut channel, &[]).unwrap_err();
+        let mut socket = Memory::new();
+        let error = open(&mut opening, &mut socket, &mut channel, &[]).unwrap_err();
         assert!(matches!(error, ConnectError::Tls { .. }), "{error}");
-        let mut alert = Vec::new();
-        opening.take_output(&mut alert);
-        assert!(channel.receive(&alert, &mut Vec::new()).is_err());
+        assert!(channel.receive(&socket.taken, &mut Vec::new()).is_err());
     }
 
     #[test]
@@ -293,7 +269,9 @@ mod tests {
             options.headers.push(("Cookie".into(), "hunter2".into()));
             options.proxy = Some(Proxy::parse("http://hunter2:hunter2@proxy").unwrap());
         });
-        opening.handle_bytes(b"HTTP/1.1 200 hunter2").unwrap();
+        let mut socket = Memory::new();
+        socket.gives.extend(b"HTTP/1.1 200 hunter2");
+        assert!(opening.advance(&mut socket, &mut [0; 100]).is_pending());
         let shown = format!("{opening:?} {:?}", Url::parse("ws://h/?hunter2").unwrap());
         // Bytes are shown as numbers: 104, 117, …
         assert!(!shown.contains("hunter2") && !shown.contains("104, 117"), "{shown}");
@@ -301,7 +279,12 @@ mod tests {
 
     #[test]
     fn whoever_hangs_up_is_named() {
-        let text = |opening: Opening| opening.handle_end(None).to_string();
+        let text = |mut opening: Opening| {
+            let mut socket = Memory::new();
+            socket.has_ended = true;
+            let Poll::Ready(Err(error)) = opening.advance(&mut socket, &mut [0; 100]) else { panic!() };
+            error.to_string()
+        };
         let server = text(begin("ws://h", |_| ()));
         assert_eq!(server, "can't connect to h:80: closed during the opening handshake");
         let proxy =

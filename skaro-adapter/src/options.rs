@@ -1,13 +1,11 @@
 //! Options of a client's connection.
 
 use std::fmt;
-use std::time::Duration;
 
 use skaro_proto::Format;
 use skaro_proto::client::ClientConfig;
 
 use crate::proxy::Proxy;
-use crate::url::Url;
 
 /// Options of a client's connection: the server, and the way to it.
 ///
@@ -52,25 +50,6 @@ impl Options {
             proxy: None,
             #[cfg(feature = "tls")]
             tls: None,
-        }
-    }
-
-    /// Returns the time-out of an attempt to connect: as configured, but at most a day, since systems can't represent
-    /// much later deadlines.
-    #[must_use]
-    pub fn dial_timeout(&self) -> Duration {
-        self.config.dial_timeout.min(Duration::from_secs(24 * 3600))
-    }
-}
-
-/// Methods for adapters.
-impl Options {
-    /// Returns the host and port to resolve and dial: those of the proxy, if there is one, otherwise those of the URL.
-    #[must_use]
-    pub fn dials<'a>(&'a self, url: &'a Url) -> (&'a str, u16) {
-        match &self.proxy {
-            Some(proxy) => (proxy.host(), proxy.port()),
-            None => (url.host(), url.port()),
         }
     }
 }
@@ -118,24 +97,6 @@ fn without_secrets(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_proxy_is_dialed_in_place_of_the_server() {
-        let url = Url::parse("ws://h").unwrap();
-        let mut options = Options::from("ws://h".to_owned());
-        assert_eq!(options.dials(&url), ("h", 80));
-        options.proxy = Some(Proxy::parse("socks5://proxy").unwrap());
-        assert_eq!(options.dials(&url), ("proxy", 1080));
-    }
-
-    #[test]
-    fn connecting_takes_as_long_as_it_may_and_a_day_at_most() {
-        let mut options = Options::new("ws://h");
-        for (wanted, may) in [(20, 20), (86_400, 86_400), (86_401, 86_400), (u64::MAX, 86_400)] {
-            options.config.dial_timeout = Duration::from_secs(wanted);
-            assert_eq!(options.dial_timeout(), Duration::from_secs(may));
-        }
-    }
 
     #[test]
     fn debug_output_has_no_secrets() {

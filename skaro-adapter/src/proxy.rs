@@ -23,7 +23,7 @@ use crate::url::{Authority, Url, split_scheme};
 #[derive(Clone)]
 pub struct Proxy {
     kind: Kind,
-    authority: Authority,
+    pub(crate) authority: Authority,
     /// User and password.
     credentials: Option<(Secret, Secret)>,
 }
@@ -58,18 +58,6 @@ impl Proxy {
         let authority = Authority::parse(authority, port).map_err(ConnectError::Url)?;
         Ok(Proxy { kind, authority, credentials })
     }
-
-    /// Returns the host to dial: see [`Url::host`].
-    #[must_use]
-    pub fn host(&self) -> &str {
-        &self.authority.host
-    }
-
-    /// Returns the port to dial.
-    #[must_use]
-    pub const fn port(&self) -> u16 {
-        self.authority.port
-    }
 }
 
 /// Hides user and password.
@@ -99,7 +87,7 @@ fn percent_decoded(text: &str) -> Result<Secret, ConnectError> {
 }
 
 /// A handshake with a proxy, for one connection to a server.
-pub struct ProxyHandshake {
+pub(crate) struct ProxyHandshake {
     proxy: Proxy,
     host: String,
     port: u16,
@@ -129,7 +117,7 @@ impl ProxyHandshake {
     ///
     /// # Errors
     /// If the proxy's protocol can't express this host.
-    pub fn new(proxy: &Proxy, url: &Url) -> Result<(ProxyHandshake, Vec<u8>), ConnectError> {
+    pub(crate) fn new(proxy: &Proxy, url: &Url) -> Result<(ProxyHandshake, Vec<u8>), ConnectError> {
         let (stage, request) = match proxy.kind {
             Kind::Connect => (Stage::Connect, connect_request(proxy, url)),
             Kind::Socks5 if proxy.credentials.is_some() => (Stage::SocksMethod, vec![5, 2, 0, 2]),
@@ -149,7 +137,7 @@ impl ProxyHandshake {
     ///
     /// # Errors
     /// [`ConnectError::Proxy`] if the proxy refuses or fails.
-    pub fn receive(&mut self, bytes: &[u8], output: &mut Vec<u8>) -> Result<bool, ConnectError> {
+    pub(crate) fn receive(&mut self, bytes: &[u8], output: &mut Vec<u8>) -> Result<bool, ConnectError> {
         self.received.extend_from_slice(bytes);
         loop {
             let length = match self.response_length().map_err(|reason| self.error(reason))? {
@@ -170,8 +158,7 @@ impl ProxyHandshake {
     }
 
     /// Returns the error of a connection that ended in the middle of the handshake.
-    #[must_use]
-    pub fn handle_end(&self, error: Option<io::Error>) -> ConnectError {
+    pub(crate) fn handle_end(&self, error: Option<io::Error>) -> ConnectError {
         self.error(&error.map_or("closed during the handshake".into(), |error| error.to_string()))
     }
 
@@ -368,8 +355,8 @@ mod tests {
     #[test]
     fn urls_of_proxies() {
         let proxy = Proxy::parse("socks5://[::1]").unwrap();
-        assert_eq!((proxy.host(), proxy.port()), ("::1", 1080));
-        assert_eq!(Proxy::parse("http://h").unwrap().port(), 80);
+        assert_eq!(proxy.authority.to_string(), "[::1]:1080");
+        assert_eq!(Proxy::parse("http://h").unwrap().authority.port, 80);
         for url in ["ws://h", "h:80", "http://", "http://h/x", "http://a%zz@h", "http://a%@h", "socks5://h:0"]
         {
             assert!(matches!(Proxy::parse(url), Err(ConnectError::Url(_))), "{url}");

@@ -4,25 +4,22 @@ use std::io;
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, crypto::ring};
 
+use crate::channel::Channel;
 use crate::error::ConnectError;
 use crate::options::Options;
 use crate::url::Url;
 
-/// Returns the configuration in the options, or the default one.
-///
-/// # Errors
-/// As [`default_config`].
-pub fn config(options: &Options) -> Result<Arc<ClientConfig>, ConnectError> {
-    options.tls.clone().map_or_else(default_config, Ok)
+/// Creates the client's side of a connection by TLS.
+pub(crate) fn channel(url: &Url, options: &Options) -> Result<Channel, ConnectError> {
+    let config = options.tls.clone().map_or_else(default_config, Ok)?;
+    let session = ClientConnection::new(config, server_name(url)?);
+    session.map(|session| Channel::over(session.into())).map_err(|error| failed(url, io::Error::other(error)))
 }
 
-/// Creates a configuration that trusts the system's roots.
-///
-/// # Errors
-/// [`ConnectError::NoTrustRoots`] if the system has none.
-pub fn default_config() -> Result<Arc<ClientConfig>, ConnectError> {
+/// Creates a configuration that trusts the system's roots. It is an error if there are none.
+pub(crate) fn default_config() -> Result<Arc<ClientConfig>, ConnectError> {
     let found = rustls_native_certs::load_native_certs();
     let why = found.errors.first().map(ToString::to_string);
     trusting(found.certs, why)
@@ -50,10 +47,7 @@ fn trusting(
 }
 
 /// Returns the name or address that the server's certificate must have.
-///
-/// # Errors
-/// [`ConnectError::Tls`] if the host can't be the subject of a certificate.
-pub fn server_name(url: &Url) -> Result<ServerName<'static>, ConnectError> {
+fn server_name(url: &Url) -> Result<ServerName<'static>, ConnectError> {
     // A name may end with a dot, but the name for TLS must not (RFC 6066, section 3).
     let host = url.host_without_zone();
     let name = host.strip_suffix('.').unwrap_or(host).to_owned();
@@ -62,8 +56,7 @@ pub fn server_name(url: &Url) -> Result<ServerName<'static>, ConnectError> {
 
 /// Converts the error of a TLS connection: to a TLS error if it is or contains an error of rustls, otherwise to a
 /// network error.
-#[must_use]
-pub fn failed(url: &Url, error: io::Error) -> ConnectError {
+pub(crate) fn failed(url: &Url, error: io::Error) -> ConnectError {
     match error.downcast::<rustls::Error>() {
         // The input is not TLS, for example an answer in HTTP.
         Ok(rustls::Error::InvalidMessage(_)) => ConnectError::NotTls { host: url.host_and_port() },
@@ -75,7 +68,6 @@ pub fn failed(url: &Url, error: io::Error) -> ConnectError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustls::ClientConnection;
     use std::error::Error;
 
     fn certificate() -> rustls::pki_types::CertificateDer<'static> {

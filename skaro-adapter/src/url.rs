@@ -18,7 +18,7 @@ use crate::error::ConnectError;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Url {
     is_secure: bool,
-    authority: Authority,
+    pub(crate) authority: Authority,
     target: String,
 }
 

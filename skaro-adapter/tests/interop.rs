@@ -4,11 +4,12 @@
 use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::task::Poll;
 use std::thread;
 
-use skaro_adapter::{Connection, Driver, Next, Opened, Opening, Options, READ_AT_ONCE, Turn, Url};
+use skaro_adapter::{Connection, Driver, Next, Options, READ_AT_ONCE, Target, Turn};
 use skaro_proto::Time;
-use skaro_proto::client::{Client, Event, Status};
+use skaro_proto::client::{Event, Status};
 use skaro_proto::server::{self, Peer};
 use tungstenite::Message;
 
@@ -71,30 +72,18 @@ fn our_client_talks_to_tungstenites_server() {
         closing
     });
 
-    let url = Url::parse(&options.url).unwrap();
-    let mut stream = TcpStream::connect(options.dials(&url)).unwrap();
-    let (mut bytes, mut output) = (vec![0; READ_AT_ONCE], Vec::new());
-    let mut opening = Opening::new(&url, &options).unwrap();
-    loop {
-        opening.take_output(&mut output);
-        stream.write_all(&output).unwrap();
-        output.clear();
-        let read = stream.read(&mut bytes).unwrap();
-        if opening.handle_bytes(&bytes[..read]).unwrap() {
-            break;
-        }
-    }
-    let Opened { input, .. } = opening.finish();
-    let mut driver = Driver::<Infallible>::new(Client::new(options.config.clone(), [1; 32]), 10);
-    assert!(driver.connected(Time::ZERO));
-    driver.handle_bytes(Time::ZERO, &input);
+    let target = Target::new(options).unwrap();
+    let mut stream = TcpStream::connect((target.host(), target.port())).unwrap();
+    let mut buffer = vec![0; READ_AT_ONCE];
+    let mut opening = target.opening().unwrap();
+    assert!(matches!(opening.advance(&mut stream, &mut buffer), Poll::Ready(Ok(()))));
+    let mut driver: Driver<Infallible> = target.driver().unwrap();
+    let mut link = driver.dialed(Time::ZERO, Ok(opening.finish())).unwrap();
     let mut heard = Vec::new();
     while driver.drive(Time::ZERO) != Next::Closed {
-        driver.take_output(&mut output);
-        stream.write_all(&output).unwrap();
-        output.clear();
-        let read = stream.read(&mut bytes).unwrap();
-        driver.handle_bytes(Time::ZERO, &bytes[..read]);
+        link.fill(|output| driver.take_output(output));
+        let Poll::Ready(read) = link.turn(&mut stream, true, &mut buffer) else { panic!("it blocks") };
+        driver.handle_read(Time::ZERO, read);
         while let Some(event) = driver.mailbox_mut().next_event() {
             if let Event::Info(notice) = &event {
                 assert_eq!(notice.info.len(), 100_000);

@@ -54,7 +54,7 @@ fn a_bot_in_one_thread() {
     talks(|url| {
         let mut options = Options::new(url);
         options.config.keep_credentials = true;
-        driver::bot(&options, "bob", "secret");
+        driver::bot(options, "bob", "secret").unwrap();
     });
 }
 

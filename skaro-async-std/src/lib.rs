@@ -35,8 +35,7 @@
 //! # Features
 //!
 //! * `tls` (default): `wss://`, through rustls with the system's trust roots.
-//! * `tracing`: log lines through the crate `tracing`. They have no secrets, but those of
-//!   `tungstenite` at the level `trace` do: see "Logs" in the guide of `skaro_adapter`.
+//! * `tracing`: log lines through the crate `tracing`, without secrets.
 #![forbid(unsafe_code)]
 
 use std::future::Future;

@@ -1,19 +1,21 @@
 //! The interface for applications: [`Client`] for commands, [`Events`] for events.
 
+use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use skaro_adapter::{ConnectError, Mailbox, Options};
+use skaro_adapter::{ConnectError, Options};
 use skaro_proto::Secret;
 use skaro_proto::client::{
-    self as machine, Authorize, Command, CommandError, Event, GetContacts, GetHistory, RegisterType,
-    RequestError, RequestId, SendMessage, SessionRestore, Status,
+    self as machine, Accepted, Authorize, Command, CommandError, Event, GetContacts, GetHistory, Read,
+    RegisterType, RequestError, RequestId, SendMessage, SessionRestore, Status,
 };
-use skaro_proto::message::{Contacts, Date, History, Registration, SignedIn};
+use skaro_proto::message::{Contacts, History, Registration, SignedIn};
 
-use crate::connect::{MakeTransport, Target};
+use crate::connect::MakeTransport;
 use crate::io::Transport;
 use crate::shared::Shared;
 
@@ -30,7 +32,7 @@ use crate::shared::Shared;
 /// use skaro_blocking::{Client, NoEvent};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let (client, events) = Client::connect("wss://chat.example.org/skaro_client/")?;
+/// let (client, mut events) = Client::connect("wss://chat.example.org/skaro_client/")?;
 /// client.authorize("alice", "correct horse")?;
 /// let sender = client.clone();
 /// std::thread::spawn(move || sender.send_message("bob", "from another thread"));
@@ -51,9 +53,12 @@ pub struct Client(Arc<Handle>);
 /// [`Options::event_capacity`].
 ///
 /// As an iterator it waits for each event, and ends when the client is closed.
-#[derive(Debug)]
 #[must_use = "events that nobody reads stop the connection: read them, or drop this"]
-pub struct Events(Arc<Shared>);
+pub struct Events {
+    shared: Arc<Shared>,
+    /// Taken from the driver, and not returned yet.
+    taken: VecDeque<Event<'static>>,
+}
 
 /// Reason for which [`Events::next_event`] returns no event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,7 +80,10 @@ struct Handle {
 
 impl Client {
     /// Connects to a server, and waits until it has spoken. From then on the connection is kept up as
-    /// [`Config`](machine::ClientConfig) says; if it is lost, the events tell, and tell when it is back.
+    /// [`ClientConfig`](machine::ClientConfig) says; if it is lost, the events tell, and tell when it is back.
+    ///
+    /// The look-up of the server's name can't be interrupted: it takes as long as the system lets it, whatever
+    /// [`dial_timeout`](machine::ClientConfig::dial_timeout) says.
     ///
     /// With `wss://` in the URL the connection is made by TLS. The system's trust roots decide whether the server's
     /// certificate is good, or [`Options::tls`].
@@ -112,11 +120,9 @@ impl Client {
     }
 
     fn start(options: Options, transport: Option<MakeTransport>) -> Result<(Client, Events), ConnectError> {
-        let shared = Shared::connect(Target::new(options, transport)?)?;
-        let own = shared.clone();
-        let thread = thread::Builder::new().name("skaro".into()).spawn(move || own.run());
-        let thread = Some(thread.map_err(|error| shared.target.failed(error))?);
-        Ok((Client(Arc::new(Handle { shared: shared.clone(), thread })), Events(shared)))
+        let (shared, thread) = Shared::start(options, transport)?;
+        let handle = Handle { shared: shared.clone(), thread: Some(thread) };
+        Ok((Client(Arc::new(handle)), Events { shared, taken: VecDeque::new() }))
     }
 
     /// Gives any command, and waits for its end. All the methods below are this one.
@@ -167,13 +173,24 @@ impl Client {
         self.request(GetHistory::new(login))
     }
 
-    /// Sends a message, and waits until the server has taken it; tells when that was.
+    /// Sends a message, and waits until the server has accepted it; returns when that was, and where in the log it is. With
+    /// a server that keeps logs it arrives once, whatever breaks meanwhile; [`SendMessage`] can bring a key, which extends
+    /// that over the end of this program.
     ///
     /// # Errors
-    /// As [`request`](Self::request). If it is [lost](machine::Failure::Lost), it may be unknown whether the server
-    /// took it.
-    pub fn send_message(&self, to: &str, body: &str) -> Result<Option<Date<'static>>, RequestError> {
+    /// As [`request`](Self::request). After [`Failure::Lost`](machine::Failure::Lost) or
+    /// [`TimedOut`](machine::Failure::TimedOut) the server may have accepted it.
+    pub fn send_message(&self, to: &str, body: &str) -> Result<Accepted, RequestError> {
         self.request(SendMessage::new(to, body))
+    }
+
+    /// Tells how far the user has read a dialog, for all of the user's devices and the unread counts in contacts: up to this
+    /// position in the user's log.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    pub fn read(&self, login: &str, up_to: u64) -> Result<(), RequestError> {
+        self.request(Read { login, up_to })
     }
 
     /// Gives a command without waiting: its end comes as an event, [`Event::Ended`], with the number that this returns.
@@ -188,11 +205,7 @@ impl Client {
     /// Returns what the client is doing.
     #[must_use]
     pub fn status(&self) -> Status {
-        let status = |mailbox: &Mailbox<_>| match mailbox.is_finished() {
-            true => Status::Closed,
-            false => mailbox.client().status(),
-        };
-        self.0.shared.with(status)
+        self.with(machine::Client::status)
     }
 
     /// Returns the login of the user who is signed in, or was when the connection broke.
@@ -255,17 +268,18 @@ impl Events {
     ///
     /// # Errors
     /// If there is none in that time, or never again.
-    pub fn next_event(&self, timeout: Duration) -> Result<Event<'static>, NoEvent> {
+    pub fn next_event(&mut self, timeout: Duration) -> Result<Event<'static>, NoEvent> {
         // A time-out that is longer than the clock counts is none.
         self.wait(Instant::now().checked_add(timeout))
     }
 
-    fn wait(&self, until: Option<Instant>) -> Result<Event<'static>, NoEvent> {
-        let taken = self.0.take(until, |mailbox| match mailbox.next_event() {
-            Some(event) => Some(Ok(event)),
-            None => mailbox.is_finished().then_some(Err(NoEvent::Closed)),
-        });
-        taken.unwrap_or(Err(NoEvent::TimedOut))
+    fn wait(&mut self, until: Option<Instant>) -> Result<Event<'static>, NoEvent> {
+        let Events { shared, taken } = self;
+        if taken.is_empty() {
+            let news = shared.take(until, |mailbox| mailbox.has_news().then(|| mailbox.take_events(taken)));
+            news.ok_or(NoEvent::TimedOut)?;
+        }
+        taken.pop_front().ok_or(NoEvent::Closed)
     }
 }
 
@@ -279,6 +293,13 @@ impl Iterator for Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        self.0.command(|mailbox, _| mailbox.drop_events());
+        self.shared.command(|mailbox, _| mailbox.drop_events());
+    }
+}
+
+/// Hides the events, which may be private.
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("shared", &self.shared).finish_non_exhaustive()
     }
 }

@@ -34,8 +34,8 @@
 //! # Features
 //!
 //! * `tls` (default): `wss://`, through rustls with the system's trust roots.
-//! * `tracing`: log lines through the crate `tracing`. They have no secrets, but those of
-//!   `tungstenite` at the level `trace` do: see "Logs" in the guide of `skaro_adapter`.
+//! * `tracing`: log lines through the crate `tracing`, without secrets.
+#![forbid(unsafe_code)]
 
 mod client;
 mod connect;
@@ -46,16 +46,4 @@ pub use client::{Client, Events, NoEvent};
 pub use io::Transport;
 
 pub use mio;
-#[cfg(feature = "tls")]
-pub use rustls;
-pub use skaro_adapter::{ConnectError, Options, Proxy};
-pub use skaro_proto as proto;
-pub use skaro_proto::client::{
-    Authorize, Awaited, Backoff, ClientConfig, Command, CommandError, Delivery, Disconnect, Ended, Event,
-    Failure, GetContacts, GetHistory, Incoming, ProtocolError, RegisterType, RequestError, RequestId,
-    SendMessage, SessionRestore, Status, Ticket,
-};
-pub use skaro_proto::message::{
-    Answer, Contacts, Date, History, Message, Notice, Refusal, Registration, SignedIn, User,
-};
-pub use skaro_proto::{Fields, Format, Limits, Secret, Value};
+pub use skaro_adapter::prelude::*;

@@ -3,29 +3,44 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use std::task::Poll;
 use std::thread;
 use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use skaro_adapter::leader::{LINGER, Leader, Rest, Role, Wake};
-use skaro_adapter::{ConnectError, Driver, Mailbox, Next, Waiter, random_seed};
+use skaro_adapter::{ConnectError, Driver, Mailbox, Next, Options, Target, Waiter};
 use skaro_proto::Time;
-use skaro_proto::client::{Client, Command, CommandError, Ended, Status};
+use skaro_proto::client::{Command, CommandError, Ended, Status};
 
-use crate::connect::Target;
+use crate::connect::{MakeTransport, connect};
 use crate::io::Io;
 
-/// The thread that waits for the end of a command.
-pub(crate) struct Waiting(oneshot::Sender<Ended<'static>>);
+/// The thread that waits for the end of a command; it is woken when this is dropped.
+pub(crate) struct Waiting(Arc<Slot>);
+
+#[derive(Default)]
+struct Slot {
+    ended: Mutex<Option<Ended<'static>>>,
+    told: Condvar,
+}
 
 impl Waiter for Waiting {
     fn end(self, ended: Ended<'static>) -> Result<(), Ended<'static>> {
-        self.0.send(ended).map_err(oneshot::SendError::into_inner)
+        *self.0.ended.lock() = Some(ended);
+        Ok(())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.told.notify_one();
     }
 }
 
 pub(crate) struct Shared {
-    pub(crate) target: Target,
+    target: Target,
+    transport: Option<MakeTransport>,
     state: Mutex<State>,
     /// Wakes the thread that leads next.
     turn: Condvar,
@@ -40,10 +55,9 @@ struct State {
     driver: Driver<Waiting>,
     leader: Leader<Io>,
     /// Wakes the leader.
-    waker: mio::Waker,
-    /// A new connection, which the leader takes in place of the one that was lost; and what wakes it then. (A waker that
-    /// is dropped wakes nobody any more, not even when it was called before.)
-    fresh: Option<(Io, mio::Waker)>,
+    waker: Arc<mio::Waker>,
+    /// A new connection, which the leader takes in place of the one that was lost.
+    fresh: Option<Io>,
     is_dialing: bool,
 }
 
@@ -57,26 +71,29 @@ enum Led<T> {
 
 /// For everybody.
 impl Shared {
-    /// Makes the first connection, and waits until the server has spoken.
-    pub(crate) fn connect(target: Target) -> Result<Arc<Shared>, ConnectError> {
-        let seed = random_seed().map_err(|error| ConnectError::NoRandomness(error.to_string()))?;
-        let machine = Client::new(target.options.config.clone(), seed);
-        let mut driver = Driver::new(machine, target.options.event_capacity);
-        let (io, waker, rest) = target.connect()?;
-        driver.connected(Time::ZERO);
-        driver.handle_bytes(Time::ZERO, &rest);
-        let state = State { driver, leader: Leader::new(), waker, fresh: None, is_dialing: false };
-        let (turn, news) = (Condvar::new(), Condvar::new());
-        let shared = Shared { target, state: Mutex::new(state), turn, news, start: Instant::now() };
-        let shared = Arc::new(shared);
-        let has_spoken = |mailbox: &mut Mailbox<_>| {
-            (mailbox.client().status() != Status::Greeting).then(|| mailbox.why_offline())
-        };
-        let led = shared.lead(Role::Background, &mut shared.state.lock(), io, None, has_spoken);
-        match led {
-            Led::Left(Some(Some(reason))) => Err(ConnectError::Ended(reason)),
-            _ => Ok(shared),
+    /// Makes the first connection, waits until the server has spoken, and starts the background thread.
+    pub(crate) fn start(
+        options: Options,
+        transport: Option<MakeTransport>,
+    ) -> Result<(Arc<Shared>, thread::JoinHandle<()>), ConnectError> {
+        let target = Target::new(options)?;
+        let io = connect(&target, transport.as_ref())?;
+        let mut driver = target.driver()?;
+        driver.dialed(Time::ZERO, Ok(()));
+        let state =
+            State { driver, leader: Leader::new(), waker: io.waker(), fresh: None, is_dialing: false };
+        let (state, turn, news) = (Mutex::new(state), Condvar::new(), Condvar::new());
+        let shared = Arc::new(Shared { target, transport, state, turn, news, start: Instant::now() });
+        let has_spoken =
+            |mailbox: &mut Mailbox<_>| (mailbox.client().status() != Status::Greeting).then_some(());
+        shared.lead(Role::Background, &mut shared.state.lock(), io, None, has_spoken);
+        if let Some(reason) = shared.with(Mailbox::why_offline) {
+            return Err(ConnectError::Ended(reason));
         }
+        let own = shared.clone();
+        let thread = thread::Builder::new().name("skaro".into()).spawn(move || own.run());
+        let thread = thread.map_err(|error| shared.target.failed(error))?;
+        Ok((shared, thread))
     }
 
     fn now(&self) -> Time {
@@ -126,7 +143,7 @@ impl Shared {
     }
 
     fn finish(&self, state: &mut State) {
-        state.driver.mailbox_mut().finish();
+        state.driver.abandon(self.now());
         let wake = state.leader.finish();
         self.wake(&state.waker, wake);
     }
@@ -136,12 +153,11 @@ impl Shared {
 impl Shared {
     /// Gives a command, and waits for its end.
     pub(crate) fn request(self: &Arc<Self>, command: impl Command) -> Result<Ended<'static>, CommandError> {
-        let (sender, receiver) = oneshot::channel();
+        let slot = Arc::new(Slot::default());
         let now = self.now();
         let mut state = self.state.lock();
-        state.driver.mailbox_mut().request(now, command, Waiting(sender))?;
-        let follow = |state: &mut Guard<'_>| MutexGuard::unlocked(state, || receiver.recv_ref().ok());
-        let ended = self.wait(&mut state, None, |_| receiver.try_recv().ok(), follow);
+        state.driver.mailbox_mut().request(now, command, Waiting(slot.clone()))?;
+        let ended = self.wait(&mut state, None, &slot.told, |_| slot.ended.lock().take());
         // Nobody hands it over if the client is closed.
         ended.ok_or(CommandError::Closed)
     }
@@ -150,24 +166,12 @@ impl Shared {
     pub(crate) fn take<T>(
         self: &Arc<Self>,
         until: Option<Instant>,
-        take: impl Fn(&mut Mailbox<Waiting>) -> Option<T>,
+        mut take: impl FnMut(&mut Mailbox<Waiting>) -> Option<T>,
     ) -> Option<T> {
-        let is_over = || until.is_some_and(|until| until <= Instant::now());
         let mut state = self.state.lock();
         let mut taken = take(state.driver.mailbox_mut());
-        if taken.is_none() && !is_over() {
-            taken = self.wait(&mut state, until, &take, |state| {
-                loop {
-                    let taken = take(state.driver.mailbox_mut());
-                    if taken.is_some() || is_over() {
-                        return taken;
-                    }
-                    match until {
-                        Some(until) => _ = self.news.wait_until(state, until),
-                        None => self.news.wait(state),
-                    }
-                }
-            });
+        if taken.is_none() && !is_past(until) {
+            taken = self.wait(&mut state, until, &self.news, take);
         }
         if state.driver.mailbox().has_room_again() {
             self.nudge(&mut state);
@@ -175,13 +179,13 @@ impl Shared {
         taken
     }
 
-    /// Waits as the leader, or else as a follower.
+    /// Waits as the leader, or else as a follower, whom `told` wakes.
     fn wait<T>(
         self: &Arc<Self>,
         state: &mut Guard<'_>,
         until: Option<Instant>,
+        told: &Condvar,
         mut take: impl FnMut(&mut Mailbox<Waiting>) -> Option<T>,
-        follow: impl FnOnce(&mut Guard<'_>) -> Option<T>,
     ) -> Option<T> {
         let (leads, wake) = state.leader.enter();
         self.wake(&state.waker, wake);
@@ -196,10 +200,22 @@ impl Shared {
             }
         }
         self.nudge(state);
-        let taken = follow(state);
-        state.leader.leave();
-        taken
+        loop {
+            let taken = take(state.driver.mailbox_mut());
+            if taken.is_some() || state.leader.is_over() || is_past(until) {
+                state.leader.leave();
+                return taken;
+            }
+            match until {
+                Some(until) => _ = told.wait_until(state, until),
+                None => told.wait(state),
+            }
+        }
     }
+}
+
+fn is_past(until: Option<Instant>) -> bool {
+    until.is_some_and(|until| until <= Instant::now())
 }
 
 /// For the background thread.
@@ -257,7 +273,8 @@ impl Shared {
         loop {
             let State { driver, leader, waker, fresh, is_dialing } = &mut **guard;
             if let Some(new) = fresh.take() {
-                (io, *waker) = new;
+                *waker = new.waker();
+                io = new;
             }
             let next = driver.drive(now);
             let taken = take(driver.mailbox_mut());
@@ -270,7 +287,7 @@ impl Shared {
                 return Led::Follows;
             }
             self.tell_news(driver);
-            driver.take_output(&mut io.output);
+            io.link.fill(|output| driver.take_output(output));
             if !driver.has_connection() {
                 io.hang_up();
             }
@@ -291,11 +308,8 @@ impl Shared {
             let heard = MutexGuard::unlocked(guard, || io.turn(reads, timeout));
             guard.leader.end_io();
             now = self.now();
-            match heard {
-                Ok(None) => (),
-                Ok(Some([])) => guard.driver.handle_end(now, None),
-                Ok(Some(bytes)) => guard.driver.handle_bytes(now, bytes),
-                Err(error) => guard.driver.handle_end(now, Some(error)),
+            if let Poll::Ready(read) = heard {
+                guard.driver.handle_read(now, read);
             }
         }
     }
@@ -304,31 +318,28 @@ impl Shared {
     fn dial(self: &Arc<Self>, driver: &mut Driver<Waiting>) -> bool {
         let shared = self.clone();
         let thread = thread::Builder::new().name("skaro-dial".into()).spawn(move || {
-            let connected = catch_unwind(AssertUnwindSafe(|| shared.target.connect()));
-            let now = shared.now();
+            let connect = AssertUnwindSafe(|| connect(&shared.target, shared.transport.as_ref()));
+            let connected = catch_unwind(connect);
             let mut guard = shared.state.lock();
-            let State { driver, leader, waker, fresh, is_dialing } = &mut *guard;
-            *is_dialing = false;
+            let state = &mut *guard;
+            state.is_dialing = false;
             // It waits with the connection that was lost.
-            shared.wake(waker, leader.nudge());
+            shared.wake(&state.waker, state.leader.nudge());
             match connected {
-                Ok(Ok((io, new_waker, rest))) if driver.connected(now) => {
-                    *fresh = Some((io, new_waker));
-                    driver.handle_bytes(now, &rest);
-                }
-                Ok(Ok(_)) => (),
-                Ok(Err(error)) => driver.dial_failed(now, error),
-                Err(_) => shared.finish(&mut guard),
+                Ok(connected) => state.fresh = state.driver.dialed(shared.now(), connected),
+                Err(_) => shared.finish(state),
             }
         });
-        let failed = thread.map_err(|error| driver.dial_failed(self.now(), self.target.failed(error)));
-        failed.is_ok()
+        let failed = |error| _ = driver.dialed::<Io>(self.now(), Err(self.target.failed(error)));
+        thread.map_err(failed).is_ok()
     }
 }
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mailbox = self.state.try_lock().map(|state| format!("{:?}", state.driver.mailbox()));
-        f.debug_struct("Shared").field("mailbox", &mailbox).finish_non_exhaustive()
+        match self.state.try_lock() {
+            Some(state) => state.driver.mailbox().fmt(f),
+            None => f.write_str("Shared { locked }"),
+        }
     }
 }

@@ -40,7 +40,7 @@ fn a_client_over_a_unix_socket() {
         _ = io::copy(&mut &far, &mut &near);
     });
     let own = path.clone();
-    let (client, events) =
+    let (client, mut events) =
         Client::connect_over(URL, move || Ok(Box::new(mio::net::UnixStream::connect(&own)?))).unwrap();
     client.authorize("alice", "correct horse").unwrap();
     assert_eq!((client.status(), client.user().as_deref()), (Status::SignedIn, Some("alice")));
@@ -104,7 +104,7 @@ fn connect(address: SocketAddr, allowed: Arc<Allowed>) -> (Client, skaro_blockin
 #[test]
 fn what_comes_while_a_rest_is_to_be_written_is_not_left_behind() {
     let server = serve();
-    let (bob, news) = Client::connect(server.url()).unwrap();
+    let (bob, mut news) = Client::connect(server.url()).unwrap();
     bob.authorize("bob", "battery staple").unwrap();
     // Nothing comes from the server after a while: an answer would wake whoever is to write.
     let (listener, address) = (TcpListener::bind("127.0.0.1:0").unwrap(), server.local_addr());
@@ -139,7 +139,7 @@ fn what_comes_while_a_rest_is_to_be_written_is_not_left_behind() {
     };
     let (alice, _events) = connect(near, Arc::new(allowed));
     let given = |body: &str| _ = alice.submit(SendMessage::new("bob", body)).unwrap();
-    let received = || loop {
+    let mut received = || loop {
         if let Event::Message(incoming) = news.next_event(Duration::from_secs(10)).unwrap() {
             return incoming.message.body.len();
         }
@@ -178,19 +178,19 @@ fn a_panic_closes_the_client_and_its_status_says_so() {
     let server = serve();
     // A caller that waits alone.
     let (is_due, allowed) = panics();
-    let (client, events) = connect(server.local_addr(), allowed);
+    let (client, mut events) = connect(server.local_addr(), allowed);
     is_due.store(true, Ordering::SeqCst);
     let caller = client.clone();
     let panicked = thread::spawn(move || caller.request(GetContacts)).join();
     assert!(panicked.is_err());
-    check_closed(&client, &events);
+    check_closed(&client, &mut events);
     // The client's own thread, which drives when nobody waits.
     let (is_due, allowed) = panics();
-    let (client, events) = connect(server.local_addr(), allowed);
+    let (client, mut events) = connect(server.local_addr(), allowed);
     is_due.store(true, Ordering::SeqCst);
     client.submit(GetContacts).unwrap();
     client.close();
-    check_closed(&client, &events);
+    check_closed(&client, &mut events);
 }
 
 /// Case 29: what the application connects with panics.
@@ -204,12 +204,12 @@ fn a_panic_while_connecting_again_closes_the_client() {
     };
     let mut options = Options::new(URL);
     options.config.reconnect.as_mut().unwrap().base = Duration::ZERO;
-    let (client, events) = Client::connect_over(options, transport).unwrap();
+    let (client, mut events) = Client::connect_over(options, transport).unwrap();
     block_on(server.shut_down("good night"));
-    check_closed(&client, &events);
+    check_closed(&client, &mut events);
 }
 
-fn check_closed(client: &Client, events: &skaro_blocking::Events) {
+fn check_closed(client: &Client, events: &mut skaro_blocking::Events) {
     let mut ends = std::iter::from_fn(|| match events.next_event(Duration::from_secs(20)) {
         Ok(event) => Some(event),
         Err(NoEvent::Closed) => None,

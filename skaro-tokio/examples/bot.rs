@@ -4,18 +4,26 @@
 //! $ cargo run --example bot
 //! ```
 
-use skaro_tokio::{Client, Event};
+use std::time::Duration;
+
+use skaro_tokio::{Client, Event, Options, SendMessage};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url = std::env::args().nth(1).unwrap_or("ws://127.0.0.1:8000/skaro_client/".into());
-    let (bot, mut events) = Client::connect(url).await?;
+    let mut options = Options::new(url);
+    options.config.message_timeout = Duration::MAX; // Answers wait however long a break is.
+    let (bot, mut events) = Client::connect(options).await?;
     bot.authorize("bot", "correct horse").await?;
     while let Some(event) = events.next().await {
         match event {
             Event::Message(incoming) if !incoming.is_own() => {
                 let answer = format!("you said: {}", incoming.message.body);
-                if let Err(error) = bot.send_message(incoming.dialog(), &answer).await {
+                // Whoever sends this answer again, it arrives once.
+                let key = incoming.message.position.map(|position| format!("answer-{position}"));
+                let answer =
+                    SendMessage { key: key.as_deref(), ..SendMessage::new(incoming.dialog(), &answer) };
+                if let Err(error) = bot.request(answer).await {
                     eprintln!("no answer to {}: {error}", incoming.dialog());
                 }
             }

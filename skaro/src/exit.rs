@@ -139,7 +139,8 @@ impl From<&CommandError> for Exit {
             CommandError::AlreadySignedIn | CommandError::ReservedType(_) => Exit::Usage,
             CommandError::TooManyRequests { .. }
             | CommandError::OutputFull { .. }
-            | CommandError::OfflineFull { .. } => Exit::Temporary,
+            | CommandError::OfflineFull { .. }
+            | CommandError::OutboxFull { .. } => Exit::Temporary,
             _ => Exit::Unavailable,
         }
     }

@@ -63,8 +63,9 @@ fn everything_on_the_api_page<A: Adapter>(world: &World) {
     let bob: A = world.client("bob", |_| ());
     let contacts = alice.request(GetContacts).unwrap();
     assert_eq!(contacts.iter().map(|user| &*user.login).collect::<Vec<_>>(), ["bob"]);
-    let date = alice.request(SendMessage::new("bob", "hello")).unwrap();
-    assert!(date.unwrap().as_integer().is_some());
+    let accepted = alice.request(SendMessage::new("bob", "hello")).unwrap();
+    assert!(accepted.date.unwrap().as_integer().is_some());
+    assert_eq!(accepted.position, Some(1));
     assert_eq!(next_message(&bob), ("alice".into(), "hello".into()));
     let history = bob.request(GetHistory::new("alice")).unwrap();
     assert_eq!(history.len(), 1);

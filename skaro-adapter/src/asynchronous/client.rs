@@ -13,10 +13,10 @@ use futures_core::Stream;
 use futures_util::{FutureExt, future};
 use skaro_proto::Secret;
 use skaro_proto::client::{
-    self as machine, Authorize, Command, CommandError, Event, GetContacts, GetHistory, RegisterType,
-    RequestError, RequestId, SendMessage, SessionRestore, Status,
+    self as machine, Accepted, Authorize, Command, CommandError, Event, GetContacts, GetHistory, Read,
+    RegisterType, RequestError, RequestId, SendMessage, SessionRestore, Status,
 };
-use skaro_proto::message::{Contacts, Date, History, Registration, SignedIn};
+use skaro_proto::message::{Contacts, History, Registration, SignedIn};
 
 use super::runtime::Runtime;
 use super::shared::Shared;
@@ -120,14 +120,24 @@ impl<R> Client<R> {
         self.request(GetHistory::new(login)).await
     }
 
-    /// Sends a message, and waits until the server has accepted it; returns the server's time of the message, if it
-    /// sends one.
+    /// Sends a message, and waits until the server has accepted it; returns when that was, and where in the log it is. With
+    /// a server that keeps logs it arrives once, whatever breaks meanwhile; [`SendMessage`] can bring a key, which extends
+    /// that over the end of this program.
     ///
     /// # Errors
-    /// As [`request`](Self::request). After [`Failure::Lost`](machine::Failure::Lost) the server may or may not have
-    /// accepted the message.
-    pub async fn send_message(&self, to: &str, body: &str) -> Result<Option<Date<'static>>, RequestError> {
+    /// As [`request`](Self::request). After [`Failure::Lost`](machine::Failure::Lost) or
+    /// [`TimedOut`](machine::Failure::TimedOut) the server may have accepted it.
+    pub async fn send_message(&self, to: &str, body: &str) -> Result<Accepted, RequestError> {
         self.request(SendMessage::new(to, body)).await
+    }
+
+    /// Tells how far the user has read a dialog, for all of the user's devices and the unread counts in contacts: up to this
+    /// position in the user's log.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    pub async fn read(&self, login: &str, up_to: u64) -> Result<(), RequestError> {
+        self.request(Read { login, up_to }).await
     }
 
     /// Gives a command without waiting. It ends with an [`Event::Ended`] that has the returned number.

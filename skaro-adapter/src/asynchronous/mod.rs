@@ -5,8 +5,8 @@
 
 mod client;
 mod dial;
-mod link;
 mod peer;
+mod polled;
 mod runtime;
 mod served;
 mod server;

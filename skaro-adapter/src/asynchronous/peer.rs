@@ -8,10 +8,11 @@ use std::task::{Context, Poll, ready};
 
 use skaro_proto::server::{ConnectionId, Peer};
 
-use super::link::{Link, Timer, Written};
+use super::polled::{Polled, Timer};
 use super::runtime::Runtime;
 use super::served::Shared;
 use crate::connection::{Connection, Turn};
+use crate::link::Link;
 
 /// Size in bytes of the read buffer, which is on the stack.
 const INPUT: usize = 4 << 10;
@@ -26,8 +27,8 @@ pub(super) async fn serve<R: Runtime>(socket: R::Stream, address: SocketAddr, sh
     let Ok(id) = shared.call(|machine, now| machine.handle_accepted(now, peer)) else { return };
     if let Ok(channel) = shared.channel() {
         let connection = Connection::new(id, shared.address_header());
-        let link = Link::new(socket, channel, Vec::new());
-        let mut task = Task::<R> { shared: &shared, id, connection, link, timer: Timer::new() };
+        let (link, timer) = (Link::new(channel), Timer::new());
+        let mut task = Task::<R> { shared: &shared, id, connection, socket, link, timer };
         poll_fn(|cx| task.poll(cx)).await;
     }
     shared.unregister(id);
@@ -38,7 +39,8 @@ struct Task<'s, R: Runtime> {
     shared: &'s Shared,
     id: ConnectionId,
     connection: Connection,
-    link: Link<R::Stream>,
+    socket: R::Stream,
+    link: Link,
     timer: Timer<R>,
 }
 
@@ -64,26 +66,20 @@ impl<R: Runtime> Task<'_, R> {
             self.link.shrink();
         }
         self.link.fill(|output| self.connection.take_output(output));
-        let written = self.link.poll_write(cx)?;
-        let until = match turn {
-            Turn::Gone => return Poll::Ready(Ok(true)),
-            Turn::Idle { until } => until,
-        };
-        if written == Poll::Ready(Written::Full) {
+        let mut input = [0; INPUT];
+        let mut socket = Polled(&mut self.socket, cx);
+        if let Poll::Ready(read) = self.link.turn(&mut socket, self.connection.wants_bytes(), &mut input) {
+            let Some(mut bytes) = read? else { return Poll::Ready(Ok(true)) };
+            self.connection.handle_bytes(&mut bytes);
+            while !bytes.is_empty() {
+                self.connection.turn(now, || self.shared.machine());
+                self.connection.handle_bytes(&mut bytes);
+            }
             return Poll::Ready(Ok(false));
         }
-        if self.connection.wants_bytes() {
-            let mut input = [0; INPUT];
-            if let Poll::Ready(read) = self.link.poll_read(cx, &mut input) {
-                let Some(mut bytes) = read? else { return Poll::Ready(Ok(true)) };
-                self.connection.handle_bytes(&mut bytes);
-                while !bytes.is_empty() {
-                    self.connection.turn(now, || self.shared.machine());
-                    self.connection.handle_bytes(&mut bytes);
-                }
-                return Poll::Ready(Ok(false));
-            }
+        match turn {
+            Turn::Gone => Poll::Ready(Ok(true)),
+            Turn::Idle { until } => self.timer.poll(until, &self.shared.clock, cx).map(|()| Ok(false)),
         }
-        self.timer.poll(until, &self.shared.clock, cx).map(|()| Ok(false))
     }
 }

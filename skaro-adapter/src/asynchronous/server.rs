@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::marker::PhantomData;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use skaro_proto::Time;
 use skaro_proto::server as machine;
 
 use super::peer;
+use super::polled::Timer;
 use super::runtime::Runtime;
 use super::served::{ServerOptions, Shared, State};
 use crate::clock::Clock;
@@ -140,7 +141,7 @@ impl<R> fmt::Debug for Server<R> {
 
 /// Calls the machine at its deadlines, until the last connection has ended.
 async fn keep_time<R: Runtime>(shared: Arc<Shared>) {
-    let mut sleep: Option<Pin<Box<_>>> = None;
+    let mut timer = Timer::<R>::new();
     loop {
         let is_over = poll_fn(|cx| {
             let mut state = shared.lock();
@@ -149,20 +150,15 @@ async fn keep_time<R: Runtime>(shared: Arc<Shared>) {
                 return Poll::Ready(true);
             }
             let deadline = state.machine.poll_timeout();
-            if deadline != state.armed || sleep.is_none() {
-                state.armed = deadline;
-                let after = |deadline: Time| (deadline - shared.clock.now()).max(Duration::from_millis(1));
-                sleep = deadline.map(|deadline| Box::pin(R::sleep(after(deadline))));
-            }
+            state.armed = deadline;
             drop(state);
             drop(before);
-            sleep.as_mut().map_or(Poll::Pending, |sleep| sleep.as_mut().poll(cx).map(|()| false))
+            timer.poll(deadline, &shared.clock, cx).map(|()| false)
         })
         .await;
         if is_over {
             return;
         }
-        sleep = None;
         shared.call(machine::Server::handle_timeout);
     }
 }

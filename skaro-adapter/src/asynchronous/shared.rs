@@ -11,12 +11,11 @@ use std::task::{Context, Poll, Waker};
 use futures_channel::oneshot;
 use futures_util::task::AtomicWaker;
 use skaro_proto::Time;
-use skaro_proto::client::{Client as Machine, Command, CommandError, Ended, Event};
+use skaro_proto::client::{Command, CommandError, Ended, Event};
 
 use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::mailbox::{Mailbox, Waiter};
-use crate::options::Options;
 
 /// The driver of one client, with the wakers of its users.
 pub(super) struct Shared {
@@ -75,11 +74,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(super) fn new(options: &Options, seed: [u8; 32]) -> Shared {
-        let machine = Machine::new(options.config.clone(), seed);
-        let state = State { driver: Driver::new(machine, options.event_capacity), reader: None };
+    pub(super) fn new(driver: Driver<Answer>) -> Shared {
         Shared {
-            state: Mutex::new(state),
+            state: Mutex::new(State { driver, reader: None }),
             task: AtomicWaker::new(),
             ends: Ends::default(),
             clock: Clock::start(),

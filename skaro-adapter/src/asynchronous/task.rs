@@ -10,12 +10,14 @@ use futures_channel::oneshot;
 use skaro_proto::client::Status;
 
 use super::dial::{Dialed, dial};
-use super::link::{Link, Timer, Written};
+use super::polled::{Polled, Timer};
 use super::runtime::Runtime;
 use super::shared::Shared;
 use crate::driver::Next;
 use crate::error::ConnectError;
+use crate::link::Link;
 use crate::options::Options;
+use crate::target::Target;
 
 /// Size in bytes of the read buffer.
 const INPUT: usize = 16 << 10;
@@ -30,20 +32,20 @@ type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub(super) async fn start<R: Runtime>(
     options: Options,
 ) -> Result<(Arc<Shared>, oneshot::Receiver<Infallible>), ConnectError> {
-    let seed = crate::random_seed().map_err(|error| ConnectError::NoRandomness(error.to_string()))?;
-    let shared = Arc::new(Shared::new(&options, seed));
-    let dialed = dial::<R>(&options).await?;
+    let target = Target::new(options)?;
+    let shared = Arc::new(Shared::new(target.driver()?));
+    let link = dial::<R>(&target).await?;
     let (_sender, ended) = oneshot::channel();
     let mut task = Task::<R> {
         shared: shared.clone(),
-        options: Arc::new(options),
+        target: Arc::new(target),
         link: None,
         dialing: None,
         timer: Timer::new(),
         input: vec![0; INPUT].into(),
         _sender,
     };
-    task.dialed(Ok(dialed));
+    task.dialed(Ok(link));
     poll_fn(|cx| {
         _ = Pin::new(&mut task).poll(cx);
         let status = task.shared.with(|driver| driver.mailbox().client().status());
@@ -59,9 +61,9 @@ pub(super) async fn start<R: Runtime>(
 
 struct Task<R: Runtime> {
     shared: Arc<Shared>,
-    options: Arc<Options>,
-    link: Option<Link<R::Stream>>,
-    dialing: Option<Boxed<Result<Dialed<R::Stream>, ConnectError>>>,
+    target: Arc<Target>,
+    link: Option<(R::Stream, Link)>,
+    dialing: Option<Boxed<Dialed<R>>>,
     timer: Timer<R>,
     input: Box<[u8]>,
     /// Dropped with the task, which resolves the receiver.
@@ -101,14 +103,14 @@ impl<R: Runtime> Task<R> {
         let now = self.shared.now();
         let (next, reads, has_connection) = self.shared.with(|driver| {
             let next = driver.drive(now);
-            if let Some(link) = &mut self.link {
+            if let Some((_, link)) = &mut self.link {
                 link.fill(|output| driver.take_output(output));
             }
             (next, driver.wants_bytes(), driver.has_connection())
         });
-        if !has_connection && let Some(mut link) = self.link.take() {
+        if !has_connection && let Some((mut socket, mut link)) = self.link.take() {
             // Remaining output, such as a Close frame, may still be sent. Its delivery is not awaited.
-            _ = link.poll_write(cx);
+            _ = link.turn(&mut Polled(&mut socket, cx), false, &mut []);
         }
         let until = match next {
             Next::Closed => return Poll::Ready(true),
@@ -125,51 +127,25 @@ impl<R: Runtime> Task<R> {
                 until
             }
         };
-        if let Some(link) = &mut self.link {
-            match link.poll_write(cx) {
-                Poll::Ready(Ok(Written::Full)) => return Poll::Ready(false),
-                Poll::Ready(Ok(Written::All)) | Poll::Pending => (),
-                Poll::Ready(Err(error)) => {
-                    self.shared.with(|driver| driver.handle_end(now, Some(error)));
-                    return Poll::Ready(false);
-                }
-            }
-            if reads && let Poll::Ready(read) = link.poll_read(cx, &mut self.input) {
-                self.shared.with(|driver| match read {
-                    Ok(Some(bytes)) => driver.handle_bytes(now, bytes),
-                    Ok(None) => driver.handle_end(now, None),
-                    Err(error) => driver.handle_end(now, Some(error)),
-                });
-                return Poll::Ready(false);
-            }
+        if let Some((socket, link)) = &mut self.link
+            && let Poll::Ready(read) = link.turn(&mut Polled(socket, cx), reads, &mut self.input)
+        {
+            self.shared.with(|driver| driver.handle_read(now, read));
+            return Poll::Ready(false);
         }
         self.timer.poll(until, &self.shared.clock, cx).map(|()| false)
     }
 
-    fn poll_dialing(&mut self, cx: &mut Context<'_>) -> Poll<Result<Dialed<R::Stream>, ConnectError>> {
-        let options = &self.options;
+    fn poll_dialing(&mut self, cx: &mut Context<'_>) -> Poll<Dialed<R>> {
         let dial = || -> Boxed<_> {
-            let options = options.clone();
-            Box::pin(async move { dial::<R>(&options).await })
+            let target = self.target.clone();
+            Box::pin(async move { dial::<R>(&target).await })
         };
         self.dialing.get_or_insert_with(dial).as_mut().poll(cx)
     }
 
-    fn dialed(&mut self, result: Result<Dialed<R::Stream>, ConnectError>) {
+    fn dialed(&mut self, result: Dialed<R>) {
         let now = self.shared.now();
-        let Dialed { link, input } = match result {
-            Ok(dialed) => dialed,
-            Err(error) => return self.shared.with(|driver| driver.dial_failed(now, error)),
-        };
-        let is_wanted = self.shared.with(|driver| {
-            let is_wanted = driver.connected(now);
-            if is_wanted {
-                driver.handle_bytes(now, &input);
-            }
-            is_wanted
-        });
-        if is_wanted {
-            self.link = Some(link);
-        }
+        self.link = self.shared.with(|driver| driver.dialed(now, result));
     }
 }

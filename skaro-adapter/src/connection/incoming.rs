@@ -1,11 +1,35 @@
 //! Received input, before and after decoding.
 
+use skaro_proto::Frame;
 use skaro_proto::server::{self, Decoded};
 
-use crate::websocket::{Payload, WebSocketError};
+use crate::websocket::WebSocketError;
+
+/// The content of a received message.
+pub(super) enum Payload {
+    Text(Box<str>),
+    Binary(Box<[u8]>),
+}
+
+impl From<Frame<'_>> for Payload {
+    fn from(frame: Frame<'_>) -> Self {
+        match frame {
+            Frame::Text(text) => Payload::Text(text.into()),
+            Frame::Binary(bytes) => Payload::Binary(bytes.into()),
+        }
+    }
+}
+
+impl Payload {
+    const fn frame(&self) -> Frame<'_> {
+        match self {
+            Payload::Text(text) => Frame::Text(text),
+            Payload::Binary(bytes) => Frame::Binary(bytes),
+        }
+    }
+}
 
 /// Received input that is not handled yet.
-#[derive(Debug)]
 pub(super) enum Incoming {
     Message(Payload),
     SignOfLife,

@@ -281,7 +281,7 @@ fn receive(websocket: &mut WebSocket, input: &mut &[u8], incoming: &mut VecDeque
     while incoming.len() < MESSAGES_AT_ONCE {
         let next = match websocket.receive(input) {
             Ok(None) => return,
-            Ok(Some(Received::Message(payload))) => Incoming::Message(payload),
+            Ok(Some(Received::Message(frame))) => Incoming::Message(frame.into()),
             // Several signs of life in a row count as one.
             Ok(Some(Received::SignOfLife)) if matches!(incoming.back(), Some(Incoming::SignOfLife)) => {
                 continue;

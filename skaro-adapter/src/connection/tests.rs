@@ -77,7 +77,7 @@ fn hear(client: &mut WebSocket, connection: &mut Connection) -> Vec<String> {
     let mut heard = Vec::new();
     while let Some(received) = client.receive(&mut input).unwrap() {
         heard.push(match received {
-            Received::Message(payload) => String::from_utf8_lossy(payload.frame().as_bytes()).into_owned(),
+            Received::Message(frame) => String::from_utf8_lossy(frame.as_bytes()).into_owned(),
             Received::SignOfLife => "alive".into(),
             Received::Closing(Disconnect::Closed { code, .. }) => format!("closed {code:?}"),
             Received::Closing(_) => "closed".into(),

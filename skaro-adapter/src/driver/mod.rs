@@ -18,17 +18,14 @@ use crate::websocket::{Phase, Received, Role, WebSocket};
 ///
 /// An adapter keeps it in a mutex, and connects, reads, writes and waits without holding the lock:
 ///
-/// 1. Connect, and do the opening handshake ([`ClientHandshake`](crate::http::ClientHandshake)). Then call
-///    [`connected`](Self::connected), or [`dial_failed`](Self::dial_failed) if that failed. (If the first connection
-///    fails, drop the client instead.)
-/// 2. Read at most 16 KiB, if [`wants_bytes`](Self::wants_bytes), and call [`handle_bytes`](Self::handle_bytes), or
-///    [`handle_end`](Self::handle_end) at the end.
-/// 3. Call [`drive`](Self::drive) after that, after commands, and at the deadline that it returned before. It returns
-///    the next action: dial, stop, or wait.
-/// 4. Call [`take_output`](Self::take_output), unlock, and write. If the written buffer had more than
-///    [`OUTPUT_AT_ONCE`](crate::websocket::OUTPUT_AT_ONCE) bytes, or the write had to wait, there may be more: go to step 3.
-/// 5. If there is no connection any more ([`has_connection`](Self::has_connection)), write the output as far as
-///    possible without waiting, and drop the socket.
+/// 1. Connect to the [`Target`](crate::Target), and do the handshakes. Then call [`dialed`](Self::dialed).
+/// 2. Call [`drive`](Self::drive), after commands and at the deadline that it returned before, too. It returns the next
+///    action: dial, stop, or wait.
+/// 3. [Fill](crate::Link::fill) the link with [`take_output`](Self::take_output), and unlock.
+/// 4. Take a [turn](crate::Link::turn) of the link, which reads if [`wants_bytes`](Self::wants_bytes), at most 16 KiB at
+///    once. If it returns something, lock, call [`handle_read`](Self::handle_read), and go to step 2; otherwise wait.
+/// 5. If there is no connection any more ([`has_connection`](Self::has_connection)), take a last turn without reading,
+///    and drop the socket.
 ///
 /// An example with a server's [`Connection`](crate::Connection), and no network between them:
 ///
@@ -57,7 +54,7 @@ use crate::websocket::{Phase, Received, Role, WebSocket};
 /// connection.take_output(&mut buffer);
 /// let mut input = &buffer[..];
 /// assert!(handshake.receive(&mut input)?);
-/// driver.connected(now);
+/// driver.dialed(now, Ok(()));
 /// driver.handle_bytes(now, input);
 ///
 /// while !driver.mailbox().client().is_authorized() {
@@ -137,13 +134,22 @@ impl<W: Waiter> Driver<W> {
 
 /// Methods for the connection's side.
 impl<W: Waiter> Driver<W> {
-    /// Takes over a connection whose opening handshake is done. Returns false if it is no longer wanted: drop it then.
-    pub fn connected(&mut self, now: Time) -> bool {
+    /// Reports the result of dialing, and returns the connection if it is wanted. A failure is reported only for later
+    /// connections: if the first one fails, drop the client instead.
+    pub fn dialed<C>(&mut self, now: Time, result: Result<C, ConnectError>) -> Option<C> {
         let status = self.mailbox.client().status();
         let is_first = !self.has_been_connected && status == Status::Offline;
-        if !is_first && status != Status::Dialing {
-            return false;
-        }
+        let connection = match result {
+            Ok(connection) if is_first || status == Status::Dialing => connection,
+            Ok(_) => return None,
+            Err(error) => {
+                warn!("dialing failed: {error}");
+                if status == Status::Dialing {
+                    self.mailbox.handle(|client| client.handle_disconnected(now, error.into()));
+                }
+                return None;
+            }
+        };
         debug!("the handshakes are done");
         self.has_been_connected = true;
         self.mailbox.handle(|client| client.handle_connected(now));
@@ -151,15 +157,7 @@ impl<W: Waiter> Driver<W> {
         let limit = self.mailbox.client().config().limits.max_frame_bytes;
         self.websocket = Some(WebSocket::new(Role::Client, limit));
         self.last_output = Vec::new();
-        true
-    }
-
-    /// Reports that an attempt to reconnect has failed.
-    pub fn dial_failed(&mut self, now: Time, error: ConnectError) {
-        warn!("dialing failed: {error}");
-        if self.mailbox.client().status() == Status::Dialing {
-            self.mailbox.handle(|client| client.handle_disconnected(now, error.into()));
-        }
+        Some(connection)
     }
 
     /// Returns whether there is a connection. Keep the socket exactly as long.
@@ -174,6 +172,15 @@ impl<W: Waiter> Driver<W> {
         self.websocket.is_some() && self.mailbox.wants_frames()
     }
 
+    /// Handles what [`Link::turn`](crate::Link::turn) returned.
+    pub fn handle_read(&mut self, now: Time, read: io::Result<Option<&[u8]>>) {
+        match read {
+            Ok(Some(bytes)) => self.handle_bytes(now, bytes),
+            Ok(None) => self.handle_end(now, None),
+            Err(error) => self.handle_end(now, Some(error)),
+        }
+    }
+
     /// Handles bytes read from the connection. Uses all of them, so read little at once.
     pub fn handle_bytes(&mut self, now: Time, bytes: &[u8]) {
         let mut input = bytes;
@@ -181,7 +188,7 @@ impl<W: Waiter> Driver<W> {
             let mailbox = &mut self.mailbox;
             match websocket.receive(&mut input) {
                 Ok(None) => return,
-                Ok(Some(Received::Message(payload))) => mailbox.handle_frame(now, payload.frame()),
+                Ok(Some(Received::Message(frame))) => mailbox.handle_frame(now, frame),
                 Ok(Some(Received::SignOfLife)) => mailbox.handle(|client| client.handle_pong(now)),
                 Ok(Some(Received::Closing(reason))) => {
                     mailbox.handle(|client| client.handle_disconnected(now, reason));
@@ -217,10 +224,7 @@ impl<W: Waiter> Driver<W> {
 
     /// Gives the machine the time, fetches its output, and returns the next action.
     pub fn drive(&mut self, now: Time) -> Next {
-        // A new connection would only add events.
-        let waits_for_room =
-            self.mailbox.is_overfull() && matches!(self.mailbox.client().status(), Status::Waiting { .. });
-        if waits_for_room {
+        if self.mailbox.waits_for_room() {
             self.mailbox.update_pause(now);
             return Next::Idle { until: None };
         }

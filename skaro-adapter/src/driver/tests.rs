@@ -63,7 +63,7 @@ impl World {
         let response = self.ask(&request);
         let mut input = &response[..];
         assert!(handshake.receive(&mut input).unwrap());
-        assert!(self.driver.connected(self.now));
+        assert!(self.driver.dialed(self.now, Ok(())).is_some());
         self.driver.handle_bytes(self.now, input);
         self.drive();
     }
@@ -210,7 +210,7 @@ fn a_broken_connection_is_followed_by_another() {
 
     assert!(matches!(world.pass(60), Next::Dial { until: Some(_) }));
     let failure = ConnectError::Status { code: 503, reason: "Full".into() };
-    world.driver.dial_failed(world.now, failure);
+    world.driver.dialed::<()>(world.now, Err(failure));
     let told = world.events().pop();
     assert!(
         matches!(&told, Some(Event::Reconnecting { reason, .. }) if reason.to_string().contains("503 (Full)"))
@@ -226,14 +226,14 @@ fn a_connection_that_comes_too_late_is_dropped() {
     world.break_connection();
     assert!(matches!(world.pass(60), Next::Dial { .. }));
     world.driver.mailbox_mut().stop_reconnecting(world.now);
-    assert!(!world.driver.connected(world.now));
+    assert_eq!(world.driver.dialed(world.now, Ok(())), None);
     assert_eq!(world.status(), Status::Offline);
     world.driver.mailbox_mut().close(world.now);
-    assert!(!world.driver.connected(world.now));
+    assert_eq!(world.driver.dialed(world.now, Ok(())), None);
     assert_eq!(world.drive(), Next::Closed);
     let mut never = World::new();
     never.driver.mailbox_mut().close(never.now);
-    assert!(!never.driver.connected(never.now));
+    assert_eq!(never.driver.dialed(never.now, Ok(())), None);
 }
 
 /// The answer to a Close frame is the last output, and its delivery is not awaited.

@@ -3,12 +3,11 @@
 use std::fmt;
 use std::io;
 
+use data_encoding::BASE64;
 use httparse::{EMPTY_HEADER, Response, Status};
 use skaro_proto::Format;
-use tungstenite::handshake::client::generate_key;
-use tungstenite::handshake::derive_accept_key;
 
-use super::{MAX_HEADERS, has_token, single, values};
+use super::{MAX_HEADERS, accept_key, has_token, single, values};
 use crate::error::ConnectError;
 use crate::options::Options;
 use crate::url::Url;
@@ -39,7 +38,7 @@ impl ClientHandshake {
     /// # Errors
     /// [`ConnectError::Header`] if a header of the options can't be sent.
     pub fn new(url: &Url, options: &Options) -> Result<(ClientHandshake, Vec<u8>), ConnectError> {
-        let key = generate_key();
+        let key = BASE64.encode(&rand::random::<[u8; 16]>());
         let mut request = format!("GET {} HTTP/1.1\r\n", url.target());
         let has_host = options.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("Host"));
         if !has_host {
@@ -60,7 +59,7 @@ impl ClientHandshake {
         let handshake = ClientHandshake {
             host: url.host_and_port(),
             is_secure: url.is_secure(),
-            accept: derive_accept_key(key.as_bytes()),
+            accept: accept_key(&key),
             format: options.format,
             head: Vec::new(),
         };

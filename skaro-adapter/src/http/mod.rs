@@ -7,10 +7,19 @@ pub use client::ClientHandshake;
 pub(crate) use client::StatusLine;
 pub use server::{AddressHeader, Reply, ServerHandshake, Upgrade, unavailable};
 
+use data_encoding::BASE64;
 use httparse::Header;
+use sha1::{Digest, Sha1};
 
 /// Maximum number of headers in a request or response. Browsers send about twenty.
 const MAX_HEADERS: usize = 64;
+
+/// Returns the server's answer to a client's key (RFC 6455, section 4.2.2).
+fn accept_key(key: &str) -> String {
+    let digest =
+        Sha1::new().chain_update(key).chain_update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11").finalize();
+    BASE64.encode(&digest)
+}
 
 /// Returns the values of a header, from all lines with its name.
 fn values<'h>(headers: &'h [Header<'_>], name: &'h str) -> impl Iterator<Item = &'h str> {
@@ -29,4 +38,13 @@ fn single<'h>(headers: &'h [Header<'_>], name: &'h str) -> Option<&'h str> {
 fn has_token(headers: &[Header<'_>], name: &str, token: &str) -> bool {
     let mut elements = values(headers, name).flat_map(|value| value.split(','));
     elements.any(|element| element.trim().eq_ignore_ascii_case(token))
+}
+
+#[cfg(test)]
+mod tests {
+    /// RFC 6455, section 1.3.
+    #[test]
+    fn the_answer_to_the_key_of_the_standard() {
+        assert_eq!(super::accept_key("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
 }

@@ -6,9 +6,8 @@ use std::net::IpAddr;
 
 use httparse::{EMPTY_HEADER, Error, Header, Request, Status};
 use skaro_proto::Format;
-use tungstenite::handshake::derive_accept_key;
 
-use super::{MAX_HEADERS, has_token, single, values};
+use super::{MAX_HEADERS, accept_key, has_token, single, values};
 
 /// Limit of a request's head in bytes. Browsers with many cookies stay below it.
 const MAX_HEAD: usize = 8 << 10;
@@ -118,7 +117,12 @@ impl ServerHandshake {
         let headers = &*request.headers;
         let has_body = method != "HEAD";
         if method != "GET" && has_body {
-            return refuse("405 Method Not Allowed", "Allow: GET, HEAD\r\n", "only GET is allowed", true);
+            return refuse(
+                "405 Method Not Allowed",
+                "Allow: GET, HEAD\r\n",
+                "only GET and HEAD are allowed",
+                true,
+            );
         }
         let wants_websocket =
             has_token(headers, "Upgrade", "websocket") && has_token(headers, "Connection", "upgrade");
@@ -142,7 +146,7 @@ impl ServerHandshake {
         let response = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {}\r\n{}\r\n",
-            derive_accept_key(key.as_bytes()),
+            accept_key(key),
             protocol.unwrap_or_default(),
         );
         let address = self.address_header.and_then(|header| header.address(headers));

@@ -44,8 +44,9 @@ impl Waiter for Infallible {
 ///   It goes on nevertheless while somebody waits for an answer, and while the client is connecting, signing in or
 ///   closing: so whoever waits for an answer in the loop over events gets it. With a [cursor](Client::has_cursor) reading
 ///   never pauses: the server sends no more than a window of the log beyond what the application has taken.
-/// * Beyond 16 MiB the connection ends, with a reason that says what to do, and the client does not connect again before
-///   half of the first limit is reached.
+/// * Beyond 16 MiB the connection ends, with a reason that says what to do, and the client does not connect again while
+///   there are more. Until then nobody can [wait](Self::request) for a command's end, since the events might be read only
+///   afterwards; messages that were given before, and [submitted](Self::submit) ones, wait for the connection.
 ///
 /// An end for which nobody waits any more becomes an event: nothing is lost silently. Entries of the log that wait when the
 /// connection breaks are dropped, and come again on the next one.
@@ -53,8 +54,7 @@ pub struct Mailbox<W> {
     client: Client,
     waiting: BTreeMap<RequestId, W>,
     events: VecDeque<Event<'static>>,
-    /// Bytes that each waiting event keeps, in the order of `events`; `kept` is their sum.
-    sizes: VecDeque<usize>,
+    /// Bytes that the waiting events keep.
     kept: usize,
     capacity: usize,
     /// Set when the application has dropped its events, so that none are collected.
@@ -77,7 +77,6 @@ impl<W: Waiter> Mailbox<W> {
             client,
             waiting: BTreeMap::new(),
             events: VecDeque::new(),
-            sizes: VecDeque::new(),
             kept: 0,
             capacity: capacity.max(1),
             events_dropped: false,
@@ -97,13 +96,17 @@ impl<W: Waiter> Mailbox<W> {
     /// Gives a command for whose end somebody waits.
     ///
     /// # Errors
-    /// If the command can't be taken; nobody needs to wait then.
+    /// If the command can't be taken; nobody needs to wait then. [`CommandError::NotConnected`] also if the client does
+    /// not connect before events are read.
     pub fn request(
         &mut self,
         now: Time,
         command: impl Command,
         waiter: W,
     ) -> Result<RequestId, CommandError> {
+        if self.waits_for_room() {
+            return Err(CommandError::NotConnected);
+        }
         let id = self.submit(now, command)?;
         self.waiting.insert(id, waiter);
         Ok(id)
@@ -147,8 +150,8 @@ impl<W: Waiter> Mailbox<W> {
 
     /// Takes the next event.
     pub fn next_event(&mut self) -> Option<Event<'static>> {
-        self.kept -= self.sizes.pop_front().unwrap_or(0);
         let event = self.events.pop_front()?;
+        self.kept -= size(&event);
         if let Some(position) = event.position() {
             self.acknowledges |= self.client.handle_taken(position);
         }
@@ -168,7 +171,7 @@ impl<W: Waiter> Mailbox<W> {
         } else {
             taken.append(&mut self.events);
         }
-        self.forget_sizes();
+        self.kept = 0;
     }
 
     /// Returns whether there is something for an application that waits for events: one, or that there will be no more.
@@ -188,7 +191,7 @@ impl<W: Waiter> Mailbox<W> {
     pub fn drop_events(&mut self) {
         self.events_dropped = true;
         self.events.clear();
-        self.forget_sizes();
+        self.kept = 0;
     }
 
     /// Takes an end back that was handed over, and of which nobody took note: it becomes an event.
@@ -258,8 +261,12 @@ impl<W: Waiter> Mailbox<W> {
         !self.is_full || is_awaited || !self.waiting.is_empty() || self.client.has_cursor()
     }
 
-    /// Returns whether unread events keep so much that there must be no new connection.
-    pub(crate) const fn is_overfull(&self) -> bool {
+    /// Returns whether unread events keep so much that there must be no new connection, which would only add some.
+    pub(crate) fn waits_for_room(&self) -> bool {
+        self.is_overfull() && matches!(self.client.status(), Status::Waiting { .. })
+    }
+
+    const fn is_overfull(&self) -> bool {
         self.kept > MAX_BYTES
     }
 
@@ -318,24 +325,21 @@ impl<W: Waiter> Mailbox<W> {
             self.drop_untaken();
         }
         if !self.events_dropped {
-            let size = size_of::<Event<'_>>() + event.heap_bytes();
+            self.kept += size(&event);
             self.events.push_back(event);
-            self.sizes.push_back(size);
-            self.kept += size;
         }
     }
 
     /// Drops the entries of the log that nobody has taken: they come again on the next connection.
     fn drop_untaken(&mut self) {
-        let events = self.events.drain(..).zip(self.sizes.drain(..));
-        (self.events, self.sizes) = events.filter(|(event, _)| event.position().is_none()).unzip();
-        self.kept = self.sizes.iter().sum();
+        self.events.retain(|event| event.position().is_none());
+        self.kept = self.events.iter().map(size).sum();
     }
+}
 
-    fn forget_sizes(&mut self) {
-        self.sizes.clear();
-        self.kept = 0;
-    }
+/// Returns how many bytes an event keeps.
+fn size(event: &Event<'_>) -> usize {
+    size_of::<Event<'_>>() + event.heap_bytes()
 }
 
 /// Shows the client's status and the amount that waits, without secrets.

@@ -3,7 +3,7 @@ use std::rc::Rc;
 
 use super::*;
 use allocation_counter::measure;
-use skaro_proto::client::{ClientConfig, RegisterType};
+use skaro_proto::client::{Authorize, ClientConfig, RegisterType, SendMessage};
 
 /// A waiter: whether it still waits, and the requests that ended for it.
 struct Waits(bool, Rc<RefCell<Vec<RequestId>>>);
@@ -348,4 +348,30 @@ fn events_that_are_taken_together_are_acknowledged_together() {
     assert_eq!((taken.len(), mailbox.client().log()), (256, Some(("l", 256))));
     assert!(reads(&mut mailbox) && !mailbox.has_room_again());
     assert!(mailbox.client_mut().poll_transmit().is_some() && mailbox.client_mut().poll_transmit().is_none());
+}
+
+/// A message that is given while the client waits for room would be answered only after somebody has read events.
+#[test]
+fn nobody_waits_for_an_answer_while_the_client_waits_for_room() {
+    let mut config = ClientConfig::default();
+    (config.keep_credentials, config.offline_messages) = (true, 2);
+    let mut mailbox = Mailbox::new(Client::new(config, [1; 32]), 10);
+    mailbox.handle(|client| client.handle_connected(Time::ZERO));
+    mailbox.handle_frame(Time::ZERO, GREETING);
+    let got = Rc::new(RefCell::new(Vec::new()));
+    let sign_in = Authorize { login: "alice", password: "secret" };
+    mailbox.request(Time::ZERO, sign_in, Waits(true, got.clone())).unwrap();
+    let signed_in = r#"{"type":"request","for":"authorize","id":1,"status":"200","session_id":"s","user":{"login":"alice"}}"#;
+    mailbox.handle_frame(Time::ZERO, Frame::Text(signed_in));
+    assert_eq!((mailbox.client().status(), got.borrow().len()), (Status::SignedIn, 1));
+    let large = format!(r#"{{"type":"info","info":"{}"}}"#, "x".repeat(1_000_000));
+    while mailbox.client().status().has_connection() {
+        mailbox.handle_frame(Time::ZERO, Frame::Text(&large));
+    }
+    let message = SendMessage::new("bob", "hello");
+    let request = |mailbox: &mut Mailbox<_>| mailbox.request(Time::ZERO, message, Waits(true, got.clone()));
+    assert_eq!(request(&mut mailbox), Err(CommandError::NotConnected));
+    mailbox.submit(Time::ZERO, message).unwrap();
+    mailbox.take_events(&mut VecDeque::new());
+    request(&mut mailbox).unwrap();
 }

@@ -1,9 +1,6 @@
 //! A WebSocket (RFC 6455) without I/O: turns bytes into messages, and messages into bytes.
 //!
-//! tungstenite decodes, over a pipe in memory that never holds more than the current frame. So its state can be dropped
-//! between two messages, and the memory of a WebSocket is limited: the largest allowed message, and unwritten output.
-//!
-//! At the log level "trace" tungstenite logs received data, including session ids: do not enable that level for it.
+//! The memory of a WebSocket is limited: the largest allowed message, and unwritten output.
 
 mod incoming;
 mod output;
@@ -11,30 +8,42 @@ mod output;
 mod tests;
 
 use std::fmt;
-use std::io;
 
 use skaro_proto::client::Disconnect;
 use skaro_proto::{CloseCode, Frame, Transmit};
 use thiserror::Error;
-use tungstenite::Bytes;
-use tungstenite::error::Error as Library;
-use tungstenite::protocol::frame::Utf8Bytes;
-use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
-use tungstenite::protocol::{Message, WebSocketConfig, WebSocketContext};
 
-use incoming::Incoming;
+use incoming::{Incoming, Whole};
 use output::Output;
-
-pub use tungstenite::protocol::Role;
 
 /// Bytes of waiting output above which no new frame should be taken from a machine: see [`WebSocket::has_room`].
 pub const OUTPUT_AT_ONCE: usize = 16 << 10;
 
-/// Size in bytes of tungstenite's read buffer, which it clears before every read.
-const READ_BUFFER: usize = 1 << 10;
+/// Length of the longest header in bytes: two bytes, a length of eight, a mask of four.
+const MAX_HEADER: usize = 14;
 
 /// Capacity in bytes of buffers that are kept for the next message. Larger ones are freed when they are empty.
 const KEPT: usize = 16 << 10;
+
+/// The opcodes of frames (RFC 6455, section 5.2).
+mod opcode {
+    pub(super) const CONTINUATION: u8 = 0;
+    pub(super) const TEXT: u8 = 1;
+    pub(super) const BINARY: u8 = 2;
+    pub(super) const CLOSE: u8 = 8;
+    pub(super) const PING: u8 = 9;
+    pub(super) const PONG: u8 = 10;
+}
+
+/// The ends of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a connection has two ends (RFC 6455, section 1.2)")]
+pub enum Role {
+    /// Masks what it sends.
+    Client,
+    /// Requires masks.
+    Server,
+}
 
 /// A WebSocket whose opening handshake is done.
 ///
@@ -50,8 +59,8 @@ const KEPT: usize = 16 << 10;
 ///
 /// let mut input = &bytes[..];
 /// while let Some(received) = server.receive(&mut input)? {
-///     let Received::Message(payload) = received else { panic!() };
-///     assert_eq!(payload.frame(), Frame::Text("{}"));
+///     let Received::Message(frame) = received else { panic!() };
+///     assert_eq!(frame, Frame::Text("{}"));
 /// }
 /// # Ok::<(), skaro_adapter::websocket::WebSocketError>(())
 /// ```
@@ -59,8 +68,6 @@ pub struct WebSocket {
     role: Role,
     phase: Phase,
     max_message_bytes: usize,
-    /// Exists from the first frame until [`shrink`](Self::shrink).
-    decoder: Option<Box<WebSocketContext>>,
     incoming: Incoming,
     output: Output,
 }
@@ -82,40 +89,13 @@ pub enum Phase {
 /// A received message or control frame.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "an adapter must handle whatever is received")]
-pub enum Received {
+pub enum Received<'a> {
     /// A message.
-    Message(Payload),
+    Message(Frame<'a>),
     /// A ping, which was answered, or a pong.
     SignOfLife,
     /// The peer closes the connection for this reason. The answer is in the output.
     Closing(Disconnect),
-}
-
-/// The content of a received message.
-#[derive(Clone)]
-#[expect(clippy::exhaustive_enums, reason = "WebSocket has two kinds of messages (RFC 6455, section 5.6)")]
-pub enum Payload {
-    /// The content of a text message.
-    Text(Utf8Bytes),
-    /// The content of a binary message.
-    Binary(Bytes),
-}
-
-impl Payload {
-    /// Returns the content as a frame for a machine.
-    pub fn frame(&self) -> Frame<'_> {
-        match self {
-            Payload::Text(text) => Frame::Text(text),
-            Payload::Binary(bytes) => Frame::Binary(bytes),
-        }
-    }
-}
-
-/// Shows only kind and length: the content may be secret.
-impl fmt::Debug for Payload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.frame().fmt(f)
-    }
 }
 
 /// Hides input and output, which may be secret.
@@ -133,7 +113,7 @@ impl fmt::Debug for WebSocket {
 pub enum WebSocketError {
     /// A frame that RFC 6455 forbids.
     #[error("the peer violated the WebSocket protocol: {0}")]
-    Protocol(String),
+    Protocol(&'static str),
     /// A text message that is not UTF-8.
     #[error("the peer sent a text message that is not UTF-8")]
     InvalidText,
@@ -171,7 +151,6 @@ impl WebSocket {
             role,
             phase: Phase::Open,
             max_message_bytes,
-            decoder: None,
             incoming: Incoming::new(),
             output: Output::new(),
         }
@@ -184,17 +163,8 @@ impl WebSocket {
     }
 
     /// Sets the size limit in bytes of messages that are received from now on.
-    pub fn set_max_message_bytes(&mut self, limit: usize) {
-        if limit == self.max_message_bytes {
-            return;
-        }
+    pub const fn set_max_message_bytes(&mut self, limit: usize) {
         self.max_message_bytes = limit;
-        if let Some(decoder) = &mut self.decoder {
-            decoder.set_config(|config| {
-                config.max_message_size = Some(limit);
-                config.max_frame_size = Some(limit);
-            });
-        }
     }
 
     /// Reads the next message, and advances the input past it. `Ok(None)` means that the input is used up. Pings are
@@ -204,57 +174,42 @@ impl WebSocket {
     /// If the peer violates the protocol: close the connection with [`WebSocketError::close_code`]. Later input is
     /// discarded. Continue to read it for a moment: a system that closes a socket with unread input resets the
     /// connection, and the peer might not receive the code.
-    pub fn receive(&mut self, input: &mut &[u8]) -> Result<Option<Received>, WebSocketError> {
-        while let Some(mut part) = self.incoming.next(input) {
-            if matches!(self.phase, Phase::Failed | Phase::Closed) {
-                if part.is_close {
-                    self.phase = Phase::Closed;
-                }
-                continue;
+    pub fn receive<'a, 'i: 'a>(
+        &'a mut self,
+        input: &mut &'i [u8],
+    ) -> Result<Option<Received<'a>>, WebSocketError> {
+        if matches!(self.phase, Phase::Failed | Phase::Closed) {
+            self.incoming.discard();
+            while self.incoming.skip_to_close(input) {
+                self.phase = Phase::Closed;
             }
-            let limit = self.max_message_bytes;
-            let decoder = self.decoder.get_or_insert_with(|| Box::new(new_decoder(self.role, limit)));
-            let message = decoder.read(&mut part.pipe);
-            self.give_back();
-            match message {
-                Ok(message) => return Ok(Some(self.received(message))),
-                // A fragment, or the beginning of a frame.
-                Err(Library::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => (),
-                Err(error) => {
-                    self.phase = Phase::Failed;
-                    self.decoder = None;
-                    return Err(match error {
-                        Library::Capacity(_) => WebSocketError::TooLarge { limit },
-                        Library::Utf8(_) => WebSocketError::InvalidText,
-                        error => WebSocketError::Protocol(error.to_string()),
-                    });
-                }
-            }
+            return Ok(None);
         }
-        Ok(None)
-    }
-
-    fn received(&mut self, message: Message) -> Received {
-        match message {
-            Message::Text(text) => Received::Message(Payload::Text(text)),
-            Message::Binary(bytes) => Received::Message(Payload::Binary(bytes)),
-            Message::Ping(content) => {
+        let received = match self.incoming.next(input, self.role, self.max_message_bytes) {
+            Ok(None) => return Ok(None),
+            Ok(Some(Whole::Text(text))) => Received::Message(Frame::Text(text)),
+            Ok(Some(Whole::Binary(bytes))) => Received::Message(Frame::Binary(bytes)),
+            Ok(Some(Whole::Pong)) => Received::SignOfLife,
+            Ok(Some(Whole::Ping(content))) => {
                 if self.phase == Phase::Open {
                     self.output.pong(self.role, content);
                 }
                 Received::SignOfLife
             }
-            Message::Pong(_) | Message::Frame(_) => Received::SignOfLife,
-            Message::Close(frame) => {
-                let code = frame.as_ref().map(|frame| u16::from(frame.code));
+            Ok(Some(Whole::Close(code, reason))) => {
+                let code = code.map(|code| if is_allowed(code) { code } else { 1002 });
                 if self.phase == Phase::Open {
                     self.output.close(self.role, code);
                 }
                 self.phase = Phase::Closed;
-                let reason = frame.map(|frame| frame.reason.to_string()).unwrap_or_default();
-                Received::Closing(Disconnect::Closed { code, reason })
+                Received::Closing(Disconnect::Closed { code, reason: reason.to_owned() })
             }
-        }
+            Err(error) => {
+                self.phase = Phase::Failed;
+                return Err(error);
+            }
+        };
+        Ok(Some(received))
     }
 
     /// Returns whether so little output waits that the machine may be asked for its next frame. Frames that stay in the
@@ -271,12 +226,12 @@ impl WebSocket {
         }
         match transmit {
             Transmit::Frame(Frame::Text(text)) => {
-                self.output.write(self.role, OpCode::Data(Data::Text), text.as_bytes());
+                self.output.write(self.role, opcode::TEXT, text.as_bytes());
             }
             Transmit::Frame(Frame::Binary(bytes)) => {
-                self.output.write(self.role, OpCode::Data(Data::Binary), bytes);
+                self.output.write(self.role, opcode::BINARY, bytes);
             }
-            Transmit::Ping => self.output.write(self.role, OpCode::Control(Control::Ping), &[]),
+            Transmit::Ping => self.output.write(self.role, opcode::PING, &[]),
             Transmit::Close(code) => self.close(code.code()),
             _ => (),
         }
@@ -307,32 +262,30 @@ impl WebSocket {
 
     /// Frees memory that is not needed between two messages. Call it after some idle seconds.
     pub fn shrink(&mut self) {
-        if self.incoming.is_between_messages() {
-            self.decoder = None;
-        }
+        self.incoming.shrink();
         self.output.shrink();
     }
 
     /// Returns the number of frames, fragments and control frames included, that were received since the last call.
-    pub(crate) fn take_frames(&mut self) -> usize {
+    pub(crate) const fn take_frames(&mut self) -> usize {
         self.incoming.take_frames()
-    }
-
-    /// Frees buffers that a large message needed.
-    fn give_back(&mut self) {
-        if self.incoming.is_between_messages() && self.incoming.take_largest() > KEPT as u64 {
-            self.decoder = None;
-        }
     }
 }
 
-fn new_decoder(role: Role, limit: usize) -> WebSocketContext {
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
-        // The decoder writes only answers to pings and Close frames, which the pipe discards: see `received`.
-        .max_write_buffer_size(1 << 10)
-        .max_message_size(Some(limit))
-        .max_frame_size(Some(limit));
-    WebSocketContext::new(role, Some(config))
+/// Returns whether a Close frame may have this code (RFC 6455, section 7.4, and the registry of IANA).
+const fn is_allowed(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
+}
+
+/// Masks or unmasks a payload (RFC 6455, section 5.3).
+fn mask(key: [u8; 4], payload: &mut [u8]) {
+    let [a, b, c, d] = key;
+    let words = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
+    let (chunks, rest) = payload.as_chunks_mut();
+    for chunk in chunks {
+        *chunk = (u64::from_ne_bytes(*chunk) ^ words).to_ne_bytes();
+    }
+    for (byte, key) in rest.iter_mut().zip([a, b, c, d, a, b, c]) {
+        *byte ^= key;
+    }
 }

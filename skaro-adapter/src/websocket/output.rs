@@ -2,12 +2,7 @@
 
 use std::mem;
 
-use tungstenite::Bytes;
-use tungstenite::protocol::Role;
-use tungstenite::protocol::frame::FrameHeader;
-use tungstenite::protocol::frame::coding::{Control, OpCode};
-
-use super::{KEPT, OUTPUT_AT_ONCE};
+use super::{KEPT, MAX_HEADER, OUTPUT_AT_ONCE, Role, mask, opcode};
 
 /// Frames that wait to be written to the connection.
 pub(super) struct Output {
@@ -27,33 +22,43 @@ impl Output {
         self.bytes.len()
     }
 
-    pub(super) fn write(&mut self, role: Role, opcode: OpCode, payload: &[u8]) {
+    pub(super) fn write(&mut self, role: Role, opcode: u8, payload: &[u8]) {
         if self.is_closed {
             return;
         }
-        let mask: Option<[u8; 4]> = (role == Role::Client).then(rand::random);
-        let header = FrameHeader { opcode, mask, ..FrameHeader::default() };
-        let length = payload.len() as u64;
-        self.bytes.reserve(header.len(length) + payload.len());
-        // Writing to memory does not fail.
-        _ = header.format(length, &mut self.bytes);
+        let key: Option<[u8; 4]> = (role == Role::Client).then(rand::random);
+        let is_masked = if key.is_some() { 0x80 } else { 0 };
+        self.bytes.reserve(MAX_HEADER + payload.len());
+        self.bytes.push(0x80 | opcode);
+        match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
+            (Ok(length @ ..126), _) => self.bytes.push(is_masked | length),
+            (_, Ok(length)) => {
+                self.bytes.push(is_masked | 126);
+                self.bytes.extend(length.to_be_bytes());
+            }
+            _ => {
+                self.bytes.push(is_masked | 127);
+                self.bytes.extend((payload.len() as u64).to_be_bytes());
+            }
+        }
+        self.bytes.extend(key.iter().flatten());
         let start = self.bytes.len();
         self.bytes.extend_from_slice(payload);
-        if let (Some(key), Some(payload)) = (mask, self.bytes.get_mut(start..)) {
-            apply_mask(key, payload);
+        if let (Some(key), Some(payload)) = (key, self.bytes.get_mut(start..)) {
+            mask(key, payload);
         }
     }
 
     pub(super) fn close(&mut self, role: Role, code: Option<u16>) {
         let code = code.map(u16::to_be_bytes);
-        self.write(role, OpCode::Control(Control::Close), code.as_ref().map_or(&[], |code| code));
+        self.write(role, opcode::CLOSE, code.as_ref().map_or(&[], |code| code));
         self.is_closed = true;
     }
 
     /// Answers a ping, at once or when less output waits.
-    pub(super) fn pong(&mut self, role: Role, content: Bytes) {
+    pub(super) fn pong(&mut self, role: Role, content: &[u8]) {
         if self.len() <= OUTPUT_AT_ONCE {
-            self.write(role, OpCode::Control(Control::Pong), &content);
+            self.write(role, opcode::PONG, content);
         } else {
             self.ping = Some(content.to_vec());
         }
@@ -68,24 +73,11 @@ impl Output {
         }
         mem::swap(&mut self.bytes, into);
         if let Some(content) = self.ping.take() {
-            self.write(role, OpCode::Control(Control::Pong), &content);
+            self.write(role, opcode::PONG, &content);
         }
     }
 
     pub(super) fn shrink(&mut self) {
         self.bytes.shrink_to_fit();
-    }
-}
-
-/// Masks a payload (RFC 6455, section 5.3).
-fn apply_mask(key: [u8; 4], payload: &mut [u8]) {
-    let [a, b, c, d] = key;
-    let words = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
-    let (chunks, rest) = payload.as_chunks_mut();
-    for chunk in chunks {
-        *chunk = (u64::from_ne_bytes(*chunk) ^ words).to_ne_bytes();
-    }
-    for (byte, key) in rest.iter_mut().zip([a, b, c, d, a, b, c]) {
-        *byte ^= key;
     }
 }

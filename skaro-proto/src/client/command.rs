@@ -125,6 +125,16 @@ impl<'a> SendMessage<'a> {
     }
 }
 
+/// When and where the server has put a message that it accepted.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Accepted {
+    /// Time at which the server accepted it, if it tells.
+    pub date: Option<Date<'static>>,
+    /// Position in the sender's log, if the server keeps logs.
+    pub position: Option<u64>,
+}
+
 impl Command for Authorize<'_> {
     type Answer = SignedIn<'static>;
 
@@ -198,14 +208,18 @@ impl Command for Read<'_> {
 }
 
 impl Command for SendMessage<'_> {
-    type Answer = Option<Date<'static>>;
+    type Answer = Accepted;
 
     fn give(self, client: &mut Client, now: Time) -> Result<RequestId, CommandError> {
         client.give_message(now, self)
     }
 
     fn answer(answer: Answer<'static>) -> Option<Self::Answer> {
-        if let Answer::MessageSent { date, .. } = answer { Some(date) } else { None }
+        if let Answer::MessageSent { date, position } = answer {
+            Some(Accepted { date, position })
+        } else {
+            None
+        }
     }
 }
 

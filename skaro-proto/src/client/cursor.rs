@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 
+use super::Event;
 use crate::message::{self, Since};
 
 /// Half of the window: when so many entries, or bytes of them, are on their way or wait, half of them is acknowledged
@@ -29,6 +30,32 @@ pub enum LogStart {
     },
     /// Nowhere: what is said while there is no connection is missed, and a message whose answer is lost stays unknown.
     Off,
+}
+
+impl LogStart {
+    /// Moves behind an event that the application has handled; returns whether that is another place, to be stored.
+    ///
+    /// ```
+    /// use skaro_proto::client::{Event, LogStart};
+    ///
+    /// let mut place = LogStart::Head;
+    /// let event = Event::CaughtUp { log: "l".into(), position: 7 };
+    /// assert!(place.follow(&event));
+    /// assert_eq!(place, LogStart::Since { log: "l".into(), position: 7 });
+    /// ```
+    pub fn follow(&mut self, event: &Event<'_>) -> bool {
+        match (&mut *self, event) {
+            // Both come before any entry of a log whose id is not known yet.
+            (_, Event::LogChanged { log, position } | Event::CaughtUp { log, position }) => {
+                let place = LogStart::Since { log: log.clone(), position: *position };
+                core::mem::replace(self, place.clone()) != place
+            }
+            (LogStart::Since { position, .. }, event) => {
+                event.position().is_some_and(|next| core::mem::replace(position, next) != next)
+            }
+            (LogStart::Head | LogStart::Off, _) => false,
+        }
+    }
 }
 
 /// A place in a log.
@@ -160,6 +187,20 @@ mod tests {
         let mut cursor = Cursor::default();
         assert!(!cursor.begin(&message::Cursor::new("log", head, begin)));
         cursor
+    }
+
+    #[test]
+    fn a_place_follows_the_events() {
+        let told = |position| Event::Unknown { kind: "x".into(), message: Default::default(), position };
+        let since = |log: &str, position| LogStart::Since { log: log.into(), position };
+        let mut place = LogStart::Head;
+        assert!(!place.follow(&told(Some(3))), "it is not known of which log");
+        assert!(place.follow(&Event::CaughtUp { log: "a".into(), position: 3 }));
+        assert!(!place.follow(&told(None)) && !place.follow(&told(Some(3))));
+        assert!(place.follow(&told(Some(4))));
+        assert_eq!(place, since("a", 4));
+        assert!(place.follow(&Event::LogChanged { log: "b".into(), position: 0 }));
+        assert_eq!(place, since("b", 0));
     }
 
     #[test]

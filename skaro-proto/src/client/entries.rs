@@ -1,7 +1,7 @@
 //! The log's entries: in order, without holes, each once, acknowledged as the application takes them.
 
 use alloc::borrow::Cow;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 
 use super::cursor::{Cursor, Entry};
 use super::link::Connection;
@@ -76,7 +76,8 @@ impl Client {
     /// Reports that everything up to the head at the time of signing in has come.
     pub(super) fn catch_up(&mut self) {
         if let Some(position) = self.cursor.catch_up() {
-            self.events.push_back(Event::CaughtUp { position });
+            let log = self.cursor.place().map_or_else(String::new, |(log, _)| log.to_string());
+            self.events.push_back(Event::CaughtUp { log, position });
         }
     }
 

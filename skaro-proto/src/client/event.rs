@@ -48,6 +48,8 @@ pub enum Event<'a> {
     Read(ReadMark<'a>),
     /// Everything has come that was in the log when the user signed in: from here on it is news.
     CaughtUp {
+        /// The log's id.
+        log: String,
         /// The position of the last of it.
         position: u64,
     },
@@ -113,7 +115,7 @@ impl Event<'_> {
             Event::Message(incoming) => incoming.message.position,
             Event::Sent(sent) => Some(sent.position),
             Event::Read(mark) => Some(mark.position),
-            Event::CaughtUp { position } => Some(*position),
+            Event::CaughtUp { position, .. } => Some(*position),
             Event::Unknown { position, .. } => *position,
             _ => None,
         }
@@ -131,7 +133,7 @@ impl Event<'_> {
             Event::Postponed(ended) => Event::Postponed(ended.into_owned()),
             Event::Sent(sent) => Event::Sent(sent.into_owned()),
             Event::Read(mark) => Event::Read(mark.into_owned()),
-            Event::CaughtUp { position } => Event::CaughtUp { position },
+            Event::CaughtUp { log, position } => Event::CaughtUp { log, position },
             Event::LogChanged { log, position } => Event::LogChanged { log, position },
             Event::Unknown { kind, message, position } => {
                 let (kind, message) = (Cow::Owned(kind.into_owned()), message.into_owned());

@@ -41,31 +41,36 @@
 //! If the server keeps logs, that holds over all breaks of the connection without the application doing anything. For it
 //! to hold over ends of the application, too, the application stores three things:
 //!
-//! 1. **The log's id and the position** of the last event that it has handled ([`Event::position`], [`Client::log`]), in one
-//!    step with what it did about the event. The next client begins there: [`LogStart::Since`].
+//! 1. **The place in the log** behind the last event that it has handled ([`LogStart::follow`]), in one step with what it
+//!    did about the event. The next client [begins there](ClientConfig::log).
 //! 2. **The messages that have not ended, with keys of their own** ([`SendMessage::key`]): stored before they are sent,
 //!    removed when they end. The next client sends them again, in order, before any others, with the same keys.
-//! 3. After an [`Event::LogChanged`] the new id and position; what was open then is unknown.
+//! 3. After an [`Event::LogChanged`] the new place; what was open then is unknown.
 //!
 //! ```
-//! use skaro_proto::client::{Client, ClientConfig, LogStart};
+//! use skaro_proto::client::{Client, ClientConfig, Event, LogStart};
 //!
 //! /// In a file, say, that is written beside the old one and renamed into its place.
 //! struct Stored {
-//!     log: Option<(String, u64)>,
+//!     place: LogStart,
 //!     /// Recipient, text and key.
 //!     open: Vec<(String, String, String)>,
 //! }
 //!
 //! fn start(stored: &Stored, seed: [u8; 32]) -> Client {
 //!     let mut config = ClientConfig::default();
-//!     if let Some((log, position)) = stored.log.clone() {
-//!         config.log = LogStart::Since { log, position };
-//!     }
+//!     config.log = stored.place.clone();
 //!     Client::new(config, seed)
 //! }
-//! # start(&Stored { log: Some(("l".into(), 7)), open: Vec::new() }, [1; 32]);
+//!
+//! fn handle(stored: &mut Stored, event: &Event<'_>) {
+//!     // Do something about the event here; then store both together.
+//!     if stored.place.follow(event) { /* store it */ }
+//! }
+//! # start(&Stored { place: LogStart::Since { log: "l".into(), position: 7 }, open: Vec::new() }, [1; 32]);
 //! ```
+//!
+//! The example `exactly_once` of `skaro-tokio` is a whole program.
 //!
 //! A bot that answers each message needs less: with a key made of the position that it answers (`answer-to-17`) it stores
 //! the position alone, when the answer has ended. Begun again, it answers the same message again, and the server knows the
@@ -103,7 +108,7 @@ use alloc::collections::VecDeque;
 use compact_str::CompactString;
 
 pub use command::{
-    Authorize, Command, CommandError, GetContacts, GetHistory, Read, RegisterType, SendMessage,
+    Accepted, Authorize, Command, CommandError, GetContacts, GetHistory, Read, RegisterType, SendMessage,
     SessionRestore,
 };
 pub use config::{Backoff, ClientConfig};

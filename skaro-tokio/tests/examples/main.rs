@@ -8,6 +8,7 @@
 )]
 
 mod bot;
+mod exactly_once;
 mod others;
 mod process;
 mod proxy;

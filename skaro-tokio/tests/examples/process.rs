@@ -21,7 +21,11 @@ pub(crate) struct Example {
 
 impl Example {
     pub(crate) fn bot(url: &str) -> Example {
-        let mut child = command("bot").arg(url).stderr(Stdio::piped()).spawn().unwrap();
+        Example::start(command("bot").arg(url))
+    }
+
+    pub(crate) fn start(command: &mut Command) -> Example {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, complaints) = unbounded_channel();
         thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));

@@ -1,5 +1,6 @@
 //! A server, and somebody who talks to the bot.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use skaro_tokio::proto::server::{self, ServerConfig};
@@ -19,6 +20,7 @@ pub(crate) async fn serve(address: &str, config: ServerConfig) -> Server {
     let mut machine = server::Server::new(config, random_seed().unwrap());
     machine.add_user("bot", "correct horse").unwrap();
     machine.add_user("alice", "secret").unwrap();
+    machine.add_user("carol", "secret").unwrap();
     Server::bind(address, machine).await.unwrap()
 }
 
@@ -55,10 +57,10 @@ impl Someone {
     }
 
     /// Numbers for the bot, all at once.
-    pub(crate) fn posts(&self, server: &Server, count: usize) {
+    pub(crate) fn posts(&self, server: &Server, from: &str, numbers: Range<usize>) {
         server.with(|machine, now| {
-            for n in 0..count {
-                machine.post(now, "alice", "bot", &n.to_string()).unwrap();
+            for n in numbers {
+                machine.post(now, from, "bot", &n.to_string()).unwrap();
             }
         });
     }

@@ -1,5 +1,6 @@
 //! The options of `skaro chat`, and the client's configuration from them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -39,6 +40,9 @@ pub(crate) struct ChatArgs {
     /// Time-out of each request.
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     pub(crate) request_timeout: Option<Duration>,
+    /// A file for the place up to which everything was shown: the next chat with it begins there. One chat at a time.
+    #[arg(long, value_name = "FILE", requires = "login", requires = "url")]
+    pub(crate) state: Option<PathBuf>,
     /// Uses the blocking adapter instead of the one for tokio; nothing else changes.
     #[arg(long)]
     pub(crate) blocking: bool,

@@ -8,12 +8,29 @@ use skaro_proto::{Secret, Time};
 
 /// A request, with the data for reporting its end.
 pub(crate) enum Ask {
-    Authorize { login: String, password: Secret },
-    Restore { sid: Secret },
+    Authorize {
+        login: String,
+        password: Secret,
+    },
+    Restore {
+        sid: Secret,
+    },
     RegisterType,
     Contacts,
-    History { login: String },
-    Message { to: String, body: String, marker: u64 },
+    /// Contacts, of whom only those with unread messages are shown.
+    Unread,
+    History {
+        login: String,
+    },
+    Read {
+        login: String,
+        up_to: u64,
+    },
+    Message {
+        to: String,
+        body: String,
+        marker: u64,
+    },
 }
 
 impl Ask {
@@ -23,11 +40,17 @@ impl Ask {
             Ask::Authorize { .. } => RequestKind::Authorize,
             Ask::Restore { .. } => RequestKind::SessionRestore,
             Ask::RegisterType => RequestKind::RegisterType,
-            Ask::Contacts => RequestKind::GetContacts,
+            Ask::Contacts | Ask::Unread => RequestKind::GetContacts,
             Ask::History { .. } => RequestKind::GetHistory,
+            Ask::Read { .. } => RequestKind::Read,
             Ask::Message { .. } => RequestKind::SendMessage,
         }
         .as_str()
+    }
+
+    /// Returns whether the chat asks this by itself, and it matters to nobody if it fails.
+    pub(crate) const fn is_by_itself(&self) -> bool {
+        matches!(self, Ask::Unread | Ask::Read { .. })
     }
 
     /// Returns whether the request signs in.
@@ -53,8 +76,9 @@ impl Command for &Ask {
             Ask::Authorize { login, password } => client.authorize(now, login, password.expose()),
             Ask::Restore { sid } => client.session_restore(now, sid.expose()),
             Ask::RegisterType => client.register_type(now),
-            Ask::Contacts => client.get_contacts(now),
+            Ask::Contacts | Ask::Unread => client.get_contacts(now),
             Ask::History { login } => client.get_history(now, login),
+            Ask::Read { login, up_to } => client.read(now, login, *up_to),
             Ask::Message { to, body, marker } => client.send_message(now, to, body, Some(*marker)),
         }
     }

@@ -14,6 +14,7 @@ mod line;
 mod report;
 mod screen;
 mod session;
+mod state;
 mod terminal;
 mod wording;
 
@@ -32,6 +33,7 @@ use input::Lines;
 use line::Input;
 use screen::Screen;
 use session::Session;
+use state::State;
 
 use crate::exit::{Exit, Fault};
 use crate::{runtime, signals};
@@ -59,10 +61,15 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<Exit, Fault> {
         let user = args.login.get_or_insert_with(|| demo::USER.into());
         bot = Demo::bot(user);
     }
+    let login = args.login.as_deref().unwrap_or_default();
+    let state = args.state.take().map(|path| State::open(path, login)).transpose()?;
     let sign_in = sign_in(&args, demo.is_some())?;
     let url = demo.as_ref().map(Demo::url).or(args.url.take()).unwrap_or_default();
     let mut options = args.network.options(url)?;
     options.config = args.config();
+    if let Some(state) = &state {
+        options.config.log = state.place().clone();
+    }
     let answers = options.config.request_timeout + ANSWERS;
     let (client, events) = match args.blocking {
         true => client::connect_blocking(options)?,
@@ -86,7 +93,7 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<Exit, Fault> {
     });
     let (screen, source) = Screen::open(args.json)?;
     let lines = Lines::start(source, move |input| _ = lines_sink.send(Happened::Input(input)));
-    let session = Session::new(screen, sign_in, bot);
+    let session = Session::new(screen, sign_in, bot, state);
     let exit = Chat { client, happenings, lines, answers, deadline: None, session }.run();
     // A pending name resolution is not awaited.
     runtime.shutdown_background();
@@ -133,7 +140,7 @@ impl Chat {
         // Handles the ends of remaining requests.
         while let Ok(happened) = self.happenings.recv() {
             match happened {
-                Happened::Event(Some(event)) => self.session.handle_event(event),
+                Happened::Event(Some(event)) => self.session.handle_event(&event),
                 Happened::Event(None) => break,
                 Happened::Input(_) => (),
             }
@@ -155,7 +162,7 @@ impl Chat {
 
     fn handle(&mut self, happened: Happened) {
         match happened {
-            Happened::Event(Some(event)) => self.session.handle_event(event),
+            Happened::Event(Some(event)) => self.session.handle_event(&event),
             Happened::Event(None) => self.session.handle_closing(),
             Happened::Input(input) => {
                 self.lines.is_reading &= matches!(input, Input::Interrupt);

@@ -33,6 +33,8 @@ pub(crate) enum Report<'a> {
         to: &'a str,
         marker: u64,
         date: Option<&'a Date<'a>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        position: Option<u64>,
         #[serde(skip)]
         from: &'a str,
         #[serde(skip)]
@@ -41,6 +43,28 @@ pub(crate) enum Report<'a> {
     Message {
         dialog: &'a str,
         message: &'a Message<'a>,
+    },
+    Read {
+        login: &'a str,
+        up_to: u64,
+        position: u64,
+    },
+    CaughtUp {
+        log: &'a str,
+        position: u64,
+        /// Messages from others since the user signed in.
+        #[serde(skip)]
+        messages: u64,
+    },
+    LogChanged {
+        log: &'a str,
+        position: u64,
+    },
+    Postponed {
+        request: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        marker: Option<u64>,
+        info: &'a str,
     },
     /// A refusal, with the request's type, or a notice from the server.
     Info {
@@ -56,6 +80,8 @@ pub(crate) enum Report<'a> {
         #[serde(rename = "type")]
         kind: &'a str,
         message: &'a Fields<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        position: Option<u64>,
     },
     ProtocolError {
         reason: String,
@@ -114,7 +140,7 @@ mod tests {
     use super::*;
 
     /// Number of variants. Raise it with each arm of [`kind`], which does not compile when a variant is missing.
-    const KINDS: usize = 16;
+    const KINDS: usize = 20;
 
     fn kind(report: &Report<'_>) -> usize {
         match report {
@@ -134,6 +160,10 @@ mod tests {
             Report::Reconnecting { .. } => 13,
             Report::TimedOut { .. } => 14,
             Report::Lost { .. } => 15,
+            Report::Read { .. } => 16,
+            Report::CaughtUp { .. } => 17,
+            Report::LogChanged { .. } => 18,
+            Report::Postponed { .. } => 19,
         }
     }
 
@@ -167,13 +197,26 @@ mod tests {
         add(Report::Restored { session_id: text, user: &user }, None);
         add(Report::Contacts { contacts: &contacts }, None);
         add(Report::History { login: text, history: &[] }, None);
-        let sent = |date| Report::MessageSent { to: text, marker: 1, date, from: text, body: text };
-        add(sent(Some(&Date::Integer(1))), Some(sent(None)));
+        let sent = |date, position| Report::MessageSent {
+            to: text,
+            marker: 1,
+            date,
+            position,
+            from: text,
+            body: text,
+        };
+        add(sent(Some(&Date::Integer(1)), Some(1)), Some(sent(None, None)));
+        add(Report::Read { login: text, up_to: 1, position: 2 }, None);
+        add(Report::CaughtUp { log: text, position: 1, messages: 1 }, None);
+        add(Report::LogChanged { log: text, position: 1 }, None);
+        let postponed = |marker| Report::Postponed { request: text, marker, info: text };
+        add(postponed(Some(1)), Some(postponed(None)));
         add(Report::Message { dialog: text, message: &message }, None);
         let info = |request, marker| Report::Info { info: text, request, marker };
         add(info(Some(text), Some(1)), Some(info(None, None)));
         add(Report::Error { info: text }, None);
-        add(Report::Unknown { kind: text, message: &fields }, None);
+        let unknown = |position| Report::Unknown { kind: text, message: &fields, position };
+        add(unknown(Some(1)), Some(unknown(None)));
         add(Report::ProtocolError { reason: reason.clone() }, None);
         add(Report::Disconnected { reason: reason.clone() }, None);
         let reconnecting = |reason| Report::Reconnecting { after_ms: 1, reason };

@@ -8,6 +8,9 @@ use skaro_proto::message::{Contacts, Date, Message, Registration, User};
 use super::report::Report;
 use crate::text::{Shown, name, quoted};
 
+/// Characters of the last message in a contact's line.
+const BEGINNING: usize = 40;
+
 /// Returns a report as one or several lines; `echoes` also repeats sent messages.
 pub(crate) fn report(report: &Report<'_>, echoes: bool) -> Shown {
     let shown = Shown::new();
@@ -23,6 +26,17 @@ pub(crate) fn report(report: &Report<'_>, echoes: bool) -> Shown {
             shown.dim(&format!("{} sent to {}, #{marker}", time(*date), name(to)))
         }
         Report::Message { dialog, message } => told(dialog, message),
+        Report::Read { login, .. } => shown.dim(&format!("read: what {} wrote", name(login))),
+        Report::CaughtUp { messages, .. } => {
+            let plural = if *messages == 1 { "" } else { "s" };
+            shown.dim(&format!("{messages} message{plural} came while you were away"))
+        }
+        Report::LogChanged { .. } => {
+            shown.red("the server has lost messages that you may have missed; what it still has follows")
+        }
+        Report::Postponed { request, marker, info } => {
+            shown.dim(&format!("{request}{} is sent again later: {info}", number(*marker)))
+        }
         Report::Info { info, request: None, .. } => shown.plain("the server says: ").plain(info),
         Report::Info { info, request: Some(request), marker } => {
             let why = if info.is_empty() { "no reason given" } else { info };
@@ -80,13 +94,50 @@ fn list_contacts(contacts: &Contacts<'_>) -> Shown {
     if contacts.is_empty() {
         return Shown::from("you have no contacts yet");
     }
-    let is_online = |user: &User<'_>| matches!(user.extra.get("online"), Some(Value::Bool(true)));
-    let mut shown = Shown::from("contacts: ");
-    for (at, user) in contacts.iter().enumerate() {
-        let comma = if at == 0 { "" } else { ", " };
-        shown = shown.plain(comma).name(&user.login).plain(if is_online(user) { " (online)" } else { "" });
+    let plural = if contacts.len() == 1 { "" } else { "s" };
+    let heading = Shown::new().dim(&format!("{} contact{plural}", contacts.len()));
+    contacts.iter().fold(heading, |shown, user| shown.line().append(contact(user)))
+}
+
+/// Returns the contacts with unread messages, if there are any.
+pub(crate) fn unread(contacts: &Contacts<'_>) -> Option<Shown> {
+    let unread = |user: &&User<'_>| user.unread().is_some_and(|count| count > 0);
+    let lines =
+        contacts.iter().filter(unread).fold(Shown::new(), |shown, user| shown.append(contact(user)).line());
+    let advice = "/history LOGIN shows them";
+    (lines != Shown::new()).then(|| lines.dim(advice))
+}
+
+/// Returns a contact's line: login, presence, the number of unread messages, the beginning of the last message.
+fn contact(user: &User<'_>) -> Shown {
+    let online = matches!(user.extra.get("online"), Some(Value::Bool(true))).then(|| "online".to_owned());
+    let unread = user.unread().filter(|count| *count > 0).map(|count| format!("{count} unread"));
+    let about: Vec<_> = online.into_iter().chain(unread).collect();
+    let mut shown = Shown::new().name(&user.login);
+    if !about.is_empty() {
+        shown = shown.plain(&format!(" ({})", about.join(", ")));
     }
-    shown
+    match last(user) {
+        Some((from, body)) => shown.dim(&format!(" {}: {}", name(&from), beginning(&body))),
+        None => shown,
+    }
+}
+
+/// Returns the sender and the text of the last message of a contact's dialog, if the server tells it.
+fn last(user: &User<'_>) -> Option<(String, String)> {
+    let message = user.extra.get("last")?;
+    let message = message.as_map()?;
+    let (from, body) = (message.get("from")?, message.get("body")?);
+    let login = from.as_map()?.get("login")?;
+    Some((login.as_text()?.into(), body.as_text()?.into()))
+}
+
+/// Returns the beginning of a text.
+fn beginning(text: &str) -> String {
+    match text.char_indices().nth(BEGINNING) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
 }
 
 fn registration(registration: &Registration<'_>) -> Shown {

@@ -36,7 +36,11 @@ fn the_chat_has_somebody_who_answers() {
         assert_eq!(chat.any_event(), json!({"event": "register_type", "register_type": "closed"}));
         let sent = chat.any_event();
         assert!(sent["date"].is_i64());
-        assert_eq!(sent, json!({"event": "message_sent", "to": "bob", "marker": 1, "date": sent["date"]}));
+        let (date, position) = (&sent["date"], &sent["position"]);
+        assert_eq!(
+            sent,
+            json!({"event": "message_sent", "to": "bob", "marker": 1, "date": date, "position": position})
+        );
         let answer = chat.any_event();
         assert_eq!((&answer["event"], &answer["dialog"]), (&json!("message"), &json!("bob")));
         assert_eq!(
@@ -83,9 +87,13 @@ fn two_hundred_lines_arrive_in_order() {
             let sent = alice.any_event();
             let arrived = bob.any_event();
             let date = &sent["date"];
-            assert_eq!(sent, json!({"event": "message_sent", "to": "bob", "marker": n, "date": date}));
+            assert_eq!(
+                sent,
+                json!({"event": "message_sent", "to": "bob", "marker": n, "date": date, "position": n})
+            );
+            let body = format!("number {n}");
             let message =
-                json!({"from": {"login": "alice"}, "to": "bob", "body": format!("number {n}"), "date": date});
+                json!({"from": {"login": "alice"}, "to": "bob", "body": body, "date": date, "position": n});
             assert_eq!(arrived, json!({"event": "message", "dialog": "alice", "message": message}));
         }
         assert_eq!(alice.end(), (vec![], Some(0)));
@@ -232,6 +240,7 @@ fn a_session_can_be_restored_by_hand() {
         let mut alice = adapter.chat(&["--url", &url]);
         alice.type_line("/authorize alice correct:horse");
         let sid = alice.event("authorized")["session_id"].as_str().unwrap().to_owned();
+        alice.event("caught_up");
         alice.type_line("/quit");
         assert_eq!(alice.end(), (vec![], Some(0)));
         let mut again = adapter.guest(&url);

@@ -15,6 +15,7 @@ mod process;
 mod proxy;
 mod send;
 mod serve;
+mod state;
 #[cfg(unix)]
 mod terminal;
 mod tls;

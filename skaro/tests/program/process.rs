@@ -120,10 +120,29 @@ impl Process {
         }
     }
 
-    /// The next event of any type.
+    /// The next event of one of these types.
+    pub(crate) fn event_of(&mut self, wanted: &[&str]) -> Value {
+        loop {
+            match self.next(&wanted.join(" or ")) {
+                Some(Line::Output(line)) => {
+                    let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| self.fail("no JSON"));
+                    if wanted.iter().any(|wanted| event["event"] == *wanted) {
+                        return event;
+                    }
+                }
+                Some(Line::Complaint(_)) => (),
+                None => self.fail(&format!("it ended without {wanted:?}")),
+            }
+        }
+    }
+
+    /// The next event of any type, except that nothing more was said before the user signed in.
     pub(crate) fn any_event(&mut self) -> Value {
         match self.next("event") {
-            Some(Line::Output(line)) => serde_json::from_str(&line).unwrap_or_else(|_| self.fail("no JSON")),
+            Some(Line::Output(line)) => {
+                let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| self.fail("no JSON"));
+                if event["event"] == "caught_up" { self.any_event() } else { event }
+            }
             Some(Line::Complaint(_)) => self.any_event(),
             None => self.fail("it ended"),
         }

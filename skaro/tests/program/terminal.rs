@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tungstenite::Message;
 
 use crate::chat::{EVIL, hostile_server};
-use crate::process::{PROGRAM, serve};
+use crate::process::{ADAPTERS, PROGRAM, serve};
 
 /// Runs the program on a terminal, which takes these steps; what it showed, its status, and the terminal's settings.
 fn on_terminal(args: &[&str], steps: &Value) -> Value {
@@ -169,4 +169,44 @@ fn nothing_that_a_server_says_moves_the_cursor() {
             "{shown}"
         );
     }
+}
+
+/// A person sees who has written meanwhile, and what was shown is read on all devices, and nowhere shown again.
+#[test]
+fn what_a_person_has_seen_is_read() {
+    let (_serve, url) = serve("127.0.0.1:0");
+    let mut bob = ADAPTERS[0].user(&url, "bob");
+    for n in 1..=3 {
+        bob.type_line(&format!("/msg alice number {n}"));
+        bob.event("message_sent");
+    }
+    let mut program = ADAPTERS[0].user(&url, "alice");
+    let mut unread = || {
+        program.type_line("/contacts");
+        program.event("contacts")["contacts"][0]["unread"].clone()
+    };
+    assert_eq!(unread(), 3);
+    let args = ["chat", "--url", &url, "--login", "alice"];
+    let asks =
+        json!([["expect", "Password of alice: "], ["type", "correct:horse\r"], ["expect", "signed in as"]]);
+    let chat = |steps: &Value| {
+        let all: Vec<_> = [&asks, steps].into_iter().flat_map(|steps| steps.as_array().unwrap()).collect();
+        let ended = on_terminal(&args, &json!(all));
+        assert_eq!(ended["status"], 0, "{ended}");
+        ended["output"].as_str().unwrap().to_owned()
+    };
+    chat(&json!([
+        ["expect", "(online, 3 unread)"],
+        ["expect", "number 3"],
+        ["expect", "/history LOGIN"],
+        ["type", "/history bob\r"],
+        ["expect", "number 3"],
+        // Answers come in order: the mark is set when the contacts are shown.
+        ["type", "/contacts\r"],
+        ["expect", "1 contact"],
+        ["type", "/quit\r"],
+    ]));
+    assert_eq!(unread(), 0);
+    let shown = chat(&json!([["type", "/contacts\r"], ["expect", "1 contact"], ["type", "/quit\r"]]));
+    assert!(!shown.contains("unread"), "{shown}");
 }

@@ -45,19 +45,30 @@ const HANDLERS = {
   contacts({ contacts }) {
     const isFirst = dialogs.all.length === 0;
     dialogs.contacts(contacts);
+    markRead();
     refresh();
     if (isFirst) $("contacts").querySelector("[tabindex='0']")?.focus();
   },
   history(event) {
-    if (dialogs.history(event.dialog, event) === open) open.unread = 0;
+    dialogs.history(event.dialog, event);
+    markRead();
     refresh();
   },
   message({ dialog, message }) {
     const isNew = !dialogs.all.some(({ login }) => login === dialog);
-    if (dialogs.arrived(dialog, message) === open) open.unread = 0;
+    dialogs.arrived(dialog, message);
+    markRead();
     // Somebody whom the contacts did not list: what was said before?
     if (isNew) connection.call((core) => core.open(dialog));
     refresh();
+  },
+  read({ dialog, up_to }) {
+    dialogs.read(dialog, up_to);
+    refresh();
+  },
+  log_changed() {
+    dialogs.forgetPositions();
+    view.showNotice("The server has lost messages: some may be missing here.");
   },
   sent({ dialog, marker, date }) {
     dialogs.ended(dialog, marker, { state: STATE.sent, date });
@@ -106,9 +117,20 @@ function leave(problem) {
 
 function choose(login) {
   open = dialogs.with(login);
-  open.unread = 0;
+  markRead();
   refresh();
   if (!open.isLoaded) connection.call((core) => core.open(login));
+}
+
+/** What is open is read, and the user's other devices shall know. */
+function markRead() {
+  if (!open) return;
+  open.unread = 0;
+  const upTo = open.head;
+  if (upTo <= open.readUpTo) return;
+  open.readUpTo = upTo;
+  const { login } = open;
+  connection.call((core) => core.read(login, upTo));
 }
 
 function send(login, body) {

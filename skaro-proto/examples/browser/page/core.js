@@ -28,7 +28,7 @@ export class Core {
 
   /** Begins anew: nobody is signed in, and there is no connection. */
   start() {
-    this.#core.skaro_start(crypto.getRandomValues(new BigUint64Array(1))[0]);
+    this.#core.skaro_start(...crypto.getRandomValues(new BigUint64Array(4)));
   }
 
   signIn(url, login, password) {
@@ -41,6 +41,11 @@ export class Core {
 
   open(dialog) {
     this.#core.skaro_open(now(), ...this.#texts(dialog));
+  }
+
+  /** Tells how far the user has read: the position of a message. */
+  read(dialog, upTo) {
+    this.#core.skaro_read(now(), ...this.#texts(dialog), upTo);
   }
 
   send(to, body, marker) {

@@ -6,12 +6,19 @@ export const STATE = { waiting: "waiting", sent: "sent", failed: "failed", unkno
 class Dialog {
   messages = [];
   unread = 0;
+  /** The position up to which the server was told, or tells, that the user has read. */
+  readUpTo = 0;
   /** Whether all of its history is here. */
   isLoaded = false;
   isOnline = false;
 
   constructor(login) {
     this.login = login;
+  }
+
+  /** The last message's position, if the server tells positions. */
+  get head() {
+    return this.messages.reduce((head, { position }) => Math.max(head, position ?? 0), 0);
   }
 }
 
@@ -36,8 +43,26 @@ export class Dialogs {
 
   contacts(contacts) {
     for (const dialog of this.all) dialog.isOnline = false;
-    for (const { login, online } of contacts) {
-      if (login !== this.user) this.with(login).isOnline = online;
+    for (const { login, online, unread } of contacts) {
+      if (login === this.user) continue;
+      const dialog = this.with(login);
+      dialog.isOnline = online;
+      dialog.unread = unread ?? dialog.unread;
+    }
+  }
+
+  /** The user has read a dialog, on whichever device. */
+  read(login, upTo) {
+    const dialog = this.with(login);
+    dialog.readUpTo = Math.max(dialog.readUpTo, upTo);
+    dialog.unread = dialog.messages.filter(({ from, position }) => from !== this.user && position > upTo).length;
+  }
+
+  /** The server has another log: positions of before mean nothing. */
+  forgetPositions() {
+    for (const dialog of this.all) {
+      dialog.readUpTo = 0;
+      for (const message of dialog.messages) message.position = null;
     }
   }
 

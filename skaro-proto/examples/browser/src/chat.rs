@@ -36,23 +36,21 @@ pub enum Sending {
 
 impl Default for Chat {
     fn default() -> Self {
-        Self::new(0)
+        Self::new([0; 4])
     }
 }
 
 /// Requests of the user.
 impl Chat {
-    /// Creates a chat without a user. The seed spreads the machine's attempts to reconnect over time.
-    pub fn new(seed: u64) -> Self {
+    /// Creates a chat without a user. The seed has to be random: the keys of messages are made of it.
+    pub fn new(seed: [u64; 4]) -> Self {
         let mut config = ClientConfig::default();
         // After a restart the server knows no sessions: then the machine signs in again by the stored password.
         config.keep_credentials = true;
         config.offline_messages = OFFLINE_MESSAGES;
-        Chat {
-            client: Client::new(config, core::array::from_fn(|n| seed.to_le_bytes()[n % 8])),
-            waiting: None,
-            news: VecDeque::new(),
-        }
+        let seed = seed.map(u64::to_le_bytes);
+        let byte = |n| seed.as_flattened().get(n).copied().unwrap_or_default();
+        Chat { client: Client::new(config, core::array::from_fn(byte)), waiting: None, news: VecDeque::new() }
     }
 
     /// Signs a user in as soon as there is a connection. Only the scheme of the URL is checked here; the browser checks
@@ -86,6 +84,12 @@ impl Chat {
         {
             self.news.push_back(news::failed(RequestKind::GetHistory, dialog, error));
         }
+    }
+
+    /// Tells the server how far the user has read a dialog: a position of a message. While offline nothing is told.
+    pub fn read(&mut self, now: Time, dialog: &str, up_to: u64) {
+        // Without this mark the messages count as unread on other devices, until the next one.
+        _ = self.client.read(now, dialog, up_to);
     }
 
     /// Sends a message, now or after a reconnection.
@@ -196,6 +200,8 @@ impl Chat {
                 }
             }
             Event::GaveUp if self.client.user().is_none() => (),
+            // The messages before are known now, so that the counts of unread ones are not counted on.
+            Event::CaughtUp { .. } => self.ask_for_contacts(now),
             event => self.news.extend(news::event(event)),
         }
     }
@@ -212,15 +218,17 @@ impl Chat {
         match &ended.outcome {
             Ok(Answer::Authorized(signed_in) | Answer::Restored(signed_in)) => {
                 self.news.push_back(news::signed_in(&signed_in.user.login));
-                self.ask_for_contacts(now);
+                if !self.client.has_cursor() {
+                    self.ask_for_contacts(now);
+                }
             }
             Ok(Answer::Contacts(contacts)) => {
                 self.news.push_back(news::contacts(contacts));
             }
             Ok(Answer::History(history)) => self.news.push_back(news::history(ticket.login(), history)),
             Ok(Answer::MessageSent { date, .. }) => self.news.push_back(news::sent(ticket, date.as_ref())),
-            // The answer that stands for a pong.
-            _ if ticket.kind() == RequestKind::RegisterType => (),
+            // The answer that stands for a pong, or a mark that nobody waits for.
+            _ if matches!(ticket.kind(), RequestKind::RegisterType | RequestKind::Read) => (),
             Ok(_) => (),
             Err(failure) => {
                 let goes_on = self.client.status() != Status::Connected;

@@ -90,10 +90,10 @@ extern "C" fn skaro_output_length() -> usize {
     with(|state| state.output.len())
 }
 
-/// Creates a new chat. The seed should differ from page to page.
+/// Creates a new chat. The seed has to be random.
 #[unsafe(no_mangle)]
-extern "C" fn skaro_start(seed: u64) {
-    with(|state| *state = State { chat: Chat::new(seed), ..State::default() });
+extern "C" fn skaro_start(seed: u64, and: u64, then: u64, last: u64) {
+    with(|state| *state = State { chat: Chat::new([seed, and, then, last]), ..State::default() });
 }
 
 /// Signs the user in, on a connection to this URL.
@@ -114,6 +114,12 @@ extern "C" fn skaro_sign_out(now: f64) {
 #[unsafe(no_mangle)]
 extern "C" fn skaro_open(now: f64, dialog: usize) {
     with_texts([dialog], |chat, [dialog]| chat.open(time(now), dialog));
+}
+
+/// Tells how far the user has read a dialog: the position of a message.
+#[unsafe(no_mangle)]
+extern "C" fn skaro_read(now: f64, dialog: usize, up_to: f64) {
+    with_texts([dialog], |chat, [dialog]| chat.read(time(now), dialog, up_to as u64));
 }
 
 /// Sends a message; news about it contains the marker.

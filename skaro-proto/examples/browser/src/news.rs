@@ -37,7 +37,7 @@ pub(crate) fn sent(ticket: &Ticket, taken: Option<&Date<'_>>) -> String {
 pub(crate) fn contacts(contacts: &Contacts<'_>) -> String {
     let contact = |user: &skaro_proto::message::User<'_>| {
         let is_online = user.extra.get("online").and_then(|online| online.as_bool()) == Some(true);
-        json!({ "login": user.login, "online": is_online })
+        json!({ "login": user.login, "online": is_online, "unread": user.unread() })
     };
     let contacts: Vec<_> = contacts.iter().map(contact).collect();
     json!({ "event": "contacts", "contacts": contacts }).to_string()
@@ -70,6 +70,8 @@ pub(crate) fn event(event: &Event<'_>) -> Option<String> {
         Event::Message(incoming) => {
             json!({ "event": "message", "dialog": incoming.dialog(), "message": message(&incoming.message) })
         }
+        Event::Read(mark) => json!({ "event": "read", "dialog": mark.login, "up_to": mark.up_to }),
+        Event::LogChanged { .. } => json!({ "event": "log_changed" }),
         Event::Info(notice) => json!({ "event": "notice", "text": notice.info }),
         Event::Error(notice) => json!({ "event": "notice", "text": notice.info, "is_error": true }),
         Event::ProtocolError(error) => {
@@ -92,6 +94,7 @@ fn message(message: &Message<'_>) -> Value {
         "to": message.to,
         "body": message.body,
         "date": message.date.as_ref().map(date),
+        "position": message.position,
     })
 }
 

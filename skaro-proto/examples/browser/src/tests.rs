@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use skaro_proto::client::Status;
+use skaro_proto::client::{Disconnect, Status};
 use skaro_proto::server::{self, ConnectionId, Server};
 use skaro_proto::{Format, Frame, Time, Transmit};
 
@@ -23,7 +23,7 @@ impl Pair {
     fn signed_in() -> Self {
         let mut server = Server::new(server::ServerConfig::default(), [7; 32]);
         server.add_user("alice", "secret").unwrap();
-        let mut chat = Chat::new(1);
+        let mut chat = Chat::new([1; 4]);
         chat.sign_in(Time::ZERO, "ws://localhost/", "alice", "secret");
         assert_eq!(chat.status(), Status::Dialing);
         chat.handle_connected(Time::ZERO);
@@ -92,4 +92,38 @@ fn a_dead_connection_is_noticed_within_a_minute() {
     assert!(matches!(pair.chat.status(), Status::Waiting { .. }));
     let news: Vec<_> = core::iter::from_fn(|| pair.chat.poll_event()).collect();
     assert!(news.iter().any(|news| news.contains(r#""event":"reconnecting""#)), "{news:?}");
+}
+
+#[test]
+fn unread_messages_are_counted_until_they_are_read_on_any_device() {
+    let mut pair = Pair::signed_in();
+    pair.server.add_user("bob", "secret").unwrap();
+    for body in ["one", "two"] {
+        pair.server.post(pair.now, "bob", "alice", body).unwrap();
+    }
+    pair.talk();
+    let positions: Vec<_> = pair.news.iter().filter(|news| news.contains(r#""position":"#)).collect();
+    assert_eq!(positions.len(), 2, "{:?}", pair.news);
+    pair.chat.read(pair.now, "bob", 2);
+    pair.talk();
+    assert!(pair.news.iter().any(|news| news.contains(r#""event":"read""#)), "{:?}", pair.news);
+}
+
+#[test]
+fn what_came_during_a_break_comes_once_and_then_the_contacts() {
+    let mut pair = Pair::signed_in();
+    pair.server.add_user("bob", "secret").unwrap();
+    pair.server.post(pair.now, "bob", "alice", "heard").unwrap();
+    pair.talk();
+    pair.server.handle_disconnected(pair.now, pair.connection);
+    pair.chat.handle_disconnected(pair.now, Disconnect::Failed("cut".into()));
+    pair.server.post(pair.now, "bob", "alice", "missed").unwrap();
+    pair.news.clear();
+    pair.chat.reconnect(pair.now);
+    pair.chat.handle_connected(pair.now);
+    pair.connection = pair.server.connect(pair.now, Some(Format::Json)).unwrap();
+    pair.talk();
+    let heard: Vec<_> = pair.news.iter().filter(|news| news.contains(r#""event":"message""#)).collect();
+    assert!(heard.len() == 1 && heard[0].contains("missed"), "{:?}", pair.news);
+    assert!(pair.news.last().unwrap().contains(r#""unread":2"#), "{:?}", pair.news);
 }

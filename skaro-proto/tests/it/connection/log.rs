@@ -117,7 +117,7 @@ fn messages(sent: &[(u64, Request<'static>)]) -> Vec<(u64, String, String)> {
 #[test]
 fn a_client_comes_back_to_where_its_application_was() {
     let mut script = Script::begin(ClientConfig::default(), 5);
-    assert_eq!(events(&mut script.client), [Event::CaughtUp { position: 5 }]);
+    assert_eq!(events(&mut script.client), [Event::CaughtUp { log: "l".into(), position: 5 }]);
     assert_eq!(script.client.log(), Some(("l", 5)));
     for position in [6, 7, 8] {
         assert_eq!(script.message(position).position(), Some(position));
@@ -131,7 +131,7 @@ fn a_client_comes_back_to_where_its_application_was() {
     assert_eq!(script.message(8).position(), Some(8));
     assert_eq!(events(&mut script.client), []);
     assert_eq!(script.message(9).position(), Some(9));
-    assert_eq!(events(&mut script.client), [Event::CaughtUp { position: 9 }]);
+    assert_eq!(events(&mut script.client), [Event::CaughtUp { log: "l".into(), position: 9 }]);
 }
 
 #[test]

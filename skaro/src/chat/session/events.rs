@@ -1,34 +1,55 @@
 //! Reactions to the client's events.
 
-use skaro_proto::client::{Disconnect, Ended, Event, Failure, SignedOutReason, Ticket};
-use skaro_proto::message::{Answer, Message, RequestKind, SignedIn};
+use skaro_proto::client::{Disconnect, Ended, Event, Failure, Incoming, SignedOutReason, Ticket};
+use skaro_proto::message::{Answer, ReadMark, RequestKind, SignedIn};
 
 use super::super::ask::Ask;
 use super::super::report::Report;
+use super::super::wording;
 use super::{Leaving, Session};
 use crate::exit::Exit;
 
 impl Session {
     /// Handles an event of the client.
-    pub(crate) fn handle_event(&mut self, event: Event<'_>) {
+    pub(crate) fn handle_event(&mut self, event: &Event<'_>) {
+        self.show_event(event);
+        // Only now: what was not shown comes again in the next chat.
+        let user = &self.user;
+        let written = self.state.as_mut().map_or(Ok(()), |state| state.follow(user, event));
+        if let Err(error) = written {
+            self.fail(Exit::Output, format!("can't write the state: {error}"));
+            self.leaving = Some(Leaving::Now);
+        }
+    }
+
+    fn show_event(&mut self, event: &Event<'_>) {
         match event {
             Event::Connected { .. } => self.handle_connected(),
-            Event::Ended(ended) => self.handle_ended(&ended),
-            Event::Late(ended) => self.handle_late(&ended),
-            Event::Message(incoming) => self.handle_message(incoming.dialog(), &incoming.message),
+            Event::Ended(ended) => self.handle_ended(ended),
+            Event::Late(ended) => self.handle_late(ended),
+            Event::Message(incoming) => self.handle_message(incoming),
+            Event::Read(mark) => self.handle_read(mark),
+            Event::CaughtUp { log, position } => self.handle_caught_up(log, *position),
+            Event::LogChanged { log, position } => {
+                self.show(&Report::LogChanged { log, position: *position });
+            }
+            Event::Postponed(Ended { ticket, outcome: Err(Failure::Refused(refusal)), .. }) => {
+                let (request, marker) = (ticket.kind().as_str(), ticket.marker());
+                self.show(&Report::Postponed { request, marker, info: &refusal.info });
+            }
             Event::Info(notice) => {
                 self.show(&Report::Info { info: &notice.info, request: None, marker: None })
             }
             Event::Error(notice) => self.show(&Report::Error { info: &notice.info }),
-            Event::Unknown { kind, message, .. } => {
-                self.show(&Report::Unknown { kind: &kind, message: &message })
+            Event::Unknown { kind, message, position } => {
+                self.show(&Report::Unknown { kind, message, position: *position });
             }
             Event::ProtocolError(error) => self.show(&Report::ProtocolError { reason: error.to_string() }),
-            Event::Disconnected(reason) => self.handle_disconnected(&reason),
+            Event::Disconnected(reason) => self.handle_disconnected(reason),
             Event::Reconnecting { after, attempt, reason, .. } => {
                 let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
                 // Before the first attempt it is that of the disconnection, which was just reported.
-                let reason = (attempt > 0).then(|| reason.to_string());
+                let reason = (*attempt > 0).then(|| reason.to_string());
                 self.show(&Report::Reconnecting { after_ms, reason });
             }
             // The next event reports it.
@@ -52,11 +73,30 @@ impl Session {
         }
     }
 
-    fn handle_message(&mut self, dialog: &str, message: &Message<'_>) {
+    fn handle_message(&mut self, incoming: &Incoming<'_>) {
+        let (dialog, message) = (incoming.dialog(), &incoming.message);
         if let Some(bot) = &mut self.bot {
             bot.handle_message(message);
         }
         self.show(&Report::Message { dialog, message });
+        if !incoming.is_own() {
+            self.note_shown(dialog, message.position);
+            self.catching_up = self.catching_up.map(|count| count + 1);
+        }
+    }
+
+    fn handle_read(&mut self, mark: &ReadMark<'_>) {
+        // People know what they have read.
+        if self.screen.is_json() {
+            self.show(&Report::Read { login: &mark.login, up_to: mark.up_to, position: mark.position });
+        }
+    }
+
+    fn handle_caught_up(&mut self, log: &str, position: u64) {
+        let messages = self.catching_up.take().unwrap_or(0);
+        if self.screen.is_json() || messages > 0 {
+            self.show(&Report::CaughtUp { log, position, messages });
+        }
     }
 
     /// Handles the end of a request, of the chat or of the client itself, which signs in again on its own.
@@ -86,23 +126,31 @@ impl Session {
             (Answer::Authorized(signed_in), _) => self.handle_signed_in(signed_in, false),
             (Answer::Restored(signed_in), _) => self.handle_signed_in(signed_in, true),
             (Answer::RegisterType(register_type), _) => self.show(&Report::RegisterType { register_type }),
+            (Answer::Contacts(contacts), Some(Ask::Unread)) => {
+                let hinted = wording::unread(contacts).map_or(Ok(()), |unread| self.screen.hint(&unread));
+                self.end_if_unread(hinted);
+            }
             (Answer::Contacts(contacts), _) => self.show(&Report::Contacts { contacts }),
             (Answer::History(history), Some(Ask::History { login })) => {
                 self.show(&Report::History { login, history });
+                self.note_shown(login, history.iter().filter_map(|message| message.position).max());
             }
-            (Answer::MessageSent { date, .. }, Some(Ask::Message { to, body, marker })) => {
+            (Answer::MessageSent { date, position }, Some(Ask::Message { to, body, marker })) => {
                 if let Some(bot) = &mut self.bot {
                     bot.handle_sent(to);
                 }
                 let from = self.user.clone();
                 let (marker, date) = (*marker, date.as_ref());
-                self.show(&Report::MessageSent { to, marker, date, from: &from, body });
+                self.show(&Report::MessageSent { to, marker, date, position: *position, from: &from, body });
             }
             _ => (),
         }
     }
 
     fn handle_failure(&mut self, ask: Option<Ask>, ticket: &Ticket, failure: &Failure<'_>) {
+        if ask.as_ref().is_some_and(Ask::is_by_itself) {
+            return;
+        }
         let is_lost = matches!(failure, Failure::Lost(_));
         // The client signs in with the password next, or reports that the user is signed out.
         let is_fallback = ask.is_none() && ticket.kind() == RequestKind::SessionRestore;
@@ -133,8 +181,13 @@ impl Session {
         self.user = user.login.clone().into_owned();
         let is_first = !std::mem::replace(&mut self.is_signed_in, true);
         self.is_cut_off = false;
+        self.catching_up = signed_in.cursor.as_ref().map(|_| 0);
         if is_first {
             self.introduce_bot();
+            // With a place of its own the chat hears all of it.
+            if self.screen.is_terminal() && self.bot.is_none() && self.state.is_none() {
+                self.asks.push_back(Ask::Unread);
+            }
         }
     }
 

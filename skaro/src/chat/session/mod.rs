@@ -4,7 +4,7 @@
 
 mod events;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 
 use skaro_proto::Secret;
@@ -16,6 +16,7 @@ use super::echo_bot::EchoBot;
 use super::line::{HELP, Input, Line};
 use super::report::Report;
 use super::screen::Screen;
+use super::state::State;
 use crate::exit::Exit;
 use crate::text::Shown;
 
@@ -43,6 +44,11 @@ pub(crate) struct Session {
     /// Requests that have not ended.
     pending: HashMap<RequestId, Ask>,
     bot: Option<EchoBot>,
+    state: Option<State>,
+    /// Messages from others since the user signed in, until everything has come that was said before.
+    catching_up: Option<u64>,
+    /// Up to which position each dialog was shown, where the server has not been told yet.
+    shown: BTreeMap<String, u64>,
     leaving: Option<Leaving>,
     /// The first failure.
     failure: Option<Exit>,
@@ -56,7 +62,12 @@ enum Leaving {
 
 /// Queries.
 impl Session {
-    pub(crate) fn new(screen: Screen, sign_in: Option<Ask>, bot: Option<EchoBot>) -> Self {
+    pub(crate) fn new(
+        screen: Screen,
+        sign_in: Option<Ask>,
+        bot: Option<EchoBot>,
+        state: Option<State>,
+    ) -> Self {
         Session {
             screen,
             sign_in,
@@ -69,6 +80,9 @@ impl Session {
             asks: VecDeque::new(),
             pending: HashMap::new(),
             bot,
+            state,
+            catching_up: None,
+            shown: BTreeMap::new(),
             leaving: None,
             failure: None,
         }
@@ -119,6 +133,7 @@ impl Session {
 impl Session {
     /// Submits waiting requests, in order. Their events must be passed back to this session.
     pub(crate) fn ask(&mut self, mut submit: impl FnMut(&Ask) -> Result<RequestId, CommandError>) {
+        self.ask_for_marks();
         while let Some(ask) = self.asks.pop_front() {
             match submit(&ask) {
                 Ok(id) => {
@@ -126,8 +141,26 @@ impl Session {
                     self.tell_waiting(&ask);
                     self.pending.insert(id, ask);
                 }
+                Err(_) if ask.is_by_itself() => (),
                 Err(error) => self.fail(Exit::from(&error), format!("{ask}: {error}")),
             }
+        }
+    }
+
+    /// Tells the server what a person at a terminal has seen: all of what came together at once.
+    fn ask_for_marks(&mut self) {
+        let is_asked = self.pending.values().any(|ask| matches!(ask, Ask::Read { .. }));
+        if self.catching_up.is_none() && !is_asked && !self.is_cut_off {
+            let shown = std::mem::take(&mut self.shown).into_iter();
+            self.asks.extend(shown.map(|(login, up_to)| Ask::Read { login, up_to }));
+        }
+    }
+
+    /// Takes note that a message is on the screen. What a program reads, nobody has seen yet.
+    fn note_shown(&mut self, dialog: &str, position: Option<u64>) {
+        if let (true, Some(position)) = (self.screen.is_terminal(), position) {
+            let shown = self.shown.entry(dialog.to_owned()).or_default();
+            *shown = position.max(*shown);
         }
     }
 }

@@ -1,0 +1,87 @@
+//! The file of `--state`: the place in the user's log up to which the chat has shown everything.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use fs4::{FileExt, TryLockError};
+use serde::{Deserialize, Serialize};
+use skaro_proto::client::{Event, LogStart};
+
+use crate::exit::{Exit, Fault};
+
+/// A file that no other process uses, as long as this lives.
+pub(crate) struct State {
+    path: PathBuf,
+    login: String,
+    place: LogStart,
+    _lock: File,
+}
+
+/// The content of the file.
+#[derive(Serialize, Deserialize)]
+struct Content {
+    login: String,
+    log: String,
+    position: u64,
+}
+
+impl State {
+    /// Locks and reads the file; if there is none yet, the chat begins at the log's head.
+    pub(crate) fn open(path: PathBuf, login: &str) -> Result<State, Fault> {
+        let fault =
+            |exit, reason: &dyn std::fmt::Display| Fault::new(exit, format!("{}: {reason}", path.display()));
+        // A file of its own: the state itself is replaced with each change.
+        let lock = File::options().create(true).append(true).open(with_ending(&path, "lock"));
+        let lock = lock.map_err(|error| fault(Exit::System, &error))?;
+        match FileExt::try_lock(&lock) {
+            Ok(()) => (),
+            Err(TryLockError::WouldBlock) => {
+                return Err(fault(Exit::Usage, &"another chat uses this file: give each its own"));
+            }
+            Err(TryLockError::Error(error)) => return Err(fault(Exit::System, &error)),
+        }
+        let place = match fs::read(&path) {
+            Ok(bytes) => {
+                let content: Content = serde_json::from_slice(&bytes)
+                    .map_err(|error| fault(Exit::Config, &format!("no state of a chat: {error}")))?;
+                if content.login != login {
+                    let reason = format!("this is the state of {}: give each user a file", content.login);
+                    return Err(fault(Exit::Config, &reason));
+                }
+                LogStart::Since { log: content.log, position: content.position }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => LogStart::Head,
+            Err(error) => return Err(fault(Exit::NoInput, &error)),
+        };
+        Ok(State { login: login.into(), place, _lock: lock, path })
+    }
+
+    /// Returns the place at which the chat begins, or to which it has come.
+    pub(crate) const fn place(&self) -> &LogStart {
+        &self.place
+    }
+
+    /// Writes the place behind an event of this user, if it is another one.
+    pub(crate) fn follow(&mut self, user: &str, event: &Event<'_>) -> io::Result<()> {
+        // Who signs in as somebody else by hand is in another log.
+        if user != self.login || !self.place.follow(event) {
+            return Ok(());
+        }
+        let LogStart::Since { log, position } = &self.place else { return Ok(()) };
+        let content = Content { login: self.login.clone(), log: log.clone(), position: *position };
+        // The file is the old one or the new one at any moment.
+        let beside = with_ending(&self.path, "new");
+        let mut file = File::create(&beside)?;
+        file.write_all(&serde_json::to_vec(&content)?)?;
+        file.sync_all()?;
+        fs::rename(beside, &self.path)
+    }
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    name.into()
+}
