@@ -17,7 +17,7 @@ use crate::log::debug;
 use crate::message::{ClientMessage, Page, Request, RequestKind};
 use crate::time::Time;
 
-/// Commands. Each takes effect or fails at once; one that was taken ends exactly once, with an [`Event::Ended`] that
+/// Commands. Each takes effect or fails at once; one that was taken ends exactly once, with an [`Event::Ended`](super::Event::Ended) that
 /// bears the number which the command returned.
 ///
 /// Besides what each names, all of them fail with [`CommandError::TooManyRequests`] while

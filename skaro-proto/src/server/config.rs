@@ -92,7 +92,7 @@ pub struct ServerConfig {
     /// Bytes of bodies kept in the log of one account; the oldest entries make room. Default 64 MiB.
     pub max_log_bytes: usize,
     /// Keys of messages kept for one sender, each as long as its message and a day at least; beyond this number the
-    /// oldest make room. Default 65,536: at the [rate of messages](Self::messages) these are made in 20 minutes, four
+    /// oldest make room. Default 65,536: at the [rate of messages](Self::message_rate) these are made in 20 minutes, four
     /// times as long as a client repeats a message.
     pub max_keys: usize,
     /// Messages in the answer to one `get_history`, at most. Default 200.

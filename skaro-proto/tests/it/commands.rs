@@ -77,7 +77,7 @@ fn each_command_has_an_answer_of_its_own() {
     assert_eq!(signed_in.user.login, "alice");
     assert_eq!(pair.request(GetContacts).unwrap()[0].login, "bob");
     let message = SendMessage::new("bob", "hello");
-    assert_eq!(pair.request(message).unwrap(), Some(Date::Integer(1000)));
+    assert_eq!(pair.request(message).unwrap().date, Some(Date::Integer(1000)));
     assert_eq!(pair.request(GetHistory::new("bob")).unwrap()[0].body, "hello");
     // The connection breaks; the session opens on the next one.
     pair.server.handle_disconnected(NOW, pair.connection.take().unwrap());
