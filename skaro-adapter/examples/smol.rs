@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use skaro_adapter::asynchronous::{Client, Runtime};
-use skaro_adapter::prelude::Event;
+use skaro_adapter::prelude::{Event, SendMessage};
 use smol::net::{TcpListener, TcpStream};
 
 /// The runtime smol, as the engine needs it.
@@ -64,7 +64,11 @@ pub(crate) async fn bot(url: &str, login: &str, password: &str) -> Result<(), Bo
             Event::Message(incoming) if incoming.message.body == "stop" => break,
             Event::Message(incoming) => {
                 let answer = format!("you said: {}", incoming.message.body);
-                client.send_message(incoming.dialog(), &answer).await?;
+                // Whoever sends this answer again, it arrives once.
+                let key = incoming.message.position.map(|position| format!("answer-{position}"));
+                let answer =
+                    SendMessage { key: key.as_deref(), ..SendMessage::new(incoming.dialog(), &answer) };
+                client.request(answer).await?;
             }
             Event::SignedOut { reason } => return Err(reason.to_string().into()),
             _ => {}

@@ -48,9 +48,9 @@ use crate::shared::Shared;
 #[derive(Clone, Debug)]
 pub struct Client(Arc<Handle>);
 
-/// Events of a client: messages, notices, connections that begin and end. Read them or drop this: when too many events
-/// wait, reading from the connection stops until some are read, unless a thread waits for an answer; see
-/// [`Options::event_capacity`].
+/// Events of a client: messages, notices, connections that begin and end. Read them or drop this. With a server that keeps
+/// logs no more than a window of the log waits here. With any other, when too many events wait, reading from the connection
+/// stops until some are read, unless a thread waits for an answer; see [`Options::event_capacity`].
 ///
 /// As an iterator it waits for each event, and ends when the client is closed.
 #[must_use = "events that nobody reads stop the connection: read them, or drop this"]

@@ -8,6 +8,7 @@
 
 use std::error::Error;
 use std::io::Write;
+use std::time::Duration;
 
 use skaro_tokio::{Client, Event, Options};
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
@@ -18,8 +19,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let [_, url, login, to] = &*arguments else { return Err("usage: bridge URL LOGIN TO".into()) };
     let password = std::env::var("SKARO_PASSWORD")?;
     let mut options = Options::new(url);
-    // Messages wait while the connection is being restored.
-    options.config.offline_messages = 100;
+    // Lines wait for the end of a break, however long it is.
+    options.config.message_timeout = Duration::MAX;
     let (client, mut events) = Client::connect(options).await?;
     client.authorize(login, &password).await?;
 

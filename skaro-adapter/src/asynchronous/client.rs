@@ -38,8 +38,9 @@ pub struct Client<R> {
 
 /// The events of a client: a [`Stream`], with a method [`next`](Self::next) that needs no trait.
 ///
-/// Read them, or drop this. While many wait, the connection is not read, unless a command waits for its answer; if too
-/// many wait even so, the connection ends with a reason that says so.
+/// Read them, or drop this. With a server that keeps logs no more than a window of the log waits here. With any other, while
+/// many wait, the connection is not read, unless a command waits for its answer; if too many wait even so, the connection
+/// ends with a reason that says so.
 #[must_use = "events must be read or dropped: while many wait, nothing is read from the connection"]
 pub struct Events {
     shared: Arc<Shared>,

@@ -13,6 +13,7 @@ mod files;
 mod limits;
 mod process;
 mod proxy;
+mod relay;
 mod send;
 mod serve;
 mod state;

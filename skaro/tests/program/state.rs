@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::files::Files;
 use crate::process::{ADAPTERS, Adapter, Process, password, serve};
+use crate::relay::Relay;
 
 fn with_state(adapter: Adapter, url: &str, file: &str) -> Process {
     adapter.chat(&["--url", url, "--login", "alice", "--password", password("alice"), "--state", file])
@@ -51,6 +52,29 @@ fn a_chat_begins_where_the_last_one_was() {
         assert_eq!(bob_there["unread"], 4, "{contacts}");
         assert_eq!((&bob_there["last"]["body"], &bob_there["last"]["date"]), (&json!("and away"), &date));
         assert_eq!(missed(&mut with_state(adapter, &url, &file)), [""; 0]);
+    }
+}
+
+#[test]
+fn after_a_break_comes_what_was_missed_and_nothing_old() {
+    for adapter in ADAPTERS {
+        let (_serve, url) = serve("127.0.0.1:0");
+        let relay = Relay::start(&url);
+        let mut bob = adapter.user(&url, "bob");
+        let mut alice = adapter.user(&relay.url, "alice");
+        alice.event("caught_up");
+        bob.type_line("/msg alice before");
+        assert_eq!(alice.event("message")["message"]["body"], "before");
+        relay.cut();
+        bob.type_line("/msg alice meanwhile");
+        alice.type_line("/msg bob also meanwhile");
+        bob.event("message_sent");
+        assert_eq!(missed(&mut alice), ["meanwhile"]);
+        bob.type_line("/msg alice last");
+        assert_eq!(alice.event("message")["message"]["body"], "last");
+        assert_eq!(bob.event("message")["message"]["body"], "also meanwhile");
+        alice.end_of_input();
+        assert_eq!(alice.status(), Some(0));
     }
 }
 
