@@ -163,7 +163,7 @@ impl<A: Adapter> Device<A> {
             while self.take(Duration::from_millis(5)) {}
         }
         until("all messages have ended", || {
-            self.take(Duration::from_millis(5));
+            while self.take(Duration::from_millis(5)) {}
             self.open.is_empty()
         });
     }
@@ -221,7 +221,7 @@ impl<A: Adapter> Device<A> {
     /// Takes what is still to come: then it has seen the whole log, each entry once and in order.
     fn compare(&mut self, log: &[Name]) {
         until("everything has come", || {
-            self.take(Duration::from_millis(5));
+            while self.take(Duration::from_millis(5)) {}
             self.seen.len() >= log.len()
         });
         assert_eq!(self.seen, log, "device {}", self.n);
