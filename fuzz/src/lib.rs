@@ -10,4 +10,4 @@
 
 mod targets;
 
-pub use targets::{client, decoders, formats, network, server};
+pub use targets::{client, decoders, formats, log, network, server};

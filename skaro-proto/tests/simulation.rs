@@ -78,8 +78,12 @@ fn all_promises_hold_that_logs_make() {
         all.lost_logs += run.lost_logs;
         all.full_windows += run.full_windows;
         all.unknown += run.unknown;
+        all.read_marks += run.read_marks;
+        all.postponed += run.postponed;
+        all.refused += run.refused;
     }
-    let least =
+    let network =
         [all.messages, all.repeated, all.entries, all.cuts, all.half_dead, all.restarts, all.lost_logs];
-    assert!(least.into_iter().chain([all.full_windows, all.unknown]).all(|times| times > 10), "{all:?}");
+    let ends = [all.full_windows, all.unknown, all.read_marks, all.postponed, all.refused];
+    assert!(network.into_iter().chain(ends).all(|times| times > 10), "{all:?}");
 }

@@ -69,6 +69,8 @@ impl Direction for ToClient {
             ServerMessage::CheckConnection(it) => &it.extra,
             ServerMessage::Info(it) | ServerMessage::Error(it) => &it.extra,
             ServerMessage::ShowMessage(it) => &it.extra,
+            ServerMessage::Sent(it) => &it.extra,
+            ServerMessage::Read(it) => &it.extra,
             ServerMessage::Unknown { message, .. } => message,
             ServerMessage::Answer(it) => match &it.outcome {
                 Ok(Answer::Other(fields)) => fields,

@@ -9,6 +9,7 @@ pub mod decoders;
 mod direction;
 pub mod formats;
 mod ledger;
+pub mod log;
 pub mod network;
 mod script;
 pub mod server;

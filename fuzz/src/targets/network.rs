@@ -1,7 +1,7 @@
 //! A small simulated network that is controlled by the bytes: the promises of the simulation hold.
 
 #[path = "../../../skaro-proto/tests/network/mod.rs"]
-mod simulation;
+pub(super) mod simulation;
 
 use simulation::{Choices, Plan};
 

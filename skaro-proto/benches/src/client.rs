@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use skaro_proto::client::{Client, ClientConfig, Event};
-use skaro_proto::message::{Answer, ClientMessage, Request, SignedIn, User};
-use skaro_proto::{Format, Time};
+use skaro_proto::message::{Answer, ClientMessage, Cursor, Request, SignedIn, User};
+use skaro_proto::{Format, Frame, Time};
 
 use crate::samples::{self, BODY, Content, FORMATS, MORE, TYPE_FIRST, TYPE_LAST, TYPE_MIDDLE};
 use crate::{Case, MESSAGES, Work};
@@ -23,6 +23,22 @@ pub fn signed_in(format: Format, config: ClientConfig) -> Client {
     let answer = samples::answer(format, "authorize", 1, Answer::Authorized(signed_in));
     client.handle_frame(NOW, answer.frame()).unwrap();
     assert!(client.is_authorized());
+    client
+}
+
+/// Returns Bob's client, signed in with this cursor, in CBOR.
+pub fn signed_in_at(cursor: Cursor<'static>) -> Client {
+    let mut client = Client::new(ClientConfig::default(), [1; 32]);
+    client.handle_connected(NOW);
+    let challenge = r#"{"type":"check_connection","token":"3a0cf1b2c7d94e53","extensions":["log"]}"#;
+    client.handle_frame(NOW, Frame::Text(challenge)).unwrap();
+    client.authorize(NOW, "bob", "correct horse").unwrap();
+    drain(&mut client);
+    let mut signed_in = SignedIn::new("s-1", User::new("bob"));
+    signed_in.cursor = Some(cursor);
+    let answer = samples::answer(Format::Cbor, "authorize", 1, Answer::Authorized(signed_in));
+    client.handle_frame(NOW, answer.frame()).unwrap();
+    assert!(client.has_cursor());
     client
 }
 

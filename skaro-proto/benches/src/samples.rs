@@ -68,7 +68,12 @@ fn as_cbor(json: &str) -> Vec<u8> {
 
 /// The answer to `send_message`.
 pub fn sent(format: Format, id: u64) -> Content {
-    answer(format, "send_message", id, Answer::MessageSent { date: Some(Date::Integer(DATE)), position: None })
+    answer(
+        format,
+        "send_message",
+        id,
+        Answer::MessageSent { date: Some(Date::Integer(DATE)), position: None },
+    )
 }
 
 /// The answer to `get_history`: 100 messages.

@@ -113,13 +113,15 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Runs a seed; a panic counts as a failure.
+/// Runs a seed: the network, and the one of logs, which keeps no trace. A panic counts as a failure.
 fn run(seed: u64, plan: &Plan) -> Result<Report, Failure> {
-    let result = std::panic::catch_unwind(|| network::run(Choices::seeded(seed), plan));
-    result.unwrap_or_else(|_| {
-        let what = "something panicked: see above".into();
-        Err(Failure { step: 0, at: skaro_proto::Time::ZERO, what, trace: Vec::new() })
-    })
+    let fail = |what| Failure { step: 0, at: skaro_proto::Time::ZERO, what, trace: Vec::new() };
+    let result = std::panic::catch_unwind(|| {
+        let report = network::run(Choices::seeded(seed), plan)?;
+        let logs = network::logs::run(Choices::seeded(seed), 3 + seed as usize % 5, plan.steps);
+        logs.map(|_| report).map_err(|what| fail(format!("in the network of logs: {what}")))
+    });
+    result.unwrap_or_else(|_| Err(fail("something panicked: see above".into())))
 }
 
 fn progress_bar(options: &Options) -> ProgressBar {

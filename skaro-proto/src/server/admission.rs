@@ -1,5 +1,6 @@
 //! Admission of connections, from the moment they are accepted until the server's first message.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 
 use thiserror::Error;
@@ -71,7 +72,7 @@ impl Server {
         let until = self.now + self.config.handshake_timeout;
         let connection = Connection::new(self.now, self.config.format, place, State::Opening { until });
         self.agenda.deadlines.insert((connection.deadline, id));
-        self.connections.insert(id, connection);
+        self.connections.insert(id, Box::new(connection));
         debug!("connection {id}: accepted");
         self.strangers.opening.insert(id);
         self.strangers.all.insert(id);

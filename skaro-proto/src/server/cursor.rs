@@ -181,7 +181,7 @@ impl Server {
     /// # Errors
     /// If the position is beyond what was sent to it.
     pub(super) fn acknowledge(&mut self, id: ConnectionId, position: u64) -> Result<(), DecodeError> {
-        let cursor = self.connections.get_mut(&id).and_then(Connection::cursor_mut);
+        let cursor = self.connections.get_mut(&id).and_then(|connection| connection.cursor_mut());
         let result = cursor.ok_or(()).and_then(|(_, cursor)| cursor.acknowledge(position));
         result.map_err(|()| {
             let kind = DecodeErrorKind::WrongType { expected: "a position that was sent on this connection" };

@@ -5,7 +5,8 @@ use super::{ConnectionId, Server};
 
 /// Bytes that a connection takes besides its queue, in the trees of connections, deadlines and strangers. A tree's
 /// nodes are two thirds full on average.
-pub(super) const CONNECTION: usize = 2 * (size_of::<Connection>() + 5 * size_of::<ConnectionId>());
+pub(super) const CONNECTION: usize =
+    size_of::<Connection>() + 2 * (size_of::<usize>() + 5 * size_of::<ConnectionId>());
 /// Bytes that a session takes, in three trees.
 pub(super) const SESSION: usize = 256;
 /// Bytes that an entry in a table of addresses takes: wrong passwords, or a rate.

@@ -22,6 +22,7 @@ mod sessions;
 mod sign_in;
 mod users;
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use core::fmt;
 
@@ -105,7 +106,8 @@ pub struct Server {
     users: Users,
     logs: Logs,
     sessions: Sessions,
-    connections: BTreeMap<ConnectionId, Connection>,
+    /// Boxed, since the nodes of the map are half empty at times.
+    connections: BTreeMap<ConnectionId, Box<Connection>>,
     last_connection: u64,
     agenda: Agenda,
     strangers: Strangers,

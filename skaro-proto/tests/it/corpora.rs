@@ -50,6 +50,11 @@ fn network() {
     run("network", targets::network::run);
 }
 
+#[test]
+fn log() {
+    run("log", targets::log::run);
+}
+
 /// It is part of every checkout.
 #[test]
 fn all_of_it_is_less_than_a_mebibyte() {

@@ -15,7 +15,7 @@ use skaro_proto::client::{
     Status,
 };
 use skaro_proto::message::Answer;
-use skaro_proto::server::{self, ConnectionId, Server};
+use skaro_proto::server::{self, ConnectionId, Rate, Server};
 
 mod compare;
 mod net;
@@ -38,6 +38,9 @@ pub struct Exercised {
     pub restarts: usize,
     pub lost_logs: usize,
     pub full_windows: usize,
+    pub read_marks: usize,
+    pub postponed: usize,
+    pub refused: usize,
     pub unknown: usize,
 }
 
@@ -78,8 +81,25 @@ struct Wire {
     down: Way,
 }
 
-/// The position of an entry, and the message that it was, if it was one.
-type Handled = (u64, Option<usize>);
+/// What an entry was for whoever read it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum What {
+    /// A message, by its number.
+    Message(usize),
+    /// A message that the connection itself has sent.
+    Sent,
+    /// How far the user has read the dialog with this one.
+    Read { with: usize, up_to: u64 },
+    /// A mark that a later one has replaced.
+    Gone,
+}
+
+/// What an application has read of one log, from where it began.
+struct Handled {
+    log: String,
+    begin: u64,
+    entries: Vec<What>,
+}
 
 /// What an application keeps over its restarts: written in one step with what it does about an event.
 #[derive(Clone, Default)]
@@ -101,30 +121,40 @@ struct Device {
     incarnation: usize,
     mailbox: VecDeque<Event<'static>>,
     open: BTreeMap<RequestId, usize>,
-    /// What it read, in each log that it had: positions and messages.
-    handled: Vec<(String, Vec<Handled>)>,
+    /// What it read, in each log that it had.
+    handled: Vec<Handled>,
 }
 
 struct World {
     choices: Choices,
     now: Time,
+    /// Whether the server takes only so many messages of a user at a time.
+    is_strict: bool,
     server: Server,
     epoch: usize,
     devices: Vec<Device>,
     wires: Vec<Wire>,
     messages: Vec<Message>,
+    /// Messages that everybody gets in the end: more than a window, unless the run is short.
+    flood: usize,
     exercised: Exercised,
 }
 
 const USERS: usize = 3;
 
+fn user_of(login: &str) -> Checked<usize> {
+    let user = ["alice", "bob", "carol"].iter().position(|known| *known == login);
+    user.ok_or_else(|| format!("nobody is called {login:?}"))
+}
+
 fn login(user: usize) -> &'static str {
     ["alice", "bob", "carol"][user]
 }
 
-fn new_server(seed: usize) -> Server {
+fn new_server(seed: usize, is_strict: bool) -> Server {
     let mut config = server::ServerConfig::default();
-    (config.guesses_per_login, config.max_strangers, config.message_rate) = (None, None, None);
+    (config.guesses_per_login, config.max_strangers) = (None, None);
+    config.message_rate = is_strict.then(|| Rate::new(20, 10));
     config.max_connections_per_user = 10_000;
     config.max_sessions_per_user = 10_000;
     // Nothing is pushed out.
@@ -138,15 +168,18 @@ fn new_server(seed: usize) -> Server {
 ///
 /// # Errors
 /// If the promise is broken.
-pub fn run(choices: Choices, devices: usize, steps: usize) -> Result<Exercised, String> {
+pub fn run(mut choices: Choices, devices: usize, steps: usize) -> Result<Exercised, String> {
+    let is_strict = choices.chance(30);
     let mut world = World {
         choices,
         now: Time::from_secs(1),
-        server: new_server(1),
+        is_strict,
+        server: new_server(1, is_strict),
         epoch: 0,
         devices: Vec::new(),
         wires: Vec::new(),
         messages: Vec::new(),
+        flood: if steps > 1000 { 300 } else { 10 },
         exercised: Exercised::default(),
     };
     for n in 0..devices {
@@ -155,6 +188,9 @@ pub fn run(choices: Choices, devices: usize, steps: usize) -> Result<Exercised, 
         world.dial(n)?;
     }
     for step in 0..steps {
+        if world.choices.is_over() {
+            break;
+        }
         world.step().map_err(|what| format!("step {step}: {what}"))?;
     }
     world.settle().and_then(|()| world.compare())?;
@@ -222,26 +258,40 @@ impl World {
             let log = device.client.log().map(|(log, _)| log.to_owned());
             device.kept.log = log.map(|log| (log, position));
         }
-        let position = event.position().filter(|_| !matches!(event, Event::CaughtUp { .. }));
-        let number = match &event {
-            Event::Message(incoming) => number_in(incoming.message.body.as_bytes()),
+        let what = match &event {
+            Event::Message(incoming) => {
+                let number = number_in(incoming.message.body.as_bytes());
+                Some(What::Message(number.ok_or("a message without a number")?))
+            }
+            Event::Sent(_) => Some(What::Sent),
+            Event::Read(mark) => Some(What::Read { with: user_of(&mark.login)?, up_to: mark.up_to }),
+            Event::Unknown { kind, .. } if kind == "gone" => Some(What::Gone),
+            Event::LogChanged { log, position } => {
+                device.handled.push(Handled { log: log.clone(), begin: *position, entries: Vec::new() });
+                None
+            }
             _ => None,
         };
-        match (position, &event) {
-            (Some(position), _) => {
-                self.exercised.entries += 1;
-                let Some((_, handled)) = device.handled.last_mut() else {
-                    return Err(format!("device {n} reads before it is signed in"));
-                };
-                if let Some((last, _)) = handled.last() {
-                    ensure!(*last + 1 == position, "device {n} has entry {position} after {last}");
-                }
-                handled.push((position, number));
-            }
-            (_, Event::LogChanged { log, .. }) => device.handled.push((log.clone(), Vec::new())),
-            _ => (),
+        if let (Some(position), Some(what)) = (event.position(), what) {
+            self.exercised.entries += 1;
+            self.exercised.read_marks += usize::from(matches!(what, What::Read { .. }));
+            let handled = device.handled.last_mut().ok_or("an entry comes before somebody is signed in")?;
+            let last = handled.begin + handled.entries.len() as u64;
+            ensure!(last + 1 == position, "device {n} has entry {position} after {last}");
+            handled.entries.push(what);
         }
         self.attend(n).map(|()| true)
+    }
+
+    /// The user has read a dialog up to something that the device has had.
+    fn read(&mut self, n: usize) -> Checked {
+        let with = login(self.choices.below(USERS));
+        let back = self.choices.below(20) as u64;
+        let device = &mut self.devices[n];
+        if let Some((_, position)) = device.client.log().filter(|_| device.client.has_cursor()) {
+            _ = device.client.read(self.now, with, position.saturating_sub(back));
+        }
+        self.attend(n)
     }
 
     /// An event of the machine: ends are noted at once, as whoever waits for one is told; all others wait.
@@ -257,8 +307,8 @@ impl World {
                 let is_in = matches!(ended.outcome, Ok(Answer::Authorized(_) | Answer::Restored(_)));
                 if is_in && (device.handled.is_empty() || device.kept.log.is_none()) {
                     device.kept.log = device.client.log().map(|(log, at)| (log.to_owned(), at));
-                    let log = device.kept.log.clone().unwrap_or_default().0;
-                    device.handled.push((log, Vec::new()));
+                    let (log, begin) = device.kept.log.clone().unwrap_or_default();
+                    device.handled.push(Handled { log, begin, entries: Vec::new() });
                 }
                 if let Some(number) = device.open.remove(&ended.ticket.id()) {
                     return self.ended(n, number, &ended.outcome);
@@ -272,6 +322,11 @@ impl World {
                         device.open.insert(id, number);
                     }
                 }
+                return Ok(());
+            }
+            // It was sent before: it does not end by that, and is sent again.
+            Event::Postponed(_) => {
+                self.exercised.postponed += 1;
                 return Ok(());
             }
             Event::ProtocolError(error) => return Err(format!("device {n} is confused: {error}")),
@@ -306,6 +361,7 @@ impl World {
         };
         let is_known = message.end != End::Unknown || message.epoch != self.epoch;
         ensure!(is_known, "message {number} is unknown, and the server lost nothing");
+        self.exercised.refused += usize::from(message.end == End::Refused);
         self.exercised.unknown += usize::from(message.end == End::Unknown);
         Ok(())
     }
@@ -355,7 +411,8 @@ impl World {
             }
             120..480 => self.arrive(w, true).map(drop),
             480..800 => self.arrive(w, false).map(drop),
-            800..920 => self.take(n).map(drop),
+            800..910 => self.take(n).map(drop),
+            910..920 => self.read(n),
             920..935 => self.cut(n, false),
             935..950 => self.cut(n, true),
             950..956 => self.restart(n),
