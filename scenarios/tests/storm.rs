@@ -242,7 +242,7 @@ fn read_log<A: Adapter>(user: usize, address: SocketAddr) -> Vec<Name> {
                 log.push(name(&event));
                 assert_eq!(event.position(), Some(log.len() as u64));
             }
-            Event::CaughtUp { position } => {
+            Event::CaughtUp { position, .. } => {
                 assert_eq!(position, log.len() as u64);
                 client.close();
                 return log;
