@@ -19,6 +19,7 @@ fn both_ways_of_reading_share_one_order() {
     let (client, mut events) = Client::connect(server.url()).unwrap();
     client.authorize("alice", "correct horse").unwrap();
     assert!(matches!(events.next(), Some(Event::Connected { .. })));
+    assert!(matches!(events.next(), Some(Event::CaughtUp { .. })));
     for round in 0..20 {
         let given: Vec<_> = (0..10).map(|_| client.submit(GetContacts).unwrap()).collect();
         for (n, id) in given.into_iter().enumerate() {
