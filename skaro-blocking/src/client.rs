@@ -79,14 +79,14 @@ struct Handle {
 }
 
 impl Client {
-    /// Connects to a server, and waits until it has spoken. From then on the connection is kept up as
-    /// [`ClientConfig`](machine::ClientConfig) says; if it is lost, the events tell, and tell when it is back.
+    /// Connects to a server, and waits until it has spoken. If the connection breaks later, the client
+    /// connects again as [`ClientConfig`](machine::ClientConfig) says, and events report both.
     ///
     /// The look-up of the server's name can't be interrupted: it takes as long as the system lets it, whatever
     /// [`dial_timeout`](machine::ClientConfig::dial_timeout) says.
     ///
-    /// With `wss://` in the URL the connection is made by TLS. The system's trust roots decide whether the server's
-    /// certificate is good, or [`Options::tls`].
+    /// A URL with `wss://` uses TLS: the server's certificate is checked against the system's trust roots, or as
+    /// [`Options::tls`] says.
     ///
     /// # Errors
     /// If the first connection can't be made. (For later ones see [`Event::Reconnecting`].)

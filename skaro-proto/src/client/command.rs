@@ -8,7 +8,7 @@ use super::ticket::RequestId;
 use crate::message::{Answer, Contacts, Date, History, Page, Registration, SignedIn};
 use crate::time::Time;
 
-/// A command as a value: how to give it, and what its answer is.
+/// A command as a value, with the type of its answer.
 ///
 /// Adapters need one generic method for all commands: `fn request<C: Command>(&self, command: C) -> C::Answer`, more
 /// or less. To add a request to the protocol is to add a type like those below; an application can do it too, with
@@ -85,7 +85,7 @@ pub struct GetHistory<'a> {
     pub page: Page,
 }
 
-/// Tells how far the user has read a dialog: see [`Client::read`].
+/// Moves the read mark of a dialog: see [`Client::read`].
 #[derive(Clone, Copy, Debug)]
 pub struct Read<'a> {
     /// The other user's login.
@@ -118,7 +118,7 @@ impl<'a> GetHistory<'a> {
 }
 
 impl<'a> SendMessage<'a> {
-    /// A message without a marker, whose key the machine makes.
+    /// Returns a message without a marker, whose key the machine makes.
     #[must_use]
     pub const fn new(to: &'a str, body: &'a str) -> Self {
         SendMessage { to, body, marker: None, key: None }

@@ -76,10 +76,10 @@ pub enum Event<'a> {
     },
     /// An answer came after its request had ended: by its time-out, or because the log had told of the message.
     Late(Ended<'a>),
-    /// A frame made no sense. [`Client::handle_frame`](super::Client::handle_frame) returns this as an error;
+    /// A frame was invalid. [`Client::handle_frame`](super::Client::handle_frame) returns this as an error;
     /// adapters hand it on as an event.
     ProtocolError(ProtocolError),
-    /// The user is signed in no more, and the machine will not sign the user in again by itself: nothing is sent or
+    /// The user is no longer signed in, and the machine will not sign the user in again by itself: nothing is sent or
     /// received until the application does something. Comes once for each time that a user was signed in, except when
     /// the application [closes](super::Client::close) the client. A break that the machine mends is none.
     SignedOut {
@@ -90,7 +90,7 @@ pub enum Event<'a> {
     Disconnected(Disconnect),
     /// The machine will connect again.
     Reconnecting {
-        /// When it will dial.
+        /// Time of the next attempt.
         at: Time,
         /// Time from now until then.
         after: core::time::Duration,
@@ -121,7 +121,7 @@ impl Event<'_> {
         }
     }
 
-    /// The same event, independent of the frame.
+    /// Returns the same event, no longer borrowed from the frame.
     #[must_use]
     pub fn into_owned(self) -> Event<'static> {
         match self {
@@ -159,7 +159,7 @@ pub struct Ended<'a> {
     pub ticket: Ticket,
     /// Answer, or the reason for which there is none.
     pub outcome: Result<Answer<'a>, Failure<'a>>,
-    /// Fields of the answer that nobody has listed.
+    /// Fields of the answer that the protocol does not define.
     pub extra: Fields<'a>,
 }
 
@@ -168,7 +168,7 @@ impl<'a> Ended<'a> {
         Ended { ticket, outcome: Err(failure), extra: Fields::new() }
     }
 
-    /// The same, independent of the frame.
+    /// Returns the same, no longer borrowed from the frame.
     pub fn into_owned(self) -> Ended<'static> {
         Ended {
             ticket: self.ticket,
@@ -242,7 +242,7 @@ pub enum Failure<'a> {
 }
 
 impl Failure<'_> {
-    /// The same, independent of the frame.
+    /// Returns the same, no longer borrowed from the frame.
     #[must_use]
     pub fn into_owned(self) -> Failure<'static> {
         match self {
@@ -276,7 +276,7 @@ impl fmt::Display for Delivery {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProtocolError {
-    /// The frame makes no sense by itself.
+    /// The frame is not well-formed, or a field is missing or of the wrong type.
     #[error(transparent)]
     Frame(#[from] DecodeError),
     /// An answer to a request that is not under way: never made, or answered before.

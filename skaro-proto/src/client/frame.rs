@@ -13,14 +13,14 @@ use crate::time::Time;
 const LOG: &str = "log";
 
 impl Client {
-    /// The server has sent a frame: what does it mean?
+    /// Handles a frame from the server, and returns its event.
     ///
     /// One frame is one event, borrowed from the frame. What a frame causes besides comes from
     /// [`poll_event`](Self::poll_event) afterwards.
     ///
     /// # Errors
-    /// If the frame makes no sense, by itself or at this point. The machine is as it was before, then: nothing that
-    /// a server sends can disturb it, or make it panic.
+    /// If the frame is invalid, by itself or at this point. It changes nothing then: no frame can disturb the machine, or
+    /// make it panic.
     pub fn handle_frame<'f>(&mut self, now: Time, frame: Frame<'f>) -> Result<Event<'f>, ProtocolError> {
         trace!("received {frame:?}");
         let (length, limit) = (frame.as_bytes().len(), self.config.limits.max_frame_bytes);

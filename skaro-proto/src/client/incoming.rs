@@ -31,7 +31,7 @@ impl<'a> Incoming<'a> {
         self.is_own
     }
 
-    /// The same, independent of the frame.
+    /// Returns the same, no longer borrowed from the frame.
     #[must_use]
     pub fn into_owned(self) -> Incoming<'static> {
         Incoming { message: self.message.into_owned(), is_own: self.is_own }

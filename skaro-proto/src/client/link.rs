@@ -129,8 +129,8 @@ impl Client {
         }
     }
 
-    /// A deadline has come: see [`poll_timeout`](Self::poll_timeout). Calling it too early, or for nothing, is no
-    /// harm.
+    /// Handles the deadlines that have passed: call it at the time that [`poll_timeout`](Self::poll_timeout) returns. An
+    /// earlier call changes nothing.
     pub fn handle_timeout(&mut self, now: Time) {
         self.advance(now);
         let now = self.now;

@@ -29,10 +29,10 @@
 //! | [`CaughtUp`](Event::CaughtUp) | everything that was said before the user signed in has come |
 //! | [`LogChanged`](Event::LogChanged) | the log is another one, or no longer reaches back |
 //! | [`Info`](Event::Info), [`Error`](Event::Error) | the server has something to tell |
-//! | [`Unknown`](Event::Unknown) | a message of a type that nobody listed |
+//! | [`Unknown`](Event::Unknown) | a message of an unknown type |
 //! | [`ProtocolError`](Event::ProtocolError) | a frame made no sense, and changed nothing |
 //! | [`Disconnected`](Event::Disconnected) | the connection is gone |
-//! | [`SignedOut`](Event::SignedOut) | the user is signed in no more, and won't be unless the application does something |
+//! | [`SignedOut`](Event::SignedOut) | the user is no longer signed in, until the application signs in again |
 //! | [`Reconnecting`](Event::Reconnecting) | there will be another one, and when |
 //! | [`GaveUp`](Event::GaveUp) | there won't, unless the application wants it |
 //!
@@ -217,7 +217,7 @@ pub struct Client {
 
 /// Ask.
 impl Client {
-    /// A client that has no connection yet.
+    /// Creates a client that has no connection yet.
     ///
     /// The seed has to be random, from a source that is fit for secrets, and another one for each client: the keys by
     /// which the server knows messages again are made of it, and the time that passes before connecting again.
@@ -322,7 +322,8 @@ impl Client {
         self.events.pop_front()
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing happens before; `None` for never.
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout), if nothing happens before; `None` for
+    /// never.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
         let deadlines = [self.in_flight.deadline(), self.outbox_deadline(), self.link_deadline()];

@@ -90,8 +90,7 @@ impl Client {
         self.begin(now, RequestKind::GetHistory, login, Request::GetHistory { login: login.into(), page })
     }
 
-    /// Tells the server, for all of the user's devices, how far the user has read a dialog: up to this position of the
-    /// user's own log. If that is further than before, it becomes an entry of the log.
+    /// Moves the user's read mark of a dialog, on all devices, to this position of the user's own log. If that is further than before, it becomes an entry of the log.
     ///
     /// # Errors
     /// Unless a user is signed in, or if the login is over the limit.

@@ -13,7 +13,7 @@ pub enum Status {
     Offline,
     /// There is no connection; the next one will be made at this time.
     Waiting {
-        /// When to dial.
+        /// Time of the next attempt.
         until: Time,
     },
     /// The adapter is to connect, and to report how that went.

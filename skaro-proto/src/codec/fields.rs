@@ -167,7 +167,7 @@ impl<'a> Fields<'a> {
         FieldsIter(self.raw())
     }
 
-    /// Returns the same fields, independent of the frame that they were borrowed from.
+    /// Returns the same fields, no longer borrowed from the frame.
     #[inline]
     #[must_use]
     pub fn into_owned(self) -> Fields<'static> {

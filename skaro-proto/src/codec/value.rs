@@ -76,7 +76,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Returns the same value, independent of the frame that it was borrowed from.
+    /// Returns the same value, no longer borrowed from the frame.
     pub fn into_owned(self) -> Value<'static> {
         match self {
             Value::Null => Value::Null,

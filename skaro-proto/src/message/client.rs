@@ -14,7 +14,7 @@ pub struct ClientMessage<'a> {
     pub on_request: u64,
     /// The request.
     pub request: Request<'a>,
-    /// Fields that the request does not need, kept for whoever knows them.
+    /// Fields that the protocol does not define for this request.
     pub extra: Fields<'a>,
 }
 
@@ -215,13 +215,13 @@ impl fmt::Display for RequestKind {
     }
 }
 
-/// An error in a client's frame, with what can be told of the request that it was to be.
+/// An error in a client's frame, with the request's number and type if they could be read.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct InvalidRequest<'a> {
     /// The error.
     pub error: DecodeError,
-    /// The request's number and type, if at least these were readable: then it can be refused by an answer.
+    /// The request's number and type, if they could be read: then an answer can refuse it.
     pub request: Option<(u64, Cow<'a, str>)>,
 }
 

@@ -27,7 +27,7 @@ pub enum ServerMessage<'a> {
     Sent(Sent<'a>),
     /// `read`, an entry: the user has read a dialog up to a position.
     Read(ReadMark<'a>),
-    /// A message of a type that nobody has listed.
+    /// A message of an unknown type.
     Unknown {
         /// Its type.
         kind: Cow<'a, str>,
@@ -98,30 +98,30 @@ pub struct AnswerMessage<'a> {
     pub extra: Fields<'a>,
 }
 
-/// The yield of a request that was carried out.
+/// The result of a request that was carried out.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Answer<'a> {
-    /// To `authorize`: the user is signed in.
+    /// Answer to `authorize`: the user is signed in.
     Authorized(SignedIn<'a>),
-    /// To `session_restore`: the user is signed in again.
+    /// Answer to `session_restore`: the user is signed in again.
     Restored(SignedIn<'a>),
-    /// To `register_type`: how one can register.
+    /// Answer to `register_type`: the way to register.
     RegisterType(Registration<'a>),
-    /// To `get_contacts`: the users whom the user knows.
+    /// Answer to `get_contacts`: the user's contacts.
     Contacts(Contacts<'a>),
-    /// To `get_history`: the messages exchanged with a user.
+    /// Answer to `get_history`: the messages exchanged with a user.
     History(History<'a>),
-    /// To `send_message`: the server has taken the message.
+    /// Answer to `send_message`: the server has accepted the message.
     MessageSent {
         /// Date of the message, if the server tells.
         date: Option<Date<'a>>,
         /// The message's position in the sender's log, if it tells.
         position: Option<u64>,
     },
-    /// To `read`: the mark is there, or further.
+    /// Answer to `read`: the read mark is at the requested position, or further.
     Read,
-    /// To a request of another type: all the fields but `type`, `for`, `id` and `status`.
+    /// Answer to a request of another type: all fields but `type`, `for`, `id` and `status`.
     Other(Fields<'a>),
 }
 
@@ -149,7 +149,7 @@ impl<'a> History<'a> {
         History { messages, more: None }
     }
 
-    /// Returns the same history, independent of the frame.
+    /// Returns the same history, no longer borrowed from the frame.
     pub fn into_owned(self) -> History<'static> {
         let messages = self.messages.into_iter().map(Message::into_owned).collect();
         History { messages, more: self.more }
@@ -217,7 +217,7 @@ impl<'a> Cursor<'a> {
         Cursor { log: log.into(), head, begin }
     }
 
-    /// Returns the same, independent of the frame.
+    /// Returns the same, no longer borrowed from the frame.
     #[must_use]
     pub fn into_owned(self) -> Cursor<'static> {
         Cursor { log: owned(self.log), head: self.head, begin: self.begin }
@@ -231,7 +231,7 @@ impl<'a> Sent<'a> {
         Sent { position, key: None, extra: Fields::new() }
     }
 
-    /// Returns the same, independent of the frame.
+    /// Returns the same, no longer borrowed from the frame.
     pub fn into_owned(self) -> Sent<'static> {
         Sent { position: self.position, key: self.key.map(owned), extra: self.extra.into_owned() }
     }
@@ -249,7 +249,7 @@ impl<'a> ReadMark<'a> {
         ReadMark { login: login.into(), up_to, position, extra: Fields::new() }
     }
 
-    /// Returns the same, independent of the frame.
+    /// Returns the same, no longer borrowed from the frame.
     #[must_use]
     pub fn into_owned(self) -> ReadMark<'static> {
         ReadMark { login: owned(self.login), extra: self.extra.into_owned(), ..self }
@@ -279,7 +279,7 @@ impl<'a> Challenge<'a> {
         Challenge { token: token.into(), extensions: Vec::new(), extra: Fields::new() }
     }
 
-    /// Returns the same challenge, independent of the frame.
+    /// Returns the same challenge, no longer borrowed from the frame.
     pub fn into_owned(self) -> Challenge<'static> {
         let extensions = self.extensions.into_iter().map(owned).collect();
         Challenge { token: owned(self.token), extensions, extra: self.extra.into_owned() }
@@ -298,7 +298,7 @@ impl<'a> Notice<'a> {
         Notice { info: info.into(), extra: Fields::new() }
     }
 
-    /// Returns the same notice, independent of the frame.
+    /// Returns the same notice, no longer borrowed from the frame.
     #[must_use]
     pub fn into_owned(self) -> Notice<'static> {
         Notice { info: owned(self.info), extra: self.extra.into_owned() }
@@ -318,7 +318,7 @@ impl<'a> AnswerMessage<'a> {
         AnswerMessage { kind: kind.into(), id, outcome, extra: Fields::new() }
     }
 
-    /// Returns the same answer, independent of the frame.
+    /// Returns the same answer, no longer borrowed from the frame.
     pub fn into_owned(self) -> AnswerMessage<'static> {
         AnswerMessage {
             kind: owned(self.kind),
@@ -346,7 +346,7 @@ impl<'a> SignedIn<'a> {
         SignedIn { session_id: session_id.into(), user, cursor: None }
     }
 
-    /// Returns the same, independent of the frame.
+    /// Returns the same, no longer borrowed from the frame.
     pub fn into_owned(self) -> SignedIn<'static> {
         let cursor = self.cursor.map(Cursor::into_owned);
         SignedIn { session_id: owned(self.session_id), user: self.user.into_owned(), cursor }
@@ -359,7 +359,7 @@ impl<'a> Refusal<'a> {
         Refusal { status, info: info.into() }
     }
 
-    /// Returns the same refusal, independent of the frame.
+    /// Returns the same refusal, no longer borrowed from the frame.
     pub fn into_owned(self) -> Refusal<'static> {
         Refusal { status: self.status.map(StatusCode::into_owned), info: owned(self.info) }
     }
@@ -372,7 +372,7 @@ impl<'a> Refusal<'a> {
 }
 
 impl Answer<'_> {
-    /// Returns the same answer, independent of the frame.
+    /// Returns the same answer, no longer borrowed from the frame.
     pub fn into_owned(self) -> Answer<'static> {
         match self {
             Answer::Authorized(signed_in) => Answer::Authorized(signed_in.into_owned()),
@@ -425,7 +425,7 @@ impl ServerMessage<'_> {
         }
     }
 
-    /// Returns the same message, independent of the frame.
+    /// Returns the same message, no longer borrowed from the frame.
     #[must_use]
     pub fn into_owned(self) -> ServerMessage<'static> {
         match self {

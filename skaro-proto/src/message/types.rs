@@ -19,7 +19,7 @@ pub struct User<'a> {
 }
 
 impl<'a> User<'a> {
-    /// Returns a user of whom no more is told than the login.
+    /// Returns a user without further fields.
     pub fn new(login: impl Into<Cow<'a, str>>) -> Self {
         User { login: login.into(), extra: Fields::new() }
     }
@@ -30,7 +30,7 @@ impl<'a> User<'a> {
         self.extra.get("unread")?.as_integer().and_then(|count| u64::try_from(count).ok())
     }
 
-    /// Returns the same user, independent of the frame.
+    /// Returns the same user, no longer borrowed from the frame.
     #[must_use]
     pub fn into_owned(self) -> User<'static> {
         User { login: owned(self.login), extra: self.extra.into_owned() }
@@ -59,7 +59,7 @@ impl<'a> User<'a> {
 pub struct Contacts<'a>(Vec<User<'a>>);
 
 impl Contacts<'_> {
-    /// Returns the same contacts, independent of the frame.
+    /// Returns the same contacts, no longer borrowed from the frame.
     pub fn into_owned(self) -> Contacts<'static> {
         self.0.into_iter().map(User::into_owned).collect()
     }
@@ -195,7 +195,7 @@ impl<'a> Message<'a> {
         if is_own { &self.to } else { from.in_conference.as_ref().unwrap_or(&from.login) }
     }
 
-    /// Returns the same message, independent of the frame.
+    /// Returns the same message, no longer borrowed from the frame.
     pub fn into_owned(self) -> Message<'static> {
         let from = Sender {
             login: owned(self.from.login),
@@ -248,7 +248,7 @@ impl Date<'_> {
         }
     }
 
-    /// Returns the same date, independent of the frame.
+    /// Returns the same date, no longer borrowed from the frame.
     #[must_use]
     pub fn into_owned(self) -> Date<'static> {
         match self {
@@ -302,7 +302,7 @@ impl<'a> Registration<'a> {
         }
     }
 
-    /// Returns the same, independent of the frame.
+    /// Returns the same, no longer borrowed from the frame.
     #[must_use]
     pub fn into_owned(self) -> Registration<'static> {
         match self {
@@ -372,7 +372,7 @@ impl<'a> StatusCode<'a> {
         (self.code != 0 && self.rest.is_empty()).then(|| [digit(100), digit(10), digit(1)])
     }
 
-    /// Returns the same, independent of the frame.
+    /// Returns the same, no longer borrowed from the frame.
     #[must_use]
     pub fn into_owned(self) -> StatusCode<'static> {
         StatusCode { code: self.code, rest: owned(self.rest) }

@@ -86,7 +86,7 @@ pub struct ServerConfig {
     /// addresses; `None` for any number. Beyond it the oldest entries of all logs are given up as long as logs take more
     /// than half of it; then requests are refused with status 503. Estimated, to some 20 %. Default 1 GiB.
     pub max_memory: Option<usize>,
-    /// Frames without sense on one connection before it is closed. Default 100.
+    /// Invalid frames on one connection before it is closed. Default 100.
     pub max_invalid_frames: u32,
     /// Messages kept of one dialog in the log of each of its users; the oldest make room. So this is also each other
     /// user's share of an account's log: nobody can push more than the own messages out. Default 1000.

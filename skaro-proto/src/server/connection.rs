@@ -236,7 +236,8 @@ impl Server {
         self.begin_close(id, code);
     }
 
-    /// A deadline has come: see [`poll_timeout`](Self::poll_timeout). Calling it too early is no harm.
+    /// Handles the deadlines that have passed: call it at the time that [`poll_timeout`](Self::poll_timeout) returns. An
+    /// earlier call changes nothing.
     pub fn handle_timeout(&mut self, now: Time) {
         self.advance(now);
         self.sessions.expire(self.now);

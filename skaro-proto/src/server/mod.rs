@@ -244,7 +244,8 @@ impl Server {
 
 /// Poll: what to do next.
 impl Server {
-    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing happens before; `None` for never.
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout), if nothing happens before; `None` for
+    /// never.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
         let connection = self.agenda.deadlines.first().map(|(at, _)| *at);

@@ -21,7 +21,7 @@ use crate::time::Time;
 /// Bytes of the type of a request, far more than any name needs.
 const TYPE: usize = 256;
 
-/// A frame from a client that was decoded, or makes no sense: what [`decode`] makes of it.
+/// The result of [`decode`]: a client's message, or the error in its frame.
 #[derive(Debug)]
 pub struct Decoded<'f>(Result<ClientMessage<'f>, Box<InvalidRequest<'f>>>);
 
@@ -70,11 +70,11 @@ impl Server {
         self.handle_message(now, id, decode(frame, self.max_frame_bytes(id)))
     }
 
-    /// A client has sent a frame, which [`decode`] has decoded.
+    /// Handles a client's frame that [`decode`] has decoded.
     ///
     /// # Errors
-    /// If the frame makes no sense. The client has been told already: there is nothing left to do but perhaps to
-    /// count it. A request that is refused is no error.
+    /// If the frame is invalid. The client was answered with an `error` already, so an adapter need only log or count it.
+    /// A refused request is no error.
     pub fn handle_message(
         &mut self,
         now: Time,
