@@ -271,7 +271,7 @@ impl Run {
                     *has_ended = true;
                 }
             }
-            Event::CaughtUp { position } => assert!(*position <= self.arrived, "{event:?}"),
+            Event::CaughtUp { position, .. } => assert!(*position <= self.arrived, "{event:?}"),
             Event::Disconnected(_) => {
                 (self.is_live, self.arrived, self.knows_logs) = (false, self.taken(), false);
                 self.asked.clear();
