@@ -20,6 +20,7 @@ mod request;
 mod secrets;
 mod sessions;
 mod sign_in;
+pub mod store;
 mod users;
 
 use alloc::collections::BTreeMap;
