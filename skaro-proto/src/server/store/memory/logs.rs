@@ -4,33 +4,31 @@ use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::ConnectionId;
-use super::config::ServerConfig;
 use super::entries::{ENTRY, Stored, body_bytes};
 use super::keys::{KEY, Known, hash};
+use super::ledger::Ledger;
 use super::log::{DIALOG, Log};
 use super::users::UserId;
-use crate::time::Time;
+use crate::server::store::StoreLimits;
 
 /// A message that is to be kept.
 pub(super) struct Draft<'a> {
     pub(super) from: UserId,
     pub(super) to: UserId,
-    pub(super) body: &'a str,
-    pub(super) key: Option<&'a str>,
-    /// The connection that will have the answer.
-    pub(super) origin: Option<ConnectionId>,
+    pub(super) body: &'a Arc<str>,
+    pub(super) key: Option<&'a Arc<str>>,
 }
 
-/// The outcome of a message that was kept: its position in the sender's log, and its date.
+/// The outcome of a message that was kept: its positions in both logs, and its date.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Kept {
     pub(super) position: u64,
+    pub(super) their_position: u64,
     pub(super) date: i64,
 }
 
 /// The logs of all accounts.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Logs {
     all: Vec<Log>,
     /// Order of the logs by age: the place of each log's first entry in the order of all, or of one that was given up
@@ -38,8 +36,7 @@ pub(super) struct Logs {
     oldest: BTreeSet<(u64, UserId)>,
     /// The place of the last entry in the order of all.
     last: u64,
-    /// Bytes that all logs take.
-    bytes: usize,
+    ledger: Ledger,
 }
 
 impl Logs {
@@ -48,39 +45,57 @@ impl Logs {
     }
 
     /// Keeps a message, dated now or just after the last one of its dialog.
-    pub(super) fn add(&mut self, draft: &Draft<'_>, unix: i64, now: Time, config: &ServerConfig) -> Kept {
-        let &Draft { from, to, origin, .. } = draft;
+    pub(super) fn add(&mut self, draft: &Draft<'_>, now: i64, limits: &StoreLimits) -> Kept {
+        let &Draft { from, to, body, key } = draft;
         let order = self.next();
-        let body: Arc<str> = draft.body.into();
-        self.bytes += body_bytes(body.len());
-        let theirs = (from != to).then(|| body.clone());
-        let key = draft.key.map(Arc::<str>::from);
-        let stored = Stored { is_own: true, date: unix, body, key: key.clone(), answered: origin };
+        self.ledger.bytes += body_bytes(body.len());
+        let stored = Stored { is_own: true, date: now, body: body.clone(), key: key.cloned() };
         let (position, date) =
-            self.with(from, |log, bytes| log.add_message(order, to, stored, config, bytes));
-        if let Some(body) = theirs {
-            let stored = Stored { is_own: false, date, body, key: None, answered: None };
-            self.with(to, |log, bytes| log.add_message(order, from, stored, config, bytes));
+            self.with(from, |log, ledger| log.add_message(order, to, stored, limits, ledger));
+        let mut their_position = position;
+        if from != to {
+            let stored = Stored { is_own: false, date, body: body.clone(), key: None };
+            (their_position, _) =
+                self.with(to, |log, ledger| log.add_message(order, from, stored, limits, ledger));
         }
         if let Some(key) = key {
-            let known = Known { to, body: hash(draft.body), position, date, order, at: now };
-            self.with(from, |log, bytes| {
-                *bytes += log.keys.add(key, known);
-                log.expire_keys(now, config.max_keys, bytes);
+            let known = Known { to, body: hash(body), position, date, order, at: now };
+            self.with(from, |log, ledger| {
+                ledger.bytes += log.keys.add(key.clone(), known);
+                log.expire_keys(now, limits.max_keys, ledger);
             });
         }
-        Kept { position, date }
+        Kept { position, their_position, date }
     }
 
-    /// Moves the mark up to which a user has read a dialog; returns whether it moved.
-    pub(super) fn read(&mut self, user: UserId, with: UserId, up_to: u64, config: &ServerConfig) -> bool {
+    /// Moves the mark up to which a user has read a dialog; returns the new entry's position, if it moved.
+    pub(super) fn read(
+        &mut self,
+        user: UserId,
+        with: UserId,
+        up_to: u64,
+        limits: &StoreLimits,
+    ) -> Option<u64> {
         let order = self.next();
-        self.with(user, |log, bytes| log.add_read(order, with, up_to, config, bytes))
+        self.with(user, |log, ledger| log.add_read(order, with, up_to, limits, ledger))
     }
 
-    /// A connection has had the last answer to a message of this user.
-    pub(super) fn set_answered(&mut self, user: UserId, position: u64, id: ConnectionId) {
-        self.with(user, |log, _| log.entries.set_answered(position, id));
+    /// Removes a user's log.
+    pub(super) fn remove(&mut self, user: UserId) {
+        if let Some(log) = self.all.get_mut(user.index()) {
+            log.clear(&mut self.ledger);
+            self.settle_bodies();
+        }
+    }
+
+    /// Counts the bodies that one log has given up no more, unless the log of the other user still has them.
+    fn settle_bodies(&mut self) {
+        while let Some(body) = self.ledger.lost.pop() {
+            let other = self.all.get(body.with.index());
+            if !other.is_some_and(|log| log.entries.has(body.order)) {
+                self.ledger.bytes -= body_bytes(body.length);
+            }
+        }
     }
 
     fn next(&mut self) -> u64 {
@@ -89,18 +104,19 @@ impl Logs {
     }
 
     /// Changes a log, which begins with the first change.
-    fn with<T: Default>(&mut self, user: UserId, change: impl FnOnce(&mut Log, &mut usize) -> T) -> T {
+    fn with<T: Default>(&mut self, user: UserId, change: impl FnOnce(&mut Log, &mut Ledger) -> T) -> T {
         let place = user.index();
         if place >= self.all.len() {
-            self.bytes += (place + 1 - self.all.len()) * size_of::<Log>();
+            self.ledger.bytes += (place + 1 - self.all.len()) * size_of::<Log>();
             self.all.resize_with(place + 1, Log::default);
         }
         let Some(log) = self.all.get_mut(place) else { return T::default() };
         let was_empty = log.is_empty();
-        let result = change(log, &mut self.bytes);
+        let result = change(log, &mut self.ledger);
         if was_empty && let Some(oldest) = log.oldest() {
             self.oldest.insert((oldest, user));
         }
+        self.settle_bodies();
         result
     }
 
@@ -111,11 +127,12 @@ impl Logs {
             // A log that gave up entries by itself stands here with an older one.
             let is_oldest = log.oldest() == Some(order);
             if is_oldest {
-                log.forget(order, &mut self.bytes);
+                log.forget(order, &mut self.ledger);
             }
             if let Some(oldest) = log.oldest() {
                 self.oldest.insert((oldest, user));
             }
+            self.settle_bodies();
             if is_oldest {
                 return true;
             }
@@ -133,6 +150,6 @@ impl Logs {
 
     /// Bytes that all logs take.
     pub(super) const fn bytes(&self) -> usize {
-        self.bytes
+        self.ledger.bytes
     }
 }

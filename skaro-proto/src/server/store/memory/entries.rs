@@ -3,12 +3,12 @@
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 
-use super::ConnectionId;
+use super::ledger::Ledger;
 use super::users::UserId;
 
 /// The entries of one account. Positions are 1, 2, 3, …, without holes: an entry that is given up while older ones are
 /// kept leaves its position behind, and is [gone](What::Gone).
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Entries {
     /// Those that are kept, and some that are gone, by their positions. The first one is never gone.
     list: VecDeque<Entry>,
@@ -22,6 +22,7 @@ pub(super) struct Entries {
     bodies: usize,
 }
 
+#[derive(Clone)]
 pub(super) struct Entry {
     position: u64,
     /// Place in the order of the entries of all logs. A message has the same in both.
@@ -31,6 +32,7 @@ pub(super) struct Entry {
     pub(super) what: What,
 }
 
+#[derive(Clone)]
 pub(super) enum What {
     Message(Stored),
     /// The dialog is read up to a position.
@@ -42,6 +44,7 @@ pub(super) enum What {
 }
 
 /// A message that the server has taken, as one of its two users has it.
+#[derive(Clone)]
 pub(super) struct Stored {
     /// Set if the log's user sent it.
     pub(super) is_own: bool,
@@ -49,8 +52,6 @@ pub(super) struct Stored {
     pub(super) body: Arc<str>,
     /// The key that the sender gave; only in the sender's log.
     pub(super) key: Option<Arc<str>>,
-    /// The connection that had the last answer to it.
-    pub(super) answered: Option<ConnectionId>,
 }
 
 /// A summary of an entry that was removed.
@@ -60,14 +61,6 @@ pub(super) struct Removed {
     pub(super) length: usize,
     /// Set if it was a message of the other user.
     pub(super) is_foreign: bool,
-}
-
-#[cfg(test)]
-impl Stored {
-    /// A message of which only these matter.
-    pub(super) fn new(body: &str, date: i64) -> Self {
-        Stored { is_own: true, date, body: body.into(), key: None, answered: None }
-    }
 }
 
 /// Bytes that an entry takes besides its body: half of a list that grows is empty, at most, a quarter on average.
@@ -128,18 +121,17 @@ impl Entries {
         }
     }
 
-    /// Notes that this connection has had the last answer to a message.
-    pub(super) fn set_answered(&mut self, position: u64, id: ConnectionId) {
-        let entry = self.place(position).and_then(|place| self.list.get_mut(place));
-        if let Some(Entry { what: What::Message(stored), .. }) = entry {
-            stored.answered = Some(id);
-        }
+    /// Returns whether there is a message with this place in the order of all entries.
+    pub(super) fn has(&self, order: u64) -> bool {
+        let found = self.list.binary_search_by_key(&order, |entry| entry.order);
+        let entry = found.ok().and_then(|place| self.list.get(place));
+        entry.is_some_and(|entry| matches!(entry.what, What::Message(_)))
     }
 
-    /// Adds an entry, and returns its position. `bytes` is what all logs take; bodies are counted elsewhere.
-    pub(super) fn push(&mut self, order: u64, with: UserId, what: What, bytes: &mut usize) -> u64 {
+    /// Adds an entry, and returns its position. Bodies are counted elsewhere.
+    pub(super) fn push(&mut self, order: u64, with: UserId, what: What, ledger: &mut Ledger) -> u64 {
         self.head += 1;
-        *bytes += ENTRY;
+        ledger.bytes += ENTRY;
         if let What::Message(stored) = &what {
             self.bodies += stored.body.len();
         }
@@ -149,15 +141,15 @@ impl Entries {
 
     /// Gives up an entry, and returns what it was, unless it is gone already. If it is the oldest, the log does not reach
     /// back to it any more.
-    pub(super) fn give_up(&mut self, position: u64, bytes: &mut usize) -> Option<Removed> {
+    pub(super) fn give_up(&mut self, position: u64, ledger: &mut Ledger) -> Option<Removed> {
         if self.list.front().is_some_and(|first| first.position == position) {
             self.begin = position;
         }
-        self.remove(position, bytes)
+        self.remove(position, ledger)
     }
 
     /// Takes an entry out that newer ones replace, and returns what it was, unless it is gone already.
-    pub(super) fn remove(&mut self, position: u64, bytes: &mut usize) -> Option<Removed> {
+    pub(super) fn remove(&mut self, position: u64, ledger: &mut Ledger) -> Option<Removed> {
         let place = self.place(position)?;
         let entry = self.list.get_mut(place)?;
         let mut removed = Removed { with: entry.with, length: 0, is_foreign: false };
@@ -166,13 +158,10 @@ impl Entries {
             What::Read { .. } => (),
             What::Message(stored) => {
                 (removed.length, removed.is_foreign) = (stored.body.len(), !stored.is_own);
-                // The other user's log may still have it.
-                if Arc::strong_count(&stored.body) == 1 {
-                    *bytes -= body_bytes(removed.length);
-                }
+                ledger.lose_body(entry.order, entry.with, removed.length);
             }
         }
-        *bytes -= ENTRY;
+        ledger.bytes -= ENTRY;
         self.bodies -= removed.length;
         if place > 0 {
             entry.what = What::Gone;

@@ -1,20 +1,17 @@
 //! The keys of messages, by which a repetition is known.
 
+use super::users::UserId;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
-use core::time::Duration;
 
-use super::users::UserId;
-use crate::time::Time;
-
-/// Time for which a key is kept at least, even if its message is gone.
-const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// Milliseconds for which a key is kept at least, even if its message is gone: a day.
+const LIFETIME: i64 = 24 * 60 * 60 * 1000;
 
 /// Bytes that a key takes besides its text: in a tree whose nodes are two thirds full, and in a queue.
 pub(super) const KEY: usize = 3 * (size_of::<Arc<str>>() + size_of::<Known>()) / 2 + 40;
 
 /// The keys of one sender.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Keys {
     known: BTreeMap<Arc<str>, Known>,
     /// The oldest first.
@@ -31,8 +28,8 @@ pub(super) struct Known {
     pub(super) date: i64,
     /// The place in the order of all messages.
     pub(super) order: u64,
-    /// Time at which it was taken.
-    pub(super) at: Time,
+    /// Unix time in milliseconds at which it was taken.
+    pub(super) at: i64,
 }
 
 /// Returns a hash of a text: FNV-1a. Only the sender could make two texts of one hash, and would gain nothing.
@@ -69,10 +66,12 @@ impl Keys {
 
     /// Gives up the oldest keys: what is more than the limit, and what is older than a day and of a message that is
     /// not kept either. Returns how many bytes they took.
-    pub(super) fn expire(&mut self, now: Time, limit: usize, is_kept: impl Fn(u64) -> bool) -> usize {
+    pub(super) fn expire(&mut self, now: i64, limit: usize, is_kept: impl Fn(u64) -> bool) -> usize {
         let mut freed = 0;
         while self.queue.len() > limit
-            || self.first().is_some_and(|known| known.at + LIFETIME < now && !is_kept(known.position))
+            || self
+                .first()
+                .is_some_and(|known| known.at.saturating_add(LIFETIME) < now && !is_kept(known.position))
         {
             freed += self.forget_first();
         }

@@ -2,13 +2,14 @@
 
 use alloc::collections::{BTreeMap, VecDeque};
 
-use super::config::ServerConfig;
 use super::entries::{Entries, Removed, Stored, What, shrink};
 use super::keys::Keys;
+use super::ledger::Ledger;
 use super::users::UserId;
+use crate::server::store::StoreLimits;
 
 /// The log of one account, its dialogs, and the keys of the messages that its user sent.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Log {
     pub(super) entries: Entries,
     dialogs: BTreeMap<UserId, Dialog>,
@@ -16,7 +17,7 @@ pub(super) struct Log {
 }
 
 /// The messages exchanged with one user, oldest first.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Dialog {
     positions: VecDeque<u64>,
     /// Bytes of the bodies.
@@ -53,56 +54,56 @@ impl Log {
     fn dialog_mut<'l>(
         dialogs: &'l mut BTreeMap<UserId, Dialog>,
         with: UserId,
-        bytes: &mut usize,
+        ledger: &mut Ledger,
     ) -> &'l mut Dialog {
         dialogs.entry(with).or_insert_with(|| {
-            *bytes += DIALOG;
+            ledger.bytes += DIALOG;
             Dialog::default()
         })
     }
 
     /// Adds a message, dated just after the last one of its dialog if its own date is not later. Returns its position and
-    /// its date. `bytes` is what all logs take; bodies are counted elsewhere.
+    /// its date. Bodies are counted elsewhere.
     pub(super) fn add_message(
         &mut self,
         order: u64,
         with: UserId,
         mut stored: Stored,
-        config: &ServerConfig,
-        bytes: &mut usize,
+        limits: &StoreLimits,
+        ledger: &mut Ledger,
     ) -> (u64, i64) {
-        let dialog = Self::dialog_mut(&mut self.dialogs, with, bytes);
+        let dialog = Self::dialog_mut(&mut self.dialogs, with, ledger);
         let date = stored.date.max(dialog.latest.saturating_add(1));
         stored.date = date;
         dialog.latest = date;
         dialog.bytes += stored.body.len();
         dialog.unread += u64::from(!stored.is_own);
-        let position = self.entries.push(order, with, What::Message(stored), bytes);
+        let position = self.entries.push(order, with, What::Message(stored), ledger);
         dialog.positions.push_back(position);
         // The share of this log that one other user may take.
-        while (dialog.positions.len() > config.max_dialog_messages || dialog.bytes > config.max_dialog_bytes)
+        while (dialog.positions.len() > limits.max_dialog_messages || dialog.bytes > limits.max_dialog_bytes)
             && let Some(oldest) = dialog.positions.front()
-            && let Some(removed) = self.entries.give_up(*oldest, bytes)
+            && let Some(removed) = self.entries.give_up(*oldest, ledger)
         {
             dialog.lose_first(&removed);
         }
-        self.trim(config, bytes);
+        self.trim(limits, ledger);
         (position, date)
     }
 
     /// Gives up the oldest entries until the limits of the account hold.
-    fn trim(&mut self, config: &ServerConfig, bytes: &mut usize) {
-        while self.entries.len() > config.max_log_entries || self.entries.bodies() > config.max_log_bytes {
-            if !self.give_up_oldest(bytes) {
+    fn trim(&mut self, limits: &StoreLimits, ledger: &mut Ledger) {
+        while self.entries.len() > limits.max_log_entries || self.entries.bodies() > limits.max_log_bytes {
+            if !self.give_up_oldest(ledger) {
                 return;
             }
         }
     }
 
     /// Gives up the oldest entry; returns whether there was one.
-    fn give_up_oldest(&mut self, bytes: &mut usize) -> bool {
+    fn give_up_oldest(&mut self, ledger: &mut Ledger) -> bool {
         let Some((position, _)) = self.entries.oldest() else { return false };
-        if let Some(removed) = self.entries.give_up(position, bytes)
+        if let Some(removed) = self.entries.give_up(position, ledger)
             && let Some(dialog) = self.dialogs.get_mut(&removed.with)
             && dialog.positions.front() == Some(&position)
         {
@@ -111,18 +112,18 @@ impl Log {
         true
     }
 
-    /// Moves the mark up to which a dialog is read forward; returns whether it moved.
+    /// Moves the mark up to which a dialog is read forward; returns the new entry's position, if it moved.
     pub(super) fn add_read(
         &mut self,
         order: u64,
         with: UserId,
         up_to: u64,
-        config: &ServerConfig,
-        bytes: &mut usize,
-    ) -> bool {
-        let dialog = Self::dialog_mut(&mut self.dialogs, with, bytes);
+        limits: &StoreLimits,
+        ledger: &mut Ledger,
+    ) -> Option<u64> {
+        let dialog = Self::dialog_mut(&mut self.dialogs, with, ledger);
         if up_to <= dialog.read {
-            return false;
+            return None;
         }
         dialog.read = up_to;
         let from = dialog.positions.partition_point(|position| *position <= up_to);
@@ -130,23 +131,31 @@ impl Log {
         let is_foreign = |position: &&u64| self.entries.message(**position).is_some_and(|it| !it.is_own);
         dialog.unread = later.filter(is_foreign).count() as u64;
         // Only the last mark of each dialog is kept: whoever reads much does not push messages out.
-        self.entries.remove(dialog.mark, bytes);
-        dialog.mark = self.entries.push(order, with, What::Read { up_to }, bytes);
-        self.trim(config, bytes);
-        true
+        self.entries.remove(dialog.mark, ledger);
+        let position = self.entries.push(order, with, What::Read { up_to }, ledger);
+        dialog.mark = position;
+        self.trim(limits, ledger);
+        Some(position)
     }
 
     /// Gives up an entry and keys that are as old as this, or older.
-    pub(super) fn forget(&mut self, order: u64, bytes: &mut usize) {
+    pub(super) fn forget(&mut self, order: u64, ledger: &mut Ledger) {
         if self.entries.oldest().is_some_and(|(_, oldest)| oldest <= order) {
-            self.give_up_oldest(bytes);
+            self.give_up_oldest(ledger);
         }
-        *bytes -= self.keys.forget(order);
+        ledger.bytes -= self.keys.forget(order);
+    }
+
+    /// Gives up everything.
+    pub(super) fn clear(&mut self, ledger: &mut Ledger) {
+        while self.give_up_oldest(ledger) {}
+        ledger.bytes -= self.keys.forget(u64::MAX) + self.dialogs.len() * DIALOG;
+        *self = Log::default();
     }
 
     /// Gives up keys that nobody will repeat any more.
-    pub(super) fn expire_keys(&mut self, now: crate::time::Time, limit: usize, bytes: &mut usize) {
-        *bytes -= self.keys.expire(now, limit, |position| self.entries.get(position).is_some());
+    pub(super) fn expire_keys(&mut self, now: i64, limit: usize, ledger: &mut Ledger) {
+        ledger.bytes -= self.keys.expire(now, limit, |position| self.entries.get(position).is_some());
     }
 }
 

@@ -1,0 +1,245 @@
+//! The nouns of the contract with the store.
+
+use alloc::sync::Arc;
+use core::borrow::Borrow;
+use core::fmt;
+use core::ops::Deref;
+use core::time::Duration;
+
+use compact_str::CompactString;
+
+use crate::auth::Verifier;
+
+/// The number of an account, which its store gives, and never again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId(pub u64);
+
+/// The login of a user, of any length that [limits](crate::Limits::max_login_bytes) allow.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Login(CompactString);
+
+impl From<&str> for Login {
+    fn from(login: &str) -> Self {
+        Login(CompactString::new(login))
+    }
+}
+
+/// Logins are ordered as their texts are.
+impl Borrow<str> for Login {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Deref for Login {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The random id of a log: another one means that what a client knows of positions is void.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LogId(pub [u8; 16]);
+
+impl LogId {
+    /// Reads 32 hexadecimal digits; `None` for anything else.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut id = [0; 16];
+        hex::decode_to_slice(text, &mut id).ok().map(|()| LogId(id))
+    }
+}
+
+/// Shows the 32 hexadecimal digits that clients are told.
+impl fmt::Display for LogId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The key of a session: a hash of its id, which no store needs to know.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionKey(pub [u8; 16]);
+
+/// Shows that there is a key, without its bytes.
+impl fmt::Debug for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionKey(…)")
+    }
+}
+
+/// An account as it is when a user signs in.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Account {
+    /// Its number.
+    pub id: AccountId,
+    /// Its login.
+    pub login: Login,
+    /// The prepared key of its password.
+    pub verifier: Verifier,
+    /// The id of its log.
+    pub log: LogId,
+    /// Position after which a cursor over its log can begin at the earliest.
+    pub begin: u64,
+    /// Position of the last entry of its log; 0 if there was none.
+    pub head: u64,
+}
+
+impl Account {
+    /// An account with an empty log.
+    pub const fn new(id: AccountId, login: Login, verifier: Verifier, log: LogId) -> Self {
+        Account { id, login, verifier, log, begin: 0, head: 0 }
+    }
+}
+
+/// A message in the logs of its two users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Appended {
+    /// Its position in the sender's log.
+    pub position: u64,
+    /// Its date.
+    pub date: i64,
+    /// The recipient.
+    pub to: AccountId,
+    /// Its position in the recipient's log; 0 if that is not known, since it is a repetition.
+    pub their_position: u64,
+    /// `true` if it was there before: nothing was appended.
+    pub is_repetition: bool,
+}
+
+impl Appended {
+    /// A message that was appended now.
+    pub const fn new(position: u64, date: i64, to: AccountId, their_position: u64) -> Self {
+        Appended { position, date, to, their_position, is_repetition: false }
+    }
+}
+
+/// A message as one of its two users has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Message {
+    /// The other user.
+    pub with: Login,
+    /// `true` if the log's user sent it.
+    pub is_own: bool,
+    /// Its date.
+    pub date: i64,
+    /// The text.
+    pub body: Arc<str>,
+    /// The key that the sender gave; only in the sender's log.
+    pub key: Option<Arc<str>>,
+}
+
+impl Message {
+    /// A message without a key.
+    pub const fn new(with: Login, is_own: bool, date: i64, body: Arc<str>) -> Self {
+        Message { with, is_own, date, body, key: None }
+    }
+}
+
+/// An entry of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Entry {
+    /// Its position: 1, 2, 3, … without holes.
+    pub position: u64,
+    /// What it says.
+    pub content: Content,
+}
+
+impl Entry {
+    /// An entry at this position.
+    pub const fn new(position: u64, content: Content) -> Self {
+        Entry { position, content }
+    }
+}
+
+/// What an entry says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Content {
+    /// A message was sent or received.
+    Message(Message),
+    /// A dialog was read up to a position.
+    Read {
+        /// The other user.
+        with: Login,
+        /// The position.
+        up_to: u64,
+    },
+    /// It is not kept any more.
+    Gone,
+}
+
+/// A message of a dialog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DialogMessage {
+    /// Its position in the log of whoever asks.
+    pub position: u64,
+    /// The message.
+    pub message: Message,
+}
+
+impl DialogMessage {
+    /// A message at this position.
+    pub const fn new(position: u64, message: Message) -> Self {
+        DialogMessage { position, message }
+    }
+}
+
+/// A contact of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Contact {
+    /// The contact's login.
+    pub login: Login,
+    /// Number of messages from the contact beyond the user's read mark.
+    pub unread: u64,
+    /// The last message of their dialog, if it was asked for, is kept, and fits.
+    pub last: Option<DialogMessage>,
+}
+
+impl Contact {
+    /// A contact with whom nothing was exchanged.
+    pub const fn new(login: Login) -> Self {
+        Contact { login, unread: 0, last: None }
+    }
+}
+
+/// Limits that every store keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreLimits {
+    /// Messages kept of a dialog, in each of the two logs: the share of a log that one other user may take. Default 1000.
+    pub max_dialog_messages: usize,
+    /// Bytes of their bodies. Default 1 MiB.
+    pub max_dialog_bytes: usize,
+    /// Entries kept of an account. Default 100,000.
+    pub max_log_entries: usize,
+    /// Bytes of their bodies. Default 64 MiB.
+    pub max_log_bytes: usize,
+    /// Keys kept of a sender; each as long as its message, and a day at least. Default 65,536.
+    pub max_keys: usize,
+    /// Sessions of one user. Default 128.
+    pub max_sessions_per_user: usize,
+    /// Time after the end of its connection for which a session can be taken. Default 5 minutes.
+    pub session_lifetime: Duration,
+}
+
+impl Default for StoreLimits {
+    fn default() -> Self {
+        StoreLimits {
+            max_dialog_messages: 1000,
+            max_dialog_bytes: 1 << 20,
+            max_log_entries: 100_000,
+            max_log_bytes: 64 << 20,
+            max_keys: 65_536,
+            max_sessions_per_user: 128,
+            session_lifetime: Duration::from_secs(300),
+        }
+    }
+}
