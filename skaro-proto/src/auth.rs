@@ -8,23 +8,50 @@
 use alloc::string::String;
 use core::fmt;
 
+use hmac::digest::CtOutput;
+use hmac::digest::common::hazmat::{SerializableState, SerializedState};
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha512;
+use sha2::{Digest, Sha512};
+use zeroize::{Zeroize, Zeroizing};
 
 /// Length of a proof: two hexadecimal digits for each of the 64 bytes of HMAC-SHA512.
 pub const PROOF_DIGITS: usize = 128;
+
+/// Length of a [`Verifier`] as bytes: two chaining values of SHA-512.
+pub const VERIFIER_BYTES: usize = 128;
+
+/// Length of a block of SHA-512, and of what HMAC adds to the key.
+const BLOCK: usize = 128;
 
 /// A prepared HMAC-SHA512 key, which a server stores instead of the password.
 ///
 /// The protocol needs something on the server that is as good as the password for signing in; this at least is not the
 /// password itself. Preparing it once also makes each check cost the same, however long the password is.
 #[derive(Clone)]
-pub struct Verifier(Hmac<Sha512>);
+pub struct Verifier {
+    /// The hash after the key with HMAC's inner padding, and after that with the outer one.
+    inner: Sha512,
+    outer: Sha512,
+}
 
 impl Verifier {
     /// Prepares the key for a user's password.
     pub fn new(password: &str) -> Self {
-        Verifier(keyed(password))
+        let mut key = Zeroizing::new([0; BLOCK]);
+        let hash;
+        let short = if password.len() > BLOCK {
+            hash = Zeroizing::new(<[u8; 64]>::from(Sha512::digest(password)));
+            hash.as_slice()
+        } else {
+            password.as_bytes()
+        };
+        key.iter_mut().zip(short).for_each(|(to, from)| *to = *from);
+        let padded = |pad: u8| {
+            let mut block = key.clone();
+            block.iter_mut().for_each(|byte| *byte ^= pad);
+            Sha512::new_with_prefix(*block)
+        };
+        Verifier { inner: padded(0x36), outer: padded(0x5c) }
     }
 
     /// Returns whether this is the proof for this token. The comparison takes constant time. Text that is not a proof
@@ -32,9 +59,42 @@ impl Verifier {
     pub fn verify(&self, token: &str, proof: &str) -> bool {
         let mut claimed = [0; PROOF_DIGITS / 2];
         let is_proof = hex::decode_to_slice(proof, &mut claimed).is_ok();
-        let mac = self.0.clone().chain_update(token);
-        mac.verify_slice(&claimed).is_ok() & is_proof
+        let inner = self.inner.clone().chain_update(token).finalize();
+        let outer = self.outer.clone().chain_update(inner).finalize();
+        let is_right = CtOutput::<Hmac<Sha512>>::new(outer) == CtOutput::new(claimed.into());
+        is_right & is_proof
     }
+
+    /// Returns what a store keeps: the chaining values of SHA-512 (FIPS 180-4, section 6.4) after HMAC's inner and outer
+    /// block, eight words of 64 bits each, the low byte first. It is as secret as the password.
+    pub fn to_bytes(&self) -> Zeroizing<[u8; VERIFIER_BYTES]> {
+        let mut bytes = Zeroizing::new([0; VERIFIER_BYTES]);
+        let states = [self.inner.serialize(), self.outer.serialize()];
+        for (to, mut state) in bytes.chunks_exact_mut(CHAIN).zip(states) {
+            to.iter_mut().zip(&state).for_each(|(to, from)| *to = *from);
+            state.zeroize();
+        }
+        bytes
+    }
+
+    /// Makes it from what [`to_bytes`](Self::to_bytes) returned.
+    pub fn from_bytes(bytes: &[u8; VERIFIER_BYTES]) -> Self {
+        let (inner, outer) = bytes.split_at(CHAIN);
+        Verifier { inner: after_block(inner), outer: after_block(outer) }
+    }
+}
+
+/// Length of a chaining value of SHA-512.
+const CHAIN: usize = VERIFIER_BYTES / 2;
+
+/// Returns a hash that has taken one block, and has this chaining value.
+fn after_block(chain: &[u8]) -> Sha512 {
+    let mut state = SerializedState::<Sha512>::default();
+    // The number of blocks follows, its low byte first, then an empty buffer.
+    state.iter_mut().zip(chain.iter().chain(&[1])).for_each(|(to, from)| *to = *from);
+    let hash = Sha512::deserialize(&state).unwrap_or_default();
+    state.zeroize();
+    hash
 }
 
 impl fmt::Debug for Verifier {
@@ -102,6 +162,22 @@ mod tests {
         for (key, data, expected) in cases {
             assert_eq!(hex::encode(keyed(key).chain_update(data).finalize().into_bytes()), expected);
         }
+    }
+
+    #[test]
+    fn a_verifier_comes_back_from_its_bytes() {
+        for password in ["", "correct horse", &"x".repeat(128), &"x".repeat(129), &"ä".repeat(1000)] {
+            let verifier = Verifier::from_bytes(&Verifier::new(password).to_bytes());
+            assert!(verifier.verify("token", &proof(password, "token")), "{password}");
+            assert!(!verifier.verify("other token", &proof(password, "token")), "{password}");
+            assert!(!verifier.verify("token", &proof("wrong", "token")), "{password}");
+        }
+        // The format is fixed: stores have it on disk.
+        let bytes = hex::encode(*Verifier::new("correct horse").to_bytes());
+        assert_eq!(
+            bytes,
+            "7f0dad5e48f8108712871fb096d281de2364b5683bb58af75c09ea0d325c05653cd9ed8d36dbabedf43a8eac608155da9f779eb11840852a867c3b094d2076429aa2cd191bd0572674e907d3eb48b94fcb04e5225873086c922ff2eeb1d97744a7c5076d9ca05ecd7e2d5bf52fb78eafefc3295b3830351e7f09e6a85a92391d"
+        );
     }
 
     #[test]
