@@ -56,6 +56,15 @@ pub struct Page {
     pub limit: Option<u64>,
 }
 
+impl Page {
+    /// Returns whether it selects the oldest messages after something, instead of the newest.
+    pub const fn is_forward(&self) -> bool {
+        (self.after.is_some() || self.after_date.is_some())
+            && self.before.is_none()
+            && self.before_date.is_none()
+    }
+}
+
 /// A request of a client. `Debug` leaves proofs and session ids out.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]

@@ -9,6 +9,7 @@
 //! An operation whose outcome is unknown, since the store failed while it was carried out, may be repeated until it is
 //! known: appends have keys, changes of sessions have epochs, and all others have the same effect once and twice.
 
+mod memory;
 mod types;
 
 use alloc::sync::Arc;
@@ -18,6 +19,7 @@ use thiserror::Error;
 use crate::auth::Verifier;
 use crate::message::Page;
 
+pub use memory::MemoryStore;
 pub use types::{
     Account, AccountId, Appended, Contact, Content, DialogMessage, Entry, LogId, Login, Message, SessionKey,
     StoreLimits,
@@ -48,7 +50,8 @@ pub enum Operation {
         /// The prepared key of the new password.
         verifier: Verifier,
     },
-    /// Removes an account with its log and its sessions; what others received from it stays in their logs.
+    /// Removes an account with its log and its sessions; what others received from it stays in their logs. An account that
+    /// is added with the same login later is another one, whose dialogs are empty.
     /// [`Outcome::Done`], or [`Outcome::NoSuchUser`].
     RemoveAccount {
         /// Its login.
@@ -61,8 +64,9 @@ pub enum Operation {
         /// The other.
         other: Login,
     },
-    /// Begins a session: [`Outcome::Session`]. If its user has [as many as allowed](StoreLimits::max_sessions_per_user),
-    /// the one that is broken longest makes room.
+    /// Begins a session: [`Outcome::Session`], or [`Outcome::NoSuchUser`] if the account was removed. If its user has [as
+    /// many as allowed](StoreLimits::max_sessions_per_user), the one that is broken longest makes room. If the session has
+    /// begun before, nothing changes.
     BeginSession {
         /// Its user.
         account: AccountId,
@@ -95,7 +99,7 @@ pub enum Operation {
     /// Appends a message to the logs of sender and recipient, dated max(`now`, the dialog's latest date + 1), and makes
     /// the two contacts of each other: [`Outcome::Appended`]. If the sender used the key before, nothing is appended: the
     /// outcome is that of the first time, or [`Outcome::KeyTaken`] if recipient or body differ. [`Outcome::NoSuchUser`] if
-    /// there is no recipient.
+    /// there is no recipient, or no sender any more. The key is looked up before that.
     Append {
         /// The sender.
         from: AccountId,
@@ -139,22 +143,23 @@ pub enum Operation {
         account: AccountId,
         /// The other user's login.
         with: Login,
-        /// Selection of messages; its limit is `max_messages` at most.
+        /// Selection of messages. Its limit is that of the client, and is in `max_messages` already.
         page: Page,
         /// Number of messages at most.
         max_messages: usize,
         /// Bytes of all bodies at most.
         max_bytes: usize,
     },
-    /// Lists a user's contacts in the order in which they came to know each other: [`Outcome::Contacts`].
+    /// Lists a user's contacts, in the order in which they were added to the store: [`Outcome::Contacts`].
     ListContacts {
         /// The user.
         account: AccountId,
-        /// `true` to list all other users instead, in the order in which they were added.
+        /// `true` to list all other users instead.
         all: bool,
         /// Number of contacts at most.
         max_contacts: usize,
-        /// Bytes of the bodies of last messages at most; 0 for no last messages. A contact's is left out if it does not fit.
+        /// Bytes of the bodies of last messages at most; 0 for no last messages. A contact's is left out if it does
+        /// not fit, then the next one is tried.
         max_bytes: usize,
     },
     /// Moves the mark up to which a user has read a dialog: [`Outcome::Marked`]. [`Outcome::NoSuchUser`] if there is no
