@@ -1,7 +1,7 @@
 //! Accounts, and who knows whom.
 
 use rusqlite::{OptionalExtension, Row, params};
-use skaro_proto::auth::{VERIFIER_BYTES, Verifier};
+use skaro_proto::auth::Verifier;
 use skaro_proto::server::store::{Account, AccountId, LogId, Login, Outcome};
 
 use crate::error::{Result, corrupt};
@@ -14,7 +14,7 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Result<Account>> {
     let blob = |column: usize| row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from);
     let name = login(blob(1)?);
     let verifier =
-        <&[u8; VERIFIER_BYTES]>::try_from(blob(2)?).map_err(|_| corrupt("a verifier is too short"));
+        <&[u8; Verifier::BYTES]>::try_from(blob(2)?).map_err(|_| corrupt("a verifier is too short"));
     let log = LogId(row.get(3)?);
     Ok(name.and_then(|name| {
         let mut account = Account::new(number, name, Verifier::from_bytes(verifier?), log);

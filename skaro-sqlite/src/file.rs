@@ -110,3 +110,23 @@ pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(db)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commits_are_synchronized_and_references_checked() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("store");
+        // Once made, and once found.
+        for _ in 0..2 {
+            let db = writer(&path).unwrap();
+            let pragma = |name: &str| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
+            assert_eq!(db.pragma_query_value(None, "journal_mode", |row| row.get(0)), Ok("wal".to_owned()));
+            // 2 is FULL.
+            assert_eq!((pragma("synchronous"), pragma("foreign_keys"), pragma("busy_timeout")), (2, 1, 0));
+            assert_eq!((pragma("user_version"), pragma("application_id")), (STEPS.len() as i64, APPLICATION));
+        }
+    }
+}

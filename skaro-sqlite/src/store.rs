@@ -20,6 +20,8 @@ pub struct SqliteStore {
     limits: StoreLimits,
     /// Why nothing is carried out any more.
     failed: Option<Fatal>,
+    /// Set from when there was no room until something is written again.
+    is_full: bool,
     /// The last to go: as long as it is here, no other server opens the file.
     _lock: File,
 }
@@ -44,7 +46,7 @@ impl SqliteStore {
         let path = path.into();
         let lock = file::lock(&path)?;
         let db = file::writer(&path)?;
-        let mut store = SqliteStore { db, path, limits, failed: None, _lock: lock };
+        let mut store = SqliteStore { db, path, limits, failed: None, is_full: false, _lock: lock };
         // On a full disk they stay in use, which lets them be taken as well.
         match store.transact(|tx| tx.break_sessions(now)) {
             Ok(()) | Err(Failure::Refused(_)) => Ok(store),
@@ -69,14 +71,26 @@ impl SqliteStore {
         let all =
             self.transact(|tx| operations.iter().map(|operation| tx.execute(operation).map(Ok)).collect());
         match all {
+            Ok(outcomes) => {
+                self.is_full = false;
+                Ok(outcomes)
+            }
             // Whatever one of them failed for: the others shall not suffer.
-            Err(Failure::Refused(_)) if operations.len() > 1 => {
+            Err(Failure::Refused(error)) => {
+                self.make_room(error)?;
                 operations.iter().map(|operation| self.execute_one(operation)).collect()
             }
-            Err(Failure::Refused(error)) => Ok(operations.iter().map(|_| Err(error)).collect()),
             Err(Failure::Fatal(fatal)) => Err(fatal),
-            Ok(outcomes) => Ok(outcomes),
         }
+    }
+
+    /// Carries the log of changes over to the file, if that was not tried since the disk is full: then the log begins anew,
+    /// in the room that it has.
+    fn make_room(&mut self, error: StoreError) -> core::result::Result<(), Fatal> {
+        if error == StoreError::Full && !core::mem::replace(&mut self.is_full, true) {
+            self.checkpoint()?;
+        }
+        Ok(())
     }
 
     fn execute_one(
@@ -174,10 +188,8 @@ impl Store for SqliteStore {
     /// Carries out an operation in a transaction of its own. After a [fatal](Fatal) error everything is
     /// [unavailable](StoreError::Unavailable).
     fn execute(&mut self, operation: Operation) -> core::result::Result<Outcome, StoreError> {
-        if self.failed.is_some() {
-            return Err(StoreError::Unavailable);
-        }
-        self.execute_one(&operation).unwrap_or(Err(StoreError::Unavailable))
+        let outcomes = self.execute_all(&[operation]);
+        outcomes.ok().and_then(|mut outcomes| outcomes.pop()).unwrap_or(Err(StoreError::Unavailable))
     }
 }
 

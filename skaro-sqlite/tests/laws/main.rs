@@ -1,9 +1,11 @@
 //! Laws that every store keeps: each with the store in memory and with SQLite, fresh, and reopened between any two
 //! operations. Random sequences of operations have the same outcomes in both.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod accounts;
+#[path = "../audit/mod.rs"]
+mod audit;
 mod messages;
 mod random;
 mod readings;

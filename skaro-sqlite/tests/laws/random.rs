@@ -170,6 +170,7 @@ fn outcomes_are_the_same() {
                 }
             }
         }
+        store.audit();
         Ok(())
     };
     if let Err(error) = TestRunner::new(config).run(&(small(), steps()), run) {

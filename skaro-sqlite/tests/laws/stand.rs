@@ -11,6 +11,8 @@ use skaro_proto::server::store::{
 use skaro_sqlite::SqliteStore;
 use tempfile::TempDir;
 
+use crate::audit;
+
 /// The stores that there are.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
@@ -24,7 +26,7 @@ pub(crate) type Open<'a> = dyn Fn(StoreLimits) -> Stand + 'a;
 /// A store that can be reopened as after a crash.
 pub(crate) enum Opened {
     Memory(Box<MemoryStore>),
-    Sqlite { store: Option<SqliteStore>, limits: StoreLimits, place: TempDir },
+    Sqlite { store: Option<Box<SqliteStore>>, limits: StoreLimits, place: TempDir },
 }
 
 impl Opened {
@@ -32,7 +34,9 @@ impl Opened {
         match kind {
             Kind::Memory => Opened::Memory(Box::new(MemoryStore::new(limits))),
             Kind::Sqlite => {
-                let mut opened = Opened::Sqlite { store: None, limits, place: TempDir::new().unwrap() };
+                // In memory, where there is such a place: what is durable is not asked here.
+                let place = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap();
+                let mut opened = Opened::Sqlite { store: None, limits, place };
                 opened.reopen(0);
                 opened
             }
@@ -44,8 +48,16 @@ impl Opened {
             Opened::Memory(store) => store.break_sessions(now),
             Opened::Sqlite { store, limits, place } => {
                 *store = None;
-                *store = Some(SqliteStore::open(place.path().join("store"), limits.clone(), now).unwrap());
+                let path = place.path().join("store");
+                *store = Some(Box::new(SqliteStore::open(path, limits.clone(), now).unwrap()));
             }
+        }
+    }
+
+    /// Checks that the tables agree with each other.
+    pub(crate) fn audit(&self) {
+        if let Opened::Sqlite { place, .. } = self {
+            audit::audit(&place.path().join("store"));
         }
     }
 
