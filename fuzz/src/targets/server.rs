@@ -211,7 +211,7 @@ impl Run {
         self.visitors.fetch(&mut self.server, self.now);
         assert_eq!(self.server.connections(), 0);
         assert!(USERS.iter().all(|(login, _)| !self.server.is_online(login)));
-        self.pass(self.server.config().session_lifetime + Duration::from_nanos(1));
+        self.pass(self.server.config().session_lifetime + Duration::from_millis(1));
         assert_eq!((self.server.sessions(), self.server.poll_timeout()), (0, None));
         assert_eq!(self.server.poll_ready(), None);
     }

@@ -64,7 +64,10 @@ impl Sessions {
     /// Returns whether the session can be restored; `None` if unknown.
     pub fn is_restorable(&self, id: &str, now: Time, lifetime: Duration) -> Option<bool> {
         let Some(session) = self.all.get(id) else { return Some(false) };
-        let is_in_time = session.ended.is_none_or(|ended| now - ended <= lifetime);
+        // Stores count in milliseconds.
+        let millis = |at: Time| at.elapsed().as_millis();
+        let is_in_time =
+            session.ended.is_none_or(|ended| millis(now) <= millis(ended) + lifetime.as_millis());
         (!session.is_uncertain).then_some(is_in_time)
     }
 }

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::guesses::GuessLimit;
 use super::rate::Rate;
+use super::store::StoreLimits;
 use crate::codec::Format;
 use crate::limits::Limits;
 use crate::message::Registration;
@@ -82,9 +83,10 @@ pub struct ServerConfig {
     /// than 4 KiB counts once for each 4 KiB begun, but never more often than may come at once. Default 50 per second,
     /// 1000 at once.
     pub message_rate: Option<Rate>,
-    /// Bytes of memory for everything that the machine keeps: logs, queues, sessions, users, connections, tables of
-    /// addresses; `None` for any number. Beyond it the oldest entries of all logs are given up as long as logs take more
-    /// than half of it; then requests are refused with status 503. Estimated, to some 20 %. Default 1 GiB.
+    /// Bytes of memory for everything that the machine keeps: connections, queues, requests under way, whoever is here,
+    /// tables of addresses; `None` for any number. Beyond it requests are refused with status 503. A store
+    /// [inside](super::Server::new) takes half of it for itself; beyond that it gives up the oldest entries of all logs.
+    /// Estimated, to some 20 %. Default 1 GiB.
     pub max_memory: Option<usize>,
     /// Frames without sense on one connection before it is closed. Default 100.
     pub max_invalid_frames: u32,
@@ -109,6 +111,21 @@ pub struct ServerConfig {
     pub max_answer_bytes: usize,
     /// Contacts that are listed for one user: those who were added to the server first. Default 1000.
     pub max_contacts: usize,
+}
+
+impl ServerConfig {
+    /// Returns the limits that the store is to keep.
+    pub fn store_limits(&self) -> StoreLimits {
+        StoreLimits {
+            max_dialog_messages: self.max_dialog_messages,
+            max_dialog_bytes: self.max_dialog_bytes,
+            max_log_entries: self.max_log_entries,
+            max_log_bytes: self.max_log_bytes,
+            max_keys: self.max_keys,
+            max_sessions_per_user: self.max_sessions_per_user,
+            session_lifetime: self.session_lifetime,
+        }
+    }
 }
 
 impl Default for ServerConfig {

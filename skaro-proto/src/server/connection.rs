@@ -5,12 +5,12 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::config::ServerConfig;
-use super::cursor::{Cursor, Source};
+use super::cursor::Cursor;
+use super::operations::MAX_OPEN;
 use super::peer::Place;
 use super::rate::{BYTES_PER_UNIT, Bucket};
 use super::refusal::Info;
-use super::secrets::SessionKey;
-use super::users::UserId;
+use super::store::{AccountId, SessionKey};
 use super::{ConnectionId, Server};
 use crate::codec::Fields;
 use crate::codec::{DecodeError, DecodeErrorKind, Format};
@@ -52,6 +52,10 @@ pub(super) struct Connection {
     faults: u32,
     /// Refused attempts to sign in so far.
     pub(super) refused: u32,
+    /// Set while a sign-in is under way.
+    pub(super) is_signing_in: bool,
+    /// Operations of the store that its requests wait for.
+    pub(super) open: u32,
 }
 
 pub(super) enum State {
@@ -60,7 +64,7 @@ pub(super) enum State {
     /// Somebody may sign in, up to a moment.
     Open { token: Secret, until: Time },
     /// Somebody has.
-    SignedIn { user: UserId, session: SessionKey },
+    SignedIn { user: AccountId, session: SessionKey },
     /// The closing handshake is under way, up to a moment. What still comes is not heard, but counts for the rate.
     Closing { until: Time },
 }
@@ -94,6 +98,8 @@ impl Connection {
             throttled: None,
             faults: 0,
             refused: 0,
+            is_signing_in: false,
+            open: 0,
         };
         if let State::Opening { until } = connection.state {
             connection.deadline = until;
@@ -167,13 +173,15 @@ impl Connection {
 /// Ask, about one connection.
 impl Server {
     /// Returns whether the adapter is to read frames of this connection. It is not while more than 64 KiB wait to be
-    /// sent to the client (or more than half of the limit on its queue, if that is less), nor after the client has sent
-    /// frames [faster than it may](ServerConfig::frame_rate). Frames then stay in the network, which slows the client
+    /// sent to the client (or more than half of the limit on its queue, if that is less), nor while a sign-in or 64 other
+    /// requests wait for the store, nor after the client has sent frames [faster than it may](ServerConfig::frame_rate). Frames then stay in the network, which slows the client
     /// down. Ask after each frame, after [`poll_transmit`](Self::poll_transmit) has taken something away, and when
     /// [`poll_ready`](Self::poll_ready) names the connection. A frame that is handed over anyway is handled.
     pub fn wants_frames(&self, id: ConnectionId) -> bool {
         self.connections.get(&id).is_some_and(|connection| {
             connection.throttled.is_none()
+                && !connection.is_signing_in
+                && connection.open < MAX_OPEN
                 && connection.output.len() <= ENOUGH.min(connection.output_limit(&self.config) / 2)
         })
     }
@@ -237,7 +245,7 @@ impl Server {
     /// A deadline has come: see [`poll_timeout`](Self::poll_timeout). Calling it too early is no harm.
     pub fn handle_timeout(&mut self, now: Time) {
         self.advance(now);
-        self.sessions.expire(self.now);
+        self.check_operations();
         while let Some((_, id)) = self.agenda.deadlines.first().copied().filter(|(at, _)| *at <= self.now) {
             self.check_deadline(id);
         }
@@ -299,7 +307,7 @@ impl Server {
             return;
         }
         let shared = match (&connection.state, connection.place) {
-            (State::SignedIn { user, .. }, _) => self.users.get_mut(*user).map(|user| &mut user.frames),
+            (State::SignedIn { user, .. }, _) => self.accounts.get_mut(*user).map(|user| &mut user.frames),
             (_, Some(place)) => self.places.frames(place),
             _ => None,
         };
@@ -326,13 +334,14 @@ impl Server {
     /// Returns what the adapter is to do next with a connection; `None` when there is nothing left for now.
     ///
     /// Fetch only as much as the connection takes: what was fetched counts as sent. A client that does not read is cut
-    /// off when what waits for it exceeds the limit (entries of its log do not: they wait there), or when nothing leaves for [too long](ServerConfig::write_timeout).
+    /// off when what waits for it exceeds the limit (entries of its log do not: they wait there), or when nothing leaves for
+    /// [too long](ServerConfig::write_timeout).
     pub fn poll_transmit(&mut self, id: ConnectionId) -> Option<Transmit<'_>> {
-        let connection = self.connections.get_mut(&id)?;
+        let connection = self.connections.get(&id)?;
         if connection.cursor.is_some() && connection.output.len() <= ENOUGH / 2 {
-            let source = Source { users: &self.users, logs: &self.logs, config: &self.config, now: self.now };
-            source.fill(id, connection, &mut self.scratch, &mut self.agenda);
+            self.pump(id);
         }
+        let connection = self.connections.get_mut(&id)?;
         connection.output.settle();
         connection.count(&mut self.agenda);
         connection.progress = self.now;
@@ -470,10 +479,12 @@ impl Server {
         };
         let (user, session) = (*user, *session);
         debug!("connection {id}: signed out");
-        if let Some(user) = self.users.get_mut(user) {
-            user.online.retain(|other| *other != id);
+        self.accounts.leave(user, id, self.now);
+        // Unless another connection has taken it.
+        if let Some((_, epoch)) = self.sessions.get(&session).copied().filter(|(holder, _)| *holder == id) {
+            self.sessions.remove(&session);
+            self.leave_session(session, epoch);
         }
-        self.sessions.detach(session, id, self.now + self.config.session_lifetime);
     }
 
     pub(super) fn forget(&mut self, id: ConnectionId) {

@@ -2,98 +2,139 @@
 
 use alloc::string::ToString;
 
+use super::Server;
 use super::cursor::kept_message;
-use super::log::Log;
-use super::logs::Logs;
-use super::refusal::{Refused, out_of_memory, refused};
-use super::users::{User, UserId};
-use super::{ConnectionId, Server};
+use super::operations::{Asker, Pending, not_stored, wrong_outcome};
+use super::refusal::{Refused, out_of_memory, refused, unknown_user};
+use super::store::{AccountId, Contact, DialogMessage, Login, Operation, Outcome, StoreError};
 use crate::codec::{Fields, Format};
 use crate::message::{self, Answer, Contacts, Date};
 
 /// Bytes that a contact in an answer takes while it is written.
 const CONTACT: usize = 512;
 
+/// Returns how many bytes a byte of a text may take: JSON escapes make a text longer, by six at most.
+const fn escaped(format: Format) -> usize {
+    match format {
+        Format::Json => 6,
+        Format::Cbor => 1,
+    }
+}
+
 impl Server {
-    pub(super) fn get_contacts(&mut self, id: ConnectionId, number: u64) {
-        let user = match self.signed_in_user(id) {
-            Ok(user) => user,
-            Err(refused) => return self.answer(id, number, "get_contacts", Err(refused)),
+    pub(super) fn get_contacts(&mut self, asker: Asker) {
+        let account = match self.signed_in_user(asker.id) {
+            Ok(account) => account,
+            Err(refused) => return self.answer(asker.id, asker.number, "get_contacts", Err(refused)),
         };
-        let (directory, limit) = (self.config.open_directory, self.config.max_contacts);
+        let connection = self.connections.get(&asker.id).filter(|connection| connection.cursor.is_some());
+        let max_bytes =
+            connection.map_or(0, |connection| self.config.max_answer_bytes / escaped(connection.format));
+        let (all, max_contacts) = (self.config.open_directory, self.config.max_contacts);
+        let list = Operation::ListContacts { account, all, max_contacts, max_bytes };
+        self.ask(list, Some(asker), Pending::Contacts);
+    }
+
+    /// Contacts were listed.
+    pub(super) fn contacts_listed(&mut self, asker: Option<Asker>, result: Result<Outcome, StoreError>) {
+        let Some(Asker { id, number }) = asker else { return };
+        let outcome = match result {
+            Ok(Outcome::Contacts(contacts)) => {
+                self.signed_in_user(id).and_then(|account| self.contacts(id, account, &contacts))
+            }
+            Ok(_) => wrong_outcome(),
+            Err(error) => not_stored(error),
+        };
+        self.answer(id, number, "get_contacts", outcome);
+    }
+
+    fn contacts(
+        &mut self,
+        id: super::ConnectionId,
+        account: AccountId,
+        contacts: &[Contact],
+    ) -> Result<Answer<'static>, Refused> {
+        let connection = self.connections.get(&id);
+        let has_cursor = connection.is_some_and(|connection| connection.cursor.is_some());
+        let format = connection.map_or(self.config.format, |connection| connection.format);
         // A login and some words for each, before it is written, and written.
-        let count = self.users.contacts(user, directory).take(limit).count();
-        let has_cursor = self.connections.get(&id).is_some_and(|connection| connection.cursor.is_some());
         let last = if has_cursor { 3 * self.config.max_answer_bytes } else { 0 };
-        if !self.make_room(count * CONTACT + last) {
-            return self.answer(id, number, "get_contacts", out_of_memory());
+        if !self.make_room(contacts.len() * CONTACT + last) {
+            return out_of_memory();
         }
-        let log = self.logs.get(user).filter(|_| has_cursor);
-        let format = self.connections.get(&id).map_or(self.config.format, |connection| connection.format);
-        let mut room = self.config.max_answer_bytes.saturating_sub(count * CONTACT);
-        let contact = |contact: &User| {
+        let mut room = self.config.max_answer_bytes.saturating_sub(contacts.len() * CONTACT);
+        let user = self.accounts.get(account).map(|account| account.login.clone()).unwrap_or_default();
+        let contact = |contact: &Contact| {
             let mut told = message::User::new(contact.login.to_string());
-            told.extra.push("online", !contact.online.is_empty());
-            if has_cursor && let Some(with) = self.users.find(&contact.login) {
-                told.extra.push("unread", log.and_then(|log| log.dialog(with)).map_or(0, |it| it.unread()));
-                if let Some(last) = log.and_then(|log| self.last(log, user, with, format, &mut room)) {
-                    told.extra.push("last", last);
+            told.extra.push("online", self.accounts.count(&contact.login) > 0);
+            if has_cursor {
+                told.extra.push("unread", contact.unread);
+                // As far as it fits into what is left of the answer.
+                if let Some(last) = &contact.last
+                    && let Some(left) = room.checked_sub(escaped(format) * last.message.body.len())
+                {
+                    room = left;
+                    told.extra.push("last", told_last(&user, last));
                 }
             }
             told
         };
-        let contacts: Contacts<'_> = self.users.contacts(user, directory).take(limit).map(contact).collect();
-        self.answer(id, number, "get_contacts", Ok(Answer::Contacts(contacts)));
-    }
-
-    /// Returns the last message of a dialog, if it fits into what is left of the answer.
-    fn last(
-        &self,
-        log: &Log,
-        user: UserId,
-        with: UserId,
-        format: Format,
-        room: &mut usize,
-    ) -> Option<Fields<'static>> {
-        let position = *log.dialog(with)?.positions().back()?;
-        let message = kept_message(&self.users, user, with, log.entries.message(position)?, Some(position));
-        // As JSON escapes make a text longer, by six at most.
-        let length = match format {
-            Format::Json => 6 * message.body.len(),
-            Format::Cbor => message.body.len(),
-        };
-        *room = room.checked_sub(length)?;
-        let mut from = Fields::new();
-        from.push("login", &*message.from.login);
-        let mut fields = Fields::new();
-        fields.push("from", from);
-        fields.push("to", &*message.to);
-        fields.push("body", &*message.body);
-        fields.push("date", message.date.as_ref().and_then(Date::as_integer).unwrap_or_default());
-        fields.push("position", position);
-        Some(fields)
+        Ok(Answer::Contacts(contacts.iter().map(contact).collect::<Contacts<'_>>()))
     }
 
     /// Moves the mark up to which the user has read a dialog.
-    pub(super) fn read(
-        &mut self,
-        id: ConnectionId,
-        login: &str,
-        up_to: u64,
-    ) -> Result<Answer<'static>, Refused> {
-        let user = self.signed_in_user(id)?;
-        let with = self.known_user(login)?;
-        let head = self.logs.get(user).map_or(0, |log| log.entries.head());
-        if up_to > head {
-            return refused(400, "the field \"up_to\" is beyond the log's head");
+    pub(super) fn read(&mut self, asker: Asker, login: &str, up_to: u64) {
+        match self.signed_in_user(asker.id) {
+            Ok(account) => {
+                let mark = Operation::MoveMark { account, with: login.into(), up_to };
+                self.ask(mark, Some(asker), Pending::Mark { account });
+            }
+            Err(refused) => self.answer(asker.id, asker.number, "read", Err(refused)),
         }
-        if !self.make_room(Logs::MARK) {
-            return out_of_memory();
-        }
-        if self.logs.read(user, with, up_to, &self.config) {
-            let others = self.users.get(user).map(|user| user.online.clone()).unwrap_or_default();
-            others.into_iter().filter(|other| *other != id).for_each(|other| self.pump(other));
-        }
-        Ok(Answer::Read)
     }
+
+    /// A mark was moved, or can't be.
+    pub(super) fn mark_moved(
+        &mut self,
+        asker: Option<Asker>,
+        account: AccountId,
+        result: Result<Outcome, StoreError>,
+    ) {
+        let outcome = match result {
+            Ok(Outcome::Marked(position)) => {
+                position.into_iter().for_each(|position| self.accounts.grew(account, position));
+                Ok(Answer::Read)
+            }
+            Ok(Outcome::NoSuchUser) => unknown_user(),
+            Ok(Outcome::BeyondHead) => refused(400, "the field \"up_to\" is beyond the log's head"),
+            Ok(_) => wrong_outcome(),
+            Err(error) => not_stored(error),
+        };
+        if let Some(asker) = asker {
+            self.answer(asker.id, asker.number, "read", outcome);
+        }
+        // The one that asked goes on after its answer.
+        let asked = asker.map(|asker| asker.id);
+        self.pump_all(account, asked);
+    }
+
+    /// Lets all connections of a user go on in the log, but for one.
+    pub(super) fn pump_all(&mut self, account: AccountId, except: Option<super::ConnectionId>) {
+        let online = self.accounts.online(account).to_vec();
+        online.into_iter().filter(|id| Some(*id) != except).for_each(|id| self.pump(id));
+    }
+}
+
+/// Returns the last message of a dialog as a contact tells it.
+fn told_last(user: &Login, last: &DialogMessage) -> Fields<'static> {
+    let message = kept_message(user, &last.message, Some(last.position));
+    let mut from = Fields::new();
+    from.push("login", &*message.from.login);
+    let mut fields = Fields::new();
+    fields.push("from", from);
+    fields.push("to", &*message.to);
+    fields.push("body", &*message.body);
+    fields.push("date", message.date.as_ref().and_then(Date::as_integer).unwrap_or_default());
+    fields.push("position", last.position);
+    fields
 }

@@ -1,23 +1,21 @@
 //! A connection's cursor over its user's log: entries that were sent, that were acknowledged, and that are sent next.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
-use super::config::ServerConfig;
-use super::connection::{Agenda, Connection, ENOUGH, State};
-use super::delivery::Scratch;
-use super::entries::{Entry, Stored, What};
-use super::log::Log;
-use super::logs::Logs;
-use super::users::{UserId, Users};
+use super::connection::{Connection, ENOUGH, State};
+use super::operations::Pending;
+use super::store::{AccountId, Content, Entry, Login, Message, Operation};
 use super::{ConnectionId, Server};
 use crate::codec::{DecodeError, DecodeErrorKind, Fields};
-use crate::message::{Date, Message, ReadMark, Sent, ServerMessage, Since};
-use crate::time::Time;
+use crate::message::{self, Date, ReadMark, Sent, ServerMessage, Since};
 
 /// Entries that may be on their way to a client, beyond what it has acknowledged.
 const WINDOW: usize = 256;
 /// Bytes of these, as encoded.
 const WINDOW_BYTES: usize = 1 << 20;
+/// Entries that are read at a time.
+const READ: usize = 64;
 
 /// A connection's place in its user's log.
 #[derive(Debug)]
@@ -28,23 +26,60 @@ pub(super) struct Cursor {
     on_way: VecDeque<u32>,
     /// Their sum.
     bytes: usize,
+    /// Set while the log is read for it.
+    is_reading: bool,
+    /// Set if there may be more in the log than is known here: nothing was heard of it before this connection was there.
+    must_read: bool,
+    /// Positions of messages whose answers this connection had, and that were not sent yet, in order. If there are too many,
+    /// the message is sent as a whole.
+    answered: VecDeque<u64>,
 }
 
 impl Cursor {
     /// A cursor that begins after this position.
     pub(super) const fn new(begin: u64) -> Self {
-        Cursor { position: begin, on_way: VecDeque::new(), bytes: 0 }
+        Cursor {
+            position: begin,
+            on_way: VecDeque::new(),
+            bytes: 0,
+            is_reading: false,
+            must_read: true,
+            answered: VecDeque::new(),
+        }
     }
 
-    /// Returns the position at which a cursor over this log begins. A position of another log, or of what is not kept any
-    /// more, means the log's beginning.
-    pub(super) fn begin(log: Option<&Log>, since: Since, is_same: bool) -> u64 {
-        let (begin, head) = log.map_or((0, 0), |log| (log.entries.begin(), log.entries.head()));
+    /// Returns the position at which a cursor over a log begins, of which this is kept. A position of another log, or of
+    /// what is not kept any more, means the log's beginning.
+    pub(super) fn begin(begin: u64, head: u64, since: Since, is_same: bool) -> u64 {
         match since {
             Since::Head => head,
             Since::Position(position) if is_same && (begin..=head).contains(&position) => position,
             Since::Position(_) => begin,
         }
+    }
+
+    /// This connection has had the answer to a message.
+    fn answered(&mut self, position: u64) {
+        if position > self.position
+            && self.answered.len() < WINDOW
+            && let Err(place) = self.answered.binary_search(&position)
+        {
+            self.answered.insert(place, position);
+        }
+    }
+
+    fn was_answered(&self, position: u64) -> bool {
+        self.answered.binary_search(&position).is_ok()
+    }
+
+    /// The log has to be read, whatever is known of its head.
+    pub(super) fn look_again(&mut self) {
+        self.must_read = true;
+    }
+
+    /// A reading of the log has failed, and may be repeated.
+    pub(super) fn read_failed(&mut self) {
+        (self.is_reading, self.must_read) = (false, true);
     }
 
     /// Returns whether an entry of this length may be on its way, too. One always may.
@@ -56,6 +91,9 @@ impl Cursor {
         self.position += 1;
         self.bytes += length;
         self.on_way.push_back(u32::try_from(length).unwrap_or(u32::MAX));
+        while self.answered.front().is_some_and(|answered| *answered <= self.position) {
+            self.answered.pop_front();
+        }
     }
 
     /// Takes an acknowledgement. One of a position that was acknowledged before changes nothing.
@@ -70,35 +108,23 @@ impl Cursor {
         // An idle connection keeps nothing of it.
         if self.on_way.is_empty() {
             self.on_way = VecDeque::new();
+            self.answered.shrink_to_fit();
         }
         Ok(())
     }
 }
 
-/// Returns the entry at this position as this connection is to see it.
-fn message<'a>(
-    users: &'a Users,
-    user: UserId,
-    id: ConnectionId,
-    position: u64,
-    entry: Option<&'a Entry>,
-) -> ServerMessage<'a> {
-    match entry.map(|entry| (entry.with, &entry.what)) {
-        Some((with, What::Message(stored))) => {
-            if stored.answered == Some(id) {
-                return ServerMessage::Sent(Sent {
-                    key: stored.key.as_deref().map(Into::into),
-                    ..Sent::new(position)
-                });
-            }
-            let mut message = kept_message(users, user, with, stored, Some(position));
+/// Returns an entry of a user's log as it is sent.
+fn entry<'a>(user: &'a Login, position: u64, content: &'a Content, was_answered: bool) -> ServerMessage<'a> {
+    match content {
+        Content::Message(stored) if was_answered => sent(position, stored.key.as_deref()),
+        Content::Message(stored) => {
+            let mut message = kept_message(user, stored, Some(position));
             message.key = stored.key.as_deref().map(Into::into);
             ServerMessage::ShowMessage(message)
         }
-        Some((with, What::Read { up_to })) => {
-            ServerMessage::Read(ReadMark::new(users.login(with), *up_to, position))
-        }
-        Some((_, What::Gone)) | None => {
+        Content::Read { with, up_to } => ServerMessage::Read(ReadMark::new(&**with, *up_to, position)),
+        Content::Gone => {
             let mut message = Fields::new();
             message.push("type", "gone");
             message.push("position", position);
@@ -107,22 +133,26 @@ fn message<'a>(
     }
 }
 
+/// Returns an entry for the connection that had its answer.
+fn sent(position: u64, key: Option<&str>) -> ServerMessage<'_> {
+    ServerMessage::Sent(Sent { key: key.map(Into::into), ..Sent::new(position) })
+}
+
 /// Returns a message of a user's log.
 pub(super) fn kept_message<'a>(
-    users: &'a Users,
-    user: UserId,
-    with: UserId,
-    stored: &'a Stored,
+    user: &'a str,
+    stored: &'a Message,
     position: Option<u64>,
-) -> Message<'a> {
+) -> message::Message<'a> {
+    let with = &*stored.with;
     let (from, to) = if stored.is_own { (user, with) } else { (with, user) };
-    let message = Message::new(users.login(from), users.login(to), &*stored.body);
-    Message { date: Some(Date::Integer(stored.date)), position, ..message }
+    let message = message::Message::new(from, to, &*stored.body);
+    message::Message { date: Some(Date::Integer(stored.date)), position, ..message }
 }
 
 impl Connection {
     /// The user who is signed in, and the cursor, if the connection has one and nothing holds it up.
-    fn cursor_mut(&mut self) -> Option<(UserId, &mut Cursor)> {
+    fn cursor_mut(&mut self) -> Option<(AccountId, &mut Cursor)> {
         match (&self.state, &mut self.cursor) {
             (State::SignedIn { user, .. }, Some(cursor)) => Some((*user, cursor)),
             _ => None,
@@ -130,50 +160,102 @@ impl Connection {
     }
 }
 
-/// The state from which entries for connections are written.
-pub(super) struct Source<'s> {
-    pub(super) users: &'s Users,
-    pub(super) logs: &'s Logs,
-    pub(super) config: &'s ServerConfig,
-    pub(super) now: Time,
-}
-
-impl Source<'_> {
-    /// Writes the next entries to a connection with a cursor, as many as its window and its queue take: what does not
-    /// fit waits in the log.
-    pub(super) fn fill(
-        &self,
-        id: ConnectionId,
-        connection: &mut Connection,
-        scratch: &mut Scratch,
-        agenda: &mut Agenda,
+impl Server {
+    /// Sends an entry to the connections that have a cursor over its log and are next to it. The others read it. `origin`
+    /// is the connection that had its answer.
+    pub(super) fn feed(
+        &mut self,
+        position: u64,
+        message: &ServerMessage<'_>,
+        key: Option<&str>,
+        ids: &[ConnectionId],
+        origin: Option<ConnectionId>,
     ) {
-        while connection.output.len() <= ENOUGH
-            && let format = connection.format
-            && let Some((user, cursor)) = connection.cursor_mut()
-            && let Some(log) = self.logs.get(user)
-            && cursor.position < log.entries.head()
-            && cursor.has_room(0)
-        {
-            let position = cursor.position + 1;
-            let message = message(self.users, user, id, position, log.entries.get(position));
-            scratch.begin();
-            let written = scratch.write(format, &message);
+        let mut behind = Vec::new();
+        self.scratch.begin();
+        for id in ids {
+            let Some(connection) = self.connections.get_mut(id) else { continue };
+            let (format, is_full) = (connection.format, connection.output.len() > ENOUGH);
+            let Some((_, cursor)) = connection.cursor_mut() else { continue };
+            let is_origin = Some(*id) == origin;
+            let is_next = cursor.position + 1 == position && !cursor.is_reading && !cursor.must_read;
+            if is_next && !is_full {
+                let own;
+                let written = if is_origin {
+                    own = sent(position, key).encode(format);
+                    &*own
+                } else {
+                    self.scratch.write(format, message)
+                };
+                if cursor.has_room(written.len()) {
+                    cursor.sent(written.len());
+                    connection.push_written(*id, written, self.now, &self.config, &mut self.agenda);
+                    continue;
+                }
+            }
+            if is_origin {
+                cursor.answered(position);
+            }
+            behind.push(*id);
+        }
+        behind.into_iter().for_each(|id| self.pump(id));
+    }
+
+    /// Reads the next entries for a connection, if it has a cursor and takes some: as many as its window and its queue take.
+    /// What does not fit waits in the log.
+    pub(super) fn pump(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let waits = connection.output.len();
+        let Some((account, cursor)) = connection.cursor_mut() else { return };
+        let head = self.accounts.get(account).map_or(0, |account| account.head);
+        let is_behind = cursor.position < head || cursor.must_read;
+        if !is_behind || cursor.is_reading || waits > ENOUGH || !cursor.has_room(0) {
+            return;
+        }
+        (cursor.is_reading, cursor.must_read) = (true, false);
+        let read = Operation::ReadLog {
+            account,
+            after: cursor.position,
+            max_entries: READ.min(WINDOW - cursor.on_way.len()),
+            max_bytes: ENOUGH,
+        };
+        self.ask(read, None, Pending::ReadLog { id });
+    }
+
+    /// Sends the entries that were read for a connection.
+    pub(super) fn log_read(&mut self, id: ConnectionId, entries: &[Entry]) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some((account, cursor)) = connection.cursor_mut() else { return };
+        cursor.is_reading = false;
+        if let Some(last) = entries.last() {
+            self.accounts.grew(account, last.position);
+        }
+        let Some(user) = self.accounts.get(account).map(|account| &account.login) else { return };
+        for Entry { position, content } in entries {
+            let (format, waits) = (connection.format, connection.output.len());
+            let Some((_, cursor)) = connection.cursor_mut() else { return };
+            if waits > ENOUGH || *position != cursor.position + 1 {
+                return;
+            }
+            self.scratch.begin();
+            let message = entry(user, *position, content, cursor.was_answered(*position));
+            let written = self.scratch.write(format, &message);
             if !cursor.has_room(written.len()) {
                 return;
             }
             cursor.sent(written.len());
-            connection.push_written(id, written, self.now, self.config, agenda);
+            connection.push_written(id, written, self.now, &self.config, &mut self.agenda);
+        }
+        if !entries.is_empty() {
+            self.pump(id);
         }
     }
-}
 
-impl Server {
-    /// Writes the next entries to a connection, if it has a cursor.
-    pub(super) fn pump(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        let source = Source { users: &self.users, logs: &self.logs, config: &self.config, now: self.now };
-        source.fill(id, connection, &mut self.scratch, &mut self.agenda);
+    /// This connection had the answer to a message that came before.
+    pub(super) fn note_answered(&mut self, id: ConnectionId, position: u64) {
+        if let Some((_, cursor)) = self.connections.get_mut(&id).and_then(Connection::cursor_mut) {
+            cursor.answered(position);
+        }
     }
 
     /// Handles a client's acknowledgement of the entries up to a position.

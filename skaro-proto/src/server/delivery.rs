@@ -1,16 +1,20 @@
 //! Messages for several connections: from one user to another, kept and dated; and from the server to everybody.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::format;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::logs::{Draft, Kept, Logs};
+use super::cursor::kept_message;
+use super::operations::{Asker, Pending, Sending, not_stored, wrong_outcome};
 use super::rate::{BYTES_PER_UNIT, seconds};
-use super::refusal::{Refused, out_of_memory, refused};
-use super::users::UserId;
-use super::{ConnectionId, Server, keys};
+use super::refusal::{Refused, out_of_memory, refused, unknown_user};
+use super::store::{AccountId, Appended, Content, Entry, Login, Operation, Outcome, StoreError};
+use super::{ConnectionId, Server};
 use crate::codec::{Fields, Format};
 use crate::message::{Answer, Date, Message, Notice, ServerMessage};
+use crate::output::CloseCode;
 use crate::time::Time;
 
 /// Bytes of a message's key: a random prefix and a counter take less.
@@ -28,6 +32,12 @@ impl TimeOfDay {
     fn at(self, now: Time) -> i64 {
         let passed = i64::try_from((now - self.at).as_millis()).unwrap_or(i64::MAX);
         self.unix.saturating_add(passed)
+    }
+
+    /// The moment that belongs to a Unix time. It is that of the latest setting, if it is earlier.
+    pub(super) fn when(self, unix: i64) -> Time {
+        let millis = u64::try_from(unix.saturating_sub(self.unix)).unwrap_or(0);
+        self.at + core::time::Duration::from_millis(millis)
     }
 }
 
@@ -99,102 +109,168 @@ impl Server {
 }
 
 impl Server {
-    pub(super) fn send_message(
+    /// The Unix time now, in milliseconds.
+    pub(super) fn unix_now(&self) -> i64 {
+        self.time_of_day.at(self.now)
+    }
+
+    pub(super) fn send_message(&mut self, asker: Asker, to: &str, body: &str, key: Option<&str>) {
+        let refuse = |server: &mut Server, refused: Refused| {
+            server.answer(asker.id, asker.number, "send_message", Err(refused));
+        };
+        let from = match self.signed_in_user(asker.id) {
+            Ok(from) => from,
+            Err(refused) => return refuse(self, refused),
+        };
+        if let Some(length) = key.map(str::len).filter(|length| !(1..=KEY).contains(length)) {
+            let info = format!("the field \"key\" has {length} bytes, it may have 1 to {KEY}");
+            return refuse(self, (400, info.into()));
+        }
+        match (self.charge_message(from, to, body, key), key) {
+            (Ok(charged), _) => {
+                let (to, body, key) = (Login::from(to), Arc::<str>::from(body), key.map(Arc::<str>::from));
+                let sending = Sending { from, to: to.clone(), body: body.clone(), key: key.clone(), charged };
+                let append = Operation::Append { from, to, body, key, now: self.unix_now() };
+                self.ask(append, Some(asker), Pending::Send(sending));
+            }
+            (Err(refused), None) => refuse(self, refused),
+            // It may be a repetition, which is not refused.
+            (Err(refused), Some(key)) => {
+                let find = Operation::FindKey { from, to: to.into(), body: body.into(), key: key.into() };
+                self.ask(find, Some(asker), Pending::Refuse(Box::new(refused)));
+            }
+        }
+    }
+
+    /// Checks what needs no store, and takes what the message costs from its sender's rate. Returns how much that was.
+    fn charge_message(
         &mut self,
-        id: ConnectionId,
+        from: AccountId,
         to: &str,
         body: &str,
         key: Option<&str>,
-    ) -> Result<Answer<'static>, Refused> {
-        let from = self.signed_in_user(id)?;
-        let has_cursor = self.connections.get(&id).is_some_and(|connection| connection.cursor.is_some());
-        let kept = match key {
-            Some(key) => self.sent_before(id, from, to, body, key)?,
-            None => None,
-        };
-        let kept = match kept {
-            Some(kept) => kept,
-            None => self.take(id, from, to, body, key)?,
-        };
-        let tells = key.is_some() || has_cursor;
-        let position = tells.then_some(kept.position);
-        Ok(Answer::MessageSent { date: Some(Date::Integer(kept.date)), position })
-    }
-
-    /// Returns the outcome of the message that the user sent with this key before, if there was one.
-    fn sent_before(
-        &mut self,
-        id: ConnectionId,
-        from: UserId,
-        to: &str,
-        body: &str,
-        key: &str,
-    ) -> Result<Option<Kept>, Refused> {
-        if !(1..=KEY).contains(&key.len()) {
-            let length = key.len();
-            return refused(400, format!("the field \"key\" has {length} bytes, it may have 1 to {KEY}"));
+    ) -> Result<u32, Refused> {
+        let limits = &self.config.limits;
+        if to.len() > limits.max_login_bytes {
+            return unknown_user();
         }
-        let Some(&known) = self.logs.get(from).and_then(|log| log.keys.get(key)) else { return Ok(None) };
-        if self.users.find(to) != Some(known.to) || keys::hash(body) != known.body {
-            return refused(409, "there is another message with this key: make a new key for each message");
-        }
-        self.logs.set_answered(from, known.position, id);
-        Ok(Some(Kept { position: known.position, date: known.date }))
-    }
-
-    /// Takes a message whose key is new, or that has none.
-    fn take(
-        &mut self,
-        id: ConnectionId,
-        from: UserId,
-        to: &str,
-        body: &str,
-        key: Option<&str>,
-    ) -> Result<Kept, Refused> {
-        let to = self.known_user(to)?;
-        let (length, limit) = (body.len(), self.config.limits.max_body_bytes);
+        let (length, limit) = (body.len(), limits.max_body_bytes);
         if length > limit {
             return refused(413, format!("the field \"body\" has {length} bytes, the limit is {limit}"));
         }
+        // In the queues of those to whom it is shown, and until it is stored.
+        let online = self.accounts.online(from).len() + self.accounts.count(to);
+        if !self.make_room(online * (length + 256) + length + key.map_or(0, str::len)) {
+            return out_of_memory();
+        }
         let count = u32::try_from(length.div_ceil(BYTES_PER_UNIT).max(1)).unwrap_or(u32::MAX);
         if let Some(rate) = self.config.message_rate
-            && let Some(user) = self.users.get_mut(from)
+            && let Some(user) = self.accounts.get_mut(from)
             && let Err(wait) = user.messages.try_take(count, self.now, rate)
         {
             return refused(429, format!("too many messages: try again in {} s", seconds(wait)));
         }
-        let draft = Draft { from, to, body, key, origin: Some(id) };
-        if !self.make_room_for_message(&draft) {
-            return out_of_memory();
+        Ok(count)
+    }
+
+    /// Says of a message that it is refused, unless it was taken before.
+    pub(super) fn refuse_unless_repeated(
+        &mut self,
+        asker: Option<Asker>,
+        refused: Refused,
+        result: Result<Outcome, StoreError>,
+    ) {
+        let Some(asker) = asker else { return };
+        let outcome = match result {
+            Ok(Outcome::Appended(appended)) => return self.answer_sent(asker, true, &appended),
+            Ok(Outcome::KeyTaken) => key_taken(),
+            Ok(_) => Err(refused),
+            Err(error) => not_stored(error),
+        };
+        self.answer(asker.id, asker.number, "send_message", outcome);
+    }
+
+    fn answer_sent(&mut self, asker: Asker, has_key: bool, appended: &Appended) {
+        let Asker { id, number } = asker;
+        let has_cursor = self.connections.get(&id).is_some_and(|connection| connection.cursor.is_some());
+        let position = (has_key || has_cursor).then_some(appended.position);
+        let answer = Answer::MessageSent { date: Some(Date::Integer(appended.date)), position };
+        self.answer(id, number, "send_message", Ok(answer));
+        if appended.is_repetition {
+            self.note_answered(id, appended.position);
         }
-        Ok(self.deliver(&draft))
     }
 
-    /// Makes room for a message in the logs of its users and in the queues of those to whom it is shown.
-    pub(super) fn make_room_for_message(&mut self, draft: &Draft<'_>) -> bool {
-        let online = |user| self.users.get(user).map_or(0, |user| user.online.len());
-        let (body, key) = (draft.body.len(), draft.key.map_or(0, str::len));
-        self.make_room(Logs::cost(body, key) + (online(draft.from) + online(draft.to)) * (body + 256))
+    /// A message was appended, or was not.
+    pub(super) fn sent(
+        &mut self,
+        asker: Option<Asker>,
+        sending: &Sending,
+        result: Result<Outcome, StoreError>,
+    ) {
+        let outcome = match result {
+            Ok(Outcome::Appended(appended)) => {
+                if let Some(asker) = asker {
+                    self.answer_sent(asker, sending.key.is_some(), &appended);
+                }
+                if appended.is_repetition {
+                    self.give_back(sending);
+                }
+                let origin = asker.map(|asker| asker.id);
+                return self.deliver(sending, &appended, origin);
+            }
+            Ok(Outcome::KeyTaken) => key_taken(),
+            Ok(Outcome::NoSuchUser) => unknown_user(),
+            Ok(_) => wrong_outcome(),
+            Err(error) => not_stored(error),
+        };
+        self.give_back(sending);
+        if let Some(asker) = asker {
+            self.answer(asker.id, asker.number, "send_message", outcome);
+        }
     }
 
-    /// Keeps a message and shows it to everybody concerned but the connection that it came from: that one has its
-    /// answer first.
-    pub(super) fn deliver(&mut self, draft: &Draft<'_>) -> Kept {
-        let &Draft { from, to, body, origin, .. } = draft;
-        let kept = self.logs.add(draft, self.time_of_day.at(self.now), self.now, &self.config);
-        self.users.introduce(from, to);
-        let mut message = Message::new(self.users.login(from), self.users.login(to), body);
-        message.date = Some(Date::Integer(kept.date));
+    /// What is not delivered costs nothing.
+    fn give_back(&mut self, sending: &Sending) {
+        if let Some(rate) = self.config.message_rate
+            && let Some(user) = self.accounts.get_mut(sending.from)
+        {
+            user.messages.give_back(sending.charged, rate);
+        }
+    }
+
+    /// Shows a message that was appended to everybody concerned but the connection that it came from: that one has had its
+    /// answer.
+    pub(super) fn deliver(&mut self, sending: &Sending, appended: &Appended, origin: Option<ConnectionId>) {
+        let &Sending { from, ref to, ref body, .. } = sending;
+        if appended.is_repetition {
+            // It may be that nobody here was told of the first time.
+            for account in [from, appended.to] {
+                self.look_again(account);
+            }
+            return;
+        }
+        self.accounts.grew(from, appended.position);
+        self.accounts.grew(appended.to, appended.their_position);
+        let Some(sender) = self.accounts.get(from) else {
+            // Nobody knows the sender's login here.
+            self.look_again(appended.to);
+            return self.read_entry(appended.to, appended.their_position - 1);
+        };
+        let mut message = Message::new(&*sender.login, &**to, &**body);
+        message.date = Some(Date::Integer(appended.date));
         let message = ServerMessage::ShowMessage(message);
-        let online = |user| self.users.get(user).map_or(&[][..], |user| &user.online);
-        let others = online(from).iter().filter(|_| from != to);
-        let targets = online(to).iter().chain(others).copied().filter(|id| Some(*id) != origin);
-        let (mut slow, mut cursors) = (Vec::new(), Vec::new());
+        let others = sender.online.iter().filter(|_| from != appended.to);
+        let targets = self.accounts.online(appended.to).iter().chain(others).copied();
+        let (mut slow, mut has_cursors) = (Vec::new(), false);
         self.scratch.begin();
         for id in targets {
             let Some(connection) = self.connections.get_mut(&id) else { continue };
             if connection.cursor.is_some() {
-                cursors.push(id);
+                has_cursors = true;
+                continue;
+            }
+            if Some(id) == origin {
                 continue;
             }
             if connection.is_slow(&self.config) {
@@ -205,7 +281,80 @@ impl Server {
             connection.push_written(id, written, self.now, &self.config, &mut self.agenda);
         }
         slow.into_iter().for_each(|id| self.cut_off(id));
-        cursors.into_iter().for_each(|id| self.pump(id));
-        kept
+        if has_cursors {
+            self.feed_cursors(sending, appended, origin);
+        }
     }
+
+    /// Sends a message's entries to the cursors over both logs.
+    #[inline(never)]
+    fn feed_cursors(&mut self, sending: &Sending, appended: &Appended, origin: Option<ConnectionId>) {
+        let Sending { from, to, body, key, .. } = sending;
+        let Some(sender) = self.accounts.get(*from).map(|account| account.login.clone()) else { return };
+        let theirs = (*from != appended.to).then_some((appended.to, appended.their_position, None));
+        let own = (*from, appended.position, key.as_deref());
+        for (account, position, key) in [Some(own), theirs].into_iter().flatten() {
+            let mut message = Message::new(&*sender, &**to, &**body);
+            message.date = Some(Date::Integer(appended.date));
+            (message.position, message.key) = (Some(position), key.map(Into::into));
+            let ids = self.accounts.online(account).to_vec();
+            self.feed(position, &ServerMessage::ShowMessage(message), key, &ids, origin);
+        }
+    }
+
+    /// The log of this account may have grown beyond what is known here.
+    fn look_again(&mut self, account: AccountId) {
+        let ids = self.accounts.online(account).to_vec();
+        for id in ids {
+            if let Some(cursor) = self.connections.get_mut(&id).and_then(|it| it.cursor.as_mut()) {
+                cursor.look_again();
+                self.pump(id);
+            }
+        }
+    }
+
+    /// Shows an entry that was read to connections without a cursor.
+    pub(super) fn entry_read(&mut self, account: AccountId, entries: &[Entry]) {
+        let Some(Entry { content: Content::Message(stored), .. }) = entries.first() else { return };
+        let Some(user) = self.accounts.get(account) else { return };
+        let message = ServerMessage::ShowMessage(kept_message(&user.login, stored, None));
+        let mut slow = Vec::new();
+        self.scratch.begin();
+        for id in user.online.iter().copied() {
+            let Some(connection) = self.connections.get_mut(&id) else { continue };
+            if connection.cursor.is_some() {
+                continue;
+            }
+            if connection.is_slow(&self.config) {
+                slow.push(id);
+                continue;
+            }
+            let written = self.scratch.write(connection.format, &message);
+            connection.push_written(id, written, self.now, &self.config, &mut self.agenda);
+        }
+        slow.into_iter().for_each(|id| self.cut_off(id));
+    }
+
+    /// Tells those who are here what an operation of whoever runs the server has changed.
+    pub(super) fn operated(&mut self, operation: &Operation, result: &Result<Outcome, StoreError>) {
+        match (operation, result) {
+            (Operation::Append { from, to, body, key, .. }, Ok(Outcome::Appended(appended))) => {
+                let (to, body, key) = (to.clone(), body.clone(), key.clone());
+                self.deliver(&Sending { from: *from, to, body, key, charged: 0 }, appended, None);
+            }
+            (Operation::MoveMark { account, .. }, Ok(Outcome::Marked(Some(position)))) => {
+                self.accounts.grew(*account, *position);
+                self.pump_all(*account, None);
+            }
+            (Operation::RemoveAccount { login }, Ok(Outcome::Done)) => {
+                let ids = self.accounts.find(login).map(|account| account.online.clone());
+                ids.into_iter().flatten().for_each(|id| self.begin_close(id, CloseCode::Policy));
+            }
+            _ => (),
+        }
+    }
+}
+
+fn key_taken<T>() -> Result<T, Refused> {
+    refused(409, "there is another message with this key: make a new key for each message")
 }

@@ -2,11 +2,11 @@
 
 use alloc::vec::Vec;
 
+use super::Server;
 use super::cursor::kept_message;
-use super::entries::Stored;
-use super::log::{Dialog, Log};
-use super::refusal::{out_of_memory, refused};
-use super::{ConnectionId, Server};
+use super::operations::{Asker, Pending, not_stored, wrong_outcome};
+use super::refusal::{out_of_memory, refused, unknown_user};
+use super::store::{self, DialogMessage, Login, Operation, Outcome, StoreError};
 use crate::codec::Fields;
 use crate::codec::Format;
 use crate::message::{Answer, AnswerMessage, History, Message, Page, ServerMessage};
@@ -69,36 +69,47 @@ fn position(format: Format, position: u64) -> usize {
 }
 
 /// Bytes of a message in the answer to `get_history`, both logins given as written.
-fn message(format: Format, logins: usize, stored: &Stored, at: Option<u64>) -> usize {
+fn message(format: Format, logins: usize, stored: &store::Message, at: Option<u64>) -> usize {
     let position = at.map_or(0, |at| position(format, at));
     frame(format) + logins + text(format, &stored.body) + date(format, stored.date) + position
 }
 
-/// The places of the messages of a dialog that are asked for, from the first to the one after the last.
-fn places(log: &Log, dialog: &Dialog, page: Page) -> (usize, usize) {
-    // Dates increase with positions.
-    let date = |position: u64| log.entries.message(position).map_or(i64::MIN, |stored| stored.date);
-    let before = |of: &dyn Fn(u64) -> bool| dialog.positions().partition_point(|position| of(*position));
-    let from = before(&|position| {
-        page.after.is_some_and(|after| position <= after)
-            || page.after_date.is_some_and(|after| date(position) <= after)
-    });
-    let to = before(&|position| {
-        page.before.is_none_or(|before| position < before)
-            && page.before_date.is_none_or(|before| date(position) < before)
-    });
-    (from, to.max(from))
-}
-
 impl Server {
-    pub(super) fn get_history(&mut self, id: ConnectionId, number: u64, login: &str, page: Page) {
-        let users = self.signed_in_user(id).and_then(|user| Ok((user, self.known_user(login)?)));
-        let users = match page.limit {
+    pub(super) fn get_history(&mut self, asker: Asker, login: &str, page: Page) {
+        let user = match page.limit {
             Some(0) => refused(400, "the field \"limit\" is 0, it must be at least 1"),
-            _ => users,
+            _ => self.signed_in_user(asker.id),
         };
-        let (user, other) = match users {
-            Ok(users) => users,
+        let account = match user {
+            Ok(account) => account,
+            Err(refused) => return self.answer(asker.id, asker.number, "get_history", Err(refused)),
+        };
+        let limit = page.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+        let max_messages = limit.min(self.config.max_history_messages);
+        let (with, max_bytes) = (Login::from(login), self.config.max_answer_bytes);
+        let read = Operation::ReadDialog { account, with: with.clone(), page, max_messages, max_bytes };
+        self.ask(read, Some(asker), Pending::History { with, page });
+    }
+
+    /// A dialog was read: it is answered with as many of the messages as fit.
+    pub(super) fn history_read(
+        &mut self,
+        asker: Option<Asker>,
+        with: &Login,
+        page: Page,
+        result: Result<Outcome, StoreError>,
+    ) {
+        let Some(Asker { id, number }) = asker else { return };
+        let read = match result {
+            Ok(Outcome::Dialog { messages, more }) => {
+                self.signed_in_user(id).map(|user| (user, messages, more))
+            }
+            Ok(Outcome::NoSuchUser) => unknown_user(),
+            Ok(_) => wrong_outcome(),
+            Err(error) => not_stored(error),
+        };
+        let (user, messages, mut more) = match read {
+            Ok(read) => read,
             Err(refused) => return self.answer(id, number, "get_history", Err(refused)),
         };
         let Some(connection) = self.connections.get(&id) else { return };
@@ -117,33 +128,21 @@ impl Server {
         empty.clear();
         answer(Vec::new(), false, empty);
         let mut size = empty.len() + 8;
-        let logins = [user, other].map(|user| self.users.login(user));
-        let logins = logins.iter().map(|login| text(format, login)).sum();
-        let limit = page.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
-        let limit = limit.min(self.config.max_history_messages);
-        // The first and the last position in the answer, how many there are, and whether there are more beyond them.
-        let (mut from, mut to, mut count, mut more) = (u64::MAX, 0, 0, false);
-        if let Some(log) = self.logs.get(user)
-            && let Some(dialog) = log.dialog(other)
-        {
-            let (first, end) = places(log, dialog, page);
-            let is_forward = (page.after.is_some() || page.after_date.is_some())
-                && page.before.is_none()
-                && page.before_date.is_none();
-            let length = end - first;
-            while count < limit.min(length) {
-                let place = if is_forward { first + count } else { end - 1 - count };
-                let Some(at) = dialog.positions().get(place).copied() else { break };
-                let Some(stored) = log.entries.message(at) else { break };
-                // With the comma in between.
-                let larger = size + message(format, logins, stored, is_paged.then_some(at)) + 1;
-                if larger > self.config.max_answer_bytes {
-                    break;
-                }
-                (size, count, from, to) = (larger, count + 1, from.min(at), to.max(at));
+        let Some(user) = self.accounts.get(user).map(|account| account.login.clone()) else { return };
+        let logins = text(format, &user) + text(format, with);
+        let (length, mut count) = (messages.len(), 0);
+        while count < length {
+            let place = if page.is_forward() { count } else { length - 1 - count };
+            let Some(DialogMessage { position, message: stored }) = messages.get(place) else { break };
+            // With the comma in between.
+            let larger = size + message(format, logins, stored, is_paged.then_some(*position)) + 1;
+            if larger > self.config.max_answer_bytes {
+                break;
             }
-            more = count < length;
+            (size, count) = (larger, count + 1);
         }
+        more |= count < length;
+        let (from, to) = if page.is_forward() { (0, count) } else { (length - count, length) };
         if !self.make_room(size) {
             return self.answer(id, number, "get_history", out_of_memory());
         }
@@ -151,17 +150,10 @@ impl Server {
         if connection.is_slow(&self.config) {
             return self.cut_off(id);
         }
-        let mut messages = Vec::with_capacity(count);
-        if let Some(log) = self.logs.get(user)
-            && let Some(dialog) = log.dialog(other)
-        {
-            // To make room, the oldest of them may have been given up.
-            let first = dialog.positions().partition_point(|at| *at < from);
-            for at in dialog.positions().iter().skip(first).take_while(|at| **at <= to) {
-                let Some(stored) = log.entries.message(*at) else { continue };
-                messages.push(kept_message(&self.users, user, other, stored, is_paged.then_some(*at)));
-            }
-        }
+        let messages = messages.get(from..to).unwrap_or_default();
+        let messages =
+            messages.iter().map(|it| kept_message(&user, &it.message, is_paged.then_some(it.position)));
+        let messages = messages.collect();
         connection.note_push(self.now);
         connection.output.reserve(size);
         connection.output.push(format, 0, |out| answer(messages, more, out));
@@ -200,7 +192,7 @@ mod tests {
             let body: String = body;
             let written = Message::new(&*logins[0], &*logins[1], &*body);
             let written = Message { date: Some(Date::Integer(at)), position, ..written };
-            let stored = Stored::new(&body, at);
+            let stored = store::Message::new("".into(), true, at, body.as_str().into());
             for format in [Format::Json, Format::Cbor] {
                 let names = logins.iter().map(|login| text(format, login)).sum();
                 let expected = encoded(format, Vec::from([written.clone()])) - encoded(format, Vec::new());

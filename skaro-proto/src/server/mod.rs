@@ -1,27 +1,24 @@
-//! The server's side of all its connections, with all that it knows, in memory: a machine without I/O.
+//! The server's side of all its connections: a machine without I/O, and the contract with its store.
 
+mod accounts;
 mod admission;
 mod config;
 mod connection;
 mod contacts;
 mod cursor;
 mod delivery;
-mod entries;
 mod guesses;
 mod history;
-mod keys;
-mod log;
-mod logs;
 mod memory;
+mod operations;
 mod peer;
 mod rate;
 mod refusal;
 mod request;
 mod secrets;
-mod sessions;
 mod sign_in;
 pub mod store;
-mod users;
+mod user_error;
 
 use alloc::collections::BTreeMap;
 use core::fmt;
@@ -29,22 +26,24 @@ use core::fmt;
 pub use admission::AcceptError;
 pub use config::ServerConfig;
 pub use guesses::GuessLimit;
+pub use operations::OperationId;
 pub use peer::Peer;
 pub use rate::Rate;
 pub use request::{Decoded, decode};
-pub use users::UserError;
+pub use user_error::UserError;
 
+use crate::auth::Verifier;
 use crate::message::Registration;
 use crate::time::Time;
+use accounts::Accounts;
 use admission::Strangers;
 use connection::{Agenda, Connection};
 use delivery::{Scratch, TimeOfDay};
 use guesses::Guesses;
-use logs::{Draft, Logs};
-use peer::Places;
+use operations::Operations;
+use peer::{Places, Regulars};
 use secrets::Secrets;
-use sessions::Sessions;
-use users::{UserId, Users};
+use store::{Account, Login, MemoryStore, Operation, Outcome, SessionKey, Store};
 
 /// The number of a connection, unique for the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,27 +55,32 @@ impl fmt::Display for ConnectionId {
     }
 }
 
-/// A server of the skaro protocol, without I/O: users, contacts, logs, sessions and connections in memory.
+/// A server of the skaro protocol, without I/O. It decides; what it keeps is in a [store]: in [memory](Server::new), inside
+/// of it, or [elsewhere](Server::with_store).
 ///
 /// Its methods come in four families:
 ///
 /// * **ask**: [`config`](Self::config), [`connections`](Self::connections), [`has_connection`](Self::has_connection),
 ///   [`wants_frames`](Self::wants_frames), [`max_frame_bytes`](Self::max_frame_bytes), [`is_online`](Self::is_online),
-///   [`sessions`](Self::sessions), [`memory`](Self::memory), [`is_shutting_down`](Self::is_shutting_down);
+///   [`sessions`](Self::sessions), [`memory`](Self::memory), [`open_operations`](Self::open_operations),
+///   [`is_shutting_down`](Self::is_shutting_down);
 /// * **handle_**: what the outside reports: [`handle_accepted`](Self::handle_accepted),
 ///   [`handle_forwarded`](Self::handle_forwarded), [`handle_connected`](Self::handle_connected)
 ///   ([`connect`](Self::connect) is the first and the third in one), [`handle_frame`](Self::handle_frame) (or [`decode`] and
 ///   [`handle_message`](Self::handle_message)), [`handle_oversized`](Self::handle_oversized),
 ///   [`handle_failed`](Self::handle_failed), [`handle_read`](Self::handle_read), [`handle_pong`](Self::handle_pong),
 ///   [`handle_exhausted`](Self::handle_exhausted), [`handle_disconnected`](Self::handle_disconnected),
-///   [`handle_timeout`](Self::handle_timeout), [`set_time_of_day`](Self::set_time_of_day);
+///   [`handle_timeout`](Self::handle_timeout), [`set_time_of_day`](Self::set_time_of_day), and, unless the store is inside,
+///   [`handle_stored`](Self::handle_stored);
 /// * **commands**: what whoever runs the server wants: [`add_user`](Self::add_user),
-///   [`introduce`](Self::introduce), [`post`](Self::post), [`announce`](Self::announce),
+///   [`introduce`](Self::introduce), [`post`](Self::post), [`operate`](Self::operate), [`announce`](Self::announce),
 ///   [`set_registration`](Self::set_registration), [`shut_down`](Self::shut_down);
 /// * **poll_**: what to do next. After each call of the second or third family fetch from
 ///   [`poll_ready`](Self::poll_ready) the connections that have something to send, drain
 ///   [`poll_transmit`](Self::poll_transmit) for each as fast as it takes frames, read from each that
-///   [wants frames](Self::wants_frames), and arm a timer for [`poll_timeout`](Self::poll_timeout).
+///   [wants frames](Self::wants_frames), and arm a timer for [`poll_timeout`](Self::poll_timeout). Unless the store is
+///   inside, first give it what [`poll_store`](Self::poll_store) asks for; [`poll_operated`](Self::poll_operated) has what
+///   came of [`operate`](Self::operate).
 ///
 /// ```
 /// use skaro_proto::server::{ServerConfig, Peer, Server};
@@ -103,15 +107,19 @@ pub struct Server {
     /// The latest moment that the machine was told.
     now: Time,
     secrets: Secrets,
-    users: Users,
-    logs: Logs,
-    sessions: Sessions,
+    /// Checked in place of an unknown user's, so that nobody can tell by the time it takes who exists.
+    nobody: Verifier,
+    accounts: Accounts,
+    /// The sessions that connections here have, and their epochs.
+    sessions: BTreeMap<SessionKey, (ConnectionId, u64)>,
+    operations: Operations,
     connections: BTreeMap<ConnectionId, Connection>,
     last_connection: u64,
     agenda: Agenda,
     strangers: Strangers,
     /// The connections from each address.
     places: Places,
+    regulars: Regulars,
     guesses_by_address: Guesses,
     guesses_by_login: Guesses,
     time_of_day: TimeOfDay,
@@ -121,21 +129,35 @@ pub struct Server {
 
 /// Ask.
 impl Server {
-    /// A server without users. The seed is what all tokens and session ids are made of: it must be random and secret,
-    /// except in tests, which become repeatable by it.
+    /// A server without users, with a store in memory inside. The seed is what all tokens and session ids are made of: it
+    /// must be random and secret, except in tests, which become repeatable by it.
     pub fn new(config: ServerConfig, seed: [u8; 32]) -> Self {
+        let store = MemoryStore::new(config.store_limits());
+        let store = store.with_max_bytes(config.max_memory.map(|limit| limit / 2));
+        let mut server = Self::with_store(config, seed);
+        server.operations.inside = Some(store.into());
+        server.operations.expire_at = None;
+        server
+    }
+
+    /// A server whose store is elsewhere: carry out what [`poll_store`](Self::poll_store) asks for. The store is to keep
+    /// the configuration's [limits](ServerConfig::store_limits). The seed must be another one at each start.
+    pub fn with_store(config: ServerConfig, seed: [u8; 32]) -> Self {
+        let operations = Operations::new(Time::ZERO + config.session_lifetime);
         Server {
             config,
             now: Time::ZERO,
             secrets: Secrets::new(seed),
-            users: Users::new(),
-            logs: Logs::default(),
-            sessions: Sessions::default(),
+            nobody: Verifier::new(""),
+            accounts: Accounts::default(),
+            sessions: BTreeMap::new(),
+            operations,
             connections: BTreeMap::new(),
             last_connection: 0,
             agenda: Agenda::default(),
             strangers: Strangers::default(),
             places: Places::default(),
+            regulars: Regulars::default(),
             guesses_by_address: Guesses::default(),
             guesses_by_login: Guesses::default(),
             time_of_day: TimeOfDay::default(),
@@ -160,15 +182,14 @@ impl Server {
         self.connections.contains_key(&id)
     }
 
-    /// Number of sessions, in use or restorable.
+    /// Number of sessions in use, and of restorable ones, if the store is [inside](Self::new).
     pub fn sessions(&self) -> usize {
-        self.sessions.len()
+        self.operations.inside.as_ref().map_or(self.sessions.len(), |store| store.sessions())
     }
 
     /// Returns whether the user with this login is signed in on some connection.
     pub fn is_online(&self, login: &str) -> bool {
-        let user = self.users.find(login).and_then(|id| self.users.get(id));
-        user.is_some_and(|user| !user.online.is_empty())
+        self.accounts.count(login) > 0
     }
 
     /// Returns whether [`shut_down`](Self::shut_down) was called. The server is done once no connections are left.
@@ -177,14 +198,28 @@ impl Server {
     }
 }
 
-/// Commands: what whoever runs the server wants.
+/// Commands: what whoever runs the server wants. Those about users are carried out at once by the store inside; with
+/// another store they are [operations](Self::operate).
 impl Server {
     /// Adds a user. Of the password only the prepared key of HMAC-SHA512 is kept, which is as good as the password
     /// for signing in (the protocol does not allow for better) but does not tell it.
     ///
     /// # Errors
-    /// If the login is taken, empty, or begins with `#`, or a text is over its limit.
+    /// If the login is taken, empty, or begins with `#`, or a text is over its limit; or if the store is not inside, or
+    /// has no room.
     pub fn add_user(&mut self, login: &str, password: &str) -> Result<(), UserError> {
+        let add = self.account(login, password)?;
+        match self.execute(add)? {
+            Outcome::Exists => Err(UserError::Exists(login.into())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the operation that adds a user, whose log has a new id.
+    ///
+    /// # Errors
+    /// If the login is empty, or begins with `#`, or a text is over its limit.
+    pub fn account(&mut self, login: &str, password: &str) -> Result<Operation, UserError> {
         let limits = &self.config.limits;
         for (field, text, limit) in
             [("login", login, limits.max_login_bytes), ("password", password, limits.max_password_bytes)]
@@ -194,34 +229,47 @@ impl Server {
                 return Err(UserError::TooLong { field, length, limit });
             }
         }
-        self.users.add(login, password)
+        if login.is_empty() {
+            return Err(UserError::EmptyLogin);
+        }
+        if login.starts_with('#') {
+            return Err(UserError::Reserved(login.into()));
+        }
+        let (verifier, log) = (Verifier::new(password), self.secrets.next_log());
+        Ok(Operation::AddAccount { login: login.into(), verifier, log })
     }
 
     /// Makes two users know each other: each becomes one of the other's contacts.
     ///
     /// # Errors
-    /// If there is no such user.
+    /// If there is no such user, or if the store is not inside.
     pub fn introduce(&mut self, one: &str, other: &str) -> Result<(), UserError> {
-        let (one, other) = (self.user(one)?, self.user(other)?);
-        self.users.introduce(one, other);
-        Ok(())
+        for login in [one, other] {
+            self.stored_account(login)?;
+        }
+        self.execute(Operation::Introduce { one: one.into(), other: other.into() }).map(drop)
     }
 
     /// Sends a message in a user's name, as if from a connection of its own, and returns its date.
     ///
     /// # Errors
-    /// If there is no such user, or the body is over its limit.
+    /// If there is no such user, or the body is over its limit; or if the store is not inside, or has no room.
     pub fn post(&mut self, now: Time, from: &str, to: &str, body: &str) -> Result<i64, UserError> {
         self.advance(now);
-        let (from, to) = (self.user(from)?, self.user(to)?);
+        let (sender, _) = (self.stored_account(from)?, self.stored_account(to)?);
         let (length, limit) = (body.len(), self.config.limits.max_body_bytes);
         if length > limit {
             return Err(UserError::TooLong { field: "body", length, limit });
         }
-        // As far as it goes: whoever runs the server is not refused.
-        let draft = Draft { from, to, body, key: None, origin: None };
-        self.make_room_for_message(&draft);
-        Ok(self.deliver(&draft).date)
+        let (to, body, now) = (Login::from(to), body.into(), self.unix_now());
+        let append = Operation::Append { from: sender.id, to, body, key: None, now };
+        match self.execute(append.clone())? {
+            Outcome::Appended(appended) => {
+                self.operated(&append, &Ok(Outcome::Appended(appended)));
+                Ok(appended.date)
+            }
+            _ => Err(UserError::Unknown(from.into())),
+        }
     }
 
     /// Sets the answer to `register_type`.
@@ -229,8 +277,17 @@ impl Server {
         self.config.registration = registration;
     }
 
-    fn user(&self, login: &str) -> Result<UserId, UserError> {
-        self.users.find(login).ok_or_else(|| UserError::Unknown(login.into()))
+    /// Lets the store inside carry out an operation now.
+    fn execute(&mut self, operation: Operation) -> Result<Outcome, UserError> {
+        let store = self.operations.inside.as_mut().ok_or(UserError::StoreElsewhere)?;
+        Ok(store.execute(operation)?)
+    }
+
+    fn stored_account(&mut self, login: &str) -> Result<Account, UserError> {
+        match self.execute(Operation::FindAccount { login: login.into() })? {
+            Outcome::Account(Some(account)) => Ok(account),
+            _ => Err(UserError::Unknown(login.into())),
+        }
     }
 }
 
@@ -239,7 +296,8 @@ impl Server {
     /// When to call [`handle_timeout`](Self::handle_timeout), if nothing happens before; `None` for never.
     pub fn poll_timeout(&self) -> Option<Time> {
         let connection = self.agenda.deadlines.first().map(|(at, _)| *at);
-        [connection, self.sessions.deadline()].into_iter().flatten().min()
+        let operations = [self.operations.deadline(), self.session_deadline()];
+        [connection].into_iter().chain(operations).flatten().min()
     }
 
     /// Time goes on, even if the caller's clock does not.
@@ -253,6 +311,6 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Server");
         shown.field("now", &self.now).field("connections", &self.connections.len());
-        shown.field("sessions", &self.sessions.len()).finish_non_exhaustive()
+        shown.field("sessions", &self.sessions()).finish_non_exhaustive()
     }
 }

@@ -109,6 +109,54 @@ impl Places {
     }
 }
 
+/// Users of whom it is known from where they signed in: whoever came longest ago makes room.
+const REGULARS: usize = 8192;
+
+/// The places from which users signed in last, by password. Logins are told by keys of 16 bytes.
+#[derive(Default)]
+pub(super) struct Regulars {
+    all: BTreeMap<[u8; 16], Regular>,
+    by_age: BTreeSet<(Time, [u8; 16])>,
+}
+
+#[derive(Default)]
+struct Regular {
+    /// The latest place comes first.
+    places: [Option<Place>; 4],
+    at: Time,
+}
+
+impl Regulars {
+    pub(super) fn knows(&self, login: &[u8; 16], place: Place) -> bool {
+        self.all.get(login).is_some_and(|regular| regular.places.contains(&Some(place)))
+    }
+
+    /// A user signed in from there.
+    pub(super) fn remember(&mut self, login: [u8; 16], place: Place, now: Time) {
+        let regular = self.all.entry(login).or_default();
+        self.by_age.remove(&(regular.at, login));
+        regular.at = now;
+        self.by_age.insert((now, login));
+        // The last one makes room.
+        let mut next = Some(place);
+        for kept in &mut regular.places {
+            next = core::mem::replace(kept, next);
+            if next == Some(place) || next.is_none() {
+                break;
+            }
+        }
+        if self.all.len() > REGULARS
+            && let Some((_, login)) = self.by_age.pop_first()
+        {
+            self.all.remove(&login);
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test")]
@@ -124,6 +172,22 @@ mod tests {
         assert_eq!(place("192.0.2.1"), place("::ffff:192.0.2.1"));
         assert_ne!(place("192.0.2.1"), place("192.0.2.2"));
         assert_eq!(Place::of(Peer::UNKNOWN), None);
+    }
+
+    #[test]
+    fn users_are_remembered_with_their_last_places_and_the_table_is_bounded() {
+        let mut regulars = Regulars::default();
+        let place = |n: u8| Place::of([192, 0, 2, n].into()).unwrap();
+        (1..=5).chain([3]).for_each(|n| regulars.remember([0; 16], place(n), Time::from_secs(1)));
+        assert_eq!(
+            [1, 2, 3, 4, 5].map(|n| regulars.knows(&[0; 16], place(n))),
+            [false, true, true, true, true]
+        );
+        for n in 0..2 * REGULARS as u128 {
+            regulars.remember((n + 1).to_be_bytes(), place(1), Time::from_secs(2));
+        }
+        assert_eq!((regulars.len(), regulars.by_age.len()), (REGULARS, REGULARS));
+        assert!(!regulars.knows(&[0; 16], place(3)));
     }
 
     #[test]

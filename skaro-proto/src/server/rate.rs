@@ -78,6 +78,14 @@ impl Bucket {
     }
 }
 
+impl Bucket {
+    /// Puts tokens back that were taken for nothing.
+    pub(super) fn give_back(&mut self, count: u32, rate: Rate) {
+        self.full =
+            self.full.saturating_sub(rate.interval().saturating_mul(u64::from(count)).min(rate.rest()));
+    }
+}
+
 /// Whole seconds, at least one, for texts.
 pub(super) fn seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)

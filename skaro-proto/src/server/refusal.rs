@@ -13,6 +13,11 @@ pub(super) fn refused<T>(code: u16, info: impl Into<Info>) -> Result<T, Refused>
     Err((code, info.into()))
 }
 
+/// Refuses a request about somebody who does not exist.
+pub(super) fn unknown_user<T>() -> Result<T, Refused> {
+    refused(404, "there is no user with this login")
+}
+
 /// Refuses a request for which there is no memory.
 pub(super) fn out_of_memory<T>() -> Result<T, Refused> {
     refused(503, "the server has no memory left for this: try again later")

@@ -4,10 +4,11 @@ use alloc::boxed::Box;
 use alloc::string::ToString;
 
 use super::connection::State;
+use super::operations::{Asker, MAX_OPEN};
 use super::rate::BYTES_PER_UNIT;
 use super::refusal::{Refused, out_of_memory, refused};
 use super::sign_in::Start;
-use super::users::UserId;
+use super::store::AccountId;
 use super::{ConnectionId, Server};
 use crate::codec::Fields;
 use crate::codec::{DecodeError, DecodeErrorKind, Frame};
@@ -97,14 +98,19 @@ impl Server {
             }
             Err(rejected) => Err(self.reject(id, *rejected)),
         };
-        self.charge_frames(id, |connection| {
-            1 + connection.output.len().saturating_sub(before) / BYTES_PER_UNIT
-        });
+        self.charge_output(id, 1, before);
         // After the answer, and not charged: how fast entries come is up to the client's acknowledgements.
         if may_have_cursor {
             self.pump(id);
         }
         result
+    }
+
+    /// Counts a number of frames for the rate, and the answers that were written since so many bytes waited.
+    pub(super) fn charge_output(&mut self, id: ConnectionId, frames: usize, before: usize) {
+        self.charge_frames(id, |connection| {
+            frames + connection.output.len().saturating_sub(before) / BYTES_PER_UNIT
+        });
     }
 
     /// Says what is wrong with a frame: as the request's answer if it has a number, else as an `error`.
@@ -137,35 +143,36 @@ impl Server {
 
     fn carry_out(&mut self, id: ConnectionId, message: ClientMessage<'_>) {
         let (number, request) = (message.on_request, message.request);
+        let asker = Asker { id, number };
         let outcome = match &request {
+            // Whoever goes on sending although frames are not wanted.
+            _ if self.connections.get(&id).is_some_and(|connection| connection.open >= 2 * MAX_OPEN) => {
+                refused(503, "too many requests are under way: wait for their answers")
+            }
             // Before any other check: it may be a repetition.
-            Request::SendMessage { to, body, key } => self.send_message(id, to, body, key.as_deref()),
+            Request::SendMessage { to, body, key } => {
+                return self.send_message(asker, to, body, key.as_deref());
+            }
             _ if !self.make_room(0) => out_of_memory(),
             Request::Authorize { login, proof, since, log } => {
-                let start = Start { since: *since, log: log.as_deref() };
-                return self.authorize(id, number, login, proof, start);
+                return self.authorize(asker, login, proof, Start::new(*since, log.as_deref()));
             }
             Request::SessionRestore { sid, since, log } => {
-                let start = Start { since: *since, log: log.as_deref() };
-                return self.session_restore(id, number, sid, start);
+                return self.session_restore(asker, sid, Start::new(*since, log.as_deref()));
             }
-            Request::GetHistory { login, page } => return self.get_history(id, number, login, *page),
-            Request::GetContacts => return self.get_contacts(id, number),
+            Request::GetHistory { login, page } => return self.get_history(asker, login, *page),
+            Request::GetContacts => return self.get_contacts(asker),
             Request::RegisterType => Ok(Answer::RegisterType(self.config.registration.clone())),
-            Request::Read { login, up_to } => self.read(id, login, *up_to),
+            Request::Read { login, up_to } => return self.read(asker, login, *up_to),
             Request::Ack { .. } | Request::Other { .. } => refused(501, "this server knows no such request"),
         };
         self.answer(id, number, request.kind(), outcome);
     }
 
-    pub(super) fn signed_in_user(&self, id: ConnectionId) -> Result<UserId, Refused> {
+    pub(super) fn signed_in_user(&self, id: ConnectionId) -> Result<AccountId, Refused> {
         match self.connections.get(&id).map(|connection| &connection.state) {
             Some(State::SignedIn { user, .. }) => Ok(*user),
             _ => refused(401, "nobody is signed in: authorize first"),
         }
-    }
-
-    pub(super) fn known_user(&self, login: &str) -> Result<UserId, Refused> {
-        self.users.find(login).ok_or((404, "there is no user with this login".into()))
     }
 }

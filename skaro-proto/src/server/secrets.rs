@@ -3,8 +3,10 @@
 use alloc::string::String;
 
 use hmac::Mac;
+use sha2::{Digest, Sha512};
 use zeroize::Zeroizing;
 
+use super::store::{LogId, SessionKey};
 use crate::auth::keyed;
 
 /// Makes secrets from a seed: the n-th is HMAC-SHA512 of n under the seed, cut to 128 bits (a pseudo-random function
@@ -13,10 +15,6 @@ pub(super) struct Secrets {
     seed: Zeroizing<[u8; 32]>,
     count: u64,
 }
-
-/// Key of a session in the tables: a hash of its id.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SessionKey([u8; 16]);
 
 impl Secrets {
     pub(super) fn new(seed: [u8; 32]) -> Self {
@@ -29,24 +27,28 @@ impl Secrets {
         hex::encode(self.hash(b"secret", &self.count.to_be_bytes()))
     }
 
-    /// The key under which the session with this id is kept.
-    pub(super) fn session_key(&self, id: &str) -> SessionKey {
-        SessionKey(self.hash(b"session", id.as_bytes()))
-    }
-
     /// The key under which wrong passwords for this login are counted, of the same length for each login.
     pub(super) fn login_key(&self, login: &str) -> [u8; 16] {
         self.hash(b"login", login.as_bytes())
     }
 
-    /// The id of the log of the user with this login: 32 hexadecimal digits. Another seed makes others, and so does each
-    /// start of a server whose logs are in memory.
-    pub(super) fn log_id(&self, login: &str) -> String {
-        hex::encode(self.hash(b"log", login.as_bytes()))
+    /// A random id for a new log.
+    pub(super) fn next_log(&mut self) -> LogId {
+        self.count += 1;
+        LogId(self.hash(b"log", &self.count.to_be_bytes()))
     }
 
     fn hash(&self, purpose: &[u8], input: &[u8]) -> [u8; 16] {
-        let hash = keyed(*self.seed).chain_update(purpose).chain_update(input).finalize().into_bytes();
-        core::array::from_fn(|n| hash.get(n).copied().unwrap_or_default())
+        cut(&keyed(*self.seed).chain_update(purpose).chain_update(input).finalize().into_bytes())
     }
+}
+
+/// The key under which the session with this id is kept: a plain hash of the random id, so that each server with the same
+/// store finds it. Neither the memory nor the time of a look-up tells an id.
+pub(super) fn session_key(id: &str) -> SessionKey {
+    SessionKey(cut(&Sha512::digest(id)))
+}
+
+fn cut(hash: &[u8]) -> [u8; 16] {
+    hash.first_chunk().copied().unwrap_or_default()
 }

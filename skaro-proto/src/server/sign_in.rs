@@ -1,16 +1,18 @@
 //! Signing in: who may, who may not, and who has to wait.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::ToString;
 
 use super::connection::State;
 use super::cursor::Cursor;
 use super::memory::SESSION;
+use super::operations::{Asker, Pending, not_stored, wrong_outcome};
 use super::peer::Place;
 use super::rate::seconds;
 use super::refusal::{Refused, out_of_memory, refused};
-use super::secrets::SessionKey;
-use super::users::UserId;
+use super::secrets::session_key;
+use super::store::{Account, LogId, Login, Operation, Outcome, SessionKey, StoreError};
 use super::{ConnectionId, Server};
 use crate::log::debug;
 use crate::message::{self, Answer, SignedIn, Since, User};
@@ -19,56 +21,135 @@ use crate::secret::Secret;
 
 /// Beginning of a connection's cursor, if it is to have one: the position, and the log that it belongs to.
 #[derive(Clone, Copy)]
-pub(super) struct Start<'a> {
-    pub(super) since: Option<Since>,
-    pub(super) log: Option<&'a str>,
+pub(super) struct Start {
+    since: Option<Since>,
+    log: Option<LogId>,
+}
+
+impl Start {
+    pub(super) fn new(since: Option<Since>, log: Option<&str>) -> Self {
+        Start { since, log: log.and_then(LogId::from_hex) }
+    }
+}
+
+/// A sign-in that is under way.
+pub(super) struct SignIn {
+    start: Start,
+    login: Login,
+    /// The proof of the password; then the id of the session.
+    secret: Secret,
+    session: SessionKey,
+    /// The account, once it is known.
+    account: Option<Account>,
 }
 
 impl Server {
-    pub(super) fn authorize(
+    pub(super) fn authorize(&mut self, asker: Asker, login: &str, proof: &str, start: Start) {
+        let place = self.place(asker.id);
+        let may = self.token(asker.id).map(drop).and_then(|()| self.check_guesses(login, place));
+        if let Err(refused) = may {
+            return self.refuse_sign_in(asker, "authorize", refused);
+        }
+        let login = Login::from(login);
+        let (secret, session) = (Secret::from(proof), SessionKey([0; 16]));
+        let sign_in = SignIn { start, login: login.clone(), secret, session, account: None };
+        self.begin_sign_in(asker.id);
+        self.ask(Operation::FindAccount { login }, Some(asker), Pending::Identify(Box::new(sign_in)));
+    }
+
+    /// The account was looked for: the proof is checked.
+    pub(super) fn identified(
         &mut self,
-        id: ConnectionId,
-        number: u64,
-        login: &str,
-        proof: &str,
-        start: Start<'_>,
+        asker: Option<Asker>,
+        mut sign_in: Box<SignIn>,
+        result: Result<Outcome, StoreError>,
     ) {
-        match self.identify(id, login, proof) {
-            Ok(user) => {
-                let sid = Secret::from(self.secrets.next());
-                let session = self.secrets.session_key(sid.expose());
-                self.sessions.begin(session, user, id, self.config.max_sessions_per_user);
-                self.signed_in(id, user, session);
-                let answer = self.signed_in_answer(id, user, sid.expose(), start);
-                self.expect_secret(id);
-                self.answer(id, number, "authorize", Ok(Answer::Authorized(answer)));
+        let Some(asker) = asker.filter(|asker| self.is_signing_in(asker.id)) else { return };
+        let account = match result {
+            Ok(Outcome::Account(account)) => self.identify(asker.id, &sign_in, account),
+            Ok(_) => wrong_outcome(),
+            Err(error) => not_stored(error),
+        };
+        match account {
+            Ok(account) => {
+                sign_in.secret = Secret::from(self.secrets.next());
+                sign_in.session = session_key(sign_in.secret.expose());
+                let (account_id, session) = (account.id, sign_in.session);
+                sign_in.account = Some(account);
+                let begin = Operation::BeginSession { account: account_id, session };
+                self.ask(begin, Some(asker), Pending::Begin(sign_in));
             }
-            Err(refused) => self.refuse_sign_in(id, number, "authorize", refused),
+            Err(refused) => self.fail_sign_in(asker, "authorize", refused),
         }
     }
 
-    /// The user who has this login and proves this password, and may sign in now.
-    fn identify(&mut self, id: ConnectionId, login: &str, proof: &str) -> Result<UserId, Refused> {
-        self.token(id)?;
-        let place = self.connections.get(&id).and_then(|connection| connection.place);
-        self.check_guesses(login, place)?;
-        let user = self.token(id).map(|token| self.users.verify(login, token.expose(), proof))?;
-        let Some(user) = user else {
-            self.note_guess(login, place);
-            return refused(401, "the login or the password is wrong");
+    /// The account of the user who has this login and proves this password, and may sign in now. An unknown login costs
+    /// the same work and gets the same answer as a wrong proof.
+    fn identify(
+        &mut self,
+        id: ConnectionId,
+        sign_in: &SignIn,
+        account: Option<Account>,
+    ) -> Result<Account, Refused> {
+        let place = self.place(id);
+        // Others may have guessed meanwhile.
+        self.check_guesses(&sign_in.login, place)?;
+        let Some(State::Open { token, .. }) = self.connections.get(&id).map(|it| &it.state) else {
+            return already_signed_in();
         };
-        let online = self.users.get(user).map_or(0, |user| user.online.len());
-        let limit = self.config.max_connections_per_user;
-        if online >= limit {
-            return refused(429, format!("{limit} connections are signed in already: close some of them"));
-        }
+        let verifier = account.as_ref().map_or(&self.nobody, |account| &account.verifier);
+        let is_proven = verifier.verify(token.expose(), sign_in.secret.expose());
+        let Some(account) = account.filter(|_| is_proven) else {
+            self.note_guess(&sign_in.login, place);
+            return wrong_login();
+        };
+        self.check_connections(&account.login)?;
         if !self.make_room(SESSION) {
             return out_of_memory();
         }
-        if let (Some(user), Some(place)) = (self.users.get_mut(user), place) {
-            user.remember_place(place);
+        if let Some(place) = place {
+            let login = self.secrets.login_key(&account.login);
+            self.regulars.remember(login, place, self.now);
         }
-        Ok(user)
+        Ok(account)
+    }
+
+    fn check_connections(&self, login: &str) -> Result<(), Refused> {
+        let limit = self.config.max_connections_per_user;
+        if self.accounts.count(login) >= limit {
+            return refused(429, format!("{limit} connections are signed in already: close some of them"));
+        }
+        Ok(())
+    }
+
+    /// A session has begun, or has not.
+    pub(super) fn session_begun(
+        &mut self,
+        asker: Option<Asker>,
+        sign_in: &SignIn,
+        result: Result<Outcome, StoreError>,
+    ) {
+        let waits = asker.filter(|asker| self.is_signing_in(asker.id));
+        let refused: Result<(), Refused> = match result {
+            Ok(Outcome::Session { epoch }) => {
+                let (Some(asker), Some(account)) = (waits, &sign_in.account) else {
+                    return self.leave_session(sign_in.session, epoch);
+                };
+                match self.check_connections(&account.login) {
+                    Ok(()) => return self.signed_in(asker, "authorize", sign_in, account, epoch),
+                    Err(refused) => {
+                        self.leave_session(sign_in.session, epoch);
+                        Err(refused)
+                    }
+                }
+            }
+            Ok(Outcome::NoSuchUser) => wrong_login(),
+            Ok(_) => wrong_outcome(),
+            Err(error) => not_stored(error),
+        };
+        if let (Some(asker), Err(refused)) = (waits, refused) {
+            self.fail_sign_in(asker, "authorize", refused);
+        }
     }
 
     /// Refuses an attempt to sign in that has to wait because too many passwords were wrong.
@@ -77,11 +158,11 @@ impl Server {
         if let (Some(limit), Some(place)) = (self.config.guesses_per_address, place) {
             wait = wait.max(self.guesses_by_address.wait(place.bytes(), self.now, limit));
         }
-        let user = self.users.find(login).and_then(|user| self.users.get(user));
-        let is_known = place.is_some_and(|place| user.is_some_and(|user| user.knows_place(place)));
-        if let Some(limit) = self.config.guesses_per_login.filter(|_| !is_known) {
+        if let Some(limit) = self.config.guesses_per_login {
             let key = self.secrets.login_key(login);
-            wait = wait.max(self.guesses_by_login.wait(key, self.now, limit));
+            if !place.is_some_and(|place| self.regulars.knows(&key, place)) {
+                wait = wait.max(self.guesses_by_login.wait(key, self.now, limit));
+            }
         }
         if wait.is_zero() {
             return Ok(());
@@ -100,80 +181,141 @@ impl Server {
     }
 
     /// Session ids are not guessed (they have 128 bits), so a wrong one counts for its connection only: after a restart
-    /// of the server all its clients come with one.
-    pub(super) fn session_restore(&mut self, id: ConnectionId, number: u64, sid: &str, start: Start<'_>) {
-        let session = self.secrets.session_key(sid);
-        let found = self.token(id).and_then(|_| {
-            let found = self.sessions.find(&session, self.now);
-            found.ok_or((401, "there is no such session, or it has expired: authorize".into()))
-        });
-        match found {
-            Ok((user, holder)) => {
-                // A connection that died unnoticed may still hold the session. Whoever has the id may have it.
-                if let Some(holder) = holder {
-                    self.begin_close(holder, CloseCode::Replaced);
+    /// of a server in memory all its clients come with one.
+    pub(super) fn session_restore(&mut self, asker: Asker, sid: &str, start: Start) {
+        if let Err(refused) = self.token(asker.id).map(drop) {
+            return self.refuse_sign_in(asker, "session_restore", refused);
+        }
+        let (secret, session) = (Secret::from(sid), session_key(sid));
+        let sign_in = SignIn { start, login: Login::default(), secret, session, account: None };
+        self.begin_sign_in(asker.id);
+        let take = Operation::TakeSession { session, now: self.unix_now() };
+        self.ask(take, Some(asker), Pending::Take(Box::new(sign_in)));
+    }
+
+    /// A session was taken, or can't be.
+    pub(super) fn session_taken(
+        &mut self,
+        asker: Option<Asker>,
+        sign_in: &SignIn,
+        result: Result<Outcome, StoreError>,
+    ) {
+        let waits = asker.filter(|asker| self.is_signing_in(asker.id));
+        let session = sign_in.session;
+        let refused: Result<(), Refused> = match result {
+            Ok(Outcome::Restored(Some((account, epoch)))) => {
+                match self.sessions.get(&session).copied() {
+                    // Another connection has taken it since, and was told first.
+                    Some((_, other)) if other > epoch => {
+                        return waits.into_iter().for_each(|it| self.begin_close(it.id, CloseCode::Replaced));
+                    }
+                    // A connection that died unnoticed may still hold the session. Whoever has the id may have it.
+                    Some((holder, _)) => {
+                        self.sessions.remove(&session);
+                        self.begin_close(holder, CloseCode::Replaced);
+                    }
+                    None => (),
                 }
-                self.sessions.attach(session, id);
-                self.signed_in(id, user, session);
-                // The id stays the same: if this answer is lost with its connection, the client can try again.
-                let answer = self.signed_in_answer(id, user, sid, start);
-                self.expect_secret(id);
-                self.answer(id, number, "session_restore", Ok(Answer::Restored(answer)));
+                return match waits {
+                    // The id stays the same: if this answer is lost with its connection, the client can try again.
+                    Some(asker) => self.signed_in(asker, "session_restore", sign_in, &account, epoch),
+                    None => self.leave_session(session, epoch),
+                };
             }
-            Err(refused) => self.refuse_sign_in(id, number, "session_restore", refused),
+            Ok(Outcome::Restored(None)) => {
+                refused(401, "there is no such session, or it has expired: authorize")
+            }
+            Ok(_) => wrong_outcome(),
+            Err(error) => not_stored(error),
+        };
+        if let (Some(asker), Err(refused)) = (waits, refused) {
+            self.fail_sign_in(asker, "session_restore", refused);
         }
     }
 
-    /// The token of a connection on which nobody has signed in yet.
+    fn place(&self, id: ConnectionId) -> Option<Place> {
+        self.connections.get(&id).and_then(|connection| connection.place)
+    }
+
+    /// The token of a connection on which nobody has signed in yet, nor is about to.
     fn token(&self, id: ConnectionId) -> Result<&Secret, Refused> {
-        match self.connections.get(&id).map(|connection| &connection.state) {
-            Some(State::Open { token, .. }) => Ok(token),
-            _ => refused(409, "somebody is signed in on this connection already: use another one"),
+        match self.connections.get(&id) {
+            Some(connection) if connection.is_signing_in => {
+                refused(409, "a sign-in is under way on this connection: wait for its answer")
+            }
+            Some(connection) => match &connection.state {
+                State::Open { token, .. } => Ok(token),
+                _ => already_signed_in(),
+            },
+            None => already_signed_in(),
         }
     }
 
-    fn signed_in(&mut self, id: ConnectionId, user: UserId, session: SessionKey) {
-        debug!("connection {id}: signed in");
+    fn begin_sign_in(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(&id) {
-            connection.state = State::SignedIn { user, session };
+            connection.is_signing_in = true;
+        }
+    }
+
+    /// Returns whether this connection still waits for its sign-in.
+    fn is_signing_in(&self, id: ConnectionId) -> bool {
+        self.connections.get(&id).is_some_and(|connection| {
+            connection.is_signing_in && matches!(connection.state, State::Open { .. })
+        })
+    }
+
+    /// A user is signed in from now on. A connection that asked for a cursor has one.
+    fn signed_in(&mut self, asker: Asker, kind: &str, sign_in: &SignIn, account: &Account, epoch: u64) {
+        let (id, session) = (asker.id, sign_in.session);
+        debug!("connection {id}: signed in");
+        self.sessions.insert(session, (id, epoch));
+        let head = self.accounts.join(account, id);
+        let mut answer =
+            SignedIn::new(sign_in.secret.expose().to_string(), User::new(account.login.to_string()));
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.is_signing_in = false;
+            connection.state = State::SignedIn { user: account.id, session };
             // From now on it has the user's rate: others from the same address do not slow it down.
             connection.throttled = None;
-            self.no_stranger(id);
+            if let Some(since) = sign_in.start.since {
+                let is_same = sign_in.start.log == Some(account.log);
+                let begin = Cursor::begin(account.begin, head, since, is_same);
+                connection.cursor = Some(Cursor::new(begin));
+                answer.cursor = Some(message::Cursor::new(account.log.to_string(), head, begin));
+            }
         }
-        if let Some(user) = self.users.get_mut(user) {
-            user.online.push(id);
-        }
+        self.no_stranger(id);
+        self.expect_secret(id);
+        let answer = match kind {
+            "authorize" => Answer::Authorized(answer),
+            _ => Answer::Restored(answer),
+        };
+        self.answer(id, asker.number, kind, Ok(answer));
     }
 
-    /// The answer to whoever has signed in. A connection that asked for a cursor has one from now on.
-    fn signed_in_answer(
-        &mut self,
-        id: ConnectionId,
-        user: UserId,
-        sid: &str,
-        start: Start<'_>,
-    ) -> SignedIn<'static> {
-        let login = self.users.login(user).to_string();
-        let mut answer = SignedIn::new(sid.to_string(), User::new(login));
-        if let Some(since) = start.since
-            && let Some(connection) = self.connections.get_mut(&id)
-        {
-            let log_id = self.secrets.log_id(&answer.user.login);
-            let log = self.logs.get(user);
-            let begin = Cursor::begin(log, since, start.log == Some(&*log_id));
-            connection.cursor = Some(Cursor::new(begin));
-            answer.cursor =
-                Some(message::Cursor::new(log_id, log.map_or(0, |log| log.entries.head()), begin));
+    /// A sign-in that was under way is refused.
+    fn fail_sign_in(&mut self, asker: Asker, kind: &str, refused: Refused) {
+        if let Some(connection) = self.connections.get_mut(&asker.id) {
+            connection.is_signing_in = false;
         }
-        answer
+        self.refuse_sign_in(asker, kind, refused);
     }
 
-    fn refuse_sign_in(&mut self, id: ConnectionId, number: u64, kind: &str, refused: Refused) {
-        self.answer(id, number, kind, Err(refused));
+    fn refuse_sign_in(&mut self, asker: Asker, kind: &str, refused: Refused) {
+        let id = asker.id;
+        self.answer(id, asker.number, kind, Err(refused));
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.refused += 1;
         if connection.refused >= self.config.max_sign_in_attempts {
             self.begin_close(id, CloseCode::Policy);
         }
     }
+}
+
+fn already_signed_in<T>() -> Result<T, Refused> {
+    refused(409, "somebody is signed in on this connection already: use another one")
+}
+
+fn wrong_login<T>() -> Result<T, Refused> {
+    refused(401, "the login or the password is wrong")
 }

@@ -1,6 +1,7 @@
 //! The nouns of the contract with the store.
 
 use alloc::sync::Arc;
+use core::borrow::Borrow;
 use core::fmt;
 use core::ops::Deref;
 use core::time::Duration;
@@ -23,6 +24,13 @@ impl From<&str> for Login {
     }
 }
 
+/// Logins are ordered as their texts are.
+impl Borrow<str> for Login {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Deref for Login {
     type Target = str;
 
@@ -34,6 +42,21 @@ impl Deref for Login {
 /// The random id of a log: another one means that what a client knows of positions is void.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LogId(pub [u8; 16]);
+
+impl LogId {
+    /// Reads 32 hexadecimal digits; `None` for anything else.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut id = [0; 16];
+        hex::decode_to_slice(text, &mut id).ok().map(|()| LogId(id))
+    }
+}
+
+/// Shows the 32 hexadecimal digits that clients are told.
+impl fmt::Display for LogId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
 
 /// The key of a session: a hash of its id, which no store needs to know.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -85,8 +85,8 @@ impl Model {
             },
             Request::SendMessage { to, body, .. } => match (user, self.by_login.get(&*to).copied()) {
                 (Err(refusal), _) => refusal,
-                (_, None) => refusal(404),
                 _ if body.len() > self.config.limits.max_body_bytes => refusal(413),
+                (_, None) => refusal(404),
                 (Ok(_), Some(_)) => match number_in(body.as_bytes()) {
                     Some(message) => return self.arrived(Some((id, number)), message),
                     // Nobody in this network sends such.

@@ -103,18 +103,24 @@ impl Sessions {
         let user = session.user;
         match session.state {
             State::Unclear => Restorable::Perhaps(user),
-            State::Broken { latest, .. } if now > latest + self.lifetime => Restorable::No,
+            State::Broken { latest, .. } if now > self.last(latest) => Restorable::No,
             // Perhaps it had to make room for others.
             State::Broken { .. } if self.begun[user] > self.limit => Restorable::Perhaps(user),
-            State::Broken { earliest, .. } if now > earliest + self.lifetime => Restorable::Perhaps(user),
+            State::Broken { earliest, .. } if now > self.last(earliest) => Restorable::Perhaps(user),
             _ => Restorable::Yes(user),
         }
+    }
+
+    /// The last moment at which a session can be restored that broke at this one: stores count in milliseconds.
+    fn last(&self, broken: Time) -> Time {
+        let millis = broken.elapsed().as_millis() as u64 + 1;
+        Time::since_epoch(Duration::from_millis(millis) + self.lifetime - Duration::from_nanos(1))
     }
 
     /// The last moment at which a broken session can be restored.
     pub fn end(&self, sid: &str) -> Option<Time> {
         match self.all.get(sid)?.state {
-            State::Broken { latest, .. } => Some(latest + self.lifetime),
+            State::Broken { latest, .. } => Some(self.last(latest)),
             State::Held(_) | State::Unclear => None,
         }
     }

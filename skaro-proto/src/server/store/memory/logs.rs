@@ -88,13 +88,6 @@ impl Logs {
         }
     }
 
-    /// Gives up the keys of all users whose time is over.
-    pub(super) fn expire_keys(&mut self, now: i64, limits: &StoreLimits) {
-        for log in &mut self.all {
-            log.expire_keys(now, limits.max_keys, &mut self.ledger);
-        }
-    }
-
     /// Counts the bodies that one log has given up no more, unless the log of the other user still has them.
     fn settle_bodies(&mut self) {
         while let Some(body) = self.ledger.lost.pop() {

@@ -212,8 +212,8 @@ impl Model {
                 ("get_history", between.map(|(user, with)| self.history(user, with)))
             }
             Ask::Send { to, long } => {
+                let user = if long { user.and(Err(Outcome::Refused(413))) } else { user };
                 let between = user.and_then(|user| Ok((user, somebody(to)?)));
-                let between = if long { between.and(Err(Outcome::Refused(413))) } else { between };
                 ("send_message", between.map(|(from, to)| self.say(from, to, body, Some(slot))))
             }
         };

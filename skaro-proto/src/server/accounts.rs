@@ -1,0 +1,112 @@
+//! The accounts of users who are here, and what concerns that.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use super::ConnectionId;
+use super::rate::Bucket;
+use super::store::{self, AccountId, Login};
+use crate::time::Time;
+
+/// An account that somebody here uses, or did a moment ago.
+pub(super) struct Account {
+    pub(super) login: Login,
+    /// The latest position of its log of which anything was heard.
+    pub(super) head: u64,
+    /// The connections on which the user is signed in, oldest first.
+    pub(super) online: Vec<ConnectionId>,
+    /// Limit on the rate of messages from the user.
+    pub(super) messages: Bucket,
+    /// Limit on the rate of frames on all connections of the user.
+    pub(super) frames: Bucket,
+}
+
+/// Bytes that an account takes, in trees whose nodes are two thirds full on average.
+const ACCOUNT: usize = 2 * (size_of::<Account>() + 4 * size_of::<AccountId>() + 2 * size_of::<Login>());
+
+#[derive(Default)]
+pub(super) struct Accounts {
+    all: BTreeMap<AccountId, Account>,
+    by_login: BTreeMap<Login, AccountId>,
+    /// Those that nobody uses, and when their rates can be forgotten: else a user who comes back would begin anew. They
+    /// are few, since each message or frame is remembered for some milliseconds.
+    left: BTreeSet<(Time, AccountId)>,
+}
+
+impl Accounts {
+    pub(super) fn get(&self, id: AccountId) -> Option<&Account> {
+        self.all.get(&id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: AccountId) -> Option<&mut Account> {
+        self.all.get_mut(&id)
+    }
+
+    pub(super) fn find(&self, login: &str) -> Option<&Account> {
+        self.all.get(self.by_login.get(login)?)
+    }
+
+    /// The connections on which a user is signed in.
+    pub(super) fn online(&self, id: AccountId) -> &[ConnectionId] {
+        self.all.get(&id).map_or(&[], |account| &account.online)
+    }
+
+    /// Number of connections on which the user with this login is signed in.
+    pub(super) fn count(&self, login: &str) -> usize {
+        self.find(login).map_or(0, |account| account.online.len())
+    }
+
+    /// Takes note that a log has come to this position.
+    pub(super) fn grew(&mut self, id: AccountId, position: u64) {
+        if let Some(account) = self.all.get_mut(&id) {
+            account.head = account.head.max(position);
+        }
+    }
+
+    /// A user is signed in on a connection. Returns the log's head.
+    pub(super) fn join(&mut self, told: &store::Account, id: ConnectionId) -> u64 {
+        let account = self.all.entry(told.id).or_insert_with(|| Account {
+            login: told.login.clone(),
+            head: 0,
+            online: Vec::new(),
+            messages: Bucket::default(),
+            frames: Bucket::default(),
+        });
+        if account.online.is_empty() {
+            self.left.remove(&(account.forgotten_at(), told.id));
+            self.by_login.insert(told.login.clone(), told.id);
+        }
+        account.online.push(id);
+        account.head = account.head.max(told.head);
+        account.head
+    }
+
+    /// A user is not signed in on a connection any more.
+    pub(super) fn leave(&mut self, account: AccountId, id: ConnectionId, now: Time) {
+        let Some(it) = self.all.get_mut(&account) else { return };
+        it.online.retain(|other| *other != id);
+        if it.online.is_empty() {
+            self.left.insert((it.forgotten_at(), account));
+        }
+        while let Some((_, account)) = self.left.first().copied().filter(|(at, _)| *at <= now) {
+            self.left.pop_first();
+            let Some(gone) = self.all.remove(&account) else { continue };
+            // The login may be another account's by now.
+            if self.by_login.get(&gone.login) == Some(&account) {
+                self.by_login.remove(&gone.login);
+            }
+        }
+    }
+
+    /// Estimate of the bytes that all accounts take.
+    pub(super) fn bytes(&self) -> usize {
+        self.all.len() * ACCOUNT
+    }
+}
+
+impl Account {
+    /// When its rates say nothing any more. They don't change while nobody is signed in.
+    fn forgotten_at(&self) -> Time {
+        self.messages.full_at().max(self.frames.full_at())
+    }
+}
