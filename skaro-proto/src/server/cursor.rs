@@ -253,7 +253,7 @@ impl Server {
 
     /// This connection had the answer to a message that came before.
     pub(super) fn note_answered(&mut self, id: ConnectionId, position: u64) {
-        if let Some((_, cursor)) = self.connections.get_mut(&id).and_then(Connection::cursor_mut) {
+        if let Some((_, cursor)) = self.connections.get_mut(&id).and_then(|connection| connection.cursor_mut()) {
             cursor.answered(position);
         }
     }

@@ -1,0 +1,132 @@
+//! Opening: the lock, the files, the connection's settings, the format.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::OpenError;
+use crate::schema::{APPLICATION, STEPS};
+
+/// Number of statements that are kept prepared: more than there are.
+const STATEMENTS: usize = 96;
+
+/// Pages of the log of changes beyond which a commit carries it over to the file: 16 MiB. It bounds the time that opening
+/// takes after a crash.
+const MAX_LOG_PAGES: i64 = 4096;
+
+/// Opens a file that only its owner can read, and creates it if there is none.
+fn private(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Locks the file beside a store. The lock ends with the process.
+pub(crate) fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let name = PathBuf::from(name);
+    let file = private(&name).map_err(|source| OpenError::File { path: name.clone(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.into() }),
+        Err(TryLockError::Error(source)) => Err(OpenError::File { path: name, source }),
+    }
+}
+
+/// Opens the connection that writes.
+pub(crate) fn writer(path: &Path) -> Result<Connection, OpenError> {
+    // SQLite gives its other files the permissions of this one.
+    private(path).map_err(|source| OpenError::File { path: path.into(), source })?;
+    let sqlite = |source| OpenError::Sqlite { path: path.into(), source };
+    let db = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
+    .map_err(sqlite)?;
+    let version = format_version(&db).map_err(sqlite)?;
+    let known = STEPS.len() as i64;
+    let version = match version {
+        None => return Err(OpenError::Foreign { path: path.into() }),
+        Some(version) if version > known => {
+            return Err(OpenError::TooNew { path: path.into(), version, known });
+        }
+        Some(version) => usize::try_from(version).unwrap_or_default(),
+    };
+    settle(&db).map_err(sqlite)?;
+    for (step, n) in STEPS.iter().zip(1..).skip(version) {
+        let step =
+            format!("BEGIN;{step}PRAGMA application_id = {APPLICATION};PRAGMA user_version = {n};COMMIT;");
+        db.execute_batch(&step).map_err(sqlite)?;
+    }
+    Ok(db)
+}
+
+/// Returns the version of the file's format; 0 for an empty file, `None` for a file of another program.
+fn format_version(db: &Connection) -> rusqlite::Result<Option<i64>> {
+    let number = |pragma: &str| db.query_row(pragma, [], |row| row.get::<_, i64>(0));
+    // The number of tables tells an empty file.
+    let tables = match number("SELECT count(*) FROM sqlite_schema") {
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
+            return Ok(None);
+        }
+        tables => tables?,
+    };
+    let application = number("PRAGMA application_id")?;
+    match (tables, application) {
+        (0, 0) => Ok(Some(0)),
+        (_, APPLICATION) => number("PRAGMA user_version").map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Makes commits durable, and checks what they refer to.
+fn settle(db: &Connection) -> rusqlite::Result<()> {
+    db.busy_timeout(core::time::Duration::ZERO)?;
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    db.pragma_update(None, "wal_autocheckpoint", MAX_LOG_PAGES)?;
+    // What is deleted is overwritten where that costs no writing of its own.
+    db.pragma_update(None, "secure_delete", "FAST")?;
+    db.pragma_update(None, "temp_store", "MEMORY")?;
+    db.pragma_update(None, "cache_size", -16_384)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(())
+}
+
+/// Opens a connection that only reads.
+pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let db = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    db.busy_timeout(core::time::Duration::ZERO)?;
+    db.pragma_update(None, "query_only", true)?;
+    db.pragma_update(None, "cache_size", -16_384)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(db)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commits_are_synchronized_and_references_checked() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("store");
+        // Once made, and once found.
+        for _ in 0..2 {
+            let db = writer(&path).unwrap();
+            let pragma = |name: &str| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
+            assert_eq!(db.pragma_query_value(None, "journal_mode", |row| row.get(0)), Ok("wal".to_owned()));
+            // 2 is FULL.
+            assert_eq!((pragma("synchronous"), pragma("foreign_keys"), pragma("busy_timeout")), (2, 1, 0));
+            assert_eq!((pragma("user_version"), pragma("application_id")), (STEPS.len() as i64, APPLICATION));
+        }
+    }
+}

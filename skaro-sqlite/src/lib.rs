@@ -1,0 +1,36 @@
+//! Store of a chat server on disk, over SQLite: [`SqliteStore`] carries out the operations of
+//! [`skaro_proto::server::store`] one after the other, [`Worker`] in threads of its own.
+//!
+//! A message is durable before anybody hears of it: SQLite keeps a log of changes (`journal_mode=WAL`) that each
+//! transaction synchronizes (`synchronous=FULL`), and the worker puts what waits into one transaction. A full disk refuses
+//! what needs room, and nothing else; an error after which nobody knows what is durable is [`Fatal`].
+//!
+//! ```
+//! use skaro_proto::auth::Verifier;
+//! use skaro_proto::server::store::{LogId, Operation, Outcome, Store, StoreLimits};
+//! use skaro_sqlite::SqliteStore;
+//!
+//! let place = tempfile::tempdir()?;
+//! let mut store = SqliteStore::open(place.path().join("store"), StoreLimits::default(), 0)?;
+//! let (login, verifier) = ("alice".into(), Verifier::new("correct horse"));
+//! let added = store.execute(Operation::AddAccount { login, verifier, log: LogId([1; 16]) })?;
+//! assert!(matches!(added, Outcome::Added(_)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod account;
+mod append;
+mod error;
+mod file;
+mod queue;
+mod read;
+mod schema;
+mod session;
+mod store;
+mod trim;
+mod tx;
+mod worker;
+
+pub use error::{Fatal, OpenError};
+pub use store::SqliteStore;
+pub use worker::{Report, StartError, Worker, WorkerConfig};

@@ -1,0 +1,118 @@
+//! A bounded queue of operations between threads.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use skaro_proto::server::store::Operation;
+
+/// Operations that wait, the oldest first.
+pub(crate) struct Queue<I> {
+    waiting: Mutex<Waiting<I>>,
+    changed: Condvar,
+    max_operations: usize,
+    max_bytes: usize,
+}
+
+struct Waiting<I> {
+    operations: VecDeque<(I, Operation)>,
+    /// Bytes of their texts.
+    bytes: usize,
+    is_closed: bool,
+}
+
+/// What a wait ended with.
+pub(crate) enum Taken {
+    /// There are operations.
+    Some,
+    /// There are none for so long.
+    Idle,
+    /// There are none, and there will be none.
+    Closed,
+}
+
+impl<I> Queue<I> {
+    pub(crate) fn new(max_operations: usize, max_bytes: usize) -> Self {
+        let waiting = Waiting { operations: VecDeque::new(), bytes: 0, is_closed: false };
+        Queue { waiting: Mutex::new(waiting), changed: Condvar::new(), max_operations, max_bytes }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting<I>> {
+        // No code of others runs under this lock.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds an operation; returns `false` if there is no room, or the queue is closed. One always has room.
+    pub(crate) fn push(&self, id: I, operation: Operation) -> bool {
+        let mut waiting = self.lock();
+        let bytes = waiting.bytes + text_bytes(&operation);
+        let is_full = waiting.operations.len() >= self.max_operations || bytes > self.max_bytes;
+        if waiting.is_closed || (is_full && !waiting.operations.is_empty()) {
+            return false;
+        }
+        waiting.bytes = bytes;
+        waiting.operations.push_back((id, operation));
+        self.changed.notify_one();
+        true
+    }
+
+    /// Waits for operations, not longer than this if it is given, and moves them to a batch: so many, and so many bytes of
+    /// texts, at least one.
+    pub(crate) fn take(
+        &self,
+        batch: &mut Vec<(I, Operation)>,
+        max_operations: usize,
+        max_bytes: usize,
+        time: Option<Duration>,
+    ) -> Taken {
+        let is_empty = |waiting: &mut Waiting<I>| waiting.operations.is_empty() && !waiting.is_closed;
+        let mut waiting = match time {
+            None => self.changed.wait_while(self.lock(), is_empty).unwrap_or_else(PoisonError::into_inner),
+            Some(time) => {
+                self.changed
+                    .wait_timeout_while(self.lock(), time, is_empty)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
+            }
+        };
+        let mut bytes = 0;
+        while let Some((_, operation)) = waiting.operations.front() {
+            let length = text_bytes(operation);
+            bytes += length;
+            if !batch.is_empty() && (batch.len() >= max_operations || bytes > max_bytes) {
+                break;
+            }
+            waiting.bytes -= length;
+            batch.extend(waiting.operations.pop_front());
+        }
+        match (batch.is_empty(), waiting.is_closed) {
+            (false, _) => Taken::Some,
+            (true, false) => Taken::Idle,
+            (true, true) => Taken::Closed,
+        }
+    }
+
+    /// Takes no more operations. Those that wait are still to be taken.
+    pub(crate) fn close(&self) {
+        self.lock().is_closed = true;
+        self.changed.notify_all();
+    }
+}
+
+/// Returns the bytes of the texts in an operation.
+fn text_bytes(operation: &Operation) -> usize {
+    match operation {
+        Operation::FindAccount { login }
+        | Operation::AddAccount { login, .. }
+        | Operation::SetVerifier { login, .. }
+        | Operation::RemoveAccount { login }
+        | Operation::ReadDialog { with: login, .. }
+        | Operation::MoveMark { with: login, .. } => login.len(),
+        Operation::Introduce { one, other } => one.len() + other.len(),
+        Operation::Append { to, body, key, .. } => {
+            to.len() + body.len() + key.as_ref().map_or(0, |key| key.len())
+        }
+        Operation::FindKey { to, body, key, .. } => to.len() + body.len() + key.len(),
+        _ => 0,
+    }
+}

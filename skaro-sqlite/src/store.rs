@@ -1,0 +1,207 @@
+//! The store: transactions around operations.
+
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use skaro_proto::server::store::{Operation, Outcome, Store, StoreError, StoreLimits};
+
+use crate::error::{Failure, Fatal, OpenError, Result};
+use crate::file;
+use crate::tx::Tx;
+
+/// A store in a file, and SQLite's files beside it (`-wal`, `-shm`), and a lock (`.lock`). Only its owner can read them.
+///
+/// What is carried out is durable: SQLite has synchronized its log of changes. Memory does not grow with what is stored.
+pub struct SqliteStore {
+    db: Connection,
+    path: PathBuf,
+    limits: StoreLimits,
+    /// Why nothing is carried out any more.
+    failed: Option<Fatal>,
+    /// Set from when there was no room until something is written again.
+    is_full: bool,
+    /// The last to go: as long as it is here, no other server opens the file.
+    _lock: File,
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl SqliteStore {
+    /// Opens a store, and makes it if there is none. Sessions that were in use count as broken from `now` on, a Unix time
+    /// in milliseconds.
+    ///
+    /// # Errors
+    /// If another server has it open, it is no store or that of a later version, or the disk fails.
+    pub fn open(
+        path: impl Into<PathBuf>,
+        limits: StoreLimits,
+        now: i64,
+    ) -> core::result::Result<Self, OpenError> {
+        let path = path.into();
+        let lock = file::lock(&path)?;
+        let db = file::writer(&path)?;
+        let mut store = SqliteStore { db, path, limits, failed: None, is_full: false, _lock: lock };
+        // On a full disk they stay in use, which lets them be taken as well.
+        match store.transact(|tx| tx.break_sessions(now)) {
+            Ok(()) | Err(Failure::Refused(_)) => Ok(store),
+            Err(Failure::Fatal(fatal)) => {
+                let source = std::io::Error::other(fatal);
+                Err(OpenError::File { path: store.path, source })
+            }
+        }
+    }
+
+    /// Carries out operations in order, in as few transactions as possible. All are durable when this returns.
+    ///
+    /// # Errors
+    /// If nobody knows what is durable now; then nothing is carried out any more.
+    pub fn execute_all(
+        &mut self,
+        operations: &[Operation],
+    ) -> core::result::Result<Vec<core::result::Result<Outcome, StoreError>>, Fatal> {
+        if let Some(fatal) = &self.failed {
+            return Err(fatal.clone());
+        }
+        let all =
+            self.transact(|tx| operations.iter().map(|operation| tx.execute(operation).map(Ok)).collect());
+        match all {
+            Ok(outcomes) => {
+                self.is_full = false;
+                Ok(outcomes)
+            }
+            // Whatever one of them failed for: the others shall not suffer.
+            Err(Failure::Refused(error)) => {
+                self.make_room(error)?;
+                operations.iter().map(|operation| self.execute_one(operation)).collect()
+            }
+            Err(Failure::Fatal(fatal)) => Err(fatal),
+        }
+    }
+
+    /// Carries the log of changes over to the file, if that was not tried since the disk is full: then the log begins anew,
+    /// in the room that it has.
+    fn make_room(&mut self, error: StoreError) -> core::result::Result<(), Fatal> {
+        if error == StoreError::Full && !core::mem::replace(&mut self.is_full, true) {
+            self.checkpoint()?;
+        }
+        Ok(())
+    }
+
+    fn execute_one(
+        &mut self,
+        operation: &Operation,
+    ) -> core::result::Result<core::result::Result<Outcome, StoreError>, Fatal> {
+        match self.transact(|tx| tx.execute(operation)) {
+            Ok(outcome) => Ok(Ok(outcome)),
+            Err(Failure::Refused(error)) => Ok(Err(error)),
+            Err(Failure::Fatal(fatal)) => Err(fatal),
+        }
+    }
+
+    /// Carries over SQLite's log of changes to the file, as far as no reading needs it.
+    ///
+    /// # Errors
+    /// If nobody knows what is durable now. Without room on the disk nothing changes, which is no error.
+    pub fn checkpoint(&mut self) -> core::result::Result<(), Fatal> {
+        let done = self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        self.settle(done.map_err(Failure::from))
+    }
+
+    /// Gives up messages that are dated before a Unix time in milliseconds, the oldest first, at most so many. Returns
+    /// whether there may be more.
+    ///
+    /// # Errors
+    /// If nobody knows what is durable now. Without room on the disk nothing changes, which is no error.
+    pub fn forget_older(&mut self, before: i64, limit: usize) -> core::result::Result<bool, Fatal> {
+        let more = self.transact(|tx| tx.forget_older(before, limit));
+        self.settle(more)
+    }
+
+    /// Returns the number of users.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn users(&self) -> core::result::Result<u64, Fatal> {
+        let count = "SELECT count(*) FROM accounts WHERE verifier IS NOT NULL";
+        self.db.query_row(count, [], |row| row.get(0)).map(crate::tx::number).map_err(Fatal::new)
+    }
+
+    /// Returns the file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens a connection that reads beside this one.
+    pub(crate) fn reader(&self) -> core::result::Result<Reader, OpenError> {
+        let db = file::reader(&self.path)
+            .map_err(|source| OpenError::Sqlite { path: self.path.clone(), source })?;
+        Ok(Reader { db, limits: self.limits.clone() })
+    }
+
+    fn settle<T: Default>(&mut self, result: Result<T>) -> core::result::Result<T, Fatal> {
+        match result {
+            Ok(value) => Ok(value),
+            Err(Failure::Refused(_)) => Ok(T::default()),
+            Err(Failure::Fatal(fatal)) => {
+                self.failed = Some(fatal.clone());
+                Err(fatal)
+            }
+        }
+    }
+
+    fn transact<T>(&mut self, work: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
+        let result = transact(&self.db, &self.limits, "BEGIN IMMEDIATE", work);
+        if let Err(Failure::Fatal(fatal)) = &result {
+            self.failed = Some(fatal.clone());
+        }
+        result
+    }
+}
+
+/// Works within one transaction, which is taken back if the work or its end fails.
+fn transact<T>(
+    db: &Connection,
+    limits: &StoreLimits,
+    begin: &'static str,
+    work: impl FnOnce(&Tx<'_>) -> Result<T>,
+) -> Result<T> {
+    let tx = Tx { db, limits };
+    tx.run(begin, [])?;
+    let result = work(&tx).and_then(|value| tx.run("COMMIT", []).map(|_| value));
+    // SQLite has taken it back itself after some errors.
+    if result.is_err() && !db.is_autocommit() {
+        tx.run("ROLLBACK", []).map_err(|error| match error {
+            Failure::Refused(error) => Failure::Fatal(Fatal::new(error)),
+            fatal @ Failure::Fatal(_) => fatal,
+        })?;
+    }
+    result
+}
+
+impl Store for SqliteStore {
+    /// Carries out an operation in a transaction of its own. After a [fatal](Fatal) error everything is
+    /// [unavailable](StoreError::Unavailable).
+    fn execute(&mut self, operation: Operation) -> core::result::Result<Outcome, StoreError> {
+        let outcomes = self.execute_all(&[operation]);
+        outcomes.ok().and_then(|mut outcomes| outcomes.pop()).unwrap_or(Err(StoreError::Unavailable))
+    }
+}
+
+/// A connection that reads.
+pub(crate) struct Reader {
+    db: Connection,
+    limits: StoreLimits,
+}
+
+impl Reader {
+    /// Carries out an operation that only reads.
+    pub(crate) fn execute(&self, operation: &Operation) -> Result<Outcome> {
+        transact(&self.db, &self.limits, "BEGIN", |tx| tx.execute(operation))
+    }
+}

@@ -1,0 +1,184 @@
+//! What logs give up: entries beyond the limits, keys whose time is over.
+
+use rusqlite::{OptionalExtension, params};
+use skaro_proto::server::store::AccountId;
+
+use crate::error::Result;
+use crate::tx::{Tx, id, size, sql};
+
+/// Milliseconds for which a key is kept at least, even if its message is gone: a day.
+const KEY_LIFETIME: i64 = 24 * 60 * 60 * 1000;
+
+/// What a log or a dialog keeps: number, and bytes of the bodies.
+#[derive(Clone, Copy)]
+pub(crate) struct Kept {
+    pub(crate) count: i64,
+    pub(crate) bytes: i64,
+}
+
+impl Kept {
+    fn exceeds(self, count: usize, bytes: usize) -> bool {
+        self.count > size(count) || self.bytes > size(bytes)
+    }
+
+    const fn lose(&mut self, bytes: i64) {
+        self.count -= 1;
+        self.bytes -= bytes;
+    }
+}
+
+impl Tx<'_> {
+    /// Gives up the oldest messages of a dialog, then the oldest entries of its log, until the limits hold.
+    pub(crate) fn trim(
+        &self,
+        account: AccountId,
+        peer: AccountId,
+        mut dialog: Kept,
+        mut log: Kept,
+    ) -> Result<()> {
+        while dialog.exceeds(self.limits.max_dialog_messages, self.limits.max_dialog_bytes) {
+            let oldest = self
+                .prepare(
+                    "SELECT position FROM entries WHERE account = ? AND peer = ? AND message IS NOT NULL
+                     ORDER BY position LIMIT 1",
+                )?
+                .query_row([sql(account.0), sql(peer.0)], |row| row.get(0))
+                .optional()?;
+            let Some(position) = oldest else { break };
+            let bytes = self.give_up(sql(account.0), position)?;
+            dialog.lose(bytes);
+            log.lose(bytes);
+        }
+        self.trim_log(account, log)
+    }
+
+    /// Gives up the oldest entries of a log until the limits hold.
+    pub(crate) fn trim_log(&self, account: AccountId, mut log: Kept) -> Result<()> {
+        while log.exceeds(self.limits.max_log_entries, self.limits.max_log_bytes) {
+            let oldest = self
+                .prepare("SELECT position FROM entries WHERE account = ? ORDER BY position LIMIT 1")?
+                .query_row([sql(account.0)], |row| row.get(0))
+                .optional()?;
+            let Some(position) = oldest else { break };
+            log.lose(self.give_up(sql(account.0), position)?);
+        }
+        Ok(())
+    }
+
+    /// Gives up an entry, and returns the bytes of its body. If it is the oldest, the log does not reach back to it any more.
+    fn give_up(&self, account: i64, position: i64) -> Result<i64> {
+        let message = self
+            .prepare(
+                "SELECT messages.id, length(body), sender, sent, recipient, received FROM entries
+                 JOIN messages ON messages.id = entries.message WHERE account = ? AND position = ?",
+            )?
+            .query_row([account, position], |row| {
+                Ok(Message {
+                    id: row.get(0)?,
+                    bytes: row.get(1)?,
+                    sender: (row.get(2)?, row.get(3)?),
+                    recipient: (row.get(4)?, row.get(5)?),
+                })
+            })
+            .optional()?;
+        let bytes = message.as_ref().map_or(0, |message| message.bytes);
+        self.run(
+            "UPDATE accounts SET entries = entries - 1, bytes = bytes - ?3, begin = iif(
+                 EXISTS (SELECT 1 FROM entries WHERE account = ?1 AND position < ?2), begin, ?2)
+             WHERE id = ?1",
+            [account, position, bytes],
+        )?;
+        self.run("DELETE FROM entries WHERE account = ? AND position = ?", [account, position])?;
+        if let Some(message) = message {
+            self.lose_message(account, position, &message)?;
+        }
+        Ok(bytes)
+    }
+
+    /// Takes note that a log has given up a message.
+    fn lose_message(&self, account: i64, position: i64, message: &Message) -> Result<()> {
+        let is_own = message.sender.0 == account;
+        let (peer, their_position) = if is_own { message.recipient } else { message.sender };
+        self.run(
+            "UPDATE dialogs SET messages = messages - 1, bytes = bytes - ?4, unread = unread - (?5 AND ?3 > read)
+             WHERE account = ?1 AND peer = ?2",
+            params![account, peer, position, message.bytes, !is_own],
+        )?;
+        if is_own {
+            self.run("UPDATE keys SET is_loose = 1 WHERE account = ? AND position = ?", [account, position])?;
+        }
+        let other = "SELECT 1 FROM entries WHERE account = ? AND position = ?";
+        if peer == account || !self.prepare(other)?.exists([peer, their_position])? {
+            self.run("DELETE FROM messages WHERE id = ?", [message.id])?;
+        }
+        Ok(())
+    }
+
+    /// Gives up the oldest keys of a sender: what is more than the limit, and what is older than a day and of a message that
+    /// is not kept either.
+    pub(crate) fn expire_keys(&self, account: AccountId, now: i64) -> Result<()> {
+        let account = sql(account.0);
+        let count: i64 =
+            self.prepare("SELECT keys FROM accounts WHERE id = ?")?.query_row([account], |row| row.get(0))?;
+        let mut left = count;
+        loop {
+            let oldest = self
+                .prepare(
+                    "SELECT position, taken, is_loose FROM keys WHERE account = ? ORDER BY position LIMIT 1",
+                )?
+                .query_row([account], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get(2)?)))
+                .optional()?;
+            let is_over = |taken: i64| taken.saturating_add(KEY_LIFETIME) < now;
+            match oldest {
+                Some((position, taken, is_loose))
+                    if left > size(self.limits.max_keys) || (is_loose && is_over(taken)) =>
+                {
+                    self.run("DELETE FROM keys WHERE account = ? AND position = ?", [account, position])?;
+                    left -= 1;
+                }
+                _ => break,
+            }
+        }
+        if left != count {
+            self.run("UPDATE accounts SET keys = ? WHERE id = ?", [left, account])?;
+        }
+        Ok(())
+    }
+
+    /// Gives up the keys of all senders whose time is over.
+    pub(crate) fn expire_loose_keys(&self, now: i64) -> Result<()> {
+        let accounts = self
+            .prepare("SELECT DISTINCT account FROM keys WHERE is_loose AND taken < ?")?
+            .query_map([now.saturating_sub(KEY_LIFETIME)], |row| row.get(0))?
+            .collect::<rusqlite::Result<Vec<i64>>>()?;
+        accounts.into_iter().try_for_each(|account| self.expire_keys(id(account), now))
+    }
+
+    /// Gives up messages dated before, the oldest first, at most so many. Returns whether there may be more.
+    pub(crate) fn forget_older(&self, before: i64, limit: usize) -> Result<bool> {
+        let old = self
+            .prepare(
+                "SELECT sender, sent, recipient, received FROM (SELECT * FROM messages ORDER BY id LIMIT ?)
+                 WHERE date < ?",
+            )?
+            .query_map([size(limit), before], |row| {
+                Ok([(row.get(0)?, row.get(1)?), (row.get(2)?, row.get(3)?)])
+            })?
+            .collect::<rusqlite::Result<Vec<[(i64, i64); 2]>>>()?;
+        let is_there = "SELECT 1 FROM entries WHERE account = ? AND position = ?";
+        for (account, position) in old.iter().flatten() {
+            if self.prepare(is_there)?.exists([account, position])? {
+                self.give_up(*account, *position)?;
+            }
+        }
+        Ok(old.len() == limit)
+    }
+}
+
+/// A message, and its account and position in both logs.
+struct Message {
+    id: i64,
+    bytes: i64,
+    sender: (i64, i64),
+    recipient: (i64, i64),
+}

@@ -1,0 +1,105 @@
+//! One operation inside of a transaction.
+
+use std::sync::Arc;
+
+use rusqlite::{CachedStatement, Connection, Params};
+use skaro_proto::server::store::{AccountId, Login, Operation, Outcome, StoreLimits};
+
+use crate::error::{Result, corrupt};
+
+/// A transaction in which operations are carried out.
+pub(crate) struct Tx<'c> {
+    pub(crate) db: &'c Connection,
+    pub(crate) limits: &'c StoreLimits,
+}
+
+/// Returns a number as SQLite has it. No count gets so large; a client's may be.
+pub(crate) fn sql(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Returns a number that was written by [`sql`].
+pub(crate) fn number(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or_default()
+}
+
+pub(crate) fn id(value: i64) -> AccountId {
+    AccountId(number(value))
+}
+
+/// Returns a size as SQLite has it.
+pub(crate) fn size(size: usize) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}
+
+/// Returns the text in a blob.
+pub(crate) fn text(blob: &[u8]) -> Result<&str> {
+    core::str::from_utf8(blob).map_err(|_| corrupt("a text is not UTF-8"))
+}
+
+pub(crate) fn login(blob: &[u8]) -> Result<Login> {
+    text(blob).map(Login::from)
+}
+
+pub(crate) fn shared(blob: &[u8]) -> Result<Arc<str>> {
+    text(blob).map(Arc::from)
+}
+
+/// Returns whether an operation only reads.
+pub(crate) const fn is_reading(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::FindAccount { .. }
+            | Operation::FindKey { .. }
+            | Operation::ReadLog { .. }
+            | Operation::ReadDialog { .. }
+            | Operation::ListContacts { .. }
+    )
+}
+
+impl Tx<'_> {
+    pub(crate) fn prepare(&self, statement: &'static str) -> Result<CachedStatement<'_>> {
+        Ok(self.db.prepare_cached(statement)?)
+    }
+
+    /// Runs a statement, and returns how many rows it changed.
+    pub(crate) fn run(&self, statement: &'static str, params: impl Params) -> Result<usize> {
+        Ok(self.prepare(statement)?.execute(params)?)
+    }
+
+    pub(crate) fn execute(&self, operation: &Operation) -> Result<Outcome> {
+        match operation {
+            Operation::FindAccount { login } => self.find_account(login),
+            Operation::AddAccount { login, verifier, log } => self.add_account(login, verifier, *log),
+            Operation::SetVerifier { login, verifier } => self.set_verifier(login, verifier),
+            Operation::RemoveAccount { login } => self.remove_account(login),
+            Operation::Introduce { one, other } => self.introduce(one, other),
+            Operation::BeginSession { account, session } => self.begin_session(*account, *session),
+            Operation::TakeSession { session, now } => self.take_session(*session, *now),
+            Operation::LeaveSession { session, epoch, now } => self.leave_session(*session, *epoch, *now),
+            Operation::Expire { now } => {
+                self.expire_sessions(*now)?;
+                self.expire_loose_keys(*now)?;
+                Ok(Outcome::Done)
+            }
+            Operation::Append { from, to, body, key, now } => {
+                self.append(*from, to, body, key.as_deref(), *now)
+            }
+            Operation::FindKey { from, to, body, key } => {
+                Ok(self.find_key(*from, to, body, key)?.unwrap_or(Outcome::NoSuchKey))
+            }
+            Operation::ReadLog { account, after, max_entries, max_bytes } => {
+                self.read_log(*account, *after, *max_entries, *max_bytes)
+            }
+            Operation::ReadDialog { account, with, page, max_messages, max_bytes } => {
+                self.read_dialog(*account, with, page, *max_messages, *max_bytes)
+            }
+            Operation::ListContacts { account, all, max_contacts, max_bytes } => {
+                self.list_contacts(*account, *all, *max_contacts, *max_bytes)
+            }
+            Operation::MoveMark { account, with, up_to } => self.move_mark(*account, with, *up_to),
+            // An operation that this version does not know.
+            _ => Err(crate::error::Failure::Refused(skaro_proto::server::store::StoreError::Unavailable)),
+        }
+    }
+}

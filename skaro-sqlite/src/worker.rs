@@ -1,0 +1,235 @@
+//! Threads around a store: one that writes, in batches, and one that reads beside it.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use skaro_proto::server::store::{Operation, Outcome, StoreError};
+use thiserror::Error;
+
+use crate::error::{Failure, Fatal, OpenError};
+use crate::queue::{Queue, Taken};
+use crate::store::{Reader, SqliteStore};
+use crate::tx::is_reading;
+
+/// Messages that retention by age gives up in one transaction, so that others wait for milliseconds at most.
+const FORGET: usize = 256;
+
+/// Time between two looks at the age of messages.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// Settings of a [`Worker`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct WorkerConfig {
+    /// Operations that wait, for writing and for reading each; more are refused. Default 4096.
+    pub max_waiting: usize,
+    /// Bytes of their texts. Default 16 MiB.
+    pub max_waiting_bytes: usize,
+    /// Operations in one transaction. Default 512.
+    pub max_batch: usize,
+    /// Bytes of their texts. Default 1 MiB.
+    pub max_batch_bytes: usize,
+    /// Time without an operation after which SQLite's log of changes is carried over to the file. Default 1 second.
+    pub idle: Duration,
+    /// Age at which messages are given up. Default `None`: never for their age.
+    pub max_age: Option<Duration>,
+}
+
+impl Default for WorkerConfig {
+    fn default() -> Self {
+        WorkerConfig {
+            max_waiting: 4096,
+            max_waiting_bytes: 16 << 20,
+            max_batch: 512,
+            max_batch_bytes: 1 << 20,
+            idle: Duration::from_secs(1),
+            max_age: None,
+        }
+    }
+}
+
+/// An error while a worker is started.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The connection that reads could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A thread could not be started.
+    #[error("a thread of the store can't be started: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// A worker's report.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Report<I> {
+    /// What came of an operation. It is durable.
+    Completed(I, Result<Outcome, StoreError>),
+    /// Nobody knows what is durable, nor what came of the operations that are open: the process has to end.
+    Failed(Fatal),
+}
+
+/// A store that works in threads of its own. `I` is whatever tells operations apart.
+///
+/// Operations that change something are carried out in the order in which they were given: whatever waits goes into one
+/// transaction. Those that only read happen beside that, and see all that was reported before they were given. Dropping the
+/// worker carries out what waits, and closes the store.
+#[derive(Debug)]
+pub struct Worker<I: Send + 'static> {
+    shared: Arc<Shared<I>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+struct Shared<I> {
+    writes: Queue<I>,
+    reads: Queue<I>,
+    has_failed: AtomicBool,
+    config: WorkerConfig,
+    report: Box<dyn Fn(Report<I>) + Send + Sync>,
+}
+
+impl<I> std::fmt::Debug for Shared<I> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl<I: Send + 'static> Worker<I> {
+    /// Starts the threads. Reports come from them, one at a time from each; what it takes to handle them delays the next.
+    ///
+    /// # Errors
+    /// If a connection or a thread can't be had.
+    pub fn start(
+        store: SqliteStore,
+        config: WorkerConfig,
+        report: impl Fn(Report<I>) + Send + Sync + 'static,
+    ) -> Result<Self, StartError> {
+        let reader = store.reader()?;
+        let shared = Arc::new(Shared {
+            writes: Queue::new(config.max_waiting, config.max_waiting_bytes),
+            reads: Queue::new(config.max_waiting, config.max_waiting_bytes),
+            has_failed: AtomicBool::new(false),
+            config,
+            report: Box::new(report),
+        });
+        let mut worker = Worker { shared: shared.clone(), threads: Vec::new() };
+        let writing = shared.clone();
+        worker.threads.push(Builder::new().name("store-write".into()).spawn(move || writing.write(store))?);
+        worker.threads.push(Builder::new().name("store-read".into()).spawn(move || shared.read(&reader))?);
+        Ok(worker)
+    }
+
+    /// Asks for an operation. Its outcome is reported with this id.
+    ///
+    /// # Errors
+    /// [`Busy`](StoreError::Busy) if too many wait, [`Unavailable`](StoreError::Unavailable) after a failure. Then nothing is
+    /// reported.
+    pub fn submit(&self, id: I, operation: Operation) -> Result<(), StoreError> {
+        if self.shared.has_failed.load(Ordering::Acquire) {
+            return Err(StoreError::Unavailable);
+        }
+        let queue = if is_reading(&operation) { &self.shared.reads } else { &self.shared.writes };
+        if queue.push(id, operation) { Ok(()) } else { Err(StoreError::Busy) }
+    }
+
+    /// Carries out what waits, and closes the store: the same as dropping the worker.
+    pub fn close(self) {}
+}
+
+impl<I: Send + 'static> Drop for Worker<I> {
+    fn drop(&mut self) {
+        self.shared.writes.close();
+        self.shared.reads.close();
+        for thread in self.threads.drain(..) {
+            // Whoever drops it in a report waits for the others only.
+            if thread.thread().id() != std::thread::current().id() {
+                let _panicked = thread.join();
+            }
+        }
+    }
+}
+
+impl<I> Shared<I> {
+    fn fail(&self, fatal: Fatal) {
+        if !self.has_failed.swap(true, Ordering::AcqRel) {
+            (self.report)(Report::Failed(fatal));
+        }
+        self.writes.close();
+        self.reads.close();
+    }
+
+    fn write(&self, store: SqliteStore) {
+        if let Err(fatal) = self.try_write(store) {
+            self.fail(fatal);
+        }
+    }
+
+    fn try_write(&self, mut store: SqliteStore) -> Result<(), Fatal> {
+        let config = &self.config;
+        let (mut batch, mut ids, mut operations) = (Vec::new(), Vec::new(), Vec::new());
+        let mut next_look = config.max_age.map(|_| Instant::now());
+        // Set if there is something to carry over.
+        let mut is_changed = true;
+        loop {
+            if next_look.is_some_and(|at| at <= Instant::now()) {
+                let is_more = store.forget_older(self.oldest_date(), FORGET)?;
+                next_look = Some(Instant::now() + if is_more { Duration::ZERO } else { LOOK_EVERY });
+                is_changed = true;
+            }
+            let look = next_look.map(|at| at.saturating_duration_since(Instant::now()));
+            let idle = is_changed.then_some(config.idle);
+            let time = [look, idle].into_iter().flatten().min();
+            match self.writes.take(&mut batch, config.max_batch, config.max_batch_bytes, time) {
+                Taken::Some => {
+                    batch.drain(..).for_each(|(id, operation)| {
+                        ids.push(id);
+                        operations.push(operation);
+                    });
+                    let outcomes = store.execute_all(&operations)?;
+                    operations.clear();
+                    for (id, outcome) in ids.drain(..).zip(outcomes) {
+                        (self.report)(Report::Completed(id, outcome));
+                    }
+                    is_changed = true;
+                }
+                Taken::Idle if time == idle => {
+                    store.checkpoint()?;
+                    is_changed = false;
+                }
+                Taken::Idle => (),
+                Taken::Closed => return store.checkpoint(),
+            }
+            if self.has_failed.load(Ordering::Acquire) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Returns the date before which messages are too old.
+    fn oldest_date(&self) -> i64 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let oldest = now.saturating_sub(self.config.max_age.unwrap_or(Duration::MAX));
+        i64::try_from(oldest.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    fn read(&self, reader: &Reader) {
+        let mut batch = Vec::new();
+        loop {
+            match self.reads.take(&mut batch, self.config.max_batch, usize::MAX, None) {
+                Taken::Closed => return,
+                Taken::Idle | Taken::Some => (),
+            }
+            for (id, operation) in batch.drain(..) {
+                match reader.execute(&operation) {
+                    Ok(outcome) => (self.report)(Report::Completed(id, Ok(outcome))),
+                    Err(Failure::Refused(error)) => (self.report)(Report::Completed(id, Err(error))),
+                    Err(Failure::Fatal(fatal)) => return self.fail(fatal),
+                }
+            }
+        }
+    }
+}

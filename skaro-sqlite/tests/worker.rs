@@ -1,0 +1,221 @@
+//! The worker's threads, and what opening says.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::sync::mpsc::{Receiver, channel, sync_channel};
+use std::time::{Duration, Instant};
+
+use skaro_proto::auth::Verifier;
+use skaro_proto::server::store::{
+    AccountId, Content, LogId, Operation, Outcome, Store, StoreError, StoreLimits,
+};
+use skaro_sqlite::{OpenError, Report, SqliteStore, Worker, WorkerConfig};
+use tempfile::TempDir;
+
+fn open(place: &TempDir) -> SqliteStore {
+    SqliteStore::open(place.path().join("store"), StoreLimits::default(), 0).unwrap()
+}
+
+fn add(login: &str) -> Operation {
+    Operation::AddAccount { login: login.into(), verifier: Verifier::new(login), log: LogId([0; 16]) }
+}
+
+fn append(body: &str, now: i64) -> Operation {
+    Operation::Append { from: AccountId(0), to: "bob".into(), body: body.into(), key: None, now }
+}
+
+const READ: Operation =
+    Operation::ReadLog { account: AccountId(1), after: 0, max_entries: 100_000, max_bytes: usize::MAX };
+
+/// A store with alice and bob.
+fn filled(place: &TempDir) -> SqliteStore {
+    let mut store = open(place);
+    store.execute_all(&[add("alice"), add("bob")]).unwrap();
+    store
+}
+
+fn start(store: SqliteStore, config: WorkerConfig) -> (Worker<u64>, Receiver<Report<u64>>) {
+    let (reports, reported) = channel();
+    (Worker::start(store, config, move |report| reports.send(report).unwrap()).unwrap(), reported)
+}
+
+fn completed(reported: &Receiver<Report<u64>>) -> (u64, Outcome) {
+    match reported.recv().unwrap() {
+        Report::Completed(id, outcome) => (id, outcome.unwrap()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn operations_are_carried_out_in_order_and_readings_see_them() {
+    let place = TempDir::new().unwrap();
+    let (worker, reported) = start(filled(&place), WorkerConfig::default());
+    let mut sent = 0;
+    for size in [1, 100, 1, 700] {
+        (0..size).for_each(|n| worker.submit(n, append(&format!("{n}"), 0)).unwrap());
+        for n in 0..size {
+            sent += 1;
+            let (id, Outcome::Appended(appended)) = completed(&reported) else { panic!() };
+            assert_eq!((id, appended.position), (n, sent));
+        }
+        worker.submit(0, READ).unwrap();
+        let (_, Outcome::Entries(entries)) = completed(&reported) else { panic!() };
+        assert_eq!(entries.len() as u64, sent);
+        for (n, entry) in (0..size).zip(entries.iter().skip((sent - size) as usize)) {
+            let Content::Message(message) = &entry.content else { panic!("{entry:?}") };
+            assert_eq!(*message.body, *format!("{n}"));
+        }
+    }
+}
+
+#[test]
+fn what_waits_has_a_bound_and_is_carried_out_on_closing() {
+    let place = TempDir::new().unwrap();
+    let (entered, enters) = channel();
+    let (open_gate, gate) = sync_channel::<()>(0);
+    let gate = std::sync::Mutex::new(gate);
+    let mut config = WorkerConfig::default();
+    (config.max_waiting, config.max_waiting_bytes) = (10, 1000);
+    let worker = Worker::start(filled(&place), config, move |report| {
+        let Report::Completed(0, Ok(_)) = report else { return };
+        entered.send(()).unwrap();
+        gate.lock().unwrap().recv().unwrap();
+    })
+    .unwrap();
+    // The thread that writes stands in this report.
+    worker.submit(0, append("first", 0)).unwrap();
+    enters.recv().unwrap();
+    for n in 1..=10 {
+        worker.submit(n, append("text", 0)).unwrap();
+    }
+    assert_eq!(worker.submit(11, append("text", 0)), Err(StoreError::Busy));
+    // Readings have a queue of their own.
+    worker.submit(12, READ).unwrap();
+    open_gate.send(()).unwrap();
+    worker.close();
+    let Ok(Outcome::Entries(entries)) = open(&place).execute(READ) else { panic!() };
+    assert_eq!(entries.len(), 11);
+}
+
+#[test]
+fn texts_that_wait_have_a_bound() {
+    let place = TempDir::new().unwrap();
+    let (entered, enters) = channel();
+    let (open_gate, gate) = sync_channel::<()>(0);
+    let gate = std::sync::Mutex::new(gate);
+    let mut config = WorkerConfig::default();
+    config.max_waiting_bytes = 1000;
+    let worker = Worker::start(filled(&place), config, move |report| {
+        let Report::Completed(0, Ok(_)) = report else { return };
+        entered.send(()).unwrap();
+        gate.lock().unwrap().recv().unwrap();
+    })
+    .unwrap();
+    worker.submit(0, append("first", 0)).unwrap();
+    enters.recv().unwrap();
+    // One always has room.
+    worker.submit(1, append(&"x".repeat(2000), 0)).unwrap();
+    assert_eq!(worker.submit(2, append("", 0)), Err(StoreError::Busy));
+    open_gate.send(()).unwrap();
+}
+
+#[test]
+fn messages_are_given_up_at_an_age_in_small_steps() {
+    let place = TempDir::new().unwrap();
+    let mut store = filled(&place);
+    let old: Vec<_> = (0..1000).map(|n| append("old", n)).collect();
+    store.execute_all(&old).unwrap();
+    // The first one is dated 1.
+    assert_eq!([(); 4].map(|()| store.forget_older(100, 33).unwrap()), [true, true, true, false]);
+    let Ok(Outcome::Account(Some(bob))) = store.execute(Operation::FindAccount { login: "bob".into() })
+    else {
+        panic!()
+    };
+    assert_eq!((bob.begin, bob.head), (99, 1000));
+    let mut config = WorkerConfig::default();
+    config.max_age = Some(Duration::from_secs(1 << 30));
+    let (worker, reported) = start(store, config);
+    let now = i64::MAX / 2;
+    worker.submit(1, append("new", now)).unwrap();
+    assert_eq!(completed(&reported).0, 1);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        assert!(Instant::now() < deadline, "old messages stay");
+        worker.submit(2, READ).unwrap();
+        let (_, Outcome::Entries(entries)) = completed(&reported) else { panic!() };
+        assert_eq!(entries.len(), 1001);
+        if entries.iter().filter(|entry| entry.content != Content::Gone).count() == 1 {
+            break;
+        }
+    }
+}
+
+#[test]
+fn only_one_has_a_store_open() {
+    let place = TempDir::new().unwrap();
+    let store = filled(&place);
+    let again = SqliteStore::open(place.path().join("store"), StoreLimits::default(), 0);
+    assert!(matches!(again, Err(OpenError::InUse { .. })), "{again:?}");
+    drop(store);
+    assert_eq!(open(&place).users().unwrap(), 2);
+}
+
+#[test]
+fn files_of_others_and_of_later_versions_are_left_alone() {
+    let place = TempDir::new().unwrap();
+    let path = place.path().join("store");
+    let opened = || SqliteStore::open(&path, StoreLimits::default(), 0);
+    std::fs::write(&path, "a text that is long enough not to be taken for an empty file".repeat(20)).unwrap();
+    assert!(matches!(opened(), Err(OpenError::Foreign { .. })));
+    std::fs::remove_file(&path).unwrap();
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch("CREATE TABLE other (x)").unwrap();
+    assert!(matches!(opened(), Err(OpenError::Foreign { .. })));
+    drop(db);
+    std::fs::remove_file(&path).unwrap();
+    drop(opened().unwrap());
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    assert!(matches!(opened(), Err(OpenError::TooNew { version: 99, .. })));
+    assert!(matches!(
+        SqliteStore::open(place.path().join("no/such/place"), StoreLimits::default(), 0),
+        Err(OpenError::File { .. })
+    ));
+}
+
+#[cfg(unix)]
+#[test]
+fn files_are_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = TempDir::new().unwrap();
+    let _store = filled(&place);
+    let mut names = Vec::new();
+    for file in std::fs::read_dir(place.path()).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
+        names.push(file.file_name().into_string().unwrap());
+    }
+    names.sort();
+    assert_eq!(names, ["store", "store-shm", "store-wal", "store.lock"]);
+}
+
+#[test]
+fn a_damaged_file_is_a_failure_and_nothing_is_carried_out_any_more() {
+    let place = TempDir::new().unwrap();
+    let mut store = filled(&place);
+    store.execute_all(&[append("text", 0)]).unwrap();
+    drop(store);
+    let path = place.path().join("store");
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch("UPDATE messages SET body = x'ff'").unwrap();
+    drop(db);
+    let mut store = open(&place);
+    store.execute_all(&[READ]).unwrap_err();
+    assert!(matches!(store.execute(append("more", 0)), Err(StoreError::Unavailable)));
+    store.execute_all(&[append("more", 0)]).unwrap_err();
+    drop(store);
+    let (worker, reported) = start(open(&place), WorkerConfig::default());
+    worker.submit(1, READ).unwrap();
+    let Report::Failed(fatal) = reported.recv().unwrap() else { panic!() };
+    assert!(fatal.to_string().contains("UTF-8"), "{fatal}");
+    assert!(worker.submit(2, append("more", 0)).is_err());
+}
