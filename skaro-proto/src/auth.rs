@@ -77,6 +77,7 @@ impl Verifier {
 
     /// Returns it as bytes, for a store: two states of SHA-512, of eight big-endian words each, after the inner block and
     /// the outer block of the key. They are as good as the password for signing in.
+    #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<[u8; Self::BYTES]> {
         let mut bytes = Zeroizing::new([0; Self::BYTES]);
         let (chunks, _) = bytes.as_chunks_mut();
@@ -87,6 +88,7 @@ impl Verifier {
     }
 
     /// Makes a verifier of what [`to_bytes`](Self::to_bytes) returned.
+    #[must_use]
     pub fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
         let mut verifier = Verifier { inner: [0; 8], outer: [0; 8] };
         let (chunks, _) = bytes.as_chunks();

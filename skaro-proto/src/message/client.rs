@@ -62,6 +62,7 @@ pub struct Page {
 
 impl Page {
     /// Returns whether it selects the oldest messages after something, instead of the newest.
+    #[must_use]
     pub const fn is_forward(&self) -> bool {
         (self.after.is_some() || self.after_date.is_some())
             && self.before.is_none()

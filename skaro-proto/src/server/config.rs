@@ -115,6 +115,7 @@ pub struct ServerConfig {
 
 impl ServerConfig {
     /// Returns the limits that the store is to keep.
+    #[must_use]
     pub fn store_limits(&self) -> StoreLimits {
         StoreLimits {
             max_dialog_messages: self.max_dialog_messages,

@@ -145,6 +145,7 @@ impl Server {
 
     /// A server whose store is elsewhere: carry out what [`poll_store`](Self::poll_store) asks for. The store is to keep
     /// the configuration's [limits](ServerConfig::store_limits). The seed must be another one at each start.
+    #[must_use]
     pub fn with_store(config: ServerConfig, seed: [u8; 32]) -> Self {
         let operations = Operations::new(Time::ZERO + config.session_lifetime);
         Server {

@@ -208,6 +208,7 @@ impl Server {
     }
 
     /// Returns the number of operations that are under way: asked for, and not completed.
+    #[must_use]
     pub fn open_operations(&self) -> usize {
         self.operations.waiting.len()
     }

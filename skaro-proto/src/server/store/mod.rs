@@ -188,6 +188,7 @@ pub enum Lane {
 
 impl Operation {
     /// Returns the lane; `None` if the operation only reads, or may happen at any time.
+    #[must_use]
     pub fn lane(&self) -> Option<Lane> {
         match self {
             Operation::AddAccount { login, .. }

@@ -12,6 +12,7 @@ use crate::auth::Verifier;
 
 /// The number of an account, which its store gives, and never again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "stores make these of what they keep")]
 pub struct AccountId(pub u64);
 
 /// The login of a user, of any length that [limits](crate::Limits::max_login_bytes) allow.
@@ -41,10 +42,12 @@ impl Deref for Login {
 
 /// The random id of a log: another one means that what a client knows of positions is void.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "stores make these of what they keep")]
 pub struct LogId(pub [u8; 16]);
 
 impl LogId {
     /// Reads 32 hexadecimal digits; `None` for anything else.
+    #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
         let mut id = [0; 16];
         hex::decode_to_slice(text, &mut id).ok().map(|()| LogId(id))
@@ -60,6 +63,7 @@ impl fmt::Display for LogId {
 
 /// The key of a session: a hash of its id, which no store needs to know.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "stores make these of what they keep")]
 pub struct SessionKey(pub [u8; 16]);
 
 /// Shows that there is a key, without its bytes.
@@ -89,6 +93,7 @@ pub struct Account {
 
 impl Account {
     /// An account with an empty log.
+    #[must_use]
     pub const fn new(id: AccountId, login: Login, verifier: Verifier, log: LogId) -> Self {
         Account { id, login, verifier, log, begin: 0, head: 0 }
     }
@@ -112,6 +117,7 @@ pub struct Appended {
 
 impl Appended {
     /// A message that was appended now.
+    #[must_use]
     pub const fn new(position: u64, date: i64, to: AccountId, their_position: u64) -> Self {
         Appended { position, date, to, their_position, is_repetition: false }
     }
@@ -135,6 +141,7 @@ pub struct Message {
 
 impl Message {
     /// A message without a key.
+    #[must_use]
     pub const fn new(with: Login, is_own: bool, date: i64, body: Arc<str>) -> Self {
         Message { with, is_own, date, body, key: None }
     }
@@ -152,6 +159,7 @@ pub struct Entry {
 
 impl Entry {
     /// An entry at this position.
+    #[must_use]
     pub const fn new(position: u64, content: Content) -> Self {
         Entry { position, content }
     }
@@ -186,6 +194,7 @@ pub struct DialogMessage {
 
 impl DialogMessage {
     /// A message at this position.
+    #[must_use]
     pub const fn new(position: u64, message: Message) -> Self {
         DialogMessage { position, message }
     }
@@ -205,6 +214,7 @@ pub struct Contact {
 
 impl Contact {
     /// A contact with whom nothing was exchanged.
+    #[must_use]
     pub const fn new(login: Login) -> Self {
         Contact { login, unread: 0, last: None }
     }

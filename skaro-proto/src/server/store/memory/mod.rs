@@ -41,6 +41,7 @@ impl fmt::Debug for MemoryStore {
 
 impl MemoryStore {
     /// Creates an empty store.
+    #[must_use]
     pub fn new(limits: StoreLimits) -> Self {
         MemoryStore {
             limits,
@@ -60,21 +61,25 @@ impl MemoryStore {
     }
 
     /// Returns an estimate of the bytes of memory that the store takes, exact to some 20 %.
+    #[must_use]
     pub fn bytes(&self) -> usize {
         self.logs.bytes() + self.users.bytes() + self.sessions.len() * SESSION
     }
 
     /// Returns the number of users.
+    #[must_use]
     pub fn users(&self) -> usize {
         self.users.len()
     }
 
     /// Returns the number of sessions, in use or broken.
+    #[must_use]
     pub fn sessions(&self) -> usize {
         self.sessions.len()
     }
 
     /// Returns the last moment at which the next broken session can be taken, as a Unix time in milliseconds.
+    #[must_use]
     pub fn next_session_end(&self) -> Option<i64> {
         self.sessions.next_end()
     }
