@@ -56,10 +56,10 @@ fn answer_to(message: ClientMessage<'_>) -> (ServerMessage<'static>, i64) {
             let user = User::new(login.to_string());
             (Answer::Authorized(SignedIn::new("s-1", user)), 0)
         }
-        Request::SendMessage { to, body } if to == FLOOD => {
-            (Answer::MessageSent(Some(Date::Integer(DATE))), body.parse().unwrap())
+        Request::SendMessage { to, body, .. } if to == FLOOD => {
+            (Answer::MessageSent { date: Some(Date::Integer(DATE)), position: None }, body.parse().unwrap())
         }
-        _ => (Answer::MessageSent(Some(Date::Integer(DATE))), 0),
+        _ => (Answer::MessageSent { date: Some(Date::Integer(DATE)), position: None }, 0),
     };
     let (kind, id) = (message.request.kind().to_string(), message.on_request);
     (ServerMessage::Answer(AnswerMessage::new(kind, id, Ok(answer))), pushed)
