@@ -198,12 +198,12 @@ impl Operation {
             Operation::BeginSession { session, .. }
             | Operation::TakeSession { session, .. }
             | Operation::LeaveSession { session, .. } => Some(Lane::Session(*session)),
-            Operation::Append { from: account, .. } | Operation::MoveMark { account, .. } => {
-                Some(Lane::Account(*account))
-            }
+            // What is looked for may still be on its way into the store.
+            Operation::Append { from: account, .. }
+            | Operation::FindKey { from: account, .. }
+            | Operation::MoveMark { account, .. } => Some(Lane::Account(*account)),
             Operation::FindAccount { .. }
             | Operation::Expire { .. }
-            | Operation::FindKey { .. }
             | Operation::ReadLog { .. }
             | Operation::ReadDialog { .. }
             | Operation::ListContacts { .. } => None,

@@ -14,15 +14,17 @@ use skaro_proto::client::{
     Backoff, Client, ClientConfig, Command, Disconnect, Event, Failure, LogStart, RequestId, SendMessage,
     Status,
 };
-use skaro_proto::message::Answer;
+use skaro_proto::message::{Answer, Refusal};
 use skaro_proto::server::{self, ConnectionId, Rate, Server};
 
 mod compare;
+mod keeper;
 mod net;
 
 use super::choices::Choices;
 use super::oracle::{Checked, ensure, number_in};
 use super::wire::Content;
+use keeper::Keeper;
 
 /// Entries that may be on their way to an application, or wait for it.
 const WINDOW: usize = 256;
@@ -42,6 +44,9 @@ pub struct Exercised {
     pub postponed: usize,
     pub refused: usize,
     pub unknown: usize,
+    /// With a store behind the server: crashes of the server, and times at which the store stopped.
+    pub crashes: usize,
+    pub stuck: usize,
 }
 
 /// How a message ended for its sender.
@@ -131,6 +136,10 @@ struct World {
     /// Whether the server takes only so many messages of a user at a time.
     is_strict: bool,
     server: Server,
+    /// The store, if it is not inside the server.
+    keeper: Option<Keeper>,
+    /// Whether it refuses operations at times.
+    refuses: bool,
     epoch: usize,
     devices: Vec<Device>,
     wires: Vec<Wire>,
@@ -151,7 +160,7 @@ fn login(user: usize) -> &'static str {
     ["alice", "bob", "carol"][user]
 }
 
-fn new_server(seed: usize, is_strict: bool) -> Server {
+fn new_config(is_strict: bool) -> server::ServerConfig {
     let mut config = server::ServerConfig::default();
     (config.guesses_per_login, config.max_strangers) = (None, None);
     config.message_rate = is_strict.then(|| Rate::new(20, 10));
@@ -159,7 +168,12 @@ fn new_server(seed: usize, is_strict: bool) -> Server {
     config.max_sessions_per_user = 10_000;
     // Nothing is pushed out.
     (config.max_dialog_messages, config.max_log_entries, config.max_keys) = (1 << 20, 1 << 20, 1 << 20);
-    let mut server = Server::new(config, [seed as u8; 32]);
+    config.max_sign_in_attempts = u32::MAX;
+    config
+}
+
+fn new_server(seed: usize, is_strict: bool) -> Server {
+    let mut server = Server::new(new_config(is_strict), [seed as u8; 32]);
     (0..USERS).for_each(|user| server.add_user(login(user), login(user)).unwrap());
     server
 }
@@ -170,11 +184,35 @@ fn new_server(seed: usize, is_strict: bool) -> Server {
 /// If the promise is broken.
 pub fn run(mut choices: Choices, devices: usize, steps: usize) -> Result<Exercised, String> {
     let is_strict = choices.chance(30);
+    run_with(choices, is_strict, new_server(1, is_strict), None, devices, steps)
+}
+
+/// Runs a network whose server has its store behind it: operations are delayed, reordered and refused, their outcome may
+/// be unknown for long, and the server crashes between any two of them.
+///
+/// # Errors
+/// If the promise is broken.
+pub fn run_with_store(mut choices: Choices, devices: usize, steps: usize) -> Result<Exercised, String> {
+    let is_strict = choices.chance(30);
+    let server = Server::with_store(new_config(is_strict), [1; 32]);
+    run_with(choices, is_strict, server, Some(Keeper::new()), devices, steps)
+}
+
+fn run_with(
+    choices: Choices,
+    is_strict: bool,
+    server: Server,
+    keeper: Option<Keeper>,
+    devices: usize,
+    steps: usize,
+) -> Result<Exercised, String> {
     let mut world = World {
         choices,
         now: Time::from_secs(1),
         is_strict,
-        server: new_server(1, is_strict),
+        server,
+        keeper,
+        refuses: true,
         epoch: 0,
         devices: Vec::new(),
         wires: Vec::new(),
@@ -182,6 +220,7 @@ pub fn run(mut choices: Choices, devices: usize, steps: usize) -> Result<Exercis
         flood: if steps > 1000 { 300 } else { 10 },
         exercised: Exercised::default(),
     };
+    world.add_users();
     for n in 0..devices {
         let device = world.device(n, n % USERS);
         world.devices.push(device);
@@ -313,6 +352,14 @@ impl World {
                 if let Some(number) = device.open.remove(&ended.ticket.id()) {
                     return self.ended(n, number, &ended.outcome);
                 }
+                // The store was not there for a sign-in.
+                if device.client.status() == Status::Connected
+                    && matches!(ended.outcome, Err(Failure::Refused(_)))
+                {
+                    let login = login(device.user);
+                    device.client.authorize(self.now, login, login).map_err(|error| error.to_string())?;
+                    return Ok(());
+                }
                 // What was open when the application ended is sent again, before anything else.
                 if is_in && device.open.is_empty() {
                     for (key, number) in device.kept.open.clone() {
@@ -352,14 +399,21 @@ impl World {
     fn ended(&mut self, n: usize, number: usize, outcome: &Result<Answer<'_>, Failure<'_>>) -> Checked {
         self.devices[n].kept.open.retain(|(_, open)| *open != number);
         let message = &mut self.messages[number];
+        let is_again = message.sender.1 != self.devices[n].incarnation;
         ensure!(message.end == End::Open, "message {number} ended twice");
         message.end = match outcome {
             Ok(_) => End::Taken,
+            Err(Failure::Refused(refusal)) if is(refusal, 504) => End::Unknown,
+            // An application that gives a message again after its restart does not know what came of it before.
+            Err(Failure::Refused(refusal)) if is_again && (is(refusal, 503) || is(refusal, 429)) => {
+                End::Unknown
+            }
             Err(Failure::Refused(_)) => End::Refused,
             Err(Failure::Lost(_)) => End::Unknown,
             Err(failure) => return Err(format!("message {number}: {failure}")),
         };
-        let is_known = message.end != End::Unknown || message.epoch != self.epoch;
+        let may_be_unknown = message.epoch != self.epoch || matches!(outcome, Err(Failure::Refused(_)));
+        let is_known = message.end != End::Unknown || may_be_unknown;
         ensure!(is_known, "message {number} is unknown, and the server lost nothing");
         self.exercised.refused += usize::from(message.end == End::Refused);
         self.exercised.unknown += usize::from(message.end == End::Unknown);
@@ -392,6 +446,11 @@ impl World {
     }
 }
 
+/// Returns whether a refusal has this status.
+fn is(refusal: &Refusal<'_>, code: u16) -> bool {
+    refusal.status.as_ref().is_some_and(|status| status.code() == code)
+}
+
 fn give(device: &mut Device, now: Time, to: usize, number: usize, key: Option<&str>) -> Option<RequestId> {
     let body = format!("~{number}~");
     let message = SendMessage { key, ..SendMessage::new(login(to), &body) };
@@ -417,6 +476,11 @@ impl World {
             935..950 => self.cut(n, true),
             950..956 => self.restart(n),
             956 if self.choices.chance(30) => self.lose_everything(),
+            959 if self.keeper.is_some() => self.crash(),
+            960 if self.keeper.is_some() => {
+                self.stick();
+                Ok(())
+            }
             957..959 => self.post(n),
             _ => {
                 let time = self.choices.millis(100);
@@ -439,7 +503,7 @@ impl World {
         for _ in 0..times {
             let (from, number) = ((user + 1) % USERS, self.messages.len());
             let body = format!("~{number}~");
-            self.server.post(self.now, login(from), login(user), &body).map_err(|error| error.to_string())?;
+            self.post_one(from, user, &body)?;
             let (sender, epoch) = ((usize::MAX, 0), self.epoch);
             self.messages.push(Message { from, to: user, sender, end: End::Taken, heard: 1, epoch });
         }
