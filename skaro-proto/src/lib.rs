@@ -14,7 +14,8 @@
 //!
 //! * [`client::Client`] is one user's side: it signs in, matches answers to requests, times requests out, detects dead
 //!   connections, says when to reconnect, and restores the session.
-//! * [`server::Server`] is the other side of all its connections: users, contacts, dialogs and sessions, in memory.
+//! * [`server::Server`] is the other side of all its connections. What it keeps, users, logs and sessions, is in a
+//!   [store](server::store): in memory, unless there is another one.
 //! * [`message`] defines the messages that both exchange, borrowed from the frames; [`Format`] is JSON or CBOR.
 //! * [`auth`] computes and checks the proof of a password.
 //!

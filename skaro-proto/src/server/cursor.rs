@@ -30,6 +30,10 @@ pub(super) struct Cursor {
     is_reading: bool,
     /// Set if there may be more in the log than is known here: nothing was heard of it before this connection was there.
     must_read: bool,
+    /// Set if it is read for that reason: then it is read until nothing comes.
+    reads_all: bool,
+    /// The log's head as it was known when the log was last read.
+    read_head: u64,
     /// Positions of messages whose answers this connection had, and that were not sent yet, in order. If there are too many,
     /// the message is sent as a whole.
     answered: VecDeque<u64>,
@@ -44,6 +48,8 @@ impl Cursor {
             bytes: 0,
             is_reading: false,
             must_read: true,
+            reads_all: false,
+            read_head: 0,
             answered: VecDeque::new(),
         }
     }
@@ -209,19 +215,15 @@ impl Server {
         let Some((account, cursor)) = connection.cursor_mut() else { return };
         let head = self.accounts.get(account).map_or(0, |account| account.head);
         let is_behind = cursor.position < head || cursor.must_read;
-        if cursor.is_reading {
-            // What is being read may not have it yet.
-            cursor.must_read |= is_behind;
-            return;
-        }
-        if !is_behind || !cursor.has_room(0) {
+        if !is_behind || cursor.is_reading || !cursor.has_room(0) {
             return;
         }
         if waits > ENOUGH {
             self.agenda.held_up.insert(id);
             return;
         }
-        (cursor.is_reading, cursor.must_read) = (true, false);
+        (cursor.is_reading, cursor.reads_all, cursor.must_read) = (true, cursor.must_read, false);
+        cursor.read_head = head;
         let read = Operation::ReadLog {
             account,
             after: cursor.position,
@@ -245,6 +247,7 @@ impl Server {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let Some((account, cursor)) = connection.cursor_mut() else { return };
         cursor.is_reading = false;
+        cursor.must_read |= cursor.reads_all && !entries.is_empty();
         if let Some(last) = entries.last() {
             self.accounts.grew(account, last.position);
         }
@@ -267,7 +270,10 @@ impl Server {
             cursor.sent(written.len());
             connection.push_written(id, written, self.now, &self.config, &mut self.agenda);
         }
-        if !entries.is_empty() || connection.cursor.as_ref().is_some_and(|cursor| cursor.must_read) {
+        // More may have come meanwhile. A store that has nothing of what it told is not asked again and again.
+        let Some((account, cursor)) = connection.cursor_mut() else { return };
+        let has_grown = self.accounts.get(account).is_some_and(|account| account.head > cursor.read_head);
+        if has_grown || cursor.must_read || !entries.is_empty() {
             self.pump(id);
         }
     }

@@ -247,12 +247,9 @@ impl Server {
             }
             return;
         }
-        self.accounts.grew(from, appended.position);
-        if from != appended.to {
-            self.accounts.grew(appended.to, appended.their_position);
-        }
         let Some(sender) = self.accounts.get(from) else {
             // Nobody knows the sender's login here.
+            self.accounts.grew(appended.to, appended.their_position);
             self.look_again(appended.to);
             return self.read_entry(appended.to, appended.their_position - 1);
         };
@@ -293,6 +290,7 @@ impl Server {
         let theirs = (*from != appended.to).then_some((appended.to, appended.their_position, None));
         let own = (*from, appended.position, key.as_deref());
         for (account, position, key) in [Some(own), theirs].into_iter().flatten() {
+            self.accounts.grew(account, position);
             let mut message = Message::new(&*sender, &**to, &**body);
             message.date = Some(Date::Integer(appended.date));
             (message.position, message.key) = (Some(position), key.map(Into::into));

@@ -93,6 +93,12 @@ impl Server {
             Ok(ClientMessage { request: Request::Ack { position }, .. }) => self
                 .acknowledge(id, position)
                 .map_err(|error| self.reject(id, InvalidRequest { error, request: None })),
+            // Whoever goes on sending although frames are not wanted.
+            Ok(message) if connection.open >= 2 * MAX_OPEN => {
+                let outcome = refused(503, "too many requests are under way: wait for their answers");
+                self.answer(id, message.on_request, message.request.kind(), outcome);
+                Ok(())
+            }
             Ok(message) => {
                 self.carry_out(id, message);
                 Ok(())
@@ -146,10 +152,6 @@ impl Server {
         let (number, request) = (message.on_request, message.request);
         let asker = Asker { id, number };
         let outcome = match &request {
-            // Whoever goes on sending although frames are not wanted.
-            _ if self.connections.get(&id).is_some_and(|connection| connection.open >= 2 * MAX_OPEN) => {
-                refused(503, "too many requests are under way: wait for their answers")
-            }
             // Before any other check: it may be a repetition.
             Request::SendMessage { to, body, key } => {
                 return self.send_message(asker, to, body, key.as_deref());
