@@ -1,6 +1,7 @@
 //! Threads around a store: one that writes, in batches, and one that reads beside it.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
@@ -118,8 +119,14 @@ impl<I: Send + 'static> Worker<I> {
         });
         let mut worker = Worker { shared: shared.clone(), threads: Vec::new() };
         let writing = shared.clone();
-        worker.threads.push(Builder::new().name("store-write".into()).spawn(move || writing.write(store))?);
-        worker.threads.push(Builder::new().name("store-read".into()).spawn(move || shared.read(&reader))?);
+        worker.threads.push(
+            Builder::new()
+                .name("store-write".into())
+                .spawn(move || writing.guard(|| writing.write(store)))?,
+        );
+        worker.threads.push(
+            Builder::new().name("store-read".into()).spawn(move || shared.guard(|| shared.read(&reader)))?,
+        );
         Ok(worker)
     }
 
@@ -162,13 +169,15 @@ impl<I> Shared<I> {
         self.reads.close();
     }
 
-    fn write(&self, store: SqliteStore) {
-        if let Err(fatal) = self.try_write(store) {
+    /// Runs what a thread does, and reports how it fails.
+    fn guard(&self, work: impl FnOnce() -> Result<(), Fatal>) {
+        let panicked = |_| Err(Fatal::new("a thread of the store panicked"));
+        if let Err(fatal) = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked) {
             self.fail(fatal);
         }
     }
 
-    fn try_write(&self, mut store: SqliteStore) -> Result<(), Fatal> {
+    fn write(&self, mut store: SqliteStore) -> Result<(), Fatal> {
         let config = &self.config;
         let (mut batch, mut ids, mut operations) = (Vec::new(), Vec::new(), Vec::new());
         let mut next_look = config.max_age.map(|_| Instant::now());
@@ -216,18 +225,18 @@ impl<I> Shared<I> {
         i64::try_from(oldest.as_millis()).unwrap_or(i64::MAX)
     }
 
-    fn read(&self, reader: &Reader) {
+    fn read(&self, reader: &Reader) -> Result<(), Fatal> {
         let mut batch = Vec::new();
         loop {
             match self.reads.take(&mut batch, self.config.max_batch, usize::MAX, None) {
-                Taken::Closed => return,
+                Taken::Closed => return Ok(()),
                 Taken::Idle | Taken::Some => (),
             }
             for (id, operation) in batch.drain(..) {
                 match reader.execute(&operation) {
                     Ok(outcome) => (self.report)(Report::Completed(id, Ok(outcome))),
                     Err(Failure::Refused(error)) => (self.report)(Report::Completed(id, Err(error))),
-                    Err(Failure::Fatal(fatal)) => return self.fail(fatal),
+                    Err(Failure::Fatal(fatal)) => return Err(fatal),
                 }
             }
         }

@@ -219,3 +219,17 @@ fn a_damaged_file_is_a_failure_and_nothing_is_carried_out_any_more() {
     assert!(fatal.to_string().contains("UTF-8"), "{fatal}");
     assert!(worker.submit(2, append("more", 0)).is_err());
 }
+
+#[test]
+fn a_panic_of_a_report_is_a_failure_and_not_silence() {
+    let place = TempDir::new().unwrap();
+    let (failures, failed) = channel();
+    let worker = Worker::start(filled(&place), WorkerConfig::default(), move |report| match report {
+        Report::Failed(fatal) => failures.send(fatal).unwrap(),
+        _ => panic!("as planned"),
+    })
+    .unwrap();
+    worker.submit(1, append("text", 0)).unwrap();
+    assert!(failed.recv().unwrap().to_string().contains("panicked"));
+    assert_eq!(worker.submit(2, READ), Err(StoreError::Unavailable));
+}
