@@ -5,6 +5,7 @@
 //! message is the token, both as UTF-8. An eavesdropper who has recorded token and proof can still guess passwords
 //! offline, so use `wss` outside of trusted networks.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
@@ -24,7 +25,10 @@ pub const PROOF_DIGITS: usize = 128;
 /// The protocol needs something on the server that is as good as the password for signing in; this at least is not the
 /// password itself. Preparing it once also makes each check cost the same, however long the password is.
 #[derive(Clone)]
-pub struct Verifier {
+pub struct Verifier(Box<States>);
+
+#[derive(Clone)]
+struct States {
     /// The state of SHA-512 after the key's inner block (RFC 2104, section 4).
     inner: [u64; 8],
     /// That after its outer block.
@@ -71,7 +75,7 @@ impl Verifier {
             compress512(&mut state, core::slice::from_ref(&block));
             state
         };
-        Verifier { inner: state(0x36), outer: state(0x5c) }
+        Verifier(Box::new(States { inner: state(0x36), outer: state(0x5c) }))
     }
 
     /// Returns it as bytes, for a store: two states of SHA-512, of eight big-endian words each, after the inner block and
@@ -79,7 +83,7 @@ impl Verifier {
     pub fn to_bytes(&self) -> Zeroizing<[u8; Self::BYTES]> {
         let mut bytes = Zeroizing::new([0; Self::BYTES]);
         let (chunks, _) = bytes.as_chunks_mut();
-        chunks.iter_mut().zip(self.inner.iter().chain(&self.outer)).for_each(|(chunk, word)| {
+        chunks.iter_mut().zip(self.0.inner.iter().chain(&self.0.outer)).for_each(|(chunk, word)| {
             *chunk = word.to_be_bytes();
         });
         bytes
@@ -87,15 +91,15 @@ impl Verifier {
 
     /// Makes a verifier of what [`to_bytes`](Self::to_bytes) returned.
     pub fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
-        let mut verifier = Verifier { inner: [0; 8], outer: [0; 8] };
+        let mut states = Box::new(States { inner: [0; 8], outer: [0; 8] });
         let (chunks, _) = bytes.as_chunks();
-        let words = verifier.inner.iter_mut().chain(&mut verifier.outer);
+        let words = states.inner.iter_mut().chain(&mut states.outer);
         words.zip(chunks).for_each(|(word, chunk)| *word = u64::from_be_bytes(*chunk));
-        verifier
+        Verifier(states)
     }
 
     fn mac(&self, message: &[u8]) -> [u8; 64] {
-        finish(self.outer, &finish(self.inner, message))
+        finish(self.0.outer, &finish(self.0.inner, message))
     }
 
     /// Returns whether this is the proof for this token. The comparison takes constant time. Text that is not a proof
@@ -128,7 +132,7 @@ fn finish(mut state: [u64; 8], rest: &[u8]) -> [u8; 64] {
     hash
 }
 
-impl Drop for Verifier {
+impl Drop for States {
     fn drop(&mut self) {
         self.inner.zeroize();
         self.outer.zeroize();

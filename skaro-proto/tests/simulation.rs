@@ -63,11 +63,14 @@ fn a_string_of_bytes_is_a_network_too() {
     assert_eq!(empty.get(Count::Cuts) + empty.get(Count::Garbage), 0);
 }
 
-#[test]
-fn all_promises_hold_that_logs_make() {
+/// What was exercised by networks of these seeds.
+fn of_logs(
+    seeds: std::ops::Range<u64>,
+    run: fn(Choices, usize, usize) -> Result<network::logs::Exercised, String>,
+) -> network::logs::Exercised {
     let mut all = network::logs::Exercised::default();
-    for seed in 0..60 {
-        let run = network::logs::run(Choices::seeded(seed), 3 + seed as usize % 5, 4000);
+    for seed in seeds {
+        let run = run(Choices::seeded(seed), 3 + seed as usize % 5, 4000);
         let run = run.unwrap_or_else(|what| panic!("seed {seed}: {what}"));
         all.messages += run.messages;
         all.repeated += run.repeated;
@@ -78,8 +81,23 @@ fn all_promises_hold_that_logs_make() {
         all.lost_logs += run.lost_logs;
         all.full_windows += run.full_windows;
         all.unknown += run.unknown;
+        all.crashes += run.crashes;
+        all.stuck += run.stuck;
+        all.refused += run.refused;
     }
     let least =
         [all.messages, all.repeated, all.entries, all.cuts, all.half_dead, all.restarts, all.lost_logs];
     assert!(least.into_iter().chain([all.full_windows, all.unknown]).all(|times| times > 10), "{all:?}");
+    all
+}
+
+#[test]
+fn all_promises_hold_that_logs_make() {
+    of_logs(0..60, network::logs::run);
+}
+
+#[test]
+fn all_promises_hold_while_the_store_is_slow_and_the_server_crashes() {
+    let all = of_logs(0..60, network::logs::run_with_store);
+    assert!([all.crashes, all.stuck, all.refused].into_iter().all(|times| times > 10), "{all:?}");
 }

@@ -78,6 +78,8 @@ pub(super) struct Agenda {
     pub(super) ready: VecDeque<ConnectionId>,
     /// Bytes in the queues of all connections.
     pub(super) queued: usize,
+    /// Connections whose cursors wait until there is room in their queues.
+    pub(super) held_up: BTreeSet<ConnectionId>,
 }
 
 impl Connection {
@@ -337,9 +339,8 @@ impl Server {
     /// off when what waits for it exceeds the limit (entries of its log do not: they wait there), or when nothing leaves for
     /// [too long](ServerConfig::write_timeout).
     pub fn poll_transmit(&mut self, id: ConnectionId) -> Option<Transmit<'_>> {
-        let connection = self.connections.get(&id)?;
-        if connection.cursor.is_some() && connection.output.len() <= ENOUGH / 2 {
-            self.pump(id);
+        if !self.agenda.held_up.is_empty() {
+            self.go_on(id);
         }
         let connection = self.connections.get_mut(&id)?;
         connection.output.settle();
@@ -493,6 +494,7 @@ impl Server {
             debug!("connection {id}: gone");
             self.agenda.deadlines.remove(&(connection.deadline, id));
             self.agenda.queued -= connection.counted;
+            self.agenda.held_up.remove(&id);
             self.no_stranger(id);
             connection.place.into_iter().for_each(|place| self.places.remove(place, self.now));
         }

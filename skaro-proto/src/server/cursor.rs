@@ -209,7 +209,11 @@ impl Server {
         let Some((account, cursor)) = connection.cursor_mut() else { return };
         let head = self.accounts.get(account).map_or(0, |account| account.head);
         let is_behind = cursor.position < head || cursor.must_read;
-        if !is_behind || cursor.is_reading || waits > ENOUGH || !cursor.has_room(0) {
+        if !is_behind || cursor.is_reading || !cursor.has_room(0) {
+            return;
+        }
+        if waits > ENOUGH {
+            self.agenda.held_up.insert(id);
             return;
         }
         (cursor.is_reading, cursor.must_read) = (true, false);
@@ -220,6 +224,15 @@ impl Server {
             max_bytes: ENOUGH,
         };
         self.ask(read, None, Pending::ReadLog { id });
+    }
+
+    /// Goes on in the log for a connection that was held up, once half of its queue has left.
+    #[cold]
+    pub(super) fn go_on(&mut self, id: ConnectionId) {
+        let has_room = |connection: &Connection| connection.output.len() <= ENOUGH / 2;
+        if self.connections.get(&id).is_some_and(has_room) && self.agenda.held_up.remove(&id) {
+            self.pump(id);
+        }
     }
 
     /// Sends the entries that were read for a connection.
@@ -234,7 +247,10 @@ impl Server {
         for Entry { position, content } in entries {
             let (format, waits) = (connection.format, connection.output.len());
             let Some((_, cursor)) = connection.cursor_mut() else { return };
-            if waits > ENOUGH || *position != cursor.position + 1 {
+            if waits > ENOUGH {
+                break;
+            }
+            if *position != cursor.position + 1 {
                 return;
             }
             self.scratch.begin();

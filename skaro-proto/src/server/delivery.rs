@@ -126,7 +126,7 @@ impl Server {
             let info = format!("the field \"key\" has {length} bytes, it may have 1 to {KEY}");
             return refuse(self, (400, info.into()));
         }
-        match (self.charge_message(from, to, body, key), key) {
+        match (self.charge_message(from, to, body), key) {
             (Ok(charged), _) => {
                 let (to, body, key) = (Login::from(to), Arc::<str>::from(body), key.map(Arc::<str>::from));
                 let sending = Sending { from, to: to.clone(), body: body.clone(), key: key.clone(), charged };
@@ -143,13 +143,7 @@ impl Server {
     }
 
     /// Checks what needs no store, and takes what the message costs from its sender's rate. Returns how much that was.
-    fn charge_message(
-        &mut self,
-        from: AccountId,
-        to: &str,
-        body: &str,
-        key: Option<&str>,
-    ) -> Result<u32, Refused> {
+    fn charge_message(&mut self, from: AccountId, to: &str, body: &str) -> Result<u32, Refused> {
         let limits = &self.config.limits;
         if to.len() > limits.max_login_bytes {
             return unknown_user();
@@ -159,9 +153,12 @@ impl Server {
             return refused(413, format!("the field \"body\" has {length} bytes, the limit is {limit}"));
         }
         // In the queues of those to whom it is shown, and until it is stored.
-        let online = self.accounts.online(from).len() + self.accounts.count(to);
-        if !self.make_room(online * (length + 256) + length + key.map_or(0, str::len)) {
-            return out_of_memory();
+        let each = length + 256;
+        if !self.make_room(2 * self.config.max_connections_per_user * each) {
+            let online = self.accounts.online(from).len() + self.accounts.count(to) + 1;
+            if !self.make_room(online * each) {
+                return out_of_memory();
+            }
         }
         let count = u32::try_from(length.div_ceil(BYTES_PER_UNIT).max(1)).unwrap_or(u32::MAX);
         if let Some(rate) = self.config.message_rate
@@ -251,7 +248,9 @@ impl Server {
             return;
         }
         self.accounts.grew(from, appended.position);
-        self.accounts.grew(appended.to, appended.their_position);
+        if from != appended.to {
+            self.accounts.grew(appended.to, appended.their_position);
+        }
         let Some(sender) = self.accounts.get(from) else {
             // Nobody knows the sender's login here.
             self.look_again(appended.to);

@@ -6,6 +6,7 @@
 //! | `commands` | commands as types, each with an answer of its own |
 //! | `exactly_once` | every command that was taken ends once, whatever happens (a property) |
 //! | `server`, `slow_readers` | what the server does, seen from its clients |
+//! | `stored` | the server with a store behind it |
 //! | `log` | logs, cursors, keys, read marks, pages of histories |
 //! | `reading`, `original_bytes` | what is read, what is refused, and the original client's bytes |
 //! | `properties` | the formats and whatever may arrive, on generated messages and bytes |
@@ -50,6 +51,7 @@ mod reading;
 mod server;
 mod slow_readers;
 mod specification;
+mod stored;
 mod support;
 #[path = "../../../fuzz/src/targets/mod.rs"]
 mod targets;

@@ -20,6 +20,12 @@ struct Log {
 impl World {
     /// Nothing breaks any more, and nobody says anything new: what is open ends, and everybody catches up.
     pub(super) fn settle(&mut self) -> Checked {
+        self.refuses = false;
+        if self.keeper.is_some() {
+            // What was refused and must not be is tried again after a second.
+            self.keep_all();
+            self.pass(Duration::from_millis(1001))?;
+        }
         for wire in &mut self.wires {
             (wire.up.left, wire.down.left) = (None, None);
         }
@@ -70,6 +76,8 @@ impl World {
     }
 
     fn move_everything(&mut self) -> Checked<bool> {
+        self.keep_all();
+        self.pump()?;
         let mut moved = self.move_packets()?;
         for n in 0..self.devices.len() {
             while self.take(n)? {
@@ -95,6 +103,9 @@ impl World {
         let (mut all, mut last) = (BTreeSet::new(), BTreeMap::new());
         for number in log.messages.values() {
             ensure!(all.insert(number), "message {number} is in the log of {user} twice");
+            if self.keeper.as_ref().is_some_and(|keeper| keeper.refused.contains(number)) {
+                continue;
+            }
             let (n, incarnation) = self.messages[*number].sender;
             let keeps = self.devices.get(n).is_none_or(|device| device.keeps);
             let sender = (n, if keeps { 0 } else { incarnation });
@@ -112,6 +123,10 @@ impl World {
         ensure!(from == to, "message {number} is in one of two logs");
         match message.end {
             End::Open => Err(format!("message {number} never ended")),
+            End::Refused if self.keeper.is_some() => {
+                ensure!(!from, "message {number} was refused, and is in a log");
+                Ok(())
+            }
             End::Refused => Err(format!("message {number} was refused")),
             End::Unknown => Ok(()),
             End::Taken => {
@@ -150,6 +165,7 @@ impl World {
         let mut expected = 1;
         loop {
             let mut said = Vec::new();
+            self.keep_all();
             while let Some(transmit) = self.server.poll_transmit(id) {
                 if let Transmit::Frame(frame) = transmit {
                     let message = ServerMessage::decode(frame).map_err(|error| error.to_string())?;

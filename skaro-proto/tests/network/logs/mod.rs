@@ -14,15 +14,17 @@ use skaro_proto::client::{
     Backoff, Client, ClientConfig, Command, Disconnect, Event, Failure, LogStart, RequestId, SendMessage,
     Status,
 };
-use skaro_proto::message::Answer;
+use skaro_proto::message::{Answer, Refusal};
 use skaro_proto::server::{self, ConnectionId, Server};
 
 mod compare;
+mod keeper;
 mod net;
 
 use super::choices::Choices;
 use super::oracle::{Checked, ensure, number_in};
 use super::wire::Content;
+use keeper::Keeper;
 
 /// Entries that may be on their way to an application, or wait for it.
 const WINDOW: usize = 256;
@@ -39,6 +41,10 @@ pub struct Exercised {
     pub lost_logs: usize,
     pub full_windows: usize,
     pub unknown: usize,
+    /// With a store behind the server: crashes of the server, and times at which the store stopped.
+    pub crashes: usize,
+    pub stuck: usize,
+    pub refused: usize,
 }
 
 /// How a message ended for its sender.
@@ -109,6 +115,10 @@ struct World {
     choices: Choices,
     now: Time,
     server: Server,
+    /// The store, if it is not inside the server.
+    keeper: Option<Keeper>,
+    /// Whether it refuses operations at times.
+    refuses: bool,
     epoch: usize,
     devices: Vec<Device>,
     wires: Vec<Wire>,
@@ -122,14 +132,19 @@ fn login(user: usize) -> &'static str {
     ["alice", "bob", "carol"][user]
 }
 
-fn new_server(seed: usize) -> Server {
+fn new_config() -> server::ServerConfig {
     let mut config = server::ServerConfig::default();
     (config.guesses_per_login, config.max_strangers, config.message_rate) = (None, None, None);
     config.max_connections_per_user = 10_000;
     config.max_sessions_per_user = 10_000;
     // Nothing is pushed out.
     (config.max_dialog_messages, config.max_log_entries, config.max_keys) = (1 << 20, 1 << 20, 1 << 20);
-    let mut server = Server::new(config, [seed as u8; 32]);
+    config.max_sign_in_attempts = u32::MAX;
+    config
+}
+
+fn new_server(seed: usize) -> Server {
+    let mut server = Server::new(new_config(), [seed as u8; 32]);
     (0..USERS).for_each(|user| server.add_user(login(user), login(user)).unwrap());
     server
 }
@@ -139,16 +154,39 @@ fn new_server(seed: usize) -> Server {
 /// # Errors
 /// If the promise is broken.
 pub fn run(choices: Choices, devices: usize, steps: usize) -> Result<Exercised, String> {
+    run_with(choices, new_server(1), None, devices, steps)
+}
+
+/// Runs a network whose server has its store behind it: operations are delayed, reordered and refused, their outcome may
+/// be unknown for long, and the server crashes between any two of them.
+///
+/// # Errors
+/// If the promise is broken.
+pub fn run_with_store(choices: Choices, devices: usize, steps: usize) -> Result<Exercised, String> {
+    let server = Server::with_store(new_config(), [1; 32]);
+    run_with(choices, server, Some(Keeper::new()), devices, steps)
+}
+
+fn run_with(
+    choices: Choices,
+    server: Server,
+    keeper: Option<Keeper>,
+    devices: usize,
+    steps: usize,
+) -> Result<Exercised, String> {
     let mut world = World {
         choices,
         now: Time::from_secs(1),
-        server: new_server(1),
+        server,
+        keeper,
+        refuses: true,
         epoch: 0,
         devices: Vec::new(),
         wires: Vec::new(),
         messages: Vec::new(),
         exercised: Exercised::default(),
     };
+    world.add_users();
     for n in 0..devices {
         let device = world.device(n, n % USERS);
         world.devices.push(device);
@@ -263,6 +301,14 @@ impl World {
                 if let Some(number) = device.open.remove(&ended.ticket.id()) {
                     return self.ended(n, number, &ended.outcome);
                 }
+                // The store was not there for a sign-in.
+                if device.client.status() == Status::Connected
+                    && matches!(ended.outcome, Err(Failure::Refused(_)))
+                {
+                    let login = login(device.user);
+                    device.client.authorize(self.now, login, login).map_err(|error| error.to_string())?;
+                    return Ok(());
+                }
                 // What was open when the application ended is sent again, before anything else.
                 if is_in && device.open.is_empty() {
                     for (key, number) in device.kept.open.clone() {
@@ -300,12 +346,15 @@ impl World {
         ensure!(message.end == End::Open, "message {number} ended twice");
         message.end = match outcome {
             Ok(_) => End::Taken,
+            Err(Failure::Refused(refusal)) if is(refusal, 504) => End::Unknown,
             Err(Failure::Refused(_)) => End::Refused,
             Err(Failure::Lost(_)) => End::Unknown,
             Err(failure) => return Err(format!("message {number}: {failure}")),
         };
-        let is_known = message.end != End::Unknown || message.epoch != self.epoch;
+        let may_be_unknown = message.epoch != self.epoch || matches!(outcome, Err(Failure::Refused(_)));
+        let is_known = message.end != End::Unknown || may_be_unknown;
         ensure!(is_known, "message {number} is unknown, and the server lost nothing");
+        self.exercised.refused += usize::from(message.end == End::Refused);
         self.exercised.unknown += usize::from(message.end == End::Unknown);
         Ok(())
     }
@@ -336,6 +385,11 @@ impl World {
     }
 }
 
+/// Returns whether a refusal has this status.
+fn is(refusal: &Refusal<'_>, code: u16) -> bool {
+    refusal.status.as_ref().is_some_and(|status| status.code() == code)
+}
+
 fn give(device: &mut Device, now: Time, to: usize, number: usize, key: Option<&str>) -> Option<RequestId> {
     let body = format!("~{number}~");
     let message = SendMessage { key, ..SendMessage::new(login(to), &body) };
@@ -360,6 +414,11 @@ impl World {
             935..950 => self.cut(n, true),
             950..956 => self.restart(n),
             956 if self.choices.chance(30) => self.lose_everything(),
+            959 if self.keeper.is_some() => self.crash(),
+            960 if self.keeper.is_some() => {
+                self.stick();
+                Ok(())
+            }
             957..959 => self.post(n),
             _ => {
                 let time = self.choices.millis(100);
@@ -382,7 +441,7 @@ impl World {
         for _ in 0..times {
             let (from, number) = ((user + 1) % USERS, self.messages.len());
             let body = format!("~{number}~");
-            self.server.post(self.now, login(from), login(user), &body).map_err(|error| error.to_string())?;
+            self.post_one(from, user, &body)?;
             let (sender, epoch) = ((usize::MAX, 0), self.epoch);
             self.messages.push(Message { from, to: user, sender, end: End::Taken, heard: 1, epoch });
         }

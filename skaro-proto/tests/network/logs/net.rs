@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use skaro_proto::Format;
 use skaro_proto::client::{Disconnect, Status};
+use skaro_proto::server::Server;
+use skaro_proto::{CloseCode, Format};
 
 use super::super::oracle::{Checked, ensure, number_in};
 use super::super::wire::{Content, frame};
-use super::{Way, Wire, World, new_server};
+use super::keeper::Keeper;
+use super::{Way, Wire, World, new_config, new_server};
 
 /// The network.
 impl World {
@@ -58,6 +60,11 @@ impl World {
 
     /// Passes on what the server has to say.
     pub(super) fn pump(&mut self) -> Checked {
+        self.keep();
+        self.fetch()
+    }
+
+    fn fetch(&mut self) -> Checked {
         while let Some(id) = self.server.poll_ready() {
             let Some(wire) = self.wires.iter_mut().rev().find(|wire| wire.server == Some(id)) else {
                 continue;
@@ -119,6 +126,9 @@ impl World {
 
     /// One packet arrives; returns whether there was one.
     pub(super) fn arrive(&mut self, w: usize, up: bool) -> Checked<bool> {
+        if up && self.wires[w].server.is_some_and(|id| !self.wants_frames(id)) {
+            return Ok(false);
+        }
         let way = if up { &mut self.wires[w].up } else { &mut self.wires[w].down };
         let Some(content) = way.packets.pop_front() else { return Ok(false) };
         let n = self.wires[w].device;
@@ -155,6 +165,10 @@ impl World {
                 let event = event.map_err(|error| format!("device {n} does not understand: {error}"))?;
                 self.happens(n, event.into_owned())?;
             }
+            // What was sent on a connection that was thought dead took its session: it takes that back.
+            Content::Close(code) if self.keeper.is_some() && *code == CloseCode::Replaced.code() => {
+                return self.cut(n, false).map(|()| true);
+            }
             Content::Close(code) => {
                 return Err(format!("the server closes the connection of device {n}: {code}"));
             }
@@ -182,7 +196,17 @@ impl World {
     pub(super) fn lose_everything(&mut self) -> Checked {
         self.exercised.lost_logs += 1;
         self.epoch += 1;
-        self.server = new_server(2 + self.epoch);
+        if self.keeper.is_some() {
+            self.keeper = Some(Keeper::new());
+            self.server = Server::with_store(new_config(), [2 + self.epoch as u8; 32]);
+            self.add_users();
+        } else {
+            self.server = new_server(2 + self.epoch);
+        }
+        self.everybody_is_cut_off()
+    }
+
+    pub(super) fn everybody_is_cut_off(&mut self) -> Checked {
         for wire in &mut self.wires {
             wire.server = None;
             wire.up.packets.clear();

@@ -123,6 +123,11 @@ impl Entries {
 
     /// Returns whether there is a message with this place in the order of all entries.
     pub(super) fn has(&self, order: u64) -> bool {
+        let Some(first) = self.list.front() else { return false };
+        // It is the first one, or was, in a dialog that is full.
+        if order <= first.order {
+            return order == first.order;
+        }
         let found = self.list.binary_search_by_key(&order, |entry| entry.order);
         let entry = found.ok().and_then(|place| self.list.get(place));
         entry.is_some_and(|entry| matches!(entry.what, What::Message(_)))

@@ -62,8 +62,8 @@ impl Log {
         })
     }
 
-    /// Adds a message, dated just after the last one of its dialog if its own date is not later. Returns its position and
-    /// its date. Bodies are counted elsewhere.
+    /// Adds a message, dated just after the last one of its dialog if its own date is not later. Returns its position, its
+    /// date, and whether it is the first one of its dialog. Bodies are counted elsewhere.
     pub(super) fn add_message(
         &mut self,
         order: u64,
@@ -71,8 +71,9 @@ impl Log {
         mut stored: Stored,
         limits: &StoreLimits,
         ledger: &mut Ledger,
-    ) -> (u64, i64) {
+    ) -> (u64, i64, bool) {
         let dialog = Self::dialog_mut(&mut self.dialogs, with, ledger);
+        let is_first = dialog.latest == 0;
         let date = stored.date.max(dialog.latest.saturating_add(1));
         stored.date = date;
         dialog.latest = date;
@@ -88,7 +89,7 @@ impl Log {
             dialog.lose_first(&removed);
         }
         self.trim(limits, ledger);
-        (position, date)
+        (position, date, is_first)
     }
 
     /// Gives up the oldest entries until the limits of the account hold.

@@ -25,6 +25,8 @@ pub(super) struct Kept {
     pub(super) position: u64,
     pub(super) their_position: u64,
     pub(super) date: i64,
+    /// Set if it is the first message of its dialog.
+    pub(super) is_first: bool,
 }
 
 /// The logs of all accounts.
@@ -50,12 +52,12 @@ impl Logs {
         let order = self.next();
         self.ledger.bytes += body_bytes(body.len());
         let stored = Stored { is_own: true, date: now, body: body.clone(), key: key.cloned() };
-        let (position, date) =
+        let (position, date, is_first) =
             self.with(from, |log, ledger| log.add_message(order, to, stored, limits, ledger));
         let mut their_position = position;
         if from != to {
             let stored = Stored { is_own: false, date, body: body.clone(), key: None };
-            (their_position, _) =
+            (their_position, ..) =
                 self.with(to, |log, ledger| log.add_message(order, from, stored, limits, ledger));
         }
         if let Some(key) = key {
@@ -65,7 +67,7 @@ impl Logs {
                 log.expire_keys(now, limits.max_keys, ledger);
             });
         }
-        Kept { position, their_position, date }
+        Kept { position, their_position, date, is_first }
     }
 
     /// Moves the mark up to which a user has read a dialog; returns the new entry's position, if it moved.
@@ -89,6 +91,7 @@ impl Logs {
     }
 
     /// Counts the bodies that one log has given up no more, unless the log of the other user still has them.
+    #[inline]
     fn settle_bodies(&mut self) {
         while let Some(body) = self.ledger.lost.pop() {
             let other = self.all.get(body.with.index());
@@ -116,7 +119,9 @@ impl Logs {
         if was_empty && let Some(oldest) = log.oldest() {
             self.oldest.insert((oldest, user));
         }
-        self.settle_bodies();
+        if !self.ledger.lost.is_empty() {
+            self.settle_bodies();
+        }
         result
     }
 

@@ -132,7 +132,9 @@ impl MemoryStore {
             return Err(StoreError::Full);
         }
         let kept = self.logs.add(&Draft { from, to, body, key }, now, &self.limits);
-        self.users.introduce(from, to);
+        if kept.is_first {
+            self.users.introduce(from, to);
+        }
         Ok(Outcome::Appended(Appended::new(kept.position, kept.date, to.account(), kept.their_position)))
     }
 

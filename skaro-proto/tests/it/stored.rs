@@ -1,0 +1,273 @@
+//! The server with a store behind it: what it asks for, what waits for an answer, and what is told when.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+use skaro_proto::server::store::{MemoryStore, Operation, Outcome, Store, StoreError};
+use skaro_proto::server::{ConnectionId, OperationId, Server, ServerConfig};
+use skaro_proto::{Format, Frame, Time, Transmit, auth};
+
+struct World {
+    server: Server,
+    store: MemoryStore,
+    now: Time,
+    /// Operations that were carried out, and not told of.
+    done: VecDeque<(OperationId, Result<Outcome, StoreError>)>,
+}
+
+impl World {
+    fn new() -> World {
+        let config = ServerConfig::default();
+        let store = MemoryStore::new(config.store_limits());
+        let server = Server::with_store(config, [7; 32]);
+        let mut world = World { server, store, now: Time::from_secs(1), done: VecDeque::new() };
+        for login in ["alice", "bob"] {
+            let add = world.server.account(login, login).unwrap();
+            world.server.operate(world.now, add);
+            world.keep();
+            assert!(matches!(world.server.poll_operated(), Some((_, Ok(Outcome::Added(_))))));
+        }
+        world
+    }
+
+    /// Carries out what was asked for, and tells of nothing.
+    fn carry_out(&mut self) -> usize {
+        while let Some((id, operation)) = self.server.poll_store() {
+            let result = self.store.execute(operation);
+            self.done.push_back((id, result));
+        }
+        self.done.len()
+    }
+
+    fn tell(&mut self) -> bool {
+        let Some((id, result)) = self.done.pop_front() else { return false };
+        self.server.handle_stored(self.now, id, result);
+        true
+    }
+
+    fn keep(&mut self) {
+        while self.carry_out() > 0 {
+            self.tell();
+        }
+    }
+
+    /// Refuses all that is asked for.
+    fn refuse(&mut self, error: StoreError) {
+        while let Some((id, _)) = self.server.poll_store() {
+            self.server.handle_stored(self.now, id, Err(error));
+        }
+    }
+
+    fn say(&mut self, id: ConnectionId, message: &Json) {
+        self.server.handle_frame(self.now, id, Frame::Text(&message.to_string())).unwrap();
+    }
+
+    fn hear(&mut self, id: ConnectionId) -> Vec<Json> {
+        let mut all = Vec::new();
+        while let Some(transmit) = self.server.poll_transmit(id) {
+            all.push(match transmit {
+                Transmit::Frame(frame) => serde_json::from_slice(frame.as_bytes()).unwrap(),
+                other => format!("{other:?}").into(),
+            });
+        }
+        all
+    }
+
+    fn connect(&mut self) -> (ConnectionId, String) {
+        let id = self.server.connect(self.now, Some(Format::Json)).unwrap();
+        let token = self.hear(id)[0]["token"].as_str().unwrap().to_owned();
+        (id, token)
+    }
+
+    /// Asks to sign in, with a cursor at the head of the log if it is wanted.
+    fn authorize(&mut self, login: &str, has_cursor: bool) -> ConnectionId {
+        let (id, token) = self.connect();
+        let proof = auth::proof(login, &token);
+        let mut request = json!({"type": "authorize", "on_request": 1, "login": login, "password": proof});
+        if has_cursor {
+            request["since"] = "head".into();
+        }
+        self.say(id, &request);
+        id
+    }
+
+    fn sign_in(&mut self, login: &str, has_cursor: bool) -> (ConnectionId, String) {
+        let id = self.authorize(login, has_cursor);
+        self.keep();
+        let sid = self.hear(id)[0]["session_id"].as_str().unwrap().to_owned();
+        (id, sid)
+    }
+
+    fn send(&mut self, id: ConnectionId, number: u64, to: &str) {
+        let request = json!({"type": "send_message", "on_request": number, "to": to, "body": "hi"});
+        self.say(id, &request);
+    }
+}
+
+#[test]
+fn nothing_is_told_before_it_is_durable_and_a_sign_in_is_waited_for() {
+    let mut world = World::new();
+    let id = world.authorize("alice", false);
+    assert!(!world.server.wants_frames(id));
+    for step in ["the account is found", "the session begins"] {
+        assert_eq!(world.carry_out(), 1, "{step}");
+        assert_eq!(world.hear(id), [Json::Null; 0], "before {step}");
+        world.tell();
+    }
+    assert_eq!(world.hear(id)[0]["status"], "200");
+    assert!(world.server.wants_frames(id) && world.server.is_online("alice"));
+    let (bob, _) = world.sign_in("bob", false);
+    world.send(id, 2, "bob");
+    world.carry_out();
+    assert_eq!((world.hear(id), world.hear(bob)), (vec![], vec![]));
+    world.tell();
+    assert_eq!(
+        (world.hear(id)[0]["status"].clone(), world.hear(bob)[0]["body"].clone()),
+        ("200".into(), "hi".into())
+    );
+}
+
+#[test]
+fn with_64_operations_open_no_more_frames_are_wanted() {
+    let mut world = World::new();
+    let (id, _) = world.sign_in("alice", false);
+    for number in 0..64 {
+        assert!(world.server.wants_frames(id), "{number}");
+        world.send(id, number + 1, "bob");
+    }
+    assert!(!world.server.wants_frames(id));
+    while world.server.poll_ready().is_some() {}
+    world.carry_out();
+    world.tell();
+    assert!(world.server.wants_frames(id));
+    assert_eq!(world.server.poll_ready(), Some(id));
+    // Whoever goes on nevertheless is refused in the end.
+    (0..100).for_each(|number| world.send(id, number + 100, "bob"));
+    let answers = world.hear(id);
+    assert_eq!(answers.last().unwrap()["status"], "503");
+    assert!(world.server.open_operations() <= 128);
+}
+
+#[test]
+fn what_the_machine_decides_alone_does_not_wait() {
+    let mut world = World::new();
+    let (id, _) = world.sign_in("alice", false);
+    let long = "x".repeat(17_000);
+    world.say(id, &json!({"type": "send_message", "on_request": 2, "to": "bob", "body": long}));
+    assert_eq!(world.hear(id)[0]["status"], "413");
+    assert!(world.server.poll_store().is_none());
+    // With a key it may be a repetition.
+    world.say(id, &json!({"type": "send_message", "on_request": 3, "to": "bob", "body": long, "key": "k"}));
+    assert_eq!(world.hear(id), [Json::Null; 0]);
+    world.keep();
+    assert_eq!(world.hear(id)[0]["status"], "413");
+}
+
+#[test]
+fn what_the_store_refuses_is_refused_and_costs_nothing() {
+    let mut world = World::new();
+    let (id, _) = world.sign_in("alice", false);
+    for (number, error) in (2..).zip([StoreError::Busy, StoreError::Full, StoreError::Unavailable]) {
+        world.send(id, number, "bob");
+        world.refuse(error);
+        assert_eq!(world.hear(id)[0]["status"], "503", "{error:?}");
+    }
+    // As many as may come at once.
+    (0..1000).for_each(|number| {
+        world.send(id, number + 10, "bob");
+        world.keep();
+        assert_eq!(world.hear(id)[0]["status"], "200");
+    });
+    let stranger = world.authorize("bob", false);
+    world.refuse(StoreError::Unavailable);
+    assert_eq!(world.hear(stranger)[0]["status"], "503");
+    assert!(world.server.wants_frames(stranger));
+}
+
+#[test]
+fn an_outcome_that_nobody_knows_after_ten_seconds_may_come_later() {
+    let mut world = World::new();
+    let (alice, _) = world.sign_in("alice", true);
+    let (bob, _) = world.sign_in("bob", true);
+    world.send(alice, 2, "bob");
+    world.now = world.now + Duration::from_secs(10);
+    assert!(world.server.poll_timeout().unwrap() <= world.now);
+    world.server.handle_timeout(world.now);
+    assert_eq!(world.hear(alice)[0]["status"], "504");
+    assert_eq!((world.hear(bob), world.server.open_operations()), (vec![], 1));
+    world.keep();
+    assert_eq!(world.hear(bob)[0]["position"], 1);
+    // It was not answered, so it comes as a whole.
+    let own = world.hear(alice);
+    assert_eq!((own.len(), &own[0]["body"], &own[0]["position"]), (1, &"hi".into(), &1.into()));
+}
+
+#[test]
+fn a_session_whose_connection_did_not_wait_is_left() {
+    let mut world = World::new();
+    let id = world.authorize("alice", false);
+    world.carry_out();
+    world.tell();
+    world.carry_out();
+    world.server.handle_disconnected(world.now, id);
+    world.keep();
+    assert_eq!((world.store.sessions(), world.store.next_session_end()), (1, Some(301_000)));
+    // It is removed some time later.
+    world.now = world.now + Duration::from_secs(601);
+    world.server.handle_timeout(world.now);
+    world.keep();
+    assert_eq!(world.store.sessions(), 0);
+}
+
+#[test]
+fn of_two_who_take_a_session_the_last_one_has_it() {
+    for is_reversed in [false, true] {
+        let mut world = World::new();
+        let (_, sid) = world.sign_in("alice", false);
+        let ids = [world.connect().0, world.connect().0];
+        for id in ids {
+            world.say(id, &json!({"type": "session_restore", "on_request": 1, "sid": sid}));
+        }
+        world.carry_out();
+        if is_reversed {
+            world.done.make_contiguous().reverse();
+        }
+        world.keep();
+        let [first, last] = ids.map(|id| world.hear(id));
+        assert_eq!(first.last().unwrap(), "Close(Replaced)", "{is_reversed}");
+        assert_eq!(last[0]["status"], "200");
+        // Neither end of the others breaks it.
+        ids.into_iter().take(1).for_each(|id| world.server.handle_disconnected(world.now, id));
+        world.keep();
+        assert_eq!(world.store.next_session_end(), None);
+    }
+}
+
+#[test]
+fn what_operators_do_reaches_who_is_here() {
+    let mut world = World::new();
+    let (plain, _) = world.sign_in("bob", false);
+    let (cursor, _) = world.sign_in("bob", true);
+    let Ok(Outcome::Account(Some(alice))) =
+        world.store.execute(Operation::FindAccount { login: "alice".into() })
+    else {
+        panic!("no alice")
+    };
+    // Nobody here knows the sender's login but the store.
+    let (to, body) = ("bob".into(), "hello".into());
+    world.server.operate(world.now, Operation::Append { from: alice.id, to, body, key: None, now: 5 });
+    world.keep();
+    assert_eq!(
+        world.hear(plain),
+        [
+            json!({"type": "show_message", "from": {"login": "alice"}, "to": "bob", "body": "hello", "date": 5})
+        ]
+    );
+    assert_eq!(world.hear(cursor)[0]["position"], 1);
+    world.server.operate(world.now, Operation::RemoveAccount { login: "bob".into() });
+    world.keep();
+    assert_eq!(world.hear(plain), ["Close(Policy)"]);
+    assert!(!world.server.is_online("bob"));
+    assert!(world.server.add_user("carol", "carol").is_err(), "the store is not inside");
+}
