@@ -248,7 +248,7 @@ fn keys_of_silent_senders_are_given_up() {
     store.execute_all(&[send(Some("key"), 0), send(None, 0)]).unwrap();
     let (from, to, body, key) = (AccountId(0), "bob".into(), "text".into(), "key".into());
     let find = Operation::FindKey { from, to, body, key };
-    let mut is_known = |store: &mut SqliteStore, now| {
+    let is_known = |store: &mut SqliteStore, now| {
         store.forget_keys(now).unwrap();
         matches!(store.execute(find.clone()), Ok(Outcome::Appended(_)))
     };
