@@ -22,8 +22,9 @@ use skaro_proto::message::Page;
 use skaro_proto::server::store::{AccountId, LogId, MemoryStore, Operation, Outcome, Store, StoreLimits};
 use skaro_sqlite::{Report, SqliteStore, Worker, WorkerConfig};
 
-/// Number of users, who write to each other at random.
+/// Number of users, each with twice as many dialogs as this: with those whose numbers are near.
 const USERS: u64 = 2000;
+const PEERS: u64 = 25;
 /// Length of a message in bytes.
 const BODY: usize = 200;
 /// Time for each figure.
@@ -76,7 +77,9 @@ fn open(place: &Path) -> SqliteStore {
 }
 
 fn append(n: u64) -> Operation {
-    let (from, to) = (fastrand::u64(..USERS), fastrand::u64(..USERS));
+    let from = fastrand::u64(..USERS);
+    let to = (from + fastrand::u64(1..=PEERS)) % USERS;
+    let (from, to) = if fastrand::bool() { (from, to) } else { (to, from) };
     let key = Some(Arc::from(format!("0123456789abcdef0123456789abcdef {n}")));
     let (to, body) = (format!("user {to}").as_str().into(), "x".repeat(BODY).into());
     Operation::Append { from: AccountId(from), to, body, key, now: n as i64 }
@@ -210,8 +213,8 @@ fn large(count: u64) {
         max_bytes: 1 << 20,
     });
     time("last 50 messages of a dialog", &|| Operation::ReadDialog {
-        account: account(),
-        with: format!("user {}", fastrand::u64(..USERS)).as_str().into(),
+        account: AccountId(0),
+        with: format!("user {}", fastrand::u64(1..=PEERS)).as_str().into(),
         page: Page::default(),
         max_messages: 50,
         max_bytes: 1 << 20,

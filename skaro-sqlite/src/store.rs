@@ -123,6 +123,15 @@ impl SqliteStore {
         self.settle(more)
     }
 
+    /// Gives up keys whose time is over at a Unix time in milliseconds, of senders who add no others.
+    ///
+    /// # Errors
+    /// If nobody knows what is durable now. Without room on the disk nothing changes, which is no error.
+    pub fn forget_keys(&mut self, now: i64) -> core::result::Result<(), Fatal> {
+        let forgotten = self.transact(|tx| tx.expire_loose_keys(now));
+        self.settle(forgotten)
+    }
+
     /// Returns the number of users.
     ///
     /// # Errors

@@ -77,11 +77,7 @@ impl Tx<'_> {
             Operation::BeginSession { account, session } => self.begin_session(*account, *session),
             Operation::TakeSession { session, now } => self.take_session(*session, *now),
             Operation::LeaveSession { session, epoch, now } => self.leave_session(*session, *epoch, *now),
-            Operation::Expire { now } => {
-                self.expire_sessions(*now)?;
-                self.expire_loose_keys(*now)?;
-                Ok(Outcome::Done)
-            }
+            Operation::Expire { now } => self.expire_sessions(*now),
             Operation::Append { from, to, body, key, now } => {
                 self.append(*from, to, body, key.as_deref(), *now)
             }

@@ -1,6 +1,7 @@
 //! Threads around a store: one that writes, in batches, and one that reads beside it.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
@@ -17,7 +18,7 @@ use crate::tx::is_reading;
 /// Messages that retention by age gives up in one transaction, so that others wait for milliseconds at most.
 const FORGET: usize = 256;
 
-/// Time between two looks at the age of messages.
+/// Time between two looks at the age of messages and keys.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// Settings of a [`Worker`].
@@ -118,8 +119,14 @@ impl<I: Send + 'static> Worker<I> {
         });
         let mut worker = Worker { shared: shared.clone(), threads: Vec::new() };
         let writing = shared.clone();
-        worker.threads.push(Builder::new().name("store-write".into()).spawn(move || writing.write(store))?);
-        worker.threads.push(Builder::new().name("store-read".into()).spawn(move || shared.read(&reader))?);
+        worker.threads.push(
+            Builder::new()
+                .name("store-write".into())
+                .spawn(move || writing.guard(|| writing.write(store)))?,
+        );
+        worker.threads.push(
+            Builder::new().name("store-read".into()).spawn(move || shared.guard(|| shared.read(&reader)))?,
+        );
         Ok(worker)
     }
 
@@ -162,25 +169,26 @@ impl<I> Shared<I> {
         self.reads.close();
     }
 
-    fn write(&self, store: SqliteStore) {
-        if let Err(fatal) = self.try_write(store) {
+    /// Runs what a thread does, and reports how it fails.
+    fn guard(&self, work: impl FnOnce() -> Result<(), Fatal>) {
+        let panicked = |_| Err(Fatal::new("a thread of the store panicked"));
+        if let Err(fatal) = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked) {
             self.fail(fatal);
         }
     }
 
-    fn try_write(&self, mut store: SqliteStore) -> Result<(), Fatal> {
+    fn write(&self, mut store: SqliteStore) -> Result<(), Fatal> {
         let config = &self.config;
         let (mut batch, mut ids, mut operations) = (Vec::new(), Vec::new(), Vec::new());
-        let mut next_look = config.max_age.map(|_| Instant::now());
+        let mut next_look = Instant::now();
         // Set if there is something to carry over.
         let mut is_changed = true;
         loop {
-            if next_look.is_some_and(|at| at <= Instant::now()) {
-                let is_more = store.forget_older(self.oldest_date(), FORGET)?;
-                next_look = Some(Instant::now() + if is_more { Duration::ZERO } else { LOOK_EVERY });
-                is_changed = true;
+            if next_look <= Instant::now() {
+                let is_more = self.forget(&mut store)?;
+                next_look = Instant::now() + if is_more { Duration::ZERO } else { LOOK_EVERY };
             }
-            let look = next_look.map(|at| at.saturating_duration_since(Instant::now()));
+            let look = Some(next_look.saturating_duration_since(Instant::now()));
             let idle = is_changed.then_some(config.idle);
             let time = [look, idle].into_iter().flatten().min();
             match self.writes.take(&mut batch, config.max_batch, config.max_batch_bytes, time) {
@@ -209,25 +217,32 @@ impl<I> Shared<I> {
         }
     }
 
-    /// Returns the date before which messages are too old.
-    fn oldest_date(&self) -> i64 {
+    /// Gives up what is too old, in a small step. Returns whether there may be more.
+    fn forget(&self, store: &mut SqliteStore) -> Result<bool, Fatal> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let oldest = now.saturating_sub(self.config.max_age.unwrap_or(Duration::MAX));
-        i64::try_from(oldest.as_millis()).unwrap_or(i64::MAX)
+        let milliseconds = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let is_more = match self.config.max_age {
+            Some(age) => store.forget_older(milliseconds(now.saturating_sub(age)), FORGET)?,
+            None => false,
+        };
+        if !is_more {
+            store.forget_keys(milliseconds(now))?;
+        }
+        Ok(is_more)
     }
 
-    fn read(&self, reader: &Reader) {
+    fn read(&self, reader: &Reader) -> Result<(), Fatal> {
         let mut batch = Vec::new();
         loop {
             match self.reads.take(&mut batch, self.config.max_batch, usize::MAX, None) {
-                Taken::Closed => return,
+                Taken::Closed => return Ok(()),
                 Taken::Idle | Taken::Some => (),
             }
             for (id, operation) in batch.drain(..) {
                 match reader.execute(&operation) {
                     Ok(outcome) => (self.report)(Report::Completed(id, Ok(outcome))),
                     Err(Failure::Refused(error)) => (self.report)(Report::Completed(id, Err(error))),
-                    Err(Failure::Fatal(fatal)) => return self.fail(fatal),
+                    Err(Failure::Fatal(fatal)) => return Err(fatal),
                 }
             }
         }

@@ -219,3 +219,42 @@ fn a_damaged_file_is_a_failure_and_nothing_is_carried_out_any_more() {
     assert!(fatal.to_string().contains("UTF-8"), "{fatal}");
     assert!(worker.submit(2, append("more", 0)).is_err());
 }
+
+#[test]
+fn a_panic_of_a_report_is_a_failure_and_not_silence() {
+    let place = TempDir::new().unwrap();
+    let (failures, failed) = channel();
+    let worker = Worker::start(filled(&place), WorkerConfig::default(), move |report| match report {
+        Report::Failed(fatal) => failures.send(fatal).unwrap(),
+        _ => panic!("as planned"),
+    })
+    .unwrap();
+    worker.submit(1, append("text", 0)).unwrap();
+    assert!(failed.recv().unwrap().to_string().contains("panicked"));
+    assert_eq!(worker.submit(2, READ), Err(StoreError::Unavailable));
+}
+
+#[test]
+fn keys_of_silent_senders_are_given_up() {
+    let place = TempDir::new().unwrap();
+    let mut store = filled(&place);
+    let send = |key: Option<&str>, now| Operation::Append {
+        from: AccountId(0),
+        to: "bob".into(),
+        body: "text".into(),
+        key: key.map(Into::into),
+        now,
+    };
+    store.execute_all(&[send(Some("key"), 0), send(None, 0)]).unwrap();
+    let (from, to, body, key) = (AccountId(0), "bob".into(), "text".into(), "key".into());
+    let find = Operation::FindKey { from, to, body, key };
+    let is_known = |store: &mut SqliteStore, now| {
+        store.forget_keys(now).unwrap();
+        matches!(store.execute(find.clone()), Ok(Outcome::Appended(_)))
+    };
+    assert!(is_known(&mut store, i64::MAX));
+    // Its message goes.
+    store.forget_older(2, 10).unwrap();
+    assert!(is_known(&mut store, 86_400_000));
+    assert!(!is_known(&mut store, 86_400_001));
+}

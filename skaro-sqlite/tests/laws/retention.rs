@@ -107,11 +107,12 @@ fn keys_live_as_long_as_their_message(open: &Open<'_>) {
     };
     for (age, is_gone_known) in [(0, true), (DAY, true), (DAY + 1, false), (100 * DAY, false)] {
         stand.now = begin + age;
+        // They go when their sender adds another one.
         stand.execute(Operation::Expire { now: stand.now });
+        stand.append(alice, "carol", "text", Some(&format!("{age}")));
         assert_eq!(is_known(&mut stand, "1", "gone"), is_gone_known, "after {age} ms");
         assert!(is_known(&mut stand, "2", "kept"));
     }
-    // Sending does it, too.
     stand.append(alice, "bob", "3", Some("third"));
     assert!(!is_known(&mut stand, "2", "kept"));
     assert!(is_known(&mut stand, "3", "third"));

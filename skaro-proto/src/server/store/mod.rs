@@ -91,7 +91,7 @@ pub enum Operation {
         /// The time.
         now: i64,
     },
-    /// Removes the sessions that can't be taken any more, and keys whose time is over: [`Outcome::Done`].
+    /// Removes the sessions that can't be taken any more: [`Outcome::Done`].
     Expire {
         /// The time.
         now: i64,
