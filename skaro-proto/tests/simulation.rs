@@ -101,6 +101,6 @@ fn all_promises_hold_that_logs_make() {
 
 #[test]
 fn all_promises_hold_while_the_store_is_slow_and_the_server_crashes() {
-    let all = of_logs(0..25, network::logs::run_with_store);
+    let all = of_logs(0..40, network::logs::run_with_store);
     assert!(all.crashes > 10 && all.stuck > 10 && all.refused > 0, "{all:?}");
 }

@@ -1,5 +1,6 @@
 //! One connection: how it begins, what ends it.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::format;
 use alloc::vec::Vec;
@@ -30,7 +31,7 @@ pub(super) struct Connection {
     pub(super) state: State,
     pub(super) output: Output,
     /// Cursor in its user's log, if the client asked for one.
-    pub(super) cursor: Option<Cursor>,
+    pub(super) cursor: Option<Box<Cursor>>,
     pub(super) keep_alive: KeepAlive,
     /// Address or network of the client, if it is known.
     pub(super) place: Option<Place>,

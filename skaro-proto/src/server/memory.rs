@@ -1,12 +1,13 @@
 //! Estimate of the machine's memory, and its limit.
 
 use super::connection::Connection;
+use super::cursor::Cursor;
 use super::{ConnectionId, Server};
 
 /// Bytes that a connection takes besides its queue, in the trees of connections, deadlines and strangers. A tree's
 /// nodes are two thirds full on average.
 pub(super) const CONNECTION: usize =
-    size_of::<Connection>() + 2 * (size_of::<usize>() + 5 * size_of::<ConnectionId>());
+    size_of::<Connection>() + 2 * (size_of::<usize>() + 5 * size_of::<ConnectionId>()) + size_of::<Cursor>();
 /// Bytes that a session takes that is in use here.
 pub(super) const SESSION: usize =
     2 * (size_of::<super::store::SessionKey>() + size_of::<(ConnectionId, u64)>());

@@ -280,7 +280,7 @@ impl Server {
             if let Some(since) = sign_in.start.since {
                 let is_same = sign_in.start.log == Some(account.log);
                 let begin = Cursor::begin(account.begin, head, since, is_same);
-                connection.cursor = Some(Cursor::new(begin));
+                connection.cursor = Some(Box::new(Cursor::new(begin)));
                 answer.cursor = Some(message::Cursor::new(account.log.to_string(), head, begin));
             }
         }

@@ -271,3 +271,22 @@ fn what_operators_do_reaches_who_is_here() {
     assert!(!world.server.is_online("bob"));
     assert!(world.server.add_user("carol", "carol").is_err(), "the store is not inside");
 }
+
+#[test]
+fn what_comes_while_somebody_signs_in_is_not_missed() {
+    let mut world = World::new();
+    let (alice, _) = world.sign_in("alice", false);
+    let bob = world.authorize("bob", true);
+    // The account is read, with the log's head.
+    world.carry_out();
+    let found = world.done.pop_front().unwrap();
+    world.send(alice, 2, "bob");
+    world.keep();
+    assert_eq!(world.hear(alice)[0]["status"], "200");
+    world.done.push_back(found);
+    world.tell();
+    world.keep();
+    let heard = world.hear(bob);
+    assert_eq!((&heard[0]["status"], heard[0]["head"].clone()), (&"200".into(), 0.into()));
+    assert_eq!(heard[1]["position"], 1);
+}
