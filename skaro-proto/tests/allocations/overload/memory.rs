@@ -197,7 +197,7 @@ fn without_memory_requests_are_refused_and_newcomers_too() {
     world.read(reader);
     assert_eq!(world.ask(id, &message("user1", &body))["status"], "200");
     let mut config = ServerConfig::default();
-    config.max_memory = Some(1000);
+    config.max_memory = Some(100);
     let mut world = World::new(config, 0);
-    assert_eq!(world.accept("192.0.2.1"), Err(AcceptError::OutOfMemory { limit: 1000 }));
+    assert_eq!(world.accept("192.0.2.1"), Err(AcceptError::OutOfMemory { limit: 100 }));
 }
