@@ -13,8 +13,9 @@ pub struct Sessions {
 }
 
 struct Session {
-    user: String,
     /// The login of the session's user.
+    user: String,
+    /// The connection that has the session, or had it last. Connections are numbered as they are accepted.
     holder: usize,
     /// The end of its connection, if that has ended.
     ended: Option<Time>,
@@ -61,13 +62,15 @@ impl Sessions {
         held.for_each(|session| session.is_uncertain = true);
     }
 
-    /// Returns whether the session can be restored; `None` if unknown.
-    pub fn is_restorable(&self, id: &str, now: Time, lifetime: Duration) -> Option<bool> {
+    /// Returns whether a connection can restore the session; `None` if unknown.
+    pub fn is_restorable(&self, id: &str, by: usize, now: Time, lifetime: Duration) -> Option<bool> {
         let Some(session) = self.all.get(id) else { return Some(false) };
         // Stores count in milliseconds.
         let millis = |at: Time| at.elapsed().as_millis();
-        let is_in_time =
-            session.ended.is_none_or(|ended| millis(now) <= millis(ended) + lifetime.as_millis());
-        (!session.is_uncertain).then_some(is_in_time)
+        let is_restorable = match session.ended {
+            Some(ended) => millis(now) <= millis(ended) + lifetime.as_millis(),
+            None => session.holder < by,
+        };
+        (!session.is_uncertain).then_some(is_restorable)
     }
 }

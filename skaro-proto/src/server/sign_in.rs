@@ -187,6 +187,9 @@ impl Server {
             return self.refuse_sign_in(asker, "session_restore", refused);
         }
         let (secret, session) = (Secret::from(sid), session_key(sid));
+        if self.sessions.get(&session).is_some_and(|(holder, _)| *holder > asker.id) {
+            return self.refuse_sign_in(asker, "session_restore", newer_holder());
+        }
         let sign_in = SignIn { start, login: Login::default(), secret, session, account: None };
         self.begin_sign_in(asker.id);
         let take = Operation::TakeSession { session, now: self.unix_now() };
@@ -208,6 +211,14 @@ impl Server {
                     // Another connection has taken it since, and was told first.
                     Some((_, other)) if other > epoch => {
                         return waits.into_iter().for_each(|it| self.begin_close(it.id, CloseCode::Replaced));
+                    }
+                    // The request was long on its way: its client has given this connection up for the newer one.
+                    Some((holder, _)) if asker.is_none_or(|it| holder > it.id) => {
+                        self.sessions.insert(session, (holder, epoch));
+                        if let Some(asker) = waits {
+                            self.fail_sign_in(asker, "session_restore", newer_holder());
+                        }
+                        return;
                     }
                     // A connection that died unnoticed may still hold the session. Whoever has the id may have it.
                     Some((holder, _)) => {
@@ -318,4 +329,8 @@ fn already_signed_in<T>() -> Result<T, Refused> {
 
 fn wrong_login<T>() -> Result<T, Refused> {
     refused(401, "the login or the password is wrong")
+}
+
+fn newer_holder() -> Refused {
+    (409, "the session is in use on a newer connection: authorize".into())
 }
