@@ -19,7 +19,7 @@ fn ack(position: u64) -> String {
 }
 
 #[test]
-fn an_idle_connection_with_a_cursor_takes_a_kibibyte() {
+fn an_idle_connection_with_a_cursor_takes_little_more_than_a_kibibyte() {
     const COUNT: usize = 200;
     let mut world = World::new(ServerConfig::default(), COUNT + 1);
     // The logs are there already.
@@ -34,7 +34,8 @@ fn an_idle_connection_with_a_cursor_takes_a_kibibyte() {
             world.send(id, &ack(1));
         }
     });
-    assert!(measured.bytes_current < 1024 * COUNT as i64, "{} each", measured.bytes_current / COUNT as i64);
+    // Account, session, connection and cursor, each in a tree of its own.
+    assert!(measured.bytes_current < 1152 * COUNT as i64, "{} each", measured.bytes_current / COUNT as i64);
     assert!(measured.bytes_current > 300 * COUNT as i64, "this measures nothing: {measured:?}");
 }
 
