@@ -12,6 +12,7 @@
 pub mod adapters;
 pub mod cable;
 pub mod certificates;
+pub mod devices;
 pub mod servers;
 pub mod stranger;
 pub mod world;

@@ -47,7 +47,7 @@ use async_std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use async_std::task;
 use skaro_adapter::asynchronous::{self, Runtime};
 
-pub use skaro_adapter::asynchronous::{Events, ServerOptions};
+pub use skaro_adapter::asynchronous::{Completions, Events, ServerOptions, StoreFailure, Submit};
 pub use skaro_adapter::http::AddressHeader;
 pub use skaro_adapter::prelude::*;
 

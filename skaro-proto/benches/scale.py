@@ -40,7 +40,7 @@ def prepare() -> None:
 @contextlib.contextmanager
 def server(serve: Path):
     """The URL and the process id of a server that has a user for each connection."""
-    command = [serve, "serve", "--listen", "127.0.0.1:0"]
+    command = [serve, "serve", "--memory", "--listen", "127.0.0.1:0"]
     for number in range(CONNECTIONS):
         command += ["--user", f"user{number}:secret"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

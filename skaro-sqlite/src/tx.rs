@@ -45,12 +45,12 @@ pub(crate) fn shared(blob: &[u8]) -> Result<Arc<str>> {
     text(blob).map(Arc::from)
 }
 
-/// Returns whether an operation only reads.
+/// Returns whether an operation only reads, and sees enough if it sees what was told. Keys are looked up after the messages
+/// that are still on their way.
 pub(crate) const fn is_reading(operation: &Operation) -> bool {
     matches!(
         operation,
         Operation::FindAccount { .. }
-            | Operation::FindKey { .. }
             | Operation::ReadLog { .. }
             | Operation::ReadDialog { .. }
             | Operation::ListContacts { .. }

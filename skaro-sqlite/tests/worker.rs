@@ -98,6 +98,33 @@ fn what_waits_has_a_bound_and_is_carried_out_on_closing() {
 }
 
 #[test]
+fn a_key_is_looked_up_after_the_messages_before_it() {
+    let place = TempDir::new().unwrap();
+    let (entered, enters) = channel();
+    let (open_gate, gate) = sync_channel::<()>(0);
+    let gate = std::sync::Mutex::new(gate);
+    let (found, finds) = channel();
+    let worker = Worker::start(filled(&place), WorkerConfig::default(), move |report| match report {
+        Report::Completed(0, _) => {
+            entered.send(()).unwrap();
+            gate.lock().unwrap().recv().unwrap();
+        }
+        Report::Completed(2, outcome) => found.send(outcome).unwrap(),
+        _ => (),
+    })
+    .unwrap();
+    worker.submit(0, append("first", 0)).unwrap();
+    enters.recv().unwrap();
+    let (from, body, key) = (AccountId(0), "text".into(), Some("key".into()));
+    worker.submit(1, Operation::Append { from, to: "bob".into(), body, key, now: 0 }).unwrap();
+    let (to, body, key) = ("bob".into(), "text".into(), "key".into());
+    worker.submit(2, Operation::FindKey { from, to, body, key }).unwrap();
+    open_gate.send(()).unwrap();
+    let outcome = finds.recv().unwrap();
+    assert!(matches!(outcome, Ok(Outcome::Appended(_))), "{outcome:?}");
+}
+
+#[test]
 fn texts_that_wait_have_a_bound() {
     let place = TempDir::new().unwrap();
     let (entered, enters) = channel();

@@ -33,7 +33,7 @@ use skaro_adapter::asynchronous::{self, Runtime};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
-pub use skaro_adapter::asynchronous::{Events, ServerOptions};
+pub use skaro_adapter::asynchronous::{Completions, Events, ServerOptions, StoreFailure, Submit};
 pub use skaro_adapter::http::AddressHeader;
 pub use skaro_adapter::prelude::*;
 

@@ -54,7 +54,8 @@ Exit statuses (sysexits.h):
   69  no server: it can't be reached, or does not do this
   70  a mistake in this program
   71  the system refuses something: an address to listen on, a signal, a terminal
-  74  the output can't be written (a pipe that nobody reads any more is no error)
+  74  the output, or the server's data, can't be written or read (a pipe that nobody reads any more
+      is no error)
   75  for now: too much at once, no answer in time, or the connection broke; may be repeated,
       but a message may have arrived all the same, as the error then says
   76  the server speaks something else: no WebSocket, no TLS, a certificate not to be trusted

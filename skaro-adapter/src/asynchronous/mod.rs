@@ -11,9 +11,11 @@ mod runtime;
 mod served;
 mod server;
 mod shared;
+mod store;
 mod task;
 
 pub use client::{Client, Events};
 pub use runtime::Runtime;
 pub use served::ServerOptions;
 pub use server::Server;
+pub use store::{Completions, StoreFailure, Submit};

@@ -9,8 +9,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use skaro_proto::Time;
+use skaro_proto::server::store::StoreError;
 use skaro_proto::server::{self as machine, ConnectionId};
 
+use super::store::{StoreFailure, Submit};
 use crate::channel::Channel;
 use crate::clock::{Clock, unix_millis};
 use crate::http::AddressHeader;
@@ -36,13 +38,17 @@ pub(super) struct Shared {
 
 pub(super) struct State {
     pub(super) machine: machine::Server,
+    /// The store, if it is not inside the machine.
+    pub(super) store: Option<Submit>,
+    pub(super) failure: Option<StoreFailure>,
     /// The tasks of the connections.
     pub(super) tasks: HashMap<ConnectionId, Waker>,
     /// The task for deadlines, and the deadline for which it waits.
     pub(super) timer: Option<Waker>,
     pub(super) armed: Option<Time>,
-    /// The tasks that wait for the last connection to end.
+    /// The tasks that wait until the server has nothing to do any more, or for the failure of its store.
     pub(super) idle: Vec<Waker>,
+    pub(super) failing: Vec<Waker>,
 }
 
 impl Shared {
@@ -64,12 +70,24 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The store can't go on: the machine shuts down.
+    pub(super) fn fail(&self, failure: StoreFailure) {
+        let mut machine = self.machine();
+        let now = self.clock.now();
+        if !machine.is_shutting_down() {
+            machine.shut_down(now, "the server's store has failed");
+        }
+        machine.state.failure.get_or_insert(failure);
+        let Machine { state, wakers } = &mut machine;
+        wakers.0.append(&mut state.failing);
+    }
+
     /// Calls the machine, and wakes the tasks that have something to do afterwards.
     pub(super) fn call<T>(&self, call: impl FnOnce(&mut machine::Server, Time) -> T) -> T {
         call(&mut self.machine(), self.clock.now())
     }
 
-    /// Locks the machine, and gives it the time of day.
+    /// Locks the machine, and gives it the time of day. Afterwards its store gets what it asks for.
     pub(super) fn machine(&self) -> Machine<'_> {
         let mut state = self.lock();
         state.machine.set_time_of_day(self.clock.now(), unix_millis());
@@ -111,7 +129,9 @@ impl DerefMut for Machine<'_> {
 
 impl Drop for Machine<'_> {
     fn drop(&mut self) {
-        self.wakers.0 = self.state.woken();
+        self.state.ask_store();
+        let woken = self.state.woken();
+        self.wakers.0.extend(woken);
     }
 }
 
@@ -125,6 +145,39 @@ impl Drop for Wakers {
 }
 
 impl State {
+    pub(super) fn new(machine: machine::Server) -> Self {
+        State {
+            machine,
+            store: None,
+            failure: None,
+            tasks: HashMap::new(),
+            timer: None,
+            armed: None,
+            idle: Vec::new(),
+            failing: Vec::new(),
+        }
+    }
+
+    /// Returns whether no connections are left, and the store has done what it was asked for.
+    pub(super) fn is_idle(&self) -> bool {
+        let is_done = self.failure.is_some() || self.machine.open_operations() == 0;
+        self.machine.connections() == 0 && is_done
+    }
+
+    /// Gives the store what the machine asks for.
+    fn ask_store(&mut self) {
+        while let Some((id, operation)) = self.machine.poll_store() {
+            let submitted = match &self.store {
+                Some(submit) => submit(id, operation),
+                None => Err(StoreError::Unavailable),
+            };
+            if let Err(error) = submitted {
+                // The machine has the time already.
+                self.machine.handle_stored(Time::ZERO, id, Err(error));
+            }
+        }
+    }
+
     /// Returns the tasks to wake after a call of the machine.
     fn woken(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::new();
@@ -136,8 +189,10 @@ impl State {
         {
             wakers.extend(self.timer.take());
         }
-        if self.machine.connections() == 0 {
+        if self.is_idle() {
             wakers.append(&mut self.idle);
+        }
+        if self.machine.connections() == 0 {
             // The task for deadlines must notice the end.
             let ended = self.machine.is_shutting_down();
             wakers.extend(self.timer.take_if(|_| ended));

@@ -1,6 +1,5 @@
 //! A listening server: one task for each connection, one that accepts, one for deadlines.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::poll_fn;
@@ -21,6 +20,7 @@ use super::peer;
 use super::polled::Timer;
 use super::runtime::Runtime;
 use super::served::{ServerOptions, Shared, State};
+use super::store::{Completions, StoreFailure, Submit};
 use crate::clock::Clock;
 
 /// Wait after a failed accept, most often because no file descriptors are left.
@@ -70,11 +70,36 @@ impl<R: Runtime> Server<R> {
         machine: machine::Server,
         options: ServerOptions,
     ) -> io::Result<Self> {
+        Self::serve(listener, machine, options, |_| Ok(None))
+    }
+
+    /// Serves a machine on a listening socket whose store is [elsewhere](machine::Server::with_store). The last argument
+    /// starts the store, which tells what came of operations by the [`Completions`].
+    ///
+    /// # Errors
+    /// If the runtime can't register this socket, or the store can't be started.
+    pub fn listen_with_store(
+        listener: std::net::TcpListener,
+        machine: machine::Server,
+        options: ServerOptions,
+        start: impl FnOnce(Completions) -> io::Result<Submit>,
+    ) -> io::Result<Self> {
+        Self::serve(listener, machine, options, |completions| start(completions).map(Some))
+    }
+
+    fn serve(
+        listener: std::net::TcpListener,
+        machine: machine::Server,
+        options: ServerOptions,
+        start: impl FnOnce(Completions) -> io::Result<Option<Submit>>,
+    ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let listener = R::listen(listener)?;
-        let state = State { machine, tasks: HashMap::new(), timer: None, armed: None, idle: Vec::new() };
-        let shared = Arc::new(Shared { state: Mutex::new(state), clock: Clock::start(), options });
+        let state = Mutex::new(State::new(machine));
+        let shared = Arc::new(Shared { state, clock: Clock::start(), options });
+        let store = start(Completions(Arc::downgrade(&shared)))?;
+        shared.lock().store = store;
         let (accepting, stopped) = oneshot::channel();
         R::spawn(keep_time::<R>(shared.clone()));
         R::spawn(accept::<R>(listener, shared.clone(), stopped));
@@ -105,20 +130,38 @@ impl<R> Server<R> {
         self.shared.call(call)
     }
 
+    /// Waits until the store can't go on, and returns the reason: the server has shut down, without an end of what was under
+    /// way. It does not happen with a store in memory.
+    pub async fn store_failed(&self) -> StoreFailure {
+        poll_fn(|cx| {
+            let mut state = self.shared.lock();
+            if let Some(failure) = &state.failure {
+                return Poll::Ready(failure.clone());
+            }
+            state.failing.push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+
     /// Notifies all clients, closes all connections after their queued messages, and waits for the closing handshakes,
-    /// at most [`close_timeout`](machine::ServerConfig::close_timeout).
+    /// at most [`close_timeout`](machine::ServerConfig::close_timeout). Then it waits until the store has done what it was
+    /// asked for, and closes the store, which may block the thread for a moment.
     pub async fn shut_down(mut self, info: &str) {
         self.accepting = None;
         self.with(|machine, now| machine.shut_down(now, info));
         poll_fn(|cx| {
             let mut state = self.shared.lock();
-            if state.machine.connections() == 0 {
+            if state.is_idle() {
                 return Poll::Ready(());
             }
             state.idle.push(cx.waker().clone());
             Poll::Pending
         })
         .await;
+        // Outside of the lock, which what the store still tells needs.
+        let store = self.shared.lock().store.take();
+        drop(store);
     }
 }
 
@@ -247,7 +290,7 @@ mod tests {
     fn accepting_goes_on_at_once_or_when_there_is_room() {
         let mut machine = machine::Server::new(ServerConfig::default(), [7; 32]);
         machine.handle_accepted(Time::ZERO, Peer::UNKNOWN).unwrap();
-        let state = State { machine, tasks: HashMap::new(), timer: None, armed: None, idle: Vec::new() };
+        let state = State::new(machine);
         let options = ServerOptions::default();
         let shared = Arc::new(Shared { state: Mutex::new(state), clock: Clock::start(), options });
         let of_one = [ErrorKind::ConnectionAborted, ErrorKind::ConnectionReset, ErrorKind::Interrupted];

@@ -1,16 +1,21 @@
-//! `skaro serve`: a server with users from files and options, and everything else in memory.
+//! `skaro serve`: a server that keeps its data in a directory.
 
 mod address;
+mod data;
 mod limits;
 mod tls;
 mod users;
 
+use std::net::TcpListener;
+
 use clap::{Args, ValueEnum};
 use skaro_proto::message::Registration;
 use skaro_proto::server::{self, ServerConfig};
+use skaro_sqlite::SqliteStore;
 use skaro_tokio::{Server, ServerOptions, random_seed};
 use tokio::sync::mpsc;
 
+use data::DataOptions;
 use limits::LimitOptions;
 use tls::TlsOptions;
 use users::UserOptions;
@@ -31,7 +36,7 @@ A certificate for tests, which clients trust by --ca cert.pem (and 127.0.0.1 and
 
 Without CA:FALSE it would be an authority's certificate, which a server must not use.";
 
-/// Serves in memory: messages and sessions are lost when it ends.
+/// Serves, and keeps users, messages and sessions in a directory.
 ///
 /// Ctrl-C or SIGTERM shut it down properly and notify the clients. SIGHUP is ignored.
 #[derive(Args)]
@@ -41,12 +46,11 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000", value_parser = address::parse)]
     listen: String,
     #[command(flatten)]
+    data: DataOptions,
+    #[command(flatten)]
     users: UserOptions,
     #[command(flatten)]
     limits: LimitOptions,
-    /// Keeps messages and sessions in memory only, which is the only mode so far.
-    #[arg(long)]
-    memory: bool,
     /// The answer to clients that ask how to register.
     #[arg(long, value_enum, default_value_t = Registering::Closed)]
     registration: Registering,
@@ -86,20 +90,17 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Fault> {
             true
         }
     });
-    let (machine, users) = furnish(&args)?;
+    let (machine, store) = furnish(&args)?;
     raise_file_limit(machine.config().max_connections);
     runtime::start()?.block_on(async {
-        let server = bind(&args, machine).await?;
-        let kept = if args.memory { "in memory (--memory)" } else { "in memory" };
-        let plural = if users == 1 { "" } else { "s" };
-        log(&format!("{users} user{plural}; all else is kept {kept}, and lost when this ends"));
-        if users == 0 {
-            output::warn("nobody can sign in: give --user-file");
-        }
+        let server = listen(&args, machine, store)?;
         // The server runs even if standard output is closed.
         _ = output::say(&Shown::from(format!("listening on {}", server.url())));
-        // `None` would mean that signals are no longer watched.
-        _ = stop.recv().await;
+        tokio::select! {
+            // `None` would mean that signals are no longer watched.
+            _ = stop.recv() => (),
+            failure = server.store_failed() => return Err(Fault::new(Exit::Output, failure.to_string())),
+        }
         log("shutting down");
         server.shut_down("the server is shutting down").await;
         Ok(Exit::Success)
@@ -128,17 +129,20 @@ fn log(text: &str) {
     output::complain(&Shown::from("skaro serve: ").plain(text));
 }
 
-async fn bind(args: &ServeArgs, machine: server::Server) -> Result<Server, Fault> {
+fn listen(args: &ServeArgs, machine: server::Server, store: Option<SqliteStore>) -> Result<Server, Fault> {
     let address = args.listen.as_str();
     let mut options = ServerOptions::default();
     options.address_header = args.limits.address_header();
     options.tls = args.tls.read()?;
-    let bound = Server::bind_with(address, machine, options).await;
-    bound.map_err(|error| Fault::new(Exit::System, format!("can't listen on {address}: {error}")))
+    let impossible = |error| Fault::new(Exit::System, format!("can't listen on {address}: {error}"));
+    let listener = TcpListener::bind(address).map_err(impossible)?;
+    let Some(store) = store else { return Server::listen(listener, machine, options).map_err(impossible) };
+    Server::listen_with_store(listener, machine, options, |completions| data::start(store, completions))
+        .map_err(|error| Fault::new(Exit::System, format!("can't serve: {error}")))
 }
 
-/// Creates the machine; also returns the number of its users.
-fn furnish(args: &ServeArgs) -> Result<(server::Server, usize), Fault> {
+/// Creates the machine, opens its store, adds the users, and tells where the data is.
+fn furnish(args: &ServeArgs) -> Result<(server::Server, Option<SqliteStore>), Fault> {
     let mut config = ServerConfig::default();
     args.limits.apply(&mut config);
     // The protocol has no request to add a contact, so all users know each other.
@@ -152,13 +156,41 @@ fn furnish(args: &ServeArgs) -> Result<(server::Server, usize), Fault> {
         Format::Cbor => skaro_proto::Format::Cbor,
         Format::Json => skaro_proto::Format::Json,
     };
-    let mut machine = machine(config)?;
-    let users = args.users.add_to(&mut machine)?;
-    Ok((machine, users))
+    let (machine, store, users, place) = match args.data.directory() {
+        Some(directory) => {
+            let mut store = data::open(&directory, config.store_limits())?;
+            let mut machine = server::Server::with_store(config, seed()?);
+            let mut accounts = Vec::new();
+            args.users.add_to(|login, password| {
+                accounts.push(machine.account(login, password)?);
+                Ok(())
+            })?;
+            let users = data::add(&mut store, &accounts)?;
+            let place = format!("the data is in {}", store.path().display());
+            (machine, Some(store), users, place)
+        }
+        None => {
+            let (mut machine, mut users) = (machine(config)?, 0);
+            args.users.add_to(|login, password| {
+                users += 1;
+                machine.add_user(login, password)
+            })?;
+            (machine, None, users, "all is kept in memory, and lost when this ends".into())
+        }
+    };
+    let plural = if users == 1 { "" } else { "s" };
+    log(&format!("{place}; {users} user{plural}"));
+    if users == 0 {
+        output::warn("nobody can sign in: give --user-file");
+    }
+    Ok((machine, store))
 }
 
-/// Creates a machine with a random seed.
+/// Creates a machine with a random seed, which keeps everything in memory.
 pub(crate) fn machine(config: ServerConfig) -> Result<server::Server, Fault> {
-    let no_randomness = |error| Fault::new(Exit::System, format!("the system has no randomness: {error}"));
-    Ok(server::Server::new(config, random_seed().map_err(no_randomness)?))
+    Ok(server::Server::new(config, seed()?))
+}
+
+fn seed() -> Result<[u8; 32], Fault> {
+    random_seed().map_err(|error| Fault::new(Exit::System, format!("the system has no randomness: {error}")))
 }

@@ -1,9 +1,10 @@
 //! The server's users: from a file, the environment and the command line.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use skaro_proto::server::Server;
+use skaro_proto::server::UserError;
 
 use crate::exit::{Exit, Fault};
 use crate::{output, secrets};
@@ -12,22 +13,27 @@ const VARIABLE: &str = "SKARO_USERS";
 
 #[derive(Args)]
 pub(crate) struct UserOptions {
-    /// A file with users, one line LOGIN:PASSWORD for each. Empty lines and lines that begin with # are ignored. Other
-    /// users must not be able to read the file. The environment variable SKARO_USERS may contain such lines as well.
+    /// A file with users to add, one line LOGIN:PASSWORD for each. Whoever is there already stays as is: the password is
+    /// not changed. Empty lines and lines that begin with # are ignored. Other users must not be able to read the file. The
+    /// environment variable SKARO_USERS may contain such lines as well.
     #[arg(long, value_name = "FILE")]
     user_file: Option<PathBuf>,
-    /// A user; may be given several times. It is visible in the list of processes: prefer --user-file.
+    /// A user to add, unless there already; may be given several times. It is visible in the list of processes: prefer --user-file.
     #[arg(long = "user", value_name = "LOGIN:PASSWORD")]
     users: Vec<String>,
 }
 
 impl UserOptions {
-    /// Adds all users, and returns their number.
-    pub(crate) fn add_to(&self, machine: &mut Server) -> Result<usize, Fault> {
-        let mut count = 0;
+    /// Adds all users, each of whom must be given once.
+    pub(crate) fn add_to(
+        &self,
+        mut add: impl FnMut(&str, &str) -> Result<(), UserError>,
+    ) -> Result<(), Fault> {
+        let mut given = HashSet::new();
         let mut add = |login: &str, password: &str| {
-            count += 1;
-            machine.add_user(login, password).map_err(|error| error.to_string())
+            let is_new = given.insert(login.to_owned());
+            let added = if is_new { add(login, password) } else { Err(UserError::Exists(login.into())) };
+            added.map_err(|error| error.to_string())
         };
         if let Some(path) = &self.user_file {
             let text = secrets::read_secrets(path)?;
@@ -45,7 +51,7 @@ impl UserOptions {
             added
                 .map_err(|error| Fault::new(Exit::Usage, format!("--user number {}: {error}", index + 1)))?;
         }
-        Ok(count)
+        Ok(())
     }
 }
 

@@ -247,7 +247,7 @@ class Serve:
     """The server: a process, and clients connected to it."""
 
     def __init__(self, program, registration):
-        self.command = [program, "serve", "--listen", "127.0.0.1:0", "--registration", registration]
+        self.command = [program, "serve", "--memory", "--listen", "127.0.0.1:0", "--registration", registration]
         for login, password in PASSWORDS.items():
             self.command += ["--user", f"{login}:{password}"]
 

@@ -8,8 +8,8 @@ use tungstenite::{Message, WebSocket};
 
 use crate::process::{ADAPTERS, Process};
 
-const SERVE: [&str; 7] =
-    ["serve", "--listen", "127.0.0.1:0", "--user", "alice:correct:horse", "--format", "json"];
+const SERVE: [&str; 8] =
+    ["serve", "--memory", "--listen", "127.0.0.1:0", "--user", "alice:correct:horse", "--format", "json"];
 
 #[test]
 fn connections_have_a_limit() {

@@ -8,6 +8,7 @@
 )]
 
 mod chat;
+mod data;
 mod elsewhere;
 mod files;
 mod limits;

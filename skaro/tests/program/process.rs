@@ -222,7 +222,7 @@ fn read(from: impl Read + Send + 'static, to: Sender<Line>, kind: fn(String) -> 
 /// The program with these arguments, and nothing from the environment.
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.args(args).env_remove("SKARO_PASSWORD").env_remove("SKARO_USERS");
+    command.args(args).env_remove("SKARO_PASSWORD").env_remove("SKARO_USERS").env_remove("STATE_DIRECTORY");
     command
 }
 
@@ -234,7 +234,7 @@ pub(crate) fn password(login: &str) -> &'static str {
 /// Starts a server, and waits until it listens; returns it with its URL.
 pub(crate) fn serve(listen: &str) -> (Process, String) {
     let users = ["--user", "alice:correct:horse", "--user", "bob:battery staple"];
-    let mut serve = Process::start(&[&["serve", "--listen", listen], &users[..]].concat());
+    let mut serve = Process::start(&[&["serve", "--memory", "--listen", listen], &users[..]].concat());
     let url = serve.address();
     (serve, url)
 }

@@ -3,7 +3,7 @@
 use crate::files::Files;
 use crate::process::{ADAPTERS, Process, command, serve};
 
-const LISTEN: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
+const LISTEN: [&str; 4] = ["serve", "--memory", "--listen", "127.0.0.1:0"];
 
 #[test]
 fn users_come_from_a_file_the_environment_and_options() {
@@ -14,7 +14,7 @@ fn users_come_from_a_file_the_environment_and_options() {
     let mut server = Process::run(options.env("SKARO_USERS", "carol:c\ndave:d"));
     let url = server.address();
     server.complaint("others can see the passwords of --user");
-    server.complaint("4 users; all else is kept in memory, and lost when this ends");
+    server.complaint("all is kept in memory, and lost when this ends; 4 users");
     for login in ["alice", "bob"] {
         drop(ADAPTERS[0].user(&url, login));
     }
@@ -54,7 +54,7 @@ fn a_server_that_can_not_be_ends_with_a_reason_and_a_status() {
         cases.push((vec!["--user-file", &open], "others can read", 78));
     }
     for (args, reason, status) in cases {
-        let mut server = Process::start(&[&["serve"], &args[..]].concat());
+        let mut server = Process::start(&[&["serve", "--memory"], &args[..]].concat());
         server.complaint(reason);
         assert!(!server.transcript().contains("hunter"), "{}", server.transcript());
         assert_eq!(server.status(), Some(status), "{args:?}");
@@ -65,9 +65,9 @@ fn a_server_that_can_not_be_ends_with_a_reason_and_a_status() {
 #[test]
 fn a_hang_up_changes_nothing_and_a_signal_to_end_ends_well() {
     for signal in ["TERM", "INT"] {
-        let mut server = Process::start(&[&LISTEN[..], &["--memory"]].concat());
+        let mut server = Process::start(&LISTEN);
         let url = server.address();
-        server.complaint("in memory (--memory)");
+        server.complaint("in memory");
         server.complaint("nobody can sign in");
         server.signal("HUP");
         server.complaint("SIGHUP is ignored");

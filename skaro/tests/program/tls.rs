@@ -7,8 +7,8 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use crate::files::Files;
 use crate::process::{ADAPTERS, Process, command};
 
-const SERVE: [&str; 7] =
-    ["serve", "--listen", "127.0.0.1:0", "--user", "alice:secret", "--user", "bob:secret"];
+const SERVE: [&str; 8] =
+    ["serve", "--memory", "--listen", "127.0.0.1:0", "--user", "alice:secret", "--user", "bob:secret"];
 
 #[test]
 fn both_chats_understand_each_other() {

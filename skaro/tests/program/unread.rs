@@ -65,7 +65,7 @@ fn output_that_can_not_be_written_is_a_failure() {
 #[cfg(unix)]
 #[test]
 fn a_server_goes_on_when_nobody_reads_its_log() {
-    let mut server = start(&["serve", "--listen", "127.0.0.1:0"]);
+    let mut server = start(&["serve", "--memory", "--listen", "127.0.0.1:0"]);
     drop(server.stderr.take());
     let mut line = String::new();
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();

@@ -1,0 +1,94 @@
+//! Where the server keeps its data.
+
+use std::env;
+use std::fs::DirBuilder;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use jiff::Timestamp;
+use skaro_proto::server::store::{Operation, StoreLimits};
+use skaro_sqlite::{Fatal, OpenError, Report, SqliteStore, Worker, WorkerConfig};
+use skaro_tokio::{Completions, Submit};
+
+use crate::exit::{Exit, Fault};
+
+/// The directory that systemd gives a service (systemd.exec(5)).
+const VARIABLE: &str = "STATE_DIRECTORY";
+
+#[derive(Args)]
+pub(crate) struct DataOptions {
+    /// The directory for users, messages and sessions. It is made, for this user only, if there is none. Default: that of
+    /// the environment variable STATE_DIRECTORY, which systemd sets, else ./skaro-data.
+    #[arg(long, value_name = "DIR", conflicts_with = "memory")]
+    data: Option<PathBuf>,
+    /// Keeps everything in memory only, so that it is lost when the server ends.
+    #[arg(long)]
+    memory: bool,
+}
+
+impl DataOptions {
+    /// Returns the directory; `None` for memory.
+    pub(crate) fn directory(&self) -> Option<PathBuf> {
+        if self.memory {
+            return None;
+        }
+        // There may be several ones, with colons between them.
+        let given = env::var_os(VARIABLE).and_then(|list| env::split_paths(&list).next());
+        let given = given.filter(|path| !path.as_os_str().is_empty());
+        self.data.clone().or(given).or_else(|| Some("skaro-data".into()))
+    }
+}
+
+/// Opens the store in a directory.
+pub(crate) fn open(directory: &Path, limits: StoreLimits) -> Result<SqliteStore, Fault> {
+    let made = make_private(directory).and_then(|()| directory.canonicalize());
+    let unusable = |error| {
+        let reason =
+            format!("can't use {}: {error}; give another directory with --data", directory.display());
+        Fault::new(Exit::System, reason)
+    };
+    let path = made.map_err(unusable)?.join("store");
+    SqliteStore::open(path, limits, Timestamp::now().as_millisecond()).map_err(|error| {
+        let exit = match error {
+            OpenError::InUse { .. } => Exit::Temporary,
+            OpenError::Foreign { .. } | OpenError::TooNew { .. } => Exit::Config,
+            OpenError::File { .. } => Exit::System,
+            _ => Exit::Output,
+        };
+        Fault::new(exit, error.to_string())
+    })
+}
+
+/// Makes a directory that only its owner can read, if there is none. The store's files are private in any.
+fn make_private(directory: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)
+}
+
+/// Adds accounts that are not there yet; returns the number of all users.
+pub(crate) fn add(store: &mut SqliteStore, accounts: &[Operation]) -> Result<u64, Fault> {
+    for outcome in store.execute_all(accounts).map_err(failed)? {
+        outcome.map_err(|error| Fault::new(Exit::Output, format!("can't add users: {error}")))?;
+    }
+    store.users().map_err(failed)
+}
+
+fn failed(fatal: Fatal) -> Fault {
+    Fault::new(Exit::Output, fatal.to_string())
+}
+
+/// Lets a store work in threads of its own.
+pub(crate) fn start(store: SqliteStore, completions: Completions) -> io::Result<Submit> {
+    let worker = Worker::start(store, WorkerConfig::default(), move |report| match report {
+        Report::Completed(id, result) => completions.complete(id, result),
+        Report::Failed(fatal) => completions.fail(fatal),
+        // A later version's.
+        _ => (),
+    });
+    let worker = worker.map_err(io::Error::other)?;
+    Ok(Box::new(move |id, operation| worker.submit(id, operation)))
+}

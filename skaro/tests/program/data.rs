@@ -1,0 +1,99 @@
+//! What a server keeps in its directory.
+
+use crate::files::Files;
+use crate::process::{ADAPTERS, Process, command};
+
+const USERS: [&str; 4] = ["--user", "alice:correct:horse", "--user", "bob:battery staple"];
+
+fn serve(data: &str, more: &[&str]) -> Process {
+    Process::start(&[&["serve", "--listen", "127.0.0.1:0", "--data", data], more].concat())
+}
+
+#[test]
+fn users_and_messages_outlast_the_server() {
+    let files = Files::new();
+    let data = files.path("deep/data");
+    let mut server = serve(&data, &USERS);
+    let url = server.address();
+    server.complaint("deep/data/store; 2 users");
+    let mut alice = ADAPTERS[0].user(&url, "alice");
+    alice.type_line("/msg bob hello");
+    alice.event("message_sent");
+    // Killed, not ended.
+    drop(server);
+    // Whoever is there keeps the password.
+    let mut server = serve(&data, &["--user", "alice:another", "--user", "carol:c"]);
+    let url = server.address();
+    server.complaint("deep/data/store; 3 users");
+    drop(ADAPTERS[0].user(&url, "alice"));
+    let mut bob = ADAPTERS[0].user(&url, "bob");
+    bob.type_line("/history alice");
+    assert_eq!(bob.event("history")["history"][0]["body"], "hello");
+}
+
+#[test]
+fn a_directory_has_one_server() {
+    let files = Files::new();
+    let data = files.path("data");
+    let mut first = serve(&data, &USERS);
+    first.address();
+    let mut second = serve(&data, &USERS);
+    second.complaint("in use by another server: stop that one first");
+    assert_eq!(second.status(), Some(75));
+}
+
+#[test]
+fn a_place_that_is_no_store_is_left_alone() {
+    let files = Files::new();
+    files.write("store", &"notes, and not of this program. ".repeat(100));
+    let mut server = serve(files.folder(), &USERS);
+    server.complaint("is not a store of this server: choose another place");
+    assert_eq!(server.status(), Some(78));
+    let mut server = serve(&files.path("store"), &USERS);
+    server.complaint("give another directory with --data");
+    assert_eq!(server.status(), Some(71));
+    let mut both = serve(files.folder(), &["--memory"]);
+    both.complaint("cannot be used with");
+    assert_eq!(both.status(), Some(64));
+}
+
+#[test]
+fn the_environment_gives_a_directory() {
+    let files = Files::new();
+    let mut serve = command(&["serve", "--listen", "127.0.0.1:0"]);
+    let mut server = Process::run(serve.env("STATE_DIRECTORY", files.path("state")));
+    server.address();
+    server.complaint("state/store; 0 users");
+    server.complaint("nobody can sign in");
+    drop(server);
+    let mut serve = command(&["serve", "--listen", "127.0.0.1:0"]);
+    let mut server = Process::run(serve.current_dir(files.folder()));
+    server.address();
+    server.complaint("skaro-data/store; 0 users");
+    #[cfg(unix)]
+    for name in ["state", "skaro-data"] {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(files.path(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{name}");
+    }
+}
+
+/// Nothing is served from data that can't be relied on.
+#[cfg(unix)]
+#[test]
+fn a_store_that_fails_ends_the_server() {
+    let files = Files::new();
+    let mut server = serve(files.folder(), &USERS);
+    server.address();
+    server.signal("TERM");
+    assert_eq!(server.status(), Some(0));
+    let mut server = serve(files.folder(), &[]);
+    let url = server.address();
+    let store = files.path("store");
+    let mut damaged = std::fs::read(&store).unwrap();
+    damaged[4096..].fill(0xff);
+    std::fs::write(&store, damaged).unwrap();
+    let _alice = ADAPTERS[0].chat(&["--url", &url, "--login", "alice", "--password", "correct:horse"]);
+    server.complaint("the store failed");
+    assert_eq!(server.status(), Some(74));
+}
