@@ -121,7 +121,7 @@ fn an_answer_waits_for_the_store_and_nobody_else_does() {
                 break assert_eq!(incoming.message.body, "hello");
             }
         }
-        slow.server.shut_down("that was it").await;
+        assert!(slow.server.shut_down("that was it").await.is_none());
         assert_eq!(log(slow.store.join().unwrap()), ["hello"]);
     });
 }
@@ -156,7 +156,7 @@ fn a_failure_of_the_store_ends_the_server() {
         ended(events).await;
         sending.await.unwrap_err();
         // It waits for no operations, since nobody will complete them.
-        slow.server.shut_down("that was it").await;
+        assert!(slow.server.shut_down("that was it").await.is_some());
         assert_eq!(log(slow.store.join().unwrap()), [""; 0]);
     });
 }

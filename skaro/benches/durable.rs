@@ -115,7 +115,8 @@ async fn send(client: &Client) {
 async fn rate(clients: &[Client]) -> f64 {
     let begin = Instant::now();
     let mut senders = Vec::new();
-    for client in clients.iter().flat_map(|client| [client; UNDER_WAY]).cloned() {
+    for n in 0..USERS * UNDER_WAY {
+        let client = clients[n % USERS].clone();
         senders.push(tokio::spawn(async move {
             let mut count = 0;
             while begin.elapsed() < TIME {

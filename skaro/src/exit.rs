@@ -57,7 +57,8 @@ Exit statuses (sysexits.h):
   74  the output, or the server's data, can't be written or read (a pipe that nobody reads any more
       is no error)
   75  for now: too much at once, no answer in time, or the connection broke; may be repeated,
-      but a message may have arrived all the same, as the error then says
+      but a message may have arrived all the same, as the error then says; or another server
+      has the data open
   76  the server speaks something else: no WebSocket, no TLS, a certificate not to be trusted
   77  wrong password, or not allowed
   78  the configuration is wrong: a file, one that others can read, no trust roots in the system";

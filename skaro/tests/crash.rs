@@ -53,6 +53,7 @@ fn nothing_is_lost_or_doubled_when_the_server_is_killed() {
             // Some servers don't get far.
             let millis = if fastrand::u8(..5) == 0 { 0..200 } else { 500..3000 };
             thread::sleep(Duration::from_millis(fastrand::u64(millis)));
+            server.await_write();
             server.replace();
             kills += 1;
         }
@@ -116,6 +117,16 @@ impl<'p> Server<'p> {
             assert_eq!(status, Some(71), "{complaints}");
         }
         panic!("no server within {PATIENCE:?}");
+    }
+
+    /// Waits for a moment at which messages are stored that nobody was told of, but not long.
+    fn await_write(&self) {
+        let log = self.place.join("data/store-wal");
+        let modified = || std::fs::metadata(&log).and_then(|data| data.modified()).ok();
+        let (before, deadline) = (modified(), Instant::now() + Duration::from_millis(200));
+        while modified() == before && Instant::now() < deadline {
+            thread::yield_now();
+        }
     }
 
     /// Kills it, and starts another one with its data and its address.

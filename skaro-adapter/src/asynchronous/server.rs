@@ -146,8 +146,8 @@ impl<R> Server<R> {
 
     /// Notifies all clients, closes all connections after their queued messages, and waits for the closing handshakes,
     /// at most [`close_timeout`](machine::ServerConfig::close_timeout). Then it waits until the store has done what it was
-    /// asked for, and closes the store, which may block the thread for a moment.
-    pub async fn shut_down(mut self, info: &str) {
+    /// asked for, and closes the store, which may block the thread for a moment. Returns the store's failure, if it failed.
+    pub async fn shut_down(mut self, info: &str) -> Option<StoreFailure> {
         self.accepting = None;
         self.with(|machine, now| machine.shut_down(now, info));
         poll_fn(|cx| {
@@ -162,6 +162,7 @@ impl<R> Server<R> {
         // Outside of the lock, which what the store still tells needs.
         let store = self.shared.lock().store.take();
         drop(store);
+        self.shared.lock().failure.clone()
     }
 }
 

@@ -99,11 +99,13 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Fault> {
         tokio::select! {
             // `None` would mean that signals are no longer watched.
             _ = stop.recv() => (),
-            failure = server.store_failed() => return Err(Fault::new(Exit::Output, failure.to_string())),
+            _ = server.store_failed() => (),
         }
         log("shutting down");
-        server.shut_down("the server is shutting down").await;
-        Ok(Exit::Success)
+        match server.shut_down("the server is shutting down").await {
+            Some(failure) => Err(Fault::new(Exit::Output, failure.to_string())),
+            None => Ok(Exit::Success),
+        }
     })
 }
 
