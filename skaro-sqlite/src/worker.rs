@@ -1,13 +1,14 @@
 //! Threads around a store: one that writes, in batches, and one that reads beside it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use skaro_proto::server::store::{Operation, Outcome, StoreError};
+use skaro_proto::server::store::{AccountId, Operation, Outcome, StoreError};
 use thiserror::Error;
 
 use crate::error::{Failure, Fatal, OpenError};
@@ -77,8 +78,8 @@ pub enum Report<I> {
 /// A store that works in threads of its own. `I` is whatever tells operations apart.
 ///
 /// Operations that change something are carried out in the order in which they were given: whatever waits goes into one
-/// transaction. Those that only read happen beside that, and see all that was reported before they were given. Dropping the
-/// worker carries out what waits, and closes the store.
+/// transaction. Those that only read happen beside that, and see all that was reported before they were given, and what their
+/// own account has asked for before. Dropping the worker carries out what waits, and closes the store.
 #[derive(Debug)]
 pub struct Worker<I: Send + 'static> {
     shared: Arc<Shared<I>>,
@@ -88,6 +89,8 @@ pub struct Worker<I: Send + 'static> {
 struct Shared<I> {
     writes: Queue<I>,
     reads: Queue<I>,
+    /// Numbers of open changes by account: what the account reads meanwhile waits behind them.
+    changing: Mutex<BTreeMap<AccountId, usize>>,
     has_failed: AtomicBool,
     config: WorkerConfig,
     report: Box<dyn Fn(Report<I>) + Send + Sync>,
@@ -113,6 +116,7 @@ impl<I: Send + 'static> Worker<I> {
         let shared = Arc::new(Shared {
             writes: Queue::new(config.max_waiting, config.max_waiting_bytes),
             reads: Queue::new(config.max_waiting, config.max_waiting_bytes),
+            changing: Mutex::default(),
             has_failed: AtomicBool::new(false),
             config,
             report: Box::new(report),
@@ -139,8 +143,17 @@ impl<I: Send + 'static> Worker<I> {
         if self.shared.has_failed.load(Ordering::Acquire) {
             return Err(StoreError::Unavailable);
         }
-        let queue = if is_reading(&operation) { &self.shared.reads } else { &self.shared.writes };
-        if queue.push(id, operation) { Ok(()) } else { Err(StoreError::Busy) }
+        let (account, is_reading) = (account(&operation), is_reading(&operation));
+        let mut changing = self.shared.changing();
+        let waits = account.is_some_and(|account| changing.contains_key(&account));
+        let queue = if is_reading && !waits { &self.shared.reads } else { &self.shared.writes };
+        if !queue.push(id, operation) {
+            return Err(StoreError::Busy);
+        }
+        if let Some(account) = account.filter(|_| !is_reading) {
+            *changing.entry(account).or_default() += 1;
+        }
+        Ok(())
     }
 
     /// Carries out what waits, and closes the store: the same as dropping the worker.
@@ -160,7 +173,37 @@ impl<I: Send + 'static> Drop for Worker<I> {
     }
 }
 
+/// Returns the account that an operation reads or changes in its own name, if that is known.
+fn account(operation: &Operation) -> Option<AccountId> {
+    match operation {
+        Operation::Append { from: account, .. }
+        | Operation::FindKey { from: account, .. }
+        | Operation::MoveMark { account, .. }
+        | Operation::ReadDialog { account, .. }
+        | Operation::ListContacts { account, .. } => Some(*account),
+        _ => None,
+    }
+}
+
 impl<I> Shared<I> {
+    fn changing(&self) -> MutexGuard<'_, BTreeMap<AccountId, usize>> {
+        // No code of others runs under this lock.
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note that these operations are done.
+    fn changed(&self, operations: &[Operation]) {
+        let mut changing = self.changing();
+        for account in operations.iter().filter(|it| !is_reading(it)).filter_map(account) {
+            if let Some(open) = changing.get_mut(&account) {
+                *open -= 1;
+                if *open == 0 {
+                    changing.remove(&account);
+                }
+            }
+        }
+    }
+
     fn fail(&self, fatal: Fatal) {
         if !self.has_failed.swap(true, Ordering::AcqRel) {
             (self.report)(Report::Failed(fatal));
@@ -198,6 +241,7 @@ impl<I> Shared<I> {
                         operations.push(operation);
                     });
                     let outcomes = store.execute_all(&operations)?;
+                    self.changed(&operations);
                     operations.clear();
                     for (id, outcome) in ids.drain(..).zip(outcomes) {
                         (self.report)(Report::Completed(id, outcome));

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::time::{Duration, Instant};
 
 use skaro_proto::auth::Verifier;
+use skaro_proto::message::Page;
 use skaro_proto::server::store::{
     AccountId, Content, LogId, Operation, Outcome, Store, StoreError, StoreLimits,
 };
@@ -65,6 +66,23 @@ fn operations_are_carried_out_in_order_and_readings_see_them() {
             let Content::Message(message) = &entry.content else { panic!("{entry:?}") };
             assert_eq!(*message.body, *format!("{n}"));
         }
+    }
+}
+
+/// A client asks for a history right behind a message.
+#[test]
+fn an_account_reads_what_it_asked_for_before() {
+    let place = TempDir::new().unwrap();
+    let (worker, reported) = start(filled(&place), WorkerConfig::default());
+    for n in 0..200 {
+        worker.submit(1, append(&format!("{n}"), 0)).unwrap();
+        let page = Page { limit: Some(1), ..Page::default() };
+        let (account, with) = (AccountId(0), "bob".into());
+        let read = Operation::ReadDialog { account, with, page, max_messages: 1, max_bytes: 1000 };
+        worker.submit(2, read).unwrap();
+        assert!(matches!(completed(&reported), (1, Outcome::Appended(_))));
+        let (2, Outcome::Dialog { messages, .. }) = completed(&reported) else { panic!() };
+        assert_eq!(*messages.first().unwrap().message.body, *format!("{n}"));
     }
 }
 

@@ -244,10 +244,11 @@ def fault_of_message(message):
 
 
 class Serve:
-    """The server: a process, and clients connected to it."""
+    """The server: a process, and clients connected to it. Its data is in a folder, or in memory."""
 
-    def __init__(self, program, registration):
-        self.command = [program, "serve", "--memory", "--listen", "127.0.0.1:0", "--registration", registration]
+    def __init__(self, program, registration, folder=None):
+        store = ["--data", folder] if folder else ["--memory"]
+        self.command = [program, "serve", *store, "--listen", "127.0.0.1:0", "--registration", registration]
         for login, password in PASSWORDS.items():
             self.command += ["--user", f"{login}:{password}"]
 

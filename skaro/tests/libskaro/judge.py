@@ -8,6 +8,7 @@ none of them may expect a history to be empty.
 import asyncio
 import signal
 import sys
+import tempfile
 import time
 import traceback
 
@@ -330,10 +331,11 @@ async def check_sigterm_ends_the_server(serve):
         silent.close()
 
 
-async def judge(program):
+async def judge(program, folder=None):
+    print("on disk:" if folder else "in memory:", flush=True)
     checks = [function for name, function in globals().items() if name.startswith("check_")]
     failed = 0
-    async with Serve(program, REGISTRATION) as serve:
+    async with Serve(program, REGISTRATION, folder) as serve:
         for check in checks:
             name = check.__name__.removeprefix("check_").replace("_", " ")
             try:
@@ -353,6 +355,8 @@ if __name__ == "__main__":
         sys.exit(f"usage: {sys.argv[0]} PATH-OF-SKARO")
     try:
         failures = asyncio.run(judge(sys.argv[1]))
+        with tempfile.TemporaryDirectory() as folder:
+            failures += asyncio.run(judge(sys.argv[1], folder))
     except (Failure, OSError) as error:
         print(f"FAIL start of the server: {error}\n0 passed, 1 failed")
         failures = 1
