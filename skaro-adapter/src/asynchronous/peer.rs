@@ -2,11 +2,10 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use skaro_proto::server::{ConnectionId, Peer};
+use skaro_proto::server::ConnectionId;
 
 use super::polled::{Polled, Timer};
 use super::runtime::Runtime;
@@ -20,11 +19,8 @@ const INPUT: usize = 4 << 10;
 /// Steps of one connection before it yields to other tasks: each reads and writes some KiB at most.
 const AT_ONCE: usize = 4;
 
-/// Serves one connection from its beginning to its end.
-pub(super) async fn serve<R: Runtime>(socket: R::Stream, address: SocketAddr, shared: Arc<Shared>) {
-    // With a proxy in front, the address of the socket is the proxy's.
-    let peer = if shared.address_header().is_some() { Peer::UNKNOWN } else { address.ip().into() };
-    let Ok(id) = shared.call(|machine, now| machine.handle_accepted(now, peer)) else { return };
+/// Serves one connection, which the machine has taken, to its end.
+pub(super) async fn serve<R: Runtime>(socket: R::Stream, id: ConnectionId, shared: Arc<Shared>) {
     if let Ok(channel) = shared.channel() {
         let connection = Connection::new(id, shared.address_header());
         let (link, timer) = (Link::new(channel), Timer::new());

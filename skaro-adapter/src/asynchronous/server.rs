@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_channel::oneshot;
 use futures_util::future::{Either, select};
 use skaro_proto::Time;
-use skaro_proto::server as machine;
+use skaro_proto::server::{self as machine, Peer};
 
 use super::peer;
 use super::polled::Timer;
@@ -219,7 +219,15 @@ async fn accept<R: Runtime>(
             Either::Right(_) => return,
         };
         match accepted {
-            Ok((stream, address)) => R::spawn(peer::serve::<R>(stream, address, shared.clone())),
+            Ok((stream, address)) => {
+                // With a proxy in front, the address of the socket is the proxy's.
+                let is_behind_proxy = shared.address_header().is_some();
+                let peer = if is_behind_proxy { Peer::UNKNOWN } else { address.ip().into() };
+                // Here, not in the task: tasks begin in any order, and the oldest connection makes room for others.
+                if let Ok(id) = shared.call(|machine, now| machine.handle_accepted(now, peer)) {
+                    R::spawn(peer::serve::<R>(stream, id, shared.clone()));
+                }
+            }
             Err(error) if is_of_one_connection(&error) => (),
             Err(_) => {
                 let has_made_room = shared.call(machine::Server::handle_exhausted);
@@ -243,7 +251,7 @@ mod tests {
     use std::io::ErrorKind;
     use std::task::{Context, Waker};
 
-    use skaro_proto::server::{Peer, ServerConfig};
+    use skaro_proto::server::ServerConfig;
 
     use super::*;
 
