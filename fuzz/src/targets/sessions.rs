@@ -13,8 +13,9 @@ pub struct Sessions {
 }
 
 struct Session {
-    user: String,
     /// The login of the session's user.
+    user: String,
+    /// The connection that has the session, or had it last. Connections are numbered as they are accepted.
     holder: usize,
     /// The end of its connection, if that has ended.
     ended: Option<Time>,
@@ -61,10 +62,13 @@ impl Sessions {
         held.for_each(|session| session.is_uncertain = true);
     }
 
-    /// Returns whether the session can be restored; `None` if unknown.
-    pub fn is_restorable(&self, id: &str, now: Time, lifetime: Duration) -> Option<bool> {
+    /// Returns whether a connection can restore the session; `None` if unknown.
+    pub fn is_restorable(&self, id: &str, by: usize, now: Time, lifetime: Duration) -> Option<bool> {
         let Some(session) = self.all.get(id) else { return Some(false) };
-        let is_in_time = session.ended.is_none_or(|ended| now - ended <= lifetime);
-        (!session.is_uncertain).then_some(is_in_time)
+        let is_restorable = match session.ended {
+            Some(ended) => now - ended <= lifetime,
+            None => session.holder < by,
+        };
+        (!session.is_uncertain).then_some(is_restorable)
     }
 }

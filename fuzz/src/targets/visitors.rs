@@ -146,7 +146,8 @@ impl Visitors {
     pub fn asks_for_session(&mut self, visitor: usize, id: &str, server: &Server) {
         let asking = self.all.get(visitor).filter(|asking| asking.is_reading && !asking.is_closing);
         let is_free = asking.is_some_and(|asking| !asking.has_left && asking.user.is_none());
-        let restorable = || self.sessions.is_restorable(id, self.now, server.config().session_lifetime);
+        let lifetime = server.config().session_lifetime;
+        let restorable = || self.sessions.is_restorable(id, visitor, self.now, lifetime);
         self.restoration = if is_free { restorable() } else { None };
     }
 

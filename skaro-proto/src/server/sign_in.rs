@@ -105,7 +105,13 @@ impl Server {
         let session = self.secrets.session_key(sid);
         let found = self.token(id).and_then(|_| {
             let found = self.sessions.find(&session, self.now);
-            found.ok_or((401, "there is no such session, or it has expired: authorize".into()))
+            let found =
+                found.ok_or((401, "there is no such session, or it has expired: authorize".into()))?;
+            // The request was long on its way: its client has given this connection up for the newer one.
+            if found.1.is_some_and(|holder| holder > id) {
+                return Err((409, "the session is in use on a newer connection: authorize".into()));
+            }
+            Ok(found)
         });
         match found {
             Ok((user, holder)) => {

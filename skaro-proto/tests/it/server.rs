@@ -351,6 +351,24 @@ fn a_session_can_be_restored_while_its_dead_connection_is_not_noticed() {
 }
 
 #[test]
+fn a_session_is_not_taken_from_a_newer_connection() {
+    let mut net = Net::new(2);
+    net.connect(0);
+    net.connect_and_sign_in(1, "alice");
+    let sid = net.peers[1].client.session_id().unwrap().clone();
+    let id = net.peers[0].client.session_restore(net.now, sid.expose()).unwrap();
+    net.drive();
+    assert_eq!(refusal(&net.peers[0].failure_of(id)).0, 409);
+    assert!(net.peers[1].client.is_authorized());
+    // Once the newer one has ended, it is nobody's.
+    net.peers[1].client.close(net.now);
+    net.drive();
+    let id = net.peers[0].client.session_restore(net.now, sid.expose()).unwrap();
+    net.drive();
+    assert!(matches!(net.peers[0].answer_to(id), Answer::Restored(_)));
+}
+
+#[test]
 fn made_up_session_ids_open_nothing() {
     let mut net = Net::new(2);
     net.connect_and_sign_in(0, "alice");

@@ -158,18 +158,38 @@ fn a_server_that_can_t_sign_anybody_in_at_present_is_tried_again() {
     }
 }
 
-fn refused_for_now(status: u16) {
-    let mut client = alone(config(|config| config.keep_credentials = true));
+/// A client whose connection has come back, and whose automatic `session_restore` was refused.
+fn refused(config: ClientConfig, status: u16) -> Client {
+    let mut client = alone(config);
     client.handle_disconnected(Time::from_secs(1), Disconnect::Failed("cut".into()));
     let Status::Waiting { until } = client.status() else { panic!() };
     client.handle_timeout(until);
     client.handle_connected(until);
     told(&mut client, until, r#"{"type":"check_connection","token":"t"}"#);
+    sent(&mut client);
     told(
         &mut client,
         until,
         &format!(r#"{{"type":"request","for":"session_restore","id":2,"status":"{status}","info":"busy"}}"#),
     );
+    client
+}
+
+#[test]
+fn a_session_that_a_newer_connection_has_is_given_up() {
+    let mut client = refused(config(|config| config.keep_credentials = true), 409);
+    let [Sent::Text(request)] = &sent(&mut client)[..] else { panic!() };
+    assert!(request.contains(r#""type":"authorize""#), "{request}");
+    let mut client = refused(forgetful(), 409);
+    let refused = events(&mut client).into_iter().any(|event| {
+        matches!(event, Event::SignedOut { reason: SignedOutReason::Refused(refusal) } if refusal.info == "busy")
+    });
+    assert!(refused);
+    assert_eq!(client.status(), Status::Connected);
+}
+
+fn refused_for_now(status: u16) {
+    let mut client = refused(config(|config| config.keep_credentials = true), status);
     assert!(matches!(client.status(), Status::Waiting { .. }));
     assert!(events(&mut client).iter().any(|event| is_disconnected(event, &Disconnect::Unavailable)));
     assert!(!client.status().has_connection());

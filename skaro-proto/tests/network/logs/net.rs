@@ -9,11 +9,6 @@ use super::super::oracle::{Checked, ensure, number_in};
 use super::super::wire::{Content, frame};
 use super::{Way, Wire, World, new_server};
 
-fn is_restoring(content: &Content) -> bool {
-    const NAME: &[u8] = b"session_restore";
-    matches!(content, Content::Frame(_, bytes) if bytes.windows(NAME.len()).any(|window| window == NAME))
-}
-
 /// The network.
 impl World {
     pub(super) fn dial(&mut self, n: usize) -> Checked {
@@ -132,13 +127,6 @@ impl World {
                 return Ok(true);
             }
             let Some(id) = self.wires[w].server else { return Ok(true) };
-            if self.devices[n].wire != Some(w) && is_restoring(&content) {
-                // So late it would take the session from the connection that its client has by now (PROTOCOL.md, section
-                // 9), and the client would be told: another promise.
-                self.wires[w].server = None;
-                self.server.handle_disconnected(self.now, id);
-                return self.pump().map(|()| true);
-            }
             match &content {
                 Content::Frame(format, bytes) => {
                     if let Some(number) = number_in(bytes) {

@@ -156,7 +156,7 @@ impl Model {
         if count - unknown >= limit {
             return self.refuse_sign_in(id, number, 429, now);
         }
-        let or = (count + undecided >= limit).then_some(429);
+        let or: &[u16] = if count + undecided >= limit { &[429] } else { &[] };
         self.sign_in(id, number, user, None, or);
     }
 
@@ -164,14 +164,20 @@ impl Model {
         if self.user(id).is_some() {
             return self.refuse_sign_in(id, number, 409, now);
         }
-        let (user, or) = match self.sessions.find(sid, now) {
-            Restorable::No => return self.refuse_sign_in(id, number, 401, now),
-            Restorable::Perhaps(user) => (user, Some(401)),
-            // Who is behind may have been cut off, and is not heard any more.
-            Restorable::Yes(user) => (user, self.is_behind(id).then_some(401)),
-        };
         let holder = self.sessions.holder(sid).filter(|holder| *holder != id);
-        if or.is_none() {
+        let newer = holder.filter(|holder| *holder > id);
+        let (user, is_certain) = match self.sessions.find(sid, now) {
+            Restorable::No => return self.refuse_sign_in(id, number, 401, now),
+            Restorable::Perhaps(user) => (user, false),
+            Restorable::Yes(user) => (user, true),
+        };
+        // Who is behind may have been cut off: then it has no session any more, and is not heard.
+        let is_certain = is_certain && !self.is_behind(newer.unwrap_or(id));
+        if newer.is_some() && is_certain {
+            return self.refuse_sign_in(id, number, 409, now);
+        }
+        let or: &[u16] = if is_certain { &[] } else { &[401, 409] };
+        if is_certain {
             holder.into_iter().for_each(|holder| self.close_due(holder, 4001, now));
             self.sessions.attach(sid, id);
         } else {
@@ -182,9 +188,16 @@ impl Model {
         self.sign_in(id, number, user, Some(sid.into()), or);
     }
 
-    fn sign_in(&mut self, id: ConnectionId, number: u64, user: User, sid: Option<String>, or: Option<u16>) {
+    fn sign_in(
+        &mut self,
+        id: ConnectionId,
+        number: u64,
+        user: User,
+        sid: Option<String>,
+        or: &'static [u16],
+    ) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        if or.is_none() {
+        if or.is_empty() {
             connection.user = Some(user);
             connection.sid = sid.clone();
         }

@@ -66,12 +66,12 @@ pub(super) enum Due {
         number: u64,
         code: u16,
     },
-    /// Signing in succeeds, or is refused with this code if one can't know.
+    /// Signing in succeeds, or is refused with one of these codes if one can't know.
     SignedIn {
         number: u64,
         user: User,
         sid: Option<String>,
-        or: Option<u16>,
+        or: &'static [u16],
     },
     Registration {
         number: u64,
@@ -272,7 +272,7 @@ impl Model {
 
 impl Connection {
     pub(super) fn is_undecided(&self) -> bool {
-        self.due.iter().any(|due| matches!(due, Due::SignedIn { or: Some(_), .. }))
+        self.due.iter().any(|due| matches!(due, Due::SignedIn { or: [_, ..], .. }))
     }
 }
 

@@ -156,12 +156,12 @@ impl Model {
                 let is_known = self.sessions.user(&said.session_id) == Some(*user);
                 ensure!(is_known == restored, "the session of {id} is not one of its own");
                 ensure!(sid.as_ref().is_none_or(|sid| *sid == said.session_id), "{}", wrong());
-                self.signed_in(id, *user, &said.session_id, or.is_some(), now);
+                self.signed_in(id, *user, &said.session_id, !or.is_empty(), now);
                 Ok(())
             }
-            (Due::SignedIn { or: Some(code), .. }, Err(refusal)) => {
+            (Due::SignedIn { or, .. }, Err(refusal)) => {
                 let status = refusal.status.as_ref().map_or(0, |status| status.code());
-                ensure!(status == *code, "{}", wrong());
+                ensure!(or.contains(&status), "{}", wrong());
                 self.refused(id, now);
                 Ok(())
             }

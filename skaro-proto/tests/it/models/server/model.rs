@@ -85,6 +85,8 @@ enum State {
 pub struct Model {
     pub now: u64,
     pub slots: [Slot; SLOTS],
+    /// The number of connections that were accepted before each one.
+    accepted: [usize; SLOTS],
     refused: [u32; SLOTS],
     faults: [u32; SLOTS],
     sessions: Vec<(usize, State)>,
@@ -99,6 +101,7 @@ impl Model {
         Model {
             now: 0,
             slots: [const { Slot::Free }; SLOTS],
+            accepted: [0; SLOTS],
             refused: [0; SLOTS],
             faults: [0; SLOTS],
             sessions: Vec::new(),
@@ -147,7 +150,7 @@ impl Model {
         match *act {
             Act::Connect { slot, .. } if self.slots[slot] == Slot::Free => {
                 self.slots[slot] = Slot::Open { token: self.tokens };
-                (self.refused[slot], self.faults[slot]) = (0, 0);
+                (self.accepted[slot], self.refused[slot], self.faults[slot]) = (self.tokens, 0, 0);
                 self.tokens += 1;
                 self.hear(slot, Heard::Challenge);
             }
@@ -253,6 +256,9 @@ impl Model {
         };
         let (user, state) = self.sessions[session].clone();
         if let State::Alive { slot: holder } = state {
+            if self.accepted[holder] > self.accepted[slot] {
+                return Err(Outcome::Refused(409));
+            }
             self.close(holder, 4001);
         }
         self.sessions[session].1 = State::Alive { slot };
