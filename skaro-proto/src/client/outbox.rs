@@ -171,6 +171,12 @@ impl Outbox {
         self.pause.filter(|_| self.waiting > 0)
     }
 
+    /// Ends a pause whose time is over, also while nothing waits: something may wait a moment later. Returns whether
+    /// something waits that can be sent now.
+    pub(super) fn end_pause(&mut self, now: Time) -> bool {
+        self.pause.take_if(|until| *until <= now).is_some() && self.waiting > 0
+    }
+
     /// Ends the first message if its time is over.
     pub(super) fn time_out(&mut self, now: Time) -> Option<Open> {
         let message = self.messages.take_due(now)?.value?;

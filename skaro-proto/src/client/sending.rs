@@ -159,8 +159,7 @@ impl Client {
                 if message.may_be_taken() { Failure::TimedOut } else { Failure::Lost(Delivery::NotSent) };
             self.events.push_back(Event::Ended(Ended::without_answer(message.ticket, failure)));
         }
-        if self.outbox.paused_until().is_some_and(|until| until <= self.now) {
-            self.outbox.pause(None);
+        if self.outbox.end_pause(self.now) {
             self.send_waiting();
         }
     }
