@@ -16,6 +16,6 @@ mod task;
 
 pub use client::{Client, Events};
 pub use runtime::Runtime;
-pub use served::ServerOptions;
+pub use served::{Completions, ServerOptions};
 pub use server::Server;
-pub use store::{Completions, StoreFailure, Submit};
+pub use store::{StoreFailure, Submit};

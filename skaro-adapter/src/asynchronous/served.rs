@@ -1,16 +1,15 @@
 //! The state that all tasks of a server share: the machine under its lock, and wakers.
 
 use std::collections::HashMap;
-use std::io;
+use std::error::Error;
 use std::ops::{Deref, DerefMut};
-#[cfg(feature = "tls")]
-use std::sync::Arc;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
+use std::{fmt, io};
 
 use skaro_proto::Time;
-use skaro_proto::server::store::StoreError;
-use skaro_proto::server::{self as machine, ConnectionId};
+use skaro_proto::server::store::{Outcome, StoreError};
+use skaro_proto::server::{self as machine, ConnectionId, OperationId};
 
 use super::store::{StoreFailure, Submit};
 use crate::channel::Channel;
@@ -198,5 +197,34 @@ impl State {
             wakers.extend(self.timer.take_if(|_| ended));
         }
         wakers
+    }
+}
+
+/// Tells a server what came of the operations that it asked its store for. It may be called from any thread, and locks all
+/// connections for a moment. Once the server has ended, it has no effect.
+#[derive(Clone)]
+pub struct Completions(pub(super) Weak<Shared>);
+
+impl Completions {
+    /// Tells that an operation has come to its end: it is durable, or was not carried out. Operations of one
+    /// [lane](machine::store::Operation::lane) must be told in the order in which they were carried out.
+    pub fn complete(&self, id: OperationId, result: Result<Outcome, StoreError>) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.call(|machine, now| machine.handle_stored(now, id, result));
+        }
+    }
+
+    /// Tells that the store can't go on, and that nobody knows what is durable of the operations that are open. The server
+    /// shuts down; [`Server::store_failed`](super::Server::store_failed) has the reason.
+    pub fn fail(&self, failure: impl Error + Send + Sync + 'static) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.fail(Arc::new(failure));
+        }
+    }
+}
+
+impl fmt::Debug for Completions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Completions").finish_non_exhaustive()
     }
 }

@@ -19,8 +19,8 @@ use skaro_proto::server::{self as machine, Peer};
 use super::peer;
 use super::polled::Timer;
 use super::runtime::Runtime;
-use super::served::{ServerOptions, Shared, State};
-use super::store::{Completions, StoreFailure, Submit};
+use super::served::{Completions, ServerOptions, Shared, State};
+use super::store::{StoreFailure, Submit};
 use crate::clock::Clock;
 
 /// Wait after a failed accept, most often because no file descriptors are left.

@@ -12,6 +12,7 @@ mod frame;
 mod json;
 mod literal;
 mod reader;
+mod scalars;
 #[cfg(any(test, feature = "serde"))]
 mod serialize;
 mod value;
@@ -20,10 +21,10 @@ pub(crate) use dispatch::{read, write};
 pub(crate) use encoder::{Encode, Encoder};
 pub use error::{DecodeError, DecodeErrorKind, Path};
 pub(crate) use field::Field;
-pub use fields::{Fields, FieldsIter};
+pub use fields::Fields;
 pub use frame::{Format, Frame};
 pub(crate) use literal::Start;
 pub(crate) use reader::{Decode, MapReader, Nesting, Reader, Result, SeqReader, Slot, push};
 #[cfg(feature = "serde")]
 pub(crate) use serialize::serialize_encoded;
-pub use value::Value;
+pub use value::{FieldsIter, Value};

@@ -3,11 +3,9 @@
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::format;
-use alloc::vec::Vec;
 
 use super::config::ServerConfig;
 use super::cursor::Cursor;
-use super::operations::MAX_OPEN;
 use super::peer::Place;
 use super::rate::{BYTES_PER_UNIT, Bucket};
 use super::refusal::Info;
@@ -25,6 +23,9 @@ use crate::time::Time;
 /// Bytes that may wait for a connection until its frames are not wanted any more: a client that asks for much and reads
 /// nothing is slowed down by its network, long before it is cut off.
 pub(super) const ENOUGH: usize = 64 << 10;
+
+/// Operations of one connection that may be open until its frames are not wanted any more.
+pub(super) const MAX_OPEN: u32 = 64;
 
 pub(super) struct Connection {
     pub(super) format: Format,
@@ -355,19 +356,6 @@ impl Server {
             trace!("connection {id}: sends {transmit:?}");
         }
         transmit
-    }
-}
-
-/// Commands: what whoever runs the server wants.
-impl Server {
-    /// Shuts down: tells everybody, sends what waits to be sent, closes all connections, takes no new ones.
-    pub fn shut_down(&mut self, now: Time, info: &str) {
-        self.announce(now, info);
-        self.shutting_down = true;
-        let ids: Vec<_> = self.connections.keys().copied().collect();
-        for id in ids {
-            self.begin_close(id, CloseCode::Away);
-        }
     }
 }
 

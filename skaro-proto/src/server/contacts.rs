@@ -3,8 +3,9 @@
 use alloc::string::ToString;
 
 use super::Server;
-use super::cursor::kept_message;
-use super::operations::{Asker, Pending, not_stored, wrong_outcome};
+use super::entries::kept_message;
+use super::operations::{not_stored, wrong_outcome};
+use super::pending::{Asker, Pending};
 use super::refusal::{Refused, out_of_memory, refused, unknown_user};
 use super::store::{AccountId, Contact, DialogMessage, Login, Operation, Outcome, StoreError};
 use crate::codec::{Fields, Format};

@@ -6,8 +6,9 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::cursor::kept_message;
-use super::operations::{Asker, Pending, Sending, not_stored, wrong_outcome};
+use super::entries::kept_message;
+use super::operations::{not_stored, wrong_outcome};
+use super::pending::{Asker, Pending, Sending};
 use super::rate::{BYTES_PER_UNIT, seconds};
 use super::refusal::{Refused, out_of_memory, refused, unknown_user};
 use super::store::{AccountId, Appended, Content, Entry, Login, Operation, Outcome, StoreError};
@@ -105,6 +106,16 @@ impl Server {
             connection.push_written(*id, written, self.now, &self.config, &mut self.agenda);
         }
         slow.into_iter().for_each(|id| self.cut_off(id));
+    }
+
+    /// Shuts down: tells everybody, sends what waits to be sent, closes all connections, takes no new ones.
+    pub fn shut_down(&mut self, now: Time, info: &str) {
+        self.announce(now, info);
+        self.shutting_down = true;
+        let ids: Vec<_> = self.connections.keys().copied().collect();
+        for id in ids {
+            self.begin_close(id, CloseCode::Away);
+        }
     }
 }
 

@@ -1,106 +1,20 @@
-//! Operations of the store that are under way, and what continues when their outcome is there.
+//! Operations of the store that are under way: time-outs, repetitions, and the store inside.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::fmt;
 use core::time::Duration;
 
+use super::pending::{Asker, OperationId, Pending, SignIn};
 use super::refusal::{Refused, out_of_memory, refused};
-use super::sign_in::SignIn;
-use super::store::{AccountId, Login, MemoryStore, Operation, Outcome, SessionKey, Store, StoreError};
+use super::store::{AccountId, MemoryStore, Operation, Outcome, SessionKey, Store, StoreError};
 use super::{ConnectionId, Server};
-use crate::message::Page;
 use crate::time::Time;
 
-/// The number of an operation, unique for the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OperationId(u64);
-
-impl fmt::Display for OperationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// Operations of one connection that may be open until its frames are not wanted any more.
-pub(super) const MAX_OPEN: u32 = 64;
 /// Time after which a client is told that the outcome of its request is not known.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Time after which an operation is asked for again that nobody waits for, if it was refused.
 const RETRY: Duration = Duration::from_secs(1);
-
-/// A request that waits for an operation.
-#[derive(Clone, Copy)]
-pub(super) struct Asker {
-    pub(super) id: ConnectionId,
-    /// The request's number.
-    pub(super) number: u64,
-}
-
-/// What continues when the outcome of an operation is there.
-pub(super) enum Pending {
-    /// Signing in: the account is looked for.
-    Identify(Box<SignIn>),
-    /// Signing in: a session begins, of this account.
-    Begin(Box<SignIn>),
-    /// Signing in: a session is taken.
-    Take(Box<SignIn>),
-    /// A message is appended.
-    Send(Sending),
-    /// A message is refused, unless it is a repetition.
-    Refuse(Box<Refused>),
-    /// A dialog is read.
-    History { with: Login, page: Page },
-    /// Contacts are listed.
-    Contacts,
-    /// A read mark is moved.
-    Mark { account: AccountId },
-    /// A cursor reads its log.
-    ReadLog { id: ConnectionId },
-    /// An entry is read that connections without a cursor are to see.
-    ReadEntry { account: AccountId, after: u64 },
-    /// A session's connection has ended.
-    Leave { session: SessionKey, epoch: u64 },
-    /// Nothing continues.
-    Expire,
-    /// Whoever runs the server has asked for it.
-    Operated { id: OperationId, operation: Box<Operation> },
-}
-
-/// A message on its way to the logs.
-pub(super) struct Sending {
-    pub(super) from: AccountId,
-    pub(super) to: Login,
-    pub(super) body: Arc<str>,
-    pub(super) key: Option<Arc<str>>,
-    /// Tokens that it took from the sender's rate.
-    pub(super) charged: u32,
-}
-
-impl Pending {
-    /// The type of the request that waits for it.
-    const fn kind(&self) -> &'static str {
-        match self {
-            Pending::Identify(_) | Pending::Begin(_) => "authorize",
-            Pending::Take(_) => "session_restore",
-            Pending::Send(_) | Pending::Refuse(_) => "send_message",
-            Pending::History { .. } => "get_history",
-            Pending::Contacts => "get_contacts",
-            Pending::Mark { .. } => "read",
-            Pending::ReadLog { .. }
-            | Pending::ReadEntry { .. }
-            | Pending::Leave { .. }
-            | Pending::Expire
-            | Pending::Operated { .. } => "",
-        }
-    }
-
-    const fn is_sign_in(&self) -> bool {
-        matches!(self, Pending::Identify(_) | Pending::Begin(_) | Pending::Take(_))
-    }
-}
 
 /// An operation that is under way.
 struct Waiting {

@@ -3,11 +3,10 @@
 use alloc::boxed::Box;
 use alloc::string::ToString;
 
-use super::connection::State;
-use super::operations::{Asker, MAX_OPEN};
+use super::connection::{MAX_OPEN, State};
+use super::pending::{Asker, Start};
 use super::rate::BYTES_PER_UNIT;
 use super::refusal::{Refused, out_of_memory, refused};
-use super::sign_in::Start;
 use super::store::AccountId;
 use super::{ConnectionId, Server};
 use crate::codec::Fields;

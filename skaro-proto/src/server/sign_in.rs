@@ -7,41 +7,18 @@ use alloc::string::ToString;
 use super::connection::State;
 use super::cursor::Cursor;
 use super::memory::SESSION;
-use super::operations::{Asker, Pending, not_stored, wrong_outcome};
+use super::operations::{not_stored, wrong_outcome};
 use super::peer::Place;
+use super::pending::{Asker, Pending, SignIn, Start};
 use super::rate::seconds;
 use super::refusal::{Refused, out_of_memory, refused};
 use super::secrets::session_key;
-use super::store::{Account, LogId, Login, Operation, Outcome, SessionKey, StoreError};
+use super::store::{Account, Login, Operation, Outcome, SessionKey, StoreError};
 use super::{ConnectionId, Server};
 use crate::log::debug;
-use crate::message::{self, Answer, SignedIn, Since, User};
+use crate::message::{self, Answer, SignedIn, User};
 use crate::output::CloseCode;
 use crate::secret::Secret;
-
-/// Beginning of a connection's cursor, if it is to have one: the position, and the log that it belongs to.
-#[derive(Clone, Copy)]
-pub(super) struct Start {
-    since: Option<Since>,
-    log: Option<LogId>,
-}
-
-impl Start {
-    pub(super) fn new(since: Option<Since>, log: Option<&str>) -> Self {
-        Start { since, log: log.and_then(LogId::from_hex) }
-    }
-}
-
-/// A sign-in that is under way.
-pub(super) struct SignIn {
-    start: Start,
-    login: Login,
-    /// The proof of the password; then the id of the session.
-    secret: Secret,
-    session: SessionKey,
-    /// The account, once it is known.
-    account: Option<Account>,
-}
 
 impl Server {
     pub(super) fn authorize(&mut self, asker: Asker, login: &str, proof: &str, start: Start) {

@@ -7,7 +7,7 @@ use std::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::codec::{Format, read, write};
+use crate::codec::{Field, Format, read, write};
 
 fn value() -> impl Strategy<Value = Value<'static>> {
     let leaf = prop_oneof![
