@@ -113,6 +113,7 @@ fn text_bytes(operation: &Operation) -> usize {
             to.len() + body.len() + key.as_ref().map_or(0, |key| key.len())
         }
         Operation::FindKey { to, body, key, .. } => to.len() + body.len() + key.len(),
+        Operation::Request { kind, fields, .. } => kind.len() + fields.heap_bytes(),
         _ => 0,
     }
 }

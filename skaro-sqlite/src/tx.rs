@@ -74,11 +74,11 @@ impl Tx<'_> {
             Operation::SetVerifier { login, verifier } => self.set_verifier(login, verifier),
             Operation::RemoveAccount { login } => self.remove_account(login),
             Operation::Introduce { one, other } => self.introduce(one, other),
-            Operation::BeginSession { account, session } => self.begin_session(*account, *session),
+            Operation::BeginSession { account, session, .. } => self.begin_session(*account, *session),
             Operation::TakeSession { session, now } => self.take_session(*session, *now),
             Operation::LeaveSession { session, epoch, now } => self.leave_session(*session, *epoch, *now),
             Operation::Expire { now } => self.expire_sessions(*now),
-            Operation::Append { from, to, body, key, now } => {
+            Operation::Append { from, to, body, key, now, .. } => {
                 self.append(*from, to, body, key.as_deref(), *now)
             }
             Operation::FindKey { from, to, body, key } => {
@@ -94,6 +94,7 @@ impl Tx<'_> {
                 self.list_contacts(*account, *all, *max_contacts, *max_bytes)
             }
             Operation::MoveMark { account, with, up_to } => self.move_mark(*account, with, *up_to),
+            Operation::Request { .. } => Ok(Outcome::NoSuchRequest),
             // An operation that this version does not know.
             _ => Err(crate::error::Failure::Refused(skaro_proto::server::store::StoreError::Unavailable)),
         }

@@ -22,7 +22,14 @@ fn add(login: &str) -> Operation {
 }
 
 fn append(body: &str, now: i64) -> Operation {
-    Operation::Append { from: AccountId(0), to: "bob".into(), body: body.into(), key: None, now }
+    Operation::Append {
+        from: AccountId(0),
+        sender: "alice".into(),
+        to: "bob".into(),
+        body: body.into(),
+        key: None,
+        now,
+    }
 }
 
 const READ: Operation =
@@ -134,7 +141,9 @@ fn a_key_is_looked_up_after_the_messages_before_it() {
     worker.submit(0, append("first", 0)).unwrap();
     enters.recv().unwrap();
     let (from, body, key) = (AccountId(0), "text".into(), Some("key".into()));
-    worker.submit(1, Operation::Append { from, to: "bob".into(), body, key, now: 0 }).unwrap();
+    worker
+        .submit(1, Operation::Append { from, sender: "alice".into(), to: "bob".into(), body, key, now: 0 })
+        .unwrap();
     let (to, body, key) = ("bob".into(), "text".into(), "key".into());
     worker.submit(2, Operation::FindKey { from, to, body, key }).unwrap();
     open_gate.send(()).unwrap();
@@ -285,6 +294,7 @@ fn keys_of_silent_senders_are_given_up() {
     let mut store = filled(&place);
     let send = |key: Option<&str>, now| Operation::Append {
         from: AccountId(0),
+        sender: "alice".into(),
         to: "bob".into(),
         body: "text".into(),
         key: key.map(Into::into),

@@ -2,12 +2,13 @@
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::pending::{Asker, OperationId, Pending, SignIn};
 use super::refusal::{Refused, out_of_memory, refused};
-use super::store::{AccountId, MemoryStore, Operation, Outcome, SessionKey, Store, StoreError};
+use super::store::{MemoryStore, Operation, Outcome, SessionKey, Store, StoreError};
 use super::{ConnectionId, Server};
 use crate::time::Time;
 
@@ -56,7 +57,6 @@ pub(super) struct Operations {
 enum Retry {
     Leave { session: SessionKey, epoch: u64 },
     ReadLog { id: ConnectionId },
-    ReadEntry { account: AccountId, after: u64 },
 }
 
 /// Bytes that an operation takes besides its texts.
@@ -66,6 +66,7 @@ fn text_bytes(operation: &Operation) -> usize {
     match operation {
         // Shared with what continues.
         Operation::Append { body, .. } | Operation::FindKey { body, .. } => body.len(),
+        Operation::Request { kind, fields, .. } => kind.len() + fields.heap_bytes(),
         _ => 0,
     }
 }
@@ -205,10 +206,7 @@ impl Server {
                 Ok(Outcome::Entries(entries)) => self.log_read(id, &entries),
                 _ => self.try_again(Retry::ReadLog { id }),
             },
-            Pending::ReadEntry { account, after } => match result {
-                Ok(Outcome::Entries(entries)) => self.entry_read(account, &entries),
-                _ => self.try_again(Retry::ReadEntry { account, after }),
-            },
+            Pending::Other { kind } => self.answered_elsewhere(asker, &kind, result),
             Pending::Leave { session, epoch } => {
                 if result.is_err() {
                     self.try_again(Retry::Leave { session, epoch });
@@ -253,8 +251,8 @@ impl Server {
             let Some(waiting) = self.operations.waiting.get_mut(&id) else { continue };
             let Some(asker) = waiting.asker else { continue };
             waiting.is_told = true;
-            let (kind, is_sign_in) = (waiting.pending.kind(), waiting.pending.is_sign_in());
-            self.answer(asker.id, asker.number, kind, outcome_unknown());
+            let (kind, is_sign_in) = (waiting.pending.kind().to_string(), waiting.pending.is_sign_in());
+            self.answer(asker.id, asker.number, &kind, outcome_unknown());
             if let Some(connection) = self.connections.get_mut(&asker.id) {
                 connection.is_signing_in &= !is_sign_in;
             }
@@ -283,14 +281,7 @@ impl Server {
                 }
                 self.pump(id);
             }
-            Retry::ReadEntry { account, after } => self.read_entry(account, after),
         }
-    }
-
-    /// Reads the entry after a position, for connections without a cursor.
-    pub(super) fn read_entry(&mut self, account: AccountId, after: u64) {
-        let read = Operation::ReadLog { account, after, max_entries: 1, max_bytes: 0 };
-        self.ask(read, None, Pending::ReadEntry { account, after });
     }
 }
 
