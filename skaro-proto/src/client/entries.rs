@@ -7,7 +7,7 @@ use super::cursor::{Cursor, Entry};
 use super::link::Connection;
 use super::link::{Link, Stage};
 use super::{Client, Disconnect, Event, Incoming, LogStart, ProtocolError};
-use crate::message::{self, ClientMessage, Date, Message, ServerMessage, Since};
+use crate::message::{self, ClientMessage, Date, Message, Sent, ServerMessage, Since};
 
 /// For adapters, and for applications that store how far they are.
 impl Client {
@@ -118,8 +118,13 @@ impl Client {
     pub(super) fn message_arrived<'f>(&mut self, mut message: Message<'f>, is_entry: bool) -> Event<'f> {
         if !is_entry {
             message.position = None;
-        } else if let (Some(key), Some(position)) = (&message.key, message.position) {
-            self.own_entry(&key.clone(), message.date.clone().map(Date::into_owned), position);
+        } else if let (Some(key), Some(position)) = (&message.key, message.position)
+            && self.own_entry(key, message.date.clone().map(Date::into_owned), position)
+        {
+            // The application has its text: what it gave and what it is told are one message.
+            let mut sent = Sent::new(position);
+            (sent.key, sent.extra) = (message.key, message.extra);
+            return Event::Sent(sent);
         }
         Event::Message(Incoming::new(message, self.user()))
     }

@@ -138,18 +138,24 @@ impl Client {
             }
             Some(_) => {
                 self.outbox.end(id);
+                if let Ok(Answer::MessageSent { position: Some(position), .. }) = &ended.outcome {
+                    self.cursor.accepted(*position);
+                }
                 Event::Ended(ended)
             }
         }
     }
 
-    /// Handles an entry of the log that is one of the user's own messages: it ends the message as an answer does.
-    pub(super) fn own_entry(&mut self, key: &str, date: Option<Date<'static>>, position: u64) {
-        let Some(id) = self.outbox.find(self.key_prefix, key) else { return };
-        let Some(message) = self.outbox.end(id) else { return };
+    /// Handles an entry of the log that is one of the user's own messages: it ends the message as an answer does. Returns
+    /// whether a command ends with it, or has.
+    pub(super) fn own_entry(&mut self, key: &str, date: Option<Date<'static>>, position: u64) -> bool {
+        let open = self.outbox.find(self.key_prefix, key).and_then(|id| self.outbox.end(id));
+        let Some(message) = open else { return self.cursor.is_accepted(position) };
+        self.cursor.accepted(position);
         let answer = Answer::MessageSent { date, position: Some(position) };
         let (ticket, outcome, extra) = (message.ticket, Ok(answer), Default::default());
         self.events.push_back(Event::Ended(Ended { ticket, outcome, extra }));
+        true
     }
 
     /// Ends messages that have waited too long, and sends again after a pause.
