@@ -15,6 +15,8 @@ pub(super) struct Account {
     pub(super) head: u64,
     /// The connections on which the user is signed in, oldest first.
     pub(super) online: Vec<ConnectionId>,
+    /// The time for which it stands in the list of accounts that nobody uses.
+    left_at: Option<Time>,
     /// Limit on the rate of messages from the user.
     pub(super) messages: Bucket,
     /// Limit on the rate of frames on all connections of the user.
@@ -69,11 +71,14 @@ impl Accounts {
             login: told.login.clone(),
             head: 0,
             online: Vec::new(),
+            left_at: None,
             messages: Bucket::default(),
             frames: Bucket::default(),
         });
+        if let Some(at) = account.left_at.take() {
+            self.left.remove(&(at, told.id));
+        }
         if account.online.is_empty() {
-            self.left.remove(&(account.forgotten_at(), told.id));
             self.by_login.insert(told.login.clone(), told.id);
         }
         account.online.push(id);
@@ -85,8 +90,10 @@ impl Accounts {
     pub(super) fn leave(&mut self, account: AccountId, id: ConnectionId, now: Time) {
         let Some(it) = self.all.get_mut(&account) else { return };
         it.online.retain(|other| *other != id);
-        if it.online.is_empty() {
-            self.left.insert((it.forgotten_at(), account));
+        if it.online.is_empty() && it.left_at.is_none() {
+            let at = it.forgotten_at();
+            it.left_at = Some(at);
+            self.left.insert((at, account));
         }
         while let Some((_, account)) = self.left.first().copied().filter(|(at, _)| *at <= now) {
             self.left.pop_first();
@@ -105,7 +112,7 @@ impl Accounts {
 }
 
 impl Account {
-    /// When its rates say nothing any more. They don't change while nobody is signed in.
+    /// Returns the time from which its rates say nothing any more. It gets earlier if tokens are given back meanwhile.
     fn forgotten_at(&self) -> Time {
         self.messages.full_at().max(self.frames.full_at())
     }

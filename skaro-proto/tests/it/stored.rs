@@ -290,3 +290,25 @@ fn what_comes_while_somebody_signs_in_is_not_missed() {
     assert_eq!((&heard[0]["status"], heard[0]["head"].clone()), (&"200".into(), 0.into()));
     assert_eq!(heard[1]["position"], 1);
 }
+
+/// The rate is given back while she is away, so the account is to be forgotten earlier than when she left.
+#[test]
+fn an_account_that_is_used_again_is_not_forgotten() {
+    let mut world = World::new();
+    let (alice, _) = world.sign_in("alice", false);
+    world.send(alice, 2, "bob");
+    world.server.handle_disconnected(world.now, alice);
+    world.refuse(StoreError::Unavailable);
+    let (alice, _) = world.sign_in("alice", true);
+    world.now = world.now + Duration::from_secs(10);
+    let (bob, _) = world.sign_in("bob", false);
+    world.send(bob, 2, "alice");
+    world.keep();
+    assert_eq!(world.hear(alice)[0]["body"], "hi");
+    world.server.handle_disconnected(world.now, bob);
+    world.keep();
+    assert!(world.server.is_online("alice"));
+    world.say(alice, &json!({"type": "get_history", "on_request": 2, "login": "bob"}));
+    world.keep();
+    assert_eq!(world.hear(alice)[0]["status"], "200");
+}
