@@ -256,7 +256,7 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.close();
-        // No thread outlives its client.
+        // Only a thread that looks up a name may outlive the client.
         if let Some(thread) = self.thread.take() {
             _ = thread.join();
         }

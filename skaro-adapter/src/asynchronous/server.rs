@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use futures_channel::oneshot;
@@ -138,7 +138,7 @@ impl<R> Server<R> {
             if let Some(failure) = &state.failure {
                 return Poll::Ready(failure.clone());
             }
-            state.failing.push(cx.waker().clone());
+            wait(&mut state.failing, cx.waker());
             Poll::Pending
         })
         .await
@@ -147,6 +147,9 @@ impl<R> Server<R> {
     /// Notifies all clients, closes all connections after their queued messages, and waits for the closing handshakes,
     /// at most [`close_timeout`](machine::ServerConfig::close_timeout). Then it waits until the store has done what it was
     /// asked for, and closes the store, which may block the thread for a moment. Returns the store's failure, if it failed.
+    ///
+    /// There is no limit on the wait for the store: nobody can tell what is durable before it answers. Whoever can't wait
+    /// for a disk that hangs ends the process.
     pub async fn shut_down(mut self, info: &str) -> Option<StoreFailure> {
         self.accepting = None;
         self.with(|machine, now| machine.shut_down(now, info));
@@ -155,7 +158,7 @@ impl<R> Server<R> {
             if state.is_idle() {
                 return Poll::Ready(());
             }
-            state.idle.push(cx.waker().clone());
+            wait(&mut state.idle, cx.waker());
             Poll::Pending
         })
         .await;
@@ -180,6 +183,13 @@ impl<R> Drop for Server<R> {
 impl<R> fmt::Debug for Server<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.shared.lock().machine.fmt(f)
+    }
+}
+
+/// Adds a waker, unless one for the same task is there.
+fn wait(wakers: &mut Vec<Waker>, waker: &Waker) {
+    if !wakers.iter().any(|other| other.will_wake(waker)) {
+        wakers.push(waker.clone());
     }
 }
 
@@ -249,7 +259,7 @@ mod tests {
     use std::collections::VecDeque;
     use std::future::{pending, ready};
     use std::io::ErrorKind;
-    use std::task::{Context, Waker};
+    use std::task::Context;
 
     use skaro_proto::server::ServerConfig;
 

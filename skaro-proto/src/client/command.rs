@@ -106,6 +106,9 @@ pub struct SendMessage<'a> {
     /// Key by which the server recognises the message if it is sent again, so that it arrives once: 1 to 64 bytes, unique
     /// among all messages of the user. `None` to let the machine make one. An application that sends messages again after
     /// its own restart gives keys, and stores them.
+    ///
+    /// A repetition has the same key, recipient and text: with others it is refused (409). A refusal uses no key up. Servers
+    /// keep a key as long as its message, and a day at least.
     pub key: Option<&'a str>,
 }
 

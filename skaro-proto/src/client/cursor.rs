@@ -18,10 +18,12 @@ const IDLE_BYTES: usize = 64 << 10;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LogStart {
-    /// At its head: the application hears what comes from now on.
+    /// At its head: the application hears what comes from now on. Until it has stored a first place, an application that ends
+    /// begins at the head again.
     #[default]
     Head,
-    /// After what an earlier client of the same user has handled, so that nothing is missed and nothing comes twice.
+    /// After what an earlier client of the same user has handled, so that nothing is missed and nothing comes twice, unless
+    /// the log has [changed](super::Event::LogChanged). With an empty id and position 0 it begins at the oldest entry.
     Since {
         /// The log's id: see [`Client::log`](super::Client::log).
         log: String,

@@ -53,8 +53,9 @@ pub enum Event<'a> {
         /// The position of the last of it.
         position: u64,
     },
-    /// The log is not the one in which the application was, or no longer reaches back to there: entries may be missed.
-    /// It goes on from the oldest entry that there is. Messages that had been sent and not answered end as unknown.
+    /// The log is not the one in which the application was, ends before that place, or no longer reaches back to it: entries
+    /// may be missed, and some may come that were handled before. It goes on from the oldest entry that there is. Messages
+    /// that had been sent and not answered end as unknown.
     LogChanged {
         /// The log's id.
         log: String,
@@ -65,7 +66,8 @@ pub enum Event<'a> {
     Info(Notice<'a>),
     /// The server reports an error.
     Error(Notice<'a>),
-    /// A message of a type that this library does not know.
+    /// A message of a type that this library does not know, or an entry of the kind `gone`: what stood at its position is not
+    /// kept any more, because its dialog was full, or because a later read mark has replaced it.
     Unknown {
         /// Its type.
         kind: Cow<'a, str>,

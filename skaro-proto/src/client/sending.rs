@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::command::within;
 use super::outbox::{Open, made_key};
 use super::{Client, CommandError, Delivery, Ended, Event, Failure, RequestId, SendMessage, Ticket};
-use crate::message::{Answer, AnswerMessage, ClientMessage, Date, Refusal, Request, RequestKind, StatusCode};
+use crate::message::{Answer, AnswerMessage, ClientMessage, Date, Refusal, Request, RequestKind};
 use crate::time::Time;
 
 /// Bytes of a key; the server takes no longer ones.
@@ -125,7 +125,7 @@ impl Client {
     /// Handles the answer to a request whose message is kept in the outbox.
     pub(super) fn message_answered<'f>(&mut self, ticket: Ticket, answer: AnswerMessage<'f>) -> Event<'f> {
         let repeated = self.outbox.get(ticket.id).map(|message| message.has_left);
-        let later = answer.outcome.as_ref().is_err_and(is_temporary);
+        let later = answer.outcome.as_ref().is_err_and(Refusal::is_temporary);
         let (id, outcome) = (ticket.id, answer.outcome.map_err(Failure::Refused));
         let ended = Ended { ticket, outcome, extra: answer.extra };
         match repeated {
@@ -192,10 +192,4 @@ impl Client {
             events.push_back(Event::Ended(Ended::without_answer(message.ticket, failure)));
         });
     }
-}
-
-/// Returns whether the server may accept later what it refuses now.
-pub(super) fn is_temporary(refusal: &Refusal<'_>) -> bool {
-    // 5…: the server can't at present; 429: too much at once.
-    matches!(refusal.status.as_ref().map_or(0, StatusCode::code), 429 | 500..=599)
 }

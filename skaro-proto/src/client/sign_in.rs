@@ -4,7 +4,6 @@ use compact_str::CompactString;
 use zeroize::Zeroizing;
 
 use super::link::{Link, SignIn, Stage};
-use super::sending::is_temporary;
 use super::session::{Credentials, Session};
 use super::{Client, CommandError, Disconnect, Event, RequestId, SignedOutReason, Ticket};
 use crate::auth;
@@ -183,7 +182,7 @@ impl Client {
 
     /// The server refused to sign the user in again.
     pub(super) fn resumption_refused(&mut self, kind: RequestKind, refusal: &Refusal<'_>) {
-        if is_temporary(refusal) {
+        if refusal.is_temporary() {
             return self.give_up_resuming(Disconnect::Unavailable);
         }
         if kind == RequestKind::SessionRestore {

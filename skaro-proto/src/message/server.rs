@@ -354,6 +354,12 @@ impl<'a> SignedIn<'a> {
 }
 
 impl<'a> Refusal<'a> {
+    /// Returns whether the server may accept the same request later: statuses 429 and 5….
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        self.status.as_ref().is_some_and(StatusCode::is_temporary)
+    }
+
     /// Returns a refusal for a reason that people read; empty if there is none to give.
     pub fn new(status: Option<StatusCode<'a>>, info: impl Into<Cow<'a, str>>) -> Self {
         Refusal { status, info: info.into() }

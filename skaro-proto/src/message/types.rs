@@ -353,11 +353,18 @@ impl StatusCode<'static> {
 }
 
 impl<'a> StatusCode<'a> {
-    /// The three digits as a number: 200 is success, 4… a refusal that repeating won't change, 5… one that may pass.
+    /// The three digits as a number: 200 is success, 4… a refusal that repeating won't change, but for 429 (too much at
+    /// once), 5… one that may pass.
     /// 0 if the status does not begin with three digits other than zeros.
     #[must_use]
     pub const fn code(&self) -> u16 {
         self.code
+    }
+
+    /// Returns whether the server may accept the same request later: 429 and 5….
+    #[must_use]
+    pub const fn is_temporary(&self) -> bool {
+        matches!(self.code, 429 | 500..=599)
     }
 
     /// Returns whether the request was carried out.

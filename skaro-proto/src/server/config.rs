@@ -9,7 +9,7 @@ use crate::codec::Format;
 use crate::limits::Limits;
 use crate::message::Registration;
 
-/// Configuration of a server. `ServerConfig::default()` suits a small private server.
+/// Configuration of a server. `ServerConfig::default()` suits a server for some thousand people.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ServerConfig {

@@ -364,5 +364,5 @@ impl Server {
 }
 
 fn key_taken<T>() -> Result<T, Refused> {
-    refused(409, "there is another message with this key: make a new key for each message")
+    refused(409, "there is another message with this key, to somebody else or with another text")
 }

@@ -146,12 +146,17 @@ impl Chat {
             }
         }
         _ = closing.join();
+        self.session.save();
         self.session.screen().close(self.lines.is_reading);
         self.session.exit()
     }
 
     /// Waits for the next input, until the deadline.
-    fn wait(&self) -> Result<Happened, RecvTimeoutError> {
+    fn wait(&mut self) -> Result<Happened, RecvTimeoutError> {
+        if let Ok(happened) = self.happenings.try_recv() {
+            return Ok(happened);
+        }
+        self.session.save();
         match self.deadline {
             Some(deadline) => {
                 self.happenings.recv_timeout(deadline.saturating_duration_since(Instant::now()))
@@ -165,6 +170,8 @@ impl Chat {
             Happened::Event(Some(event)) => self.session.handle_event(&event),
             Happened::Event(None) => self.session.handle_closing(),
             Happened::Input(input) => {
+                // Whoever types has seen what was shown before.
+                self.session.save();
                 self.lines.is_reading &= matches!(input, Input::Interrupt);
                 self.session.handle_input(input);
             }

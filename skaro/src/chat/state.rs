@@ -15,8 +15,13 @@ pub(crate) struct State {
     path: PathBuf,
     login: String,
     place: LogStart,
+    /// Events that were shown since the file was written.
+    unsaved: usize,
     _lock: File,
 }
+
+/// Events after which the file is written even if more wait: so many may be shown again after the chat was killed.
+const FAR_AHEAD: usize = 100;
 
 /// The content of the file.
 #[derive(Serialize, Deserialize)]
@@ -37,7 +42,7 @@ impl State {
         match FileExt::try_lock(&lock) {
             Ok(()) => (),
             Err(TryLockError::WouldBlock) => {
-                return Err(fault(Exit::Usage, &"another chat uses this file: give each its own"));
+                return Err(fault(Exit::Temporary, &"another chat uses this file: give each its own"));
             }
             Err(TryLockError::Error(error)) => return Err(fault(Exit::System, &error)),
         }
@@ -54,7 +59,7 @@ impl State {
             Err(error) if error.kind() == io::ErrorKind::NotFound => LogStart::Head,
             Err(error) => return Err(fault(Exit::NoInput, &error)),
         };
-        Ok(State { login: login.into(), place, _lock: lock, path })
+        Ok(State { login: login.into(), place, unsaved: 0, _lock: lock, path })
     }
 
     /// Returns the place at which the chat begins, or to which it has come.
@@ -62,20 +67,36 @@ impl State {
         &self.place
     }
 
-    /// Writes the place behind an event of this user, if it is another one.
-    pub(crate) fn follow(&mut self, user: &str, event: &Event<'_>) -> io::Result<()> {
+    /// Moves the place behind an event of this user.
+    pub(crate) fn follow(&mut self, user: &str, event: &Event<'_>) {
         // Who signs in as somebody else by hand is in another log.
-        if user != self.login || !self.place.follow(event) {
+        if user == self.login && self.place.follow(event) {
+            self.unsaved += 1;
+        }
+    }
+
+    /// Returns whether the file must be written now, whatever else waits.
+    pub(crate) const fn is_far_ahead(&self) -> bool {
+        self.unsaved >= FAR_AHEAD
+    }
+
+    /// Writes the place into the file, if it has moved.
+    pub(crate) fn save(&mut self) -> io::Result<()> {
+        if self.unsaved == 0 {
             return Ok(());
         }
         let LogStart::Since { log, position } = &self.place else { return Ok(()) };
         let content = Content { login: self.login.clone(), log: log.clone(), position: *position };
         // The file is the old one or the new one at any moment.
         let beside = with_ending(&self.path, "new");
-        let mut file = File::create(&beside)?;
+        // A chat that was killed may have left it.
+        _ = fs::remove_file(&beside);
+        let mut file = File::options().write(true).create_new(true).open(&beside)?;
         file.write_all(&serde_json::to_vec(&content)?)?;
         file.sync_all()?;
-        fs::rename(beside, &self.path)
+        fs::rename(beside, &self.path)?;
+        self.unsaved = 0;
+        Ok(())
     }
 }
 

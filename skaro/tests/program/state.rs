@@ -1,9 +1,12 @@
 //! What was said while a chat was away comes in the next one, and nothing old comes again.
 
+use std::io::Read;
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 
 use crate::files::Files;
-use crate::process::{ADAPTERS, Adapter, Process, password, serve};
+use crate::process::{ADAPTERS, Adapter, Process, command, password, serve, wait};
 use crate::relay::Relay;
 
 fn with_state(adapter: Adapter, url: &str, file: &str) -> Process {
@@ -78,6 +81,35 @@ fn after_a_break_comes_what_was_missed_and_nothing_old() {
     }
 }
 
+/// A reader that closes the pipe has not read what comes afterwards.
+#[test]
+fn what_nobody_has_read_comes_again() {
+    for adapter in ADAPTERS {
+        let (_serve, url) = serve("127.0.0.1:0");
+        let files = Files::new();
+        let file = files.path("alice");
+        let mut bob = adapter.user(&url, "bob");
+        let mut alice = with_state(adapter, &url, &file);
+        assert_eq!(missed(&mut alice), [""; 0]);
+        alice.end_of_input();
+        assert_eq!(alice.end().1, Some(0));
+        for n in 0..20 {
+            bob.type_line(&format!("/msg alice {n}"));
+            bob.event("message_sent");
+        }
+        let options = ["chat", "--json", "--url", &url, "--login", "alice", "--password", password("alice")];
+        let mut chat = command(&[&options[..], &["--state", &file], adapter.0].concat());
+        let mut chat = chat.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let input = chat.stdin.take();
+        let mut line = [0];
+        chat.stdout.take().unwrap().read_exact(&mut line).unwrap();
+        assert_eq!(wait(&mut chat), Some(Some(0)));
+        drop(input);
+        let again = missed(&mut with_state(adapter, &url, &file));
+        assert_eq!(again.len(), 20, "{again:?}");
+    }
+}
+
 #[test]
 fn a_file_is_for_one_chat_of_one_user() {
     let (_serve, url) = serve("127.0.0.1:0");
@@ -87,7 +119,7 @@ fn a_file_is_for_one_chat_of_one_user() {
     alice.event("caught_up");
     let mut second = with_state(ADAPTERS[0], &url, &file);
     second.complaint("another chat uses this file");
-    assert_eq!(second.status(), Some(64));
+    assert_eq!(second.status(), Some(75));
     alice.end_of_input();
     assert_eq!(alice.status(), Some(0));
     let args = ["--url", &url, "--login", "bob", "--password", password("bob"), "--state", &file];

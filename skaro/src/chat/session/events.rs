@@ -5,6 +5,7 @@ use skaro_proto::message::{Answer, ReadMark, RequestKind, SignedIn};
 
 use super::super::ask::Ask;
 use super::super::report::Report;
+use super::super::state::State;
 use super::super::wording;
 use super::{Leaving, Session};
 use crate::exit::Exit;
@@ -14,11 +15,20 @@ impl Session {
     pub(crate) fn handle_event(&mut self, event: &Event<'_>) {
         self.show_event(event);
         // Only now: what was not shown comes again in the next chat.
-        let user = &self.user;
-        let written = self.state.as_mut().map_or(Ok(()), |state| state.follow(user, event));
-        if let Err(error) = written {
+        if let Some(state) = self.state.as_mut().filter(|_| !self.is_unread) {
+            state.follow(&self.user, event);
+            if state.is_far_ahead() {
+                self.save();
+            }
+        }
+    }
+
+    /// Writes the state, if it has changed.
+    pub(crate) fn save(&mut self) {
+        if let Err(error) = self.state.as_mut().map_or(Ok(()), State::save) {
             self.fail(Exit::Output, format!("can't write the state: {error}"));
-            self.leaving = Some(Leaving::Now);
+            // Tried once.
+            (self.state, self.leaving) = (None, Some(Leaving::Now));
         }
     }
 

@@ -45,6 +45,8 @@ pub(crate) struct Session {
     pending: HashMap<RequestId, Ask>,
     bot: Option<EchoBot>,
     state: Option<State>,
+    /// Set when the output can't be written: nothing counts as shown any more.
+    is_unread: bool,
     /// Messages from others since the user signed in, until everything has come that was said before.
     catching_up: Option<u64>,
     /// Up to which position each dialog was shown, where the server has not been told yet.
@@ -81,6 +83,7 @@ impl Session {
             pending: HashMap::new(),
             bot,
             state,
+            is_unread: false,
             catching_up: None,
             shown: BTreeMap::new(),
             leaving: None,
@@ -257,7 +260,7 @@ impl Session {
     /// Ends the chat if its output is closed. A reader that closes a pipe has read enough, so that is no failure.
     fn end_if_unread(&mut self, shown: io::Result<()>) {
         let Err(error) = shown else { return };
-        self.leaving = Some(Leaving::Now);
+        (self.is_unread, self.leaving) = (true, Some(Leaving::Now));
         if error.kind() != io::ErrorKind::BrokenPipe {
             self.fail(Exit::Output, format!("can't write: {error}"));
         }
