@@ -58,6 +58,8 @@ pub(super) struct Connection {
     pub(super) is_signing_in: bool,
     /// Operations of the store that its requests wait for.
     pub(super) open: u32,
+    /// Those of them whose answers may be as long as an answer can be.
+    pub(super) open_long: u32,
 }
 
 pub(super) enum State {
@@ -104,6 +106,7 @@ impl Connection {
             refused: 0,
             is_signing_in: false,
             open: 0,
+            open_long: 0,
         };
         if let State::Opening { until } = connection.state {
             connection.deadline = until;
@@ -177,9 +180,9 @@ impl Connection {
 /// Ask, about one connection.
 impl Server {
     /// Returns whether the adapter is to read frames of this connection. It is not while more than 64 KiB wait to be
-    /// sent to the client (or more than half of the limit on its queue, if that is less), nor while a sign-in or 64 other
-    /// requests wait for the store, nor after the client has sent frames [faster than it may](ServerConfig::frame_rate). Frames then stay in the network, which slows the client
-    /// down. Ask after each frame, after [`poll_transmit`](Self::poll_transmit) has taken something away, and when
+    /// sent to the client (or more than half of the limit on its queue, if that is less), nor while a sign-in, a history, a
+    /// list of contacts or 64 other requests wait for the store, nor after the client has sent frames
+    /// [faster than it may](ServerConfig::frame_rate). Frames then stay in the network, which slows the client down. Ask after each frame, after [`poll_transmit`](Self::poll_transmit) has taken something away, and when
     /// [`poll_ready`](Self::poll_ready) names the connection. A frame that is handed over anyway is handled.
     #[must_use]
     pub fn wants_frames(&self, id: ConnectionId) -> bool {
@@ -187,6 +190,7 @@ impl Server {
             connection.throttled.is_none()
                 && !connection.is_signing_in
                 && connection.open < MAX_OPEN
+                && connection.open_long == 0
                 && connection.output.len() <= ENOUGH.min(connection.output_limit(&self.config) / 2)
         })
     }

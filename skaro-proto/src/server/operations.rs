@@ -135,6 +135,7 @@ impl Server {
         let connection = self.connections.get_mut(&asker.id);
         let before = connection.map_or(0, |connection| {
             connection.open -= 1;
+            connection.open_long -= u32::from(pending.is_long() && !is_told);
             connection.mark_ready(asker.id, &mut self.agenda);
             connection.output.len()
         });
@@ -169,6 +170,7 @@ impl Server {
                 && let Some(connection) = self.connections.get_mut(&asker.id)
             {
                 connection.open += 1;
+                connection.open_long += u32::from(pending.is_long());
             }
             return self.operations.put(self.now, operation, asker, pending);
         }
@@ -253,11 +255,12 @@ impl Server {
             let Some(waiting) = self.operations.waiting.get_mut(&id) else { continue };
             let Some(asker) = waiting.asker else { continue };
             waiting.is_told = true;
-            let (kind, is_sign_in) = (waiting.pending.kind(), waiting.pending.is_sign_in());
-            self.answer(asker.id, asker.number, kind, outcome_unknown());
+            let (pending, kind) = (&waiting.pending, waiting.pending.kind());
             if let Some(connection) = self.connections.get_mut(&asker.id) {
-                connection.is_signing_in &= !is_sign_in;
+                connection.is_signing_in &= !pending.is_sign_in();
+                connection.open_long -= u32::from(pending.is_long());
             }
+            self.answer(asker.id, asker.number, kind, outcome_unknown());
         }
         if self.operations.retry_at.take_if(|at| *at <= now).is_some() {
             for operation in core::mem::take(&mut self.operations.refused) {

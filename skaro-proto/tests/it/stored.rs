@@ -312,3 +312,40 @@ fn an_account_that_is_used_again_is_not_forgotten() {
     world.keep();
     assert_eq!(world.hear(alice)[0]["status"], "200");
 }
+
+/// Each answer may be as long as a queue: the second one got its reader cut off as too slow.
+#[test]
+fn histories_are_read_one_after_the_other() {
+    let mut world = World::new();
+    let (alice, _) = world.sign_in("alice", false);
+    let body = "x".repeat(16_000);
+    for number in 0..64 {
+        world.say(
+            alice,
+            &json!({"type": "send_message", "on_request": number + 2, "to": "bob", "body": body}),
+        );
+        world.keep();
+    }
+    world.hear(alice);
+    let mut answered = 0;
+    for kind in ["get_history", "get_contacts", "get_history"] {
+        for number in 100..105 {
+            if world.server.wants_frames(alice) {
+                world.say(alice, &json!({"type": kind, "on_request": number, "login": "bob"}));
+            }
+        }
+        world.keep();
+        let heard = world.hear(alice);
+        assert!(heard.iter().all(|answer| answer["status"] == "200"), "{heard:?}");
+        answered += heard.len();
+    }
+    assert_eq!(answered, 3);
+    // It is not waited for longer than for anything else.
+    world.say(alice, &json!({"type": "get_history", "on_request": 200, "login": "bob"}));
+    assert!(!world.server.wants_frames(alice));
+    world.now = world.now + Duration::from_secs(10);
+    world.server.handle_timeout(world.now);
+    assert!(world.server.wants_frames(alice));
+    world.keep();
+    assert!(world.server.wants_frames(alice));
+}
