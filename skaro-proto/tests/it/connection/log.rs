@@ -231,6 +231,26 @@ fn a_repetition_that_the_server_can_t_take_waits_and_a_first_attempt_does_not() 
 }
 
 #[test]
+fn a_first_attempt_of_which_the_server_does_not_know_what_came_is_sent_again() {
+    let mut script = Script::begin(ClientConfig::default(), 0);
+    let id = script.send("one");
+    let [(first, _, key)] = &messages(&script.sent())[..] else { panic!() };
+    let postponed = script.answer(*first, r#""status":"504","info":"later""#);
+    assert!(matches!(&postponed, Event::Postponed(ended) if ended.ticket.id() == id), "{postponed:?}");
+    assert_eq!(script.sent(), []);
+    script.now = script.client.poll_timeout().unwrap();
+    script.client.handle_timeout(script.now);
+    let [(second, _, again)] = &messages(&script.sent())[..] else { panic!() };
+    assert_eq!(key, again);
+    // Now it is a repetition.
+    assert!(matches!(script.answer(*second, r#""status":"503""#), Event::Postponed(_)));
+    script.now = script.client.poll_timeout().unwrap();
+    script.client.handle_timeout(script.now);
+    let [(third, ..)] = messages(&script.sent())[..] else { panic!() };
+    assert!(matches!(script.answer(third, r#""status":"200","date":1"#), Event::Ended(_)));
+}
+
+#[test]
 fn a_message_that_is_never_answered_ends_after_its_time() {
     let mut script = Script::begin(config(|config| config.keep_alive = None), 0);
     let (first, start) = (script.send("one"), script.now);
