@@ -304,6 +304,25 @@ fn another_log_is_told_and_what_the_server_may_have_had_ends_as_unknown() {
     }
 }
 
+/// The server can't know from where another user's log is wanted, so it begins at its beginning.
+#[test]
+fn a_session_of_another_user_has_another_log_and_that_is_told() {
+    let mut script = Script::begin(ClientConfig::default(), 3);
+    script.cut();
+    events(&mut script.client);
+    let [Request::SessionRestore { since: Some(Since::Position(3)), .. }] = &script.connect()[..] else {
+        panic!()
+    };
+    script.tell(
+        r#"{"type":"request","for":"session_restore","id":2,"status":"200","session_id":"s","user":{"login":"bob"},"log":"b","head":9,"begin":0}"#,
+    );
+    let told = events(&mut script.client);
+    assert!(
+        told.iter().any(|event| matches!(event, Event::LogChanged { log, position: 0 } if log == "b")),
+        "{told:?}"
+    );
+}
+
 #[test]
 fn a_server_without_logs_gets_what_it_always_got_and_nothing_twice() {
     let mut script = Script::begin(ClientConfig::default(), 0);
