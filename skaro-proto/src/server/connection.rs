@@ -118,6 +118,19 @@ impl Connection {
         matches!(self.state, State::Open { .. } | State::SignedIn { .. })
     }
 
+    /// Returns the account of the user who is signed in.
+    pub(super) const fn user(&self) -> Option<AccountId> {
+        match self.state {
+            State::SignedIn { user, .. } => Some(user),
+            _ => None,
+        }
+    }
+
+    /// Returns whether it is not read because of what its requests have asked the store for.
+    const fn waits_for_store(&self) -> bool {
+        self.is_signing_in || self.open >= MAX_OPEN || self.open_long > 0
+    }
+
     const fn is_signed_in(&self) -> bool {
         matches!(self.state, State::SignedIn { .. })
     }
@@ -188,9 +201,7 @@ impl Server {
     pub fn wants_frames(&self, id: ConnectionId) -> bool {
         self.connections.get(&id).is_some_and(|connection| {
             connection.throttled.is_none()
-                && !connection.is_signing_in
-                && connection.open < MAX_OPEN
-                && connection.open_long == 0
+                && !connection.waits_for_store()
                 && connection.output.len() <= ENOUGH.min(connection.output_limit(&self.config) / 2)
         })
     }
@@ -293,6 +304,8 @@ impl Server {
                     connection.output.push_ping();
                     connection.wrote(id, &self.config, &mut self.agenda);
                 }
+                // Its pongs were not read.
+                Silence::Dead if connection.waits_for_store() => connection.keep_alive.heard(now),
                 Silence::Dead => {
                     debug!("connection {id}: silent for too long");
                     return self.abort(id);
@@ -456,6 +469,7 @@ impl Server {
         }
         debug!("connection {id}: closing with code {}", code.code());
         connection.state = State::Closing { until };
+        connection.is_signing_in = false;
         connection.output.push_close(code);
         connection.wrote(id, &self.config, &mut self.agenda);
         self.set_deadline(id);

@@ -79,7 +79,7 @@ impl Server {
     pub(super) fn get_history(&mut self, asker: Asker, login: &str, page: Page) {
         let user = match page.limit {
             Some(0) => refused(400, "the field \"limit\" is 0, it must be at least 1"),
-            _ => self.signed_in_user(asker.id),
+            _ => self.signed_in_user(asker.id).and_then(|user| self.check_login(login).map(|()| user)),
         };
         let account = match user {
             Ok(account) => account,

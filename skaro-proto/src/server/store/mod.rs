@@ -212,6 +212,32 @@ impl Operation {
     }
 }
 
+impl Operation {
+    /// Returns the bytes of its texts, by which memory for operations that wait is counted.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        match self {
+            Operation::FindAccount { login }
+            | Operation::AddAccount { login, .. }
+            | Operation::SetVerifier { login, .. }
+            | Operation::RemoveAccount { login }
+            | Operation::ReadDialog { with: login, .. }
+            | Operation::MoveMark { with: login, .. } => login.len(),
+            Operation::Introduce { one, other } => one.len() + other.len(),
+            Operation::Append { to, body, key, .. } => {
+                to.len() + body.len() + key.as_ref().map_or(0, |key| key.len())
+            }
+            Operation::FindKey { to, body, key, .. } => to.len() + body.len() + key.len(),
+            Operation::BeginSession { .. }
+            | Operation::TakeSession { .. }
+            | Operation::LeaveSession { .. }
+            | Operation::Expire { .. }
+            | Operation::ReadLog { .. }
+            | Operation::ListContacts { .. } => 0,
+        }
+    }
+}
+
 /// What came of an operation.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
