@@ -1,4 +1,4 @@
-//! One connection: how it begins, what ends it.
+//! One connection: its state and its queue, its deadlines, its end.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
@@ -40,7 +40,7 @@ pub(super) struct Connection {
     pub(super) deadline: Time,
     /// Set while the connection is in the list of those that have something to send.
     is_ready: bool,
-    /// When something left its queue, or there was nothing in it.
+    /// The time at which something last left its queue, or there was nothing in it.
     progress: Time,
     /// Bytes of its queue as they were last added to the sum of all queues.
     counted: usize,
@@ -48,7 +48,7 @@ pub(super) struct Connection {
     frames: Bucket,
     /// Bytes read since some of them counted as a frame.
     read: usize,
-    /// Until when it is not read, after frames that came too fast.
+    /// The time until which it is not read, after frames that came too fast.
     pub(super) throttled: Option<Time>,
     /// Frames without sense so far.
     faults: u32,
@@ -76,7 +76,7 @@ pub(super) enum State {
 /// State that all connections share.
 #[derive(Default)]
 pub(super) struct Agenda {
-    /// When they need attention.
+    /// The times at which they need attention.
     pub(super) deadlines: BTreeSet<(Time, ConnectionId)>,
     /// Those that have something to send, or are gone, since it was last asked.
     pub(super) ready: VecDeque<ConnectionId>,
@@ -173,7 +173,7 @@ impl Connection {
         self.counted = capacity;
     }
 
-    /// Until when something must have left the queue, if it must.
+    /// Returns the time by which something must have left the queue, if it must.
     fn write_deadline(&self, config: &ServerConfig) -> Option<Time> {
         config.write_timeout.filter(|_| !self.output.is_empty()).map(|within| self.progress + within)
     }

@@ -4,9 +4,8 @@ use alloc::string::ToString;
 
 use super::Server;
 use super::entries::kept_message;
-use super::operations::{not_stored, wrong_outcome};
 use super::pending::{Asker, Pending};
-use super::refusal::{Refused, out_of_memory, refused, unknown_user};
+use super::refusal::{Refused, not_stored, out_of_memory, refused, unknown_user, wrong_outcome};
 use super::store::{AccountId, Contact, DialogMessage, Login, Operation, Outcome, StoreError};
 use crate::codec::{Fields, Format};
 use crate::message::{self, Answer, Contacts, Date};

@@ -7,10 +7,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::entries::kept_message;
-use super::operations::{not_stored, wrong_outcome};
 use super::pending::{Asker, Pending, Sending};
 use super::rate::{BYTES_PER_UNIT, seconds};
-use super::refusal::{Refused, out_of_memory, refused, unknown_user};
+use super::refusal::{Refused, not_stored, out_of_memory, refused, unknown_user, wrong_outcome};
 use super::store::{AccountId, Appended, Content, Entry, Login, Operation, Outcome, StoreError};
 use super::{ConnectionId, Server};
 use crate::codec::{Fields, Format};

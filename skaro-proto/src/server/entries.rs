@@ -102,7 +102,7 @@ impl Server {
     }
 
     /// Reads the next entries for a connection, if it has a cursor and takes some: as many as its window and its queue take.
-    /// What does not fit waits in the log.
+    /// The others wait in the log.
     pub(super) fn pump(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let waits = connection.output.len();

@@ -4,9 +4,8 @@ use alloc::vec::Vec;
 
 use super::Server;
 use super::entries::kept_message;
-use super::operations::{not_stored, wrong_outcome};
 use super::pending::{Asker, Pending};
-use super::refusal::{out_of_memory, refused, unknown_user};
+use super::refusal::{not_stored, out_of_memory, refused, unknown_user, wrong_outcome};
 use super::store::{self, DialogMessage, Login, Operation, Outcome, StoreError};
 use crate::codec::Fields;
 use crate::codec::Format;

@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use super::Server;
 use super::pending::{Asker, OperationId, Pending, SignIn};
-use super::refusal::{Refused, out_of_memory, refused};
+use super::refusal::outcome_unknown;
 use super::store::{AccountId, MemoryStore, Operation, Outcome, SessionKey, Store, StoreError};
 use crate::time::Time;
 
@@ -31,7 +31,7 @@ struct Waiting {
     account: Option<AccountId>,
     /// Set once the client was told that the outcome is unknown.
     is_told: bool,
-    /// Until when the client waits.
+    /// The time until which the client waits.
     until: Time,
     pending: Pending,
     bytes: usize,
@@ -48,7 +48,7 @@ pub(super) struct Operations {
     /// Those that the store was not given yet.
     asked: VecDeque<(OperationId, Operation)>,
     waiting: BTreeMap<OperationId, Waiting>,
-    /// Until when clients wait.
+    /// The times until which clients wait.
     deadlines: BTreeSet<(Time, OperationId)>,
     /// Number of those that requests of an account wait for.
     open_of: BTreeMap<AccountId, u32>,
@@ -57,7 +57,7 @@ pub(super) struct Operations {
     /// Operations that were refused, and must not be, and when they are tried again.
     refused: VecDeque<Pending>,
     retry_at: Option<Time>,
-    /// When sessions are to be removed that can't be taken any more, if that is not seen inside.
+    /// The time at which to remove sessions that can't be taken any more; `None` if there are none, or the store is inside.
     pub(super) expire_at: Option<Time>,
     /// Set if more of them were broken since that was decided.
     expire_again: bool,
@@ -131,7 +131,7 @@ impl Operations {
         }
     }
 
-    /// When the machine has something to do about operations.
+    /// Returns the time at which the machine has something to do about operations.
     pub(super) fn deadline(&self) -> Option<Time> {
         let waiting = self.deadlines.first().map(|(at, _)| *at);
         [waiting, self.retry_at, self.expire_at].into_iter().flatten().min()
@@ -170,8 +170,10 @@ impl Server {
         self.pump(asker.id);
     }
 
-    /// Asks for an operation in the name of whoever runs the server; its outcome comes from
-    /// [`poll_operated`](Self::poll_operated). What it changes reaches those who are connected.
+    /// Asks for an operation in the name of whoever runs the server, and returns its number. Its outcome comes from
+    /// [`poll_operated`](Self::poll_operated): fetch all outcomes, since they are kept until then. What the operation
+    /// changes reaches those who are connected. [`add_user`](Self::add_user), [`introduce`](Self::introduce) and
+    /// [`post`](Self::post) do the same at once, with a store inside.
     pub fn operate(&mut self, now: Time, operation: Operation) -> OperationId {
         self.advance(now);
         let id = self.operations.next_id();
@@ -180,8 +182,8 @@ impl Server {
         id
     }
 
-    /// Returns the outcome of an operation that was asked for by [`operate`](Self::operate); `None` when there is none for
-    /// now.
+    /// Returns the next outcome of an operation that was asked for by [`operate`](Self::operate), with the number that it
+    /// returned; `None` when there is none for now. An error means that the operation was not carried out.
     pub fn poll_operated(&mut self) -> Option<(OperationId, Result<Outcome, StoreError>)> {
         self.operations.operated.pop_front()
     }
@@ -334,24 +336,4 @@ impl Server {
         let read = Operation::ReadLog { account, after, max_entries: 1, max_bytes: 0 };
         self.ask(read, None, Pending::ReadEntry { account, after });
     }
-}
-
-/// Refuses a request of which nobody knows what came of it.
-fn outcome_unknown<T>() -> Result<T, Refused> {
-    refused(504, "the store does not answer: this may have been done, or may still be")
-}
-
-/// Refuses a request that the store has refused.
-pub(super) fn not_stored<T>(error: StoreError) -> Result<T, Refused> {
-    match error {
-        StoreError::Full => out_of_memory(),
-        StoreError::Busy | StoreError::Unavailable => {
-            refused(503, alloc::string::ToString::to_string(&error))
-        }
-    }
-}
-
-/// Refuses a request since the store has given an outcome of another operation, which is its mistake.
-pub(super) fn wrong_outcome<T>() -> Result<T, Refused> {
-    refused(500, "the store has made a mistake")
 }
