@@ -15,8 +15,6 @@ pub(super) struct Account {
     pub(super) head: u64,
     /// The connections on which the user is signed in, oldest first.
     pub(super) online: Vec<ConnectionId>,
-    /// The time for which it stands in the list of accounts that nobody uses.
-    left_at: Option<Time>,
     /// Limit on the rate of messages from the user.
     pub(super) messages: Bucket,
     /// Limit on the rate of frames on all connections of the user.
@@ -30,7 +28,7 @@ const ACCOUNT: usize = 2 * (size_of::<Account>() + 4 * size_of::<AccountId>() + 
 pub(super) struct Accounts {
     all: BTreeMap<AccountId, Account>,
     by_login: BTreeMap<Login, AccountId>,
-    /// Those that nobody uses, and when their rates can be forgotten: else a user who comes back would begin anew. They
+    /// Those that nobody used, and when their rates could be forgotten: else a user who comes back would begin anew. They
     /// are few, since each message or frame is remembered for some milliseconds.
     left: BTreeSet<(Time, AccountId)>,
 }
@@ -71,13 +69,9 @@ impl Accounts {
             login: told.login.clone(),
             head: 0,
             online: Vec::new(),
-            left_at: None,
             messages: Bucket::default(),
             frames: Bucket::default(),
         });
-        if let Some(at) = account.left_at.take() {
-            self.left.remove(&(at, told.id));
-        }
         if account.online.is_empty() {
             self.by_login.insert(told.login.clone(), told.id);
         }
@@ -90,13 +84,16 @@ impl Accounts {
     pub(super) fn leave(&mut self, account: AccountId, id: ConnectionId, now: Time) {
         let Some(it) = self.all.get_mut(&account) else { return };
         it.online.retain(|other| *other != id);
-        if it.online.is_empty() && it.left_at.is_none() {
-            let at = it.forgotten_at();
-            it.left_at = Some(at);
-            self.left.insert((at, account));
+        if it.online.is_empty() {
+            self.left.insert((it.forgotten_at(), account));
         }
         while let Some((_, account)) = self.left.first().copied().filter(|(at, _)| *at <= now) {
             self.left.pop_first();
+            // Somebody may have used it since, and left it again: then it stands there for a later time, too.
+            let is_unused = |it: &Account| it.online.is_empty() && it.forgotten_at() <= now;
+            if !self.all.get(&account).is_some_and(is_unused) {
+                continue;
+            }
             let Some(gone) = self.all.remove(&account) else { continue };
             // The login may be another account's by now.
             if self.by_login.get(&gone.login) == Some(&account) {

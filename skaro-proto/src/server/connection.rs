@@ -59,7 +59,7 @@ pub(super) struct Connection {
     /// Operations of the store that its requests wait for.
     pub(super) open: u32,
     /// Those of them whose answers may be as long as an answer can be.
-    pub(super) open_long: u32,
+    pub(super) open_long: u16,
 }
 
 pub(super) enum State {

@@ -24,7 +24,7 @@ pub(super) struct Cursor {
     /// Set if it is read for that reason: then it is read until nothing comes.
     pub(super) reads_all: bool,
     /// Bytes of the next entry, if it was read and did not fit into the window.
-    pub(super) needs: usize,
+    needs: u32,
     /// The log's head as it was known when the log was last read.
     pub(super) read_head: u64,
     /// Positions of messages whose answers this connection had, and that were not sent yet, in order. If there are too many,
@@ -84,12 +84,13 @@ impl Cursor {
 
     /// Returns whether the next entry may be on its way, too, as far as its length is known. One always may.
     pub(super) fn has_room(&self) -> bool {
-        self.on_way.is_empty() || (self.on_way.len() < WINDOW && self.bytes + self.needs <= WINDOW_BYTES)
+        self.on_way.is_empty()
+            || (self.on_way.len() < WINDOW && self.bytes + self.needs as usize <= WINDOW_BYTES)
     }
 
     /// Returns whether the next entry may be on its way, too, which has this length.
     pub(super) fn takes(&mut self, length: usize) -> bool {
-        self.needs = length;
+        self.needs = u32::try_from(length).unwrap_or(u32::MAX);
         self.has_room()
     }
 
