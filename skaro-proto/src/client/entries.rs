@@ -3,7 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 
-use super::cursor::{Cursor, Entry};
+use super::cursor::Entry;
 use super::link::Connection;
 use super::link::{Link, Stage};
 use super::{Client, Disconnect, Event, Incoming, LogStart, ProtocolError};
@@ -57,10 +57,7 @@ impl Client {
     }
 
     /// Begins the log after the user was signed in, if the server tells of a cursor.
-    pub(super) fn begin_log(&mut self, is_other: bool, told: Option<&message::Cursor<'_>>) {
-        if is_other {
-            self.cursor = Cursor::new(&LogStart::Head);
-        }
+    pub(super) fn begin_log(&mut self, told: Option<&message::Cursor<'_>>) {
         let Some(told) = told.filter(|_| self.config.log != LogStart::Off) else {
             // A server without keys would take what was sent before once more.
             return self.end_unknown();

@@ -232,6 +232,26 @@ fn a_repetition_that_the_server_can_t_take_waits_and_a_first_attempt_does_not() 
 }
 
 #[test]
+fn a_first_attempt_of_which_the_server_does_not_know_what_came_is_sent_again() {
+    let mut script = Script::begin(ClientConfig::default(), 0);
+    let id = script.send("one");
+    let [(first, _, key)] = &messages(&script.sent())[..] else { panic!() };
+    let postponed = script.answer(*first, r#""status":"504","info":"later""#);
+    assert!(matches!(&postponed, Event::Postponed(ended) if ended.ticket.id() == id), "{postponed:?}");
+    assert_eq!(script.sent(), []);
+    script.now = script.client.poll_timeout().unwrap();
+    script.client.handle_timeout(script.now);
+    let [(second, _, again)] = &messages(&script.sent())[..] else { panic!() };
+    assert_eq!(key, again);
+    // Now it is a repetition.
+    assert!(matches!(script.answer(*second, r#""status":"503""#), Event::Postponed(_)));
+    script.now = script.client.poll_timeout().unwrap();
+    script.client.handle_timeout(script.now);
+    let [(third, ..)] = messages(&script.sent())[..] else { panic!() };
+    assert!(matches!(script.answer(third, r#""status":"200","date":1"#), Event::Ended(_)));
+}
+
+#[test]
 fn a_message_that_is_never_answered_ends_after_its_time() {
     let mut script = Script::begin(config(|config| config.keep_alive = None), 0);
     let (first, start) = (script.send("one"), script.now);
@@ -283,6 +303,25 @@ fn another_log_is_told_and_what_the_server_may_have_had_ends_as_unknown() {
         let event = script.answer(*number, r#""status":"200""#);
         assert!(matches!(event, Event::Ended(ended) if ended.ticket.id() == waiting));
     }
+}
+
+/// The server can't know from where another user's log is wanted, so it begins at its beginning.
+#[test]
+fn a_session_of_another_user_has_another_log_and_that_is_told() {
+    let mut script = Script::begin(ClientConfig::default(), 3);
+    script.cut();
+    events(&mut script.client);
+    let [Request::SessionRestore { since: Some(Since::Position(3)), .. }] = &script.connect()[..] else {
+        panic!()
+    };
+    script.tell(
+        r#"{"type":"request","for":"session_restore","id":2,"status":"200","session_id":"s","user":{"login":"bob"},"log":"b","head":9,"begin":0}"#,
+    );
+    let told = events(&mut script.client);
+    assert!(
+        told.iter().any(|event| matches!(event, Event::LogChanged { log, position: 0 } if log == "b")),
+        "{told:?}"
+    );
 }
 
 #[test]

@@ -379,7 +379,7 @@ impl World {
                 }
                 return Ok(());
             }
-            // It was sent before: it does not end by that, and is sent again.
+            // The server may have it: it does not end by that, and is sent again.
             Event::Postponed(_) => {
                 self.exercised.postponed += 1;
                 return Ok(());
@@ -412,7 +412,9 @@ impl World {
         ensure!(message.end == End::Open, "message {number} ended twice");
         message.end = match outcome {
             Ok(_) => End::Taken,
-            Err(Failure::Refused(refusal)) if is(refusal, 504) => End::Unknown,
+            Err(Failure::Refused(refusal)) if is(refusal, 504) => {
+                return Err(format!("message {number} ended although nobody knows what came of it"));
+            }
             // An application that gives a message again after its restart does not know what came of it before.
             Err(Failure::Refused(refusal)) if is_again && (is(refusal, 503) || is(refusal, 429)) => {
                 End::Unknown
