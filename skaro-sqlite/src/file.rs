@@ -15,6 +15,9 @@ const STATEMENTS: usize = 96;
 /// takes after a crash.
 const MAX_LOG_PAGES: i64 = 4096;
 
+/// Length in bytes to which the log of changes is cut when it begins anew: that of a log that was carried over in time.
+const KEPT_LOG: i64 = MAX_LOG_PAGES * 4096;
+
 /// Opens a file that only its owner can read, and creates it if there is none.
 fn private(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
@@ -90,6 +93,7 @@ fn settle(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "wal_autocheckpoint", MAX_LOG_PAGES)?;
+    db.pragma_update(None, "journal_size_limit", KEPT_LOG)?;
     // What is deleted is overwritten where that costs no writing of its own.
     db.pragma_update(None, "secure_delete", "FAST")?;
     db.pragma_update(None, "temp_store", "MEMORY")?;

@@ -113,6 +113,20 @@ impl SqliteStore {
         self.settle(done.map_err(Failure::from))
     }
 
+    /// Carries over SQLite's log of changes to the file, and makes the log empty, unless another process reads. No connection
+    /// of this process may read meanwhile.
+    pub(crate) fn empty_log(&mut self) -> core::result::Result<(), Fatal> {
+        let done = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        self.settle(done.map_err(Failure::from))
+    }
+
+    /// Returns the length of SQLite's log of changes in bytes.
+    pub(crate) fn log_bytes(&self) -> u64 {
+        let mut name = self.path.as_os_str().to_owned();
+        name.push("-wal");
+        std::fs::metadata(name).map_or(0, |data| data.len())
+    }
+
     /// Gives up messages that are dated before a Unix time in milliseconds, the oldest first, at most so many. Returns
     /// whether there may be more.
     ///

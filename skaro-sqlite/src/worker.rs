@@ -12,6 +12,7 @@ use skaro_proto::server::store::{AccountId, Operation, Outcome, StoreError};
 use thiserror::Error;
 
 use crate::error::{Failure, Fatal, OpenError};
+use crate::gate::Gate;
 use crate::queue::{Queue, Taken};
 use crate::store::{Reader, SqliteStore};
 use crate::tx::is_reading;
@@ -36,6 +37,10 @@ pub struct WorkerConfig {
     pub max_batch_bytes: usize,
     /// Time without an operation after which SQLite's log of changes is carried over to the file. Default 1 second.
     pub idle: Duration,
+    /// Length in bytes of SQLite's log of changes beyond which it is emptied, while readings wait for a moment. While somebody
+    /// reads, SQLite only makes it longer; and another process that reads for long, such as a backup, may make it longer than
+    /// this. Default 64 MiB: four times the length at which SQLite carries it over, so that readings seldom have to wait.
+    pub max_log_bytes: u64,
     /// Age at which messages are given up. Default `None`: never for their age.
     pub max_age: Option<Duration>,
 }
@@ -48,6 +53,7 @@ impl Default for WorkerConfig {
             max_batch: 512,
             max_batch_bytes: 1 << 20,
             idle: Duration::from_secs(1),
+            max_log_bytes: 64 << 20,
             max_age: None,
         }
     }
@@ -91,6 +97,8 @@ struct Shared<I> {
     reads: Queue<I>,
     /// Numbers of open changes by account: what the account reads meanwhile waits behind them.
     changing: Mutex<BTreeMap<AccountId, usize>>,
+    /// Held for each reading, and to empty SQLite's log of changes.
+    gate: Gate,
     has_failed: AtomicBool,
     config: WorkerConfig,
     report: Box<dyn Fn(Report<I>) + Send + Sync>,
@@ -117,6 +125,7 @@ impl<I: Send + 'static> Worker<I> {
             writes: Queue::new(config.max_waiting, config.max_waiting_bytes),
             reads: Queue::new(config.max_waiting, config.max_waiting_bytes),
             changing: Mutex::default(),
+            gate: Gate::default(),
             has_failed: AtomicBool::new(false),
             config,
             report: Box::new(report),
@@ -226,6 +235,7 @@ impl<I> Shared<I> {
         let mut next_look = Instant::now();
         // Set if there is something to carry over.
         let mut is_changed = true;
+        let mut long_log = config.max_log_bytes;
         loop {
             if next_look <= Instant::now() {
                 let is_more = self.forget(&mut store)?;
@@ -247,9 +257,11 @@ impl<I> Shared<I> {
                         (self.report)(Report::Completed(id, outcome));
                     }
                     is_changed = true;
+                    self.shorten_log(&mut store, &mut long_log)?;
                 }
                 Taken::Idle if time == idle => {
                     store.checkpoint()?;
+                    self.shorten_log(&mut store, &mut long_log)?;
                     is_changed = false;
                 }
                 Taken::Idle => (),
@@ -259,6 +271,20 @@ impl<I> Shared<I> {
                 return Ok(());
             }
         }
+    }
+
+    /// Empties SQLite's log of changes if it is longer than this. If another process reads, the next attempt is made when it
+    /// has grown as much again: each has to look through the log.
+    fn shorten_log(&self, store: &mut SqliteStore, long: &mut u64) -> Result<(), Fatal> {
+        let bytes = store.log_bytes();
+        if bytes <= *long {
+            *long = (*long).min(bytes + self.config.max_log_bytes);
+            return Ok(());
+        }
+        let _nobody_reads = self.gate.enter();
+        store.empty_log()?;
+        *long = store.log_bytes() + self.config.max_log_bytes;
+        Ok(())
     }
 
     /// Gives up what is too old, in a small step. Returns whether there may be more.
@@ -283,7 +309,10 @@ impl<I> Shared<I> {
                 Taken::Idle | Taken::Some => (),
             }
             for (id, operation) in batch.drain(..) {
-                match reader.execute(&operation) {
+                let inside = self.gate.enter();
+                let outcome = reader.execute(&operation);
+                drop(inside);
+                match outcome {
                     Ok(outcome) => (self.report)(Report::Completed(id, Ok(outcome))),
                     Err(Failure::Refused(error)) => (self.report)(Report::Completed(id, Err(error))),
                     Err(Failure::Fatal(fatal)) => return Err(fatal),

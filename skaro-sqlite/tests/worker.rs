@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -192,6 +193,54 @@ fn messages_are_given_up_at_an_age_in_small_steps() {
         if entries.iter().filter(|entry| entry.content != Content::Gone).count() == 1 {
             break;
         }
+    }
+}
+
+/// What an always busy reader reads stays in the log of changes.
+#[test]
+fn the_log_of_changes_is_emptied_beside_a_reader_that_never_rests() {
+    let place = TempDir::new().unwrap();
+    let limit = 256 << 10;
+    let mut config = WorkerConfig::default();
+    (config.max_log_bytes, config.max_waiting) = (limit, 2);
+    let (reports, reported) = channel();
+    let worker = Worker::start(filled(&place), config, move |report| {
+        if !matches!(report, Report::Completed(0, Ok(_))) {
+            reports.send(report).unwrap();
+        }
+    })
+    .unwrap();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        let _over = Over(&is_over);
+        threads.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                if worker.submit(0, READ) == Err(StoreError::Busy) {
+                    std::thread::yield_now();
+                }
+            }
+        });
+        let log = place.path().join("store-wal");
+        let mut emptied = 0;
+        let mut before = 0;
+        for n in 1..=1000 {
+            worker.submit(n, append(&"x".repeat(1000), 0)).unwrap();
+            assert_eq!(completed(&reported).0, n);
+            let bytes = log.metadata().unwrap().len();
+            assert!(bytes < 2 * limit, "{bytes} bytes after {n} messages");
+            emptied += usize::from(bytes < before);
+            before = bytes;
+        }
+        assert!(emptied > 1, "{emptied}");
+    });
+}
+
+/// Ends a thread, also if the test panics.
+struct Over<'f>(&'f AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
