@@ -196,7 +196,10 @@ fn transact<T>(
 ) -> Result<T> {
     let tx = Tx { db, limits };
     tx.run(begin, [])?;
-    let result = work(&tx).and_then(|value| tx.run("COMMIT", []).map(|_| value));
+    let result = work(&tx).and_then(|value| {
+        tx.prepare("COMMIT")?.execute([]).map_err(Failure::of_commit)?;
+        Ok(value)
+    });
     // SQLite has taken it back itself after some errors.
     if result.is_err() && !db.is_autocommit() {
         tx.run("ROLLBACK", []).map_err(|error| match error {
