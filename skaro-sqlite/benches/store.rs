@@ -19,7 +19,9 @@ use std::time::{Duration, Instant};
 
 use skaro_proto::auth::Verifier;
 use skaro_proto::message::Page;
-use skaro_proto::server::store::{AccountId, LogId, MemoryStore, Operation, Outcome, Store, StoreLimits};
+use skaro_proto::server::store::{
+    AccountId, LogId, MemoryStore, Operation, Outcome, Store, StoreError, StoreLimits,
+};
 use skaro_sqlite::{Report, SqliteStore, Worker, WorkerConfig};
 
 /// Number of users, each with twice as many dialogs as this: with those whose numbers are near.
@@ -98,17 +100,20 @@ fn in_memory() {
     println!("{:<50} {rate:>9.0} /s", "messages in memory");
 }
 
-type Reports = Receiver<Report<u64>>;
+type Reports = Receiver<(u64, Result<Outcome, StoreError>)>;
 
 fn start(store: SqliteStore) -> (Worker<u64>, Reports) {
     let (reports, reported) = channel();
-    let report = move |report| drop(reports.send(report));
+    let report = move |report| match report {
+        Report::Completed(all) => all.into_iter().for_each(|one| drop(reports.send(one))),
+        other => panic!("{other:?}"),
+    };
     (Worker::start(store, WorkerConfig::default(), report).unwrap(), reported)
 }
 
 fn completed(reported: &Reports) -> u64 {
     match reported.recv().unwrap() {
-        Report::Completed(id, Ok(Outcome::Appended(_))) => id,
+        (id, Ok(Outcome::Appended(_))) => id,
         other => panic!("{other:?}"),
     }
 }

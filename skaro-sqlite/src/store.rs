@@ -167,19 +167,27 @@ impl SqliteStore {
         Ok(Reader { db, limits: self.limits.clone() })
     }
 
+    /// Carries out an operation that only reads.
+    pub(crate) fn read(&mut self, operation: &Operation) -> Result<Outcome> {
+        let found = transact(&self.db, &self.limits, "BEGIN", |tx| tx.execute(operation));
+        self.note(found)
+    }
+
     fn settle<T: Default>(&mut self, result: Result<T>) -> core::result::Result<T, Fatal> {
-        match result {
+        match self.note(result) {
             Ok(value) => Ok(value),
             Err(Failure::Refused(_)) => Ok(T::default()),
-            Err(Failure::Fatal(fatal)) => {
-                self.failed = Some(fatal.clone());
-                Err(fatal)
-            }
+            Err(Failure::Fatal(fatal)) => Err(fatal),
         }
     }
 
     fn transact<T>(&mut self, work: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
         let result = transact(&self.db, &self.limits, "BEGIN IMMEDIATE", work);
+        self.note(result)
+    }
+
+    /// Carries out nothing any more after a fatal failure.
+    fn note<T>(&mut self, result: Result<T>) -> Result<T> {
         if let Err(Failure::Fatal(fatal)) = &result {
             self.failed = Some(fatal.clone());
         }
@@ -227,7 +235,7 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// Carries out an operation that only reads.
-    pub(crate) fn execute(&self, operation: &Operation) -> Result<Outcome> {
+    pub(crate) fn read(&self, operation: &Operation) -> Result<Outcome> {
         transact(&self.db, &self.limits, "BEGIN", |tx| tx.execute(operation))
     }
 }

@@ -75,8 +75,9 @@ pub enum StartError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Report<I> {
-    /// What came of an operation. It is durable.
-    Completed(I, Result<Outcome, StoreError>),
+    /// Operations that came to their end: they are durable, or were not carried out. These are the changes of one
+    /// transaction, or one reading.
+    Completed(Vec<(I, Result<Outcome, StoreError>)>),
     /// Nobody knows what is durable, nor what came of the operations that are open: the process has to end.
     Failed(Fatal),
 }
@@ -84,8 +85,9 @@ pub enum Report<I> {
 /// A store that works in threads of its own. `I` is whatever tells operations apart.
 ///
 /// Operations that change something are carried out in the order in which they were given: whatever waits goes into one
-/// transaction. Those that only read happen beside that, and see all that was reported before they were given, and what their
-/// own account has asked for before. Dropping the worker carries out what waits, and closes the store.
+/// transaction. Those that only read happen beside that, and see all that was reported before they were given. A reading of an
+/// account that has changes under way waits for them, and happens after their commit, before the next transaction. Dropping
+/// the worker carries out what waits, and closes the store.
 #[derive(Debug)]
 pub struct Worker<I: Send + 'static> {
     shared: Arc<Shared<I>>,
@@ -164,9 +166,6 @@ impl<I: Send + 'static> Worker<I> {
         }
         Ok(())
     }
-
-    /// Carries out what waits, and closes the store: the same as dropping the worker.
-    pub fn close(self) {}
 }
 
 impl<I: Send + 'static> Drop for Worker<I> {
@@ -231,7 +230,7 @@ impl<I> Shared<I> {
 
     fn write(&self, mut store: SqliteStore) -> Result<(), Fatal> {
         let config = &self.config;
-        let (mut batch, mut ids, mut operations) = (Vec::new(), Vec::new(), Vec::new());
+        let mut batch = Vec::new();
         let mut next_look = Instant::now();
         // Set if there is something to carry over.
         let mut is_changed = true;
@@ -246,16 +245,7 @@ impl<I> Shared<I> {
             let time = [look, idle].into_iter().flatten().min();
             match self.writes.take(&mut batch, config.max_batch, config.max_batch_bytes, time) {
                 Taken::Some => {
-                    batch.drain(..).for_each(|(id, operation)| {
-                        ids.push(id);
-                        operations.push(operation);
-                    });
-                    let outcomes = store.execute_all(&operations)?;
-                    self.changed(&operations);
-                    operations.clear();
-                    for (id, outcome) in ids.drain(..).zip(outcomes) {
-                        (self.report)(Report::Completed(id, outcome));
-                    }
+                    self.carry_out(&mut store, &mut batch)?;
                     is_changed = true;
                     self.shorten_log(&mut store, &mut long_log)?;
                 }
@@ -271,6 +261,31 @@ impl<I> Shared<I> {
                 return Ok(());
             }
         }
+    }
+
+    /// Carries out the changes of a batch in one transaction, then the readings that waited for them, each by itself: what it
+    /// has read is handed over before the next one begins.
+    fn carry_out(&self, store: &mut SqliteStore, batch: &mut Vec<(I, Operation)>) -> Result<(), Fatal> {
+        let (readings, changes): (Vec<_>, Vec<_>) =
+            batch.drain(..).partition(|(_, operation)| is_reading(operation));
+        let (ids, changes): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
+        if !changes.is_empty() {
+            let outcomes = store.execute_all(&changes)?;
+            self.changed(&changes);
+            (self.report)(Report::Completed(ids.into_iter().zip(outcomes).collect()));
+        }
+        readings.into_iter().try_for_each(|(id, reading)| self.tell(id, store.read(&reading)))
+    }
+
+    /// Reports what a reading found.
+    fn tell(&self, id: I, found: Result<Outcome, Failure>) -> Result<(), Fatal> {
+        let outcome = match found {
+            Ok(outcome) => Ok(outcome),
+            Err(Failure::Refused(error)) => Err(error),
+            Err(Failure::Fatal(fatal)) => return Err(fatal),
+        };
+        (self.report)(Report::Completed(vec![(id, outcome)]));
+        Ok(())
     }
 
     /// Empties SQLite's log of changes if it is longer than this. If another process reads, the next attempt is made when it
@@ -310,13 +325,9 @@ impl<I> Shared<I> {
             }
             for (id, operation) in batch.drain(..) {
                 let inside = self.gate.enter();
-                let outcome = reader.execute(&operation);
+                let found = reader.read(&operation);
                 drop(inside);
-                match outcome {
-                    Ok(outcome) => (self.report)(Report::Completed(id, Ok(outcome))),
-                    Err(Failure::Refused(error)) => (self.report)(Report::Completed(id, Err(error))),
-                    Err(Failure::Fatal(fatal)) => return Err(fatal),
-                }
+                self.tell(id, found)?;
             }
         }
     }

@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, channel, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
 use skaro_proto::auth::Verifier;
@@ -36,16 +37,49 @@ fn filled(place: &TempDir) -> SqliteStore {
     store
 }
 
-fn start(store: SqliteStore, config: WorkerConfig) -> (Worker<u64>, Receiver<Report<u64>>) {
-    let (reports, reported) = channel();
-    (Worker::start(store, config, move |report| reports.send(report).unwrap()).unwrap(), reported)
-}
+/// An operation's end.
+type Completed = (u64, Result<Outcome, StoreError>);
 
-fn completed(reported: &Receiver<Report<u64>>) -> (u64, Outcome) {
-    match reported.recv().unwrap() {
-        Report::Completed(id, outcome) => (id, outcome.unwrap()),
+/// Returns what a report tells of operations.
+fn ends(report: Report<u64>) -> Vec<Completed> {
+    match report {
+        Report::Completed(all) => all,
         other => panic!("{other:?}"),
     }
+}
+
+fn start(store: SqliteStore, config: WorkerConfig) -> (Worker<u64>, Receiver<Completed>) {
+    let (reports, reported) = channel();
+    let report = move |report| ends(report).into_iter().for_each(|one| reports.send(one).unwrap());
+    (Worker::start(store, config, report).unwrap(), reported)
+}
+
+fn completed(reported: &Receiver<Completed>) -> (u64, Outcome) {
+    let (id, outcome) = reported.recv().unwrap();
+    (id, outcome.unwrap())
+}
+
+/// Starts a worker whose thread that writes stands in its first report, of a message with the id 0, until something is sent.
+/// All other reports are given to the function.
+fn start_gated(
+    store: SqliteStore,
+    config: WorkerConfig,
+    report: impl Fn(Report<u64>) + Send + Sync + 'static,
+) -> (Worker<u64>, SyncSender<()>) {
+    let (entered, enters) = channel();
+    let (open_gate, gate) = sync_channel::<()>(0);
+    let gate = Mutex::new(gate);
+    let worker = Worker::start(store, config, move |told| match &told {
+        Report::Completed(all) if all.iter().any(|(id, _)| *id == 0) => {
+            entered.send(()).unwrap();
+            gate.lock().unwrap().recv().unwrap();
+        }
+        _ => report(told),
+    })
+    .unwrap();
+    worker.submit(0, append("first", 0)).unwrap();
+    enters.recv().unwrap();
+    (worker, open_gate)
 }
 
 #[test]
@@ -90,20 +124,9 @@ fn an_account_reads_what_it_asked_for_before() {
 #[test]
 fn what_waits_has_a_bound_and_is_carried_out_on_closing() {
     let place = TempDir::new().unwrap();
-    let (entered, enters) = channel();
-    let (open_gate, gate) = sync_channel::<()>(0);
-    let gate = std::sync::Mutex::new(gate);
     let mut config = WorkerConfig::default();
     (config.max_waiting, config.max_waiting_bytes) = (10, 1000);
-    let worker = Worker::start(filled(&place), config, move |report| {
-        let Report::Completed(0, Ok(_)) = report else { return };
-        entered.send(()).unwrap();
-        gate.lock().unwrap().recv().unwrap();
-    })
-    .unwrap();
-    // The thread that writes stands in this report.
-    worker.submit(0, append("first", 0)).unwrap();
-    enters.recv().unwrap();
+    let (worker, open_gate) = start_gated(filled(&place), config, drop);
     for n in 1..=10 {
         worker.submit(n, append("text", 0)).unwrap();
     }
@@ -111,7 +134,7 @@ fn what_waits_has_a_bound_and_is_carried_out_on_closing() {
     // Readings have a queue of their own.
     worker.submit(12, READ).unwrap();
     open_gate.send(()).unwrap();
-    worker.close();
+    drop(worker);
     let Ok(Outcome::Entries(entries)) = open(&place).execute(READ) else { panic!() };
     assert_eq!(entries.len(), 11);
 }
@@ -119,46 +142,47 @@ fn what_waits_has_a_bound_and_is_carried_out_on_closing() {
 #[test]
 fn a_key_is_looked_up_after_the_messages_before_it() {
     let place = TempDir::new().unwrap();
-    let (entered, enters) = channel();
-    let (open_gate, gate) = sync_channel::<()>(0);
-    let gate = std::sync::Mutex::new(gate);
-    let (found, finds) = channel();
-    let worker = Worker::start(filled(&place), WorkerConfig::default(), move |report| match report {
-        Report::Completed(0, _) => {
-            entered.send(()).unwrap();
-            gate.lock().unwrap().recv().unwrap();
-        }
-        Report::Completed(2, outcome) => found.send(outcome).unwrap(),
-        _ => (),
-    })
-    .unwrap();
-    worker.submit(0, append("first", 0)).unwrap();
-    enters.recv().unwrap();
+    let (reports, reported) = channel();
+    let report = move |report| ends(report).into_iter().for_each(|one| reports.send(one).unwrap());
+    let (worker, open_gate) = start_gated(filled(&place), WorkerConfig::default(), report);
     let (from, body, key) = (AccountId(0), "text".into(), Some("key".into()));
     worker.submit(1, Operation::Append { from, to: "bob".into(), body, key, now: 0 }).unwrap();
     let (to, body, key) = ("bob".into(), "text".into(), "key".into());
     worker.submit(2, Operation::FindKey { from, to, body, key }).unwrap();
     open_gate.send(()).unwrap();
-    let outcome = finds.recv().unwrap();
-    assert!(matches!(outcome, Ok(Outcome::Appended(_))), "{outcome:?}");
+    assert_eq!(completed(&reported).0, 1);
+    let (2, Outcome::Appended(found)) = completed(&reported) else { panic!() };
+    assert!(found.is_repetition);
+}
+
+/// What they read would wait in memory for the transaction's end, and for each other.
+#[test]
+fn readings_that_wait_for_a_change_come_one_by_one_after_its_commit() {
+    let place = TempDir::new().unwrap();
+    let (reports, reported) = channel();
+    let report = move |report| reports.send(ends(report).into_iter().map(|(id, _)| id).collect()).unwrap();
+    let (worker, open_gate) = start_gated(filled(&place), WorkerConfig::default(), report);
+    let (account, with, page) = (AccountId(0), "bob", Page::default());
+    for n in [1, 4] {
+        worker.submit(n, append("text", 0)).unwrap();
+        for reading in [n + 1, n + 2] {
+            let with = with.into();
+            let read = Operation::ReadDialog { account, with, page, max_messages: 9, max_bytes: 1000 };
+            worker.submit(reading, read).unwrap();
+        }
+    }
+    open_gate.send(()).unwrap();
+    drop(worker);
+    let told: Vec<Vec<u64>> = reported.iter().collect();
+    assert_eq!(told, [vec![1, 4], vec![2], vec![3], vec![5], vec![6]]);
 }
 
 #[test]
 fn texts_that_wait_have_a_bound() {
     let place = TempDir::new().unwrap();
-    let (entered, enters) = channel();
-    let (open_gate, gate) = sync_channel::<()>(0);
-    let gate = std::sync::Mutex::new(gate);
     let mut config = WorkerConfig::default();
     config.max_waiting_bytes = 1000;
-    let worker = Worker::start(filled(&place), config, move |report| {
-        let Report::Completed(0, Ok(_)) = report else { return };
-        entered.send(()).unwrap();
-        gate.lock().unwrap().recv().unwrap();
-    })
-    .unwrap();
-    worker.submit(0, append("first", 0)).unwrap();
-    enters.recv().unwrap();
+    let (worker, open_gate) = start_gated(filled(&place), config, drop);
     // One always has room.
     worker.submit(1, append(&"x".repeat(2000), 0)).unwrap();
     assert_eq!(worker.submit(2, append("", 0)), Err(StoreError::Busy));
@@ -205,9 +229,7 @@ fn the_log_of_changes_is_emptied_beside_a_reader_that_never_rests() {
     (config.max_log_bytes, config.max_waiting) = (limit, 2);
     let (reports, reported) = channel();
     let worker = Worker::start(filled(&place), config, move |report| {
-        if !matches!(report, Report::Completed(0, Ok(_))) {
-            reports.send(report).unwrap();
-        }
+        ends(report).into_iter().filter(|(id, _)| *id != 0).for_each(|one| reports.send(one).unwrap());
     })
     .unwrap();
     let is_over = AtomicBool::new(false);
@@ -307,9 +329,14 @@ fn a_damaged_file_is_a_failure_and_nothing_is_carried_out_any_more() {
     assert!(matches!(store.execute(append("more", 0)), Err(StoreError::Unavailable)));
     store.execute_all(&[append("more", 0)]).unwrap_err();
     drop(store);
-    let (worker, reported) = start(open(&place), WorkerConfig::default());
+    let (failures, failed) = channel();
+    let worker = Worker::start(open(&place), WorkerConfig::default(), move |report| match report {
+        Report::Failed(fatal) => failures.send(fatal).unwrap(),
+        other => panic!("{other:?}"),
+    })
+    .unwrap();
     worker.submit(1, READ).unwrap();
-    let Report::Failed(fatal) = reported.recv().unwrap() else { panic!() };
+    let fatal = failed.recv().unwrap();
     assert!(fatal.to_string().contains("UTF-8"), "{fatal}");
     assert!(worker.submit(2, append("more", 0)).is_err());
 }

@@ -81,17 +81,19 @@ fn append_for_ever(place: &std::path::Path) {
     let (reports, reported) = channel();
     let mut config = WorkerConfig::default();
     config.idle = std::time::Duration::from_millis(20);
-    let worker = Worker::start(open(place), config, move |report| reports.send(report).unwrap()).unwrap();
+    let report = move |report| match report {
+        Report::Completed(all) => all.into_iter().for_each(|one| reports.send(one).unwrap()),
+        other => panic!("{other:?}"),
+    };
+    let worker = Worker::start(open(place), config, report).unwrap();
     let mut submit = |sender: usize| {
         worker.submit((sender, next[sender]), append(sender, next[sender])).unwrap();
         next[sender] += 1;
     };
     (0..16 * SENDERS).for_each(|n| submit(n % SENDERS));
     let mut out = std::io::stdout().lock();
-    for report in reported {
-        let Report::Completed((sender, n), Ok(Outcome::Appended(sent))) = report else {
-            panic!("{report:?}")
-        };
+    for one in reported {
+        let ((sender, n), Ok(Outcome::Appended(sent))) = one else { panic!("{one:?}") };
         // In one piece, so that what is cut off can be told.
         out.write_all(format!("{sender} {n} {} .\n", sent.position).as_bytes()).unwrap();
         submit(sender);

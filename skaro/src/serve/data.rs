@@ -84,7 +84,7 @@ fn failed(fatal: Fatal) -> Fault {
 /// Lets a store work in threads of its own.
 pub(crate) fn start(store: SqliteStore, completions: Completions) -> io::Result<Submit> {
     let worker = Worker::start(store, WorkerConfig::default(), move |report| match report {
-        Report::Completed(id, result) => completions.complete(id, result),
+        Report::Completed(all) => completions.complete_all(all),
         Report::Failed(fatal) => completions.fail(fatal),
         // A later version's.
         _ => (),
