@@ -137,13 +137,14 @@ impl SqliteStore {
         self.settle(more)
     }
 
-    /// Gives up keys whose time is over at a Unix time in milliseconds, of senders who add no others.
+    /// Gives up keys whose time is over at a Unix time in milliseconds, the oldest first, at most so many. Returns whether
+    /// there may be more. A sender who adds keys gives up its own without this.
     ///
     /// # Errors
     /// If nobody knows what is durable now. Without room on the disk nothing changes, which is no error.
-    pub fn forget_keys(&mut self, now: i64) -> core::result::Result<(), Fatal> {
-        let forgotten = self.transact(|tx| tx.expire_loose_keys(now));
-        self.settle(forgotten)
+    pub fn forget_keys(&mut self, now: i64, limit: usize) -> core::result::Result<bool, Fatal> {
+        let more = self.transact(|tx| tx.forget_keys(now, limit));
+        self.settle(more)
     }
 
     /// Returns the number of users.

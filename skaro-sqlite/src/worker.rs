@@ -17,7 +17,7 @@ use crate::queue::{Queue, Taken};
 use crate::store::{Reader, SqliteStore};
 use crate::tx::is_reading;
 
-/// Messages that retention by age gives up in one transaction, so that others wait for milliseconds at most.
+/// Messages or keys that retention gives up in one transaction, so that others wait for milliseconds at most.
 const FORGET: usize = 256;
 
 /// Time between two looks at the age of messages and keys.
@@ -310,10 +310,7 @@ impl<I> Shared<I> {
             Some(age) => store.forget_older(milliseconds(now.saturating_sub(age)), FORGET)?,
             None => false,
         };
-        if !is_more {
-            store.forget_keys(milliseconds(now))?;
-        }
-        Ok(is_more)
+        Ok(is_more || store.forget_keys(milliseconds(now), FORGET)?)
     }
 
     fn read(&self, reader: &Reader) -> Result<(), Fatal> {

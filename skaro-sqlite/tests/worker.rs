@@ -356,26 +356,57 @@ fn a_panic_of_a_report_is_a_failure_and_not_silence() {
 }
 
 #[test]
-fn keys_of_silent_senders_are_given_up() {
+fn keys_of_silent_senders_are_given_up_in_small_steps() {
+    const DAY: i64 = 86_400_000;
     let place = TempDir::new().unwrap();
     let mut store = filled(&place);
-    let send = |key: Option<&str>, now| Operation::Append {
+    let send = |to: &str, key: Option<&str>, now| Operation::Append {
         from: AccountId(0),
-        to: "bob".into(),
+        to: to.into(),
         body: "text".into(),
         key: key.map(Into::into),
         now,
     };
-    store.execute_all(&[send(Some("key"), 0), send(None, 0)]).unwrap();
-    let (from, to, body, key) = (AccountId(0), "bob".into(), "text".into(), "key".into());
-    let find = Operation::FindKey { from, to, body, key };
-    let is_known = |store: &mut SqliteStore, now| {
-        store.forget_keys(now).unwrap();
-        matches!(store.execute(find.clone()), Ok(Outcome::Appended(_)))
+    let is_known = |store: &mut SqliteStore, key: &str| {
+        let (from, to, body, key) = (AccountId(0), "bob".into(), "text".into(), key.into());
+        matches!(store.execute(Operation::FindKey { from, to, body, key }), Ok(Outcome::Appended(_)))
     };
-    assert!(is_known(&mut store, i64::MAX));
-    // Its message goes.
-    store.forget_older(2, 10).unwrap();
-    assert!(is_known(&mut store, 86_400_000));
-    assert!(!is_known(&mut store, 86_400_001));
+    let keys = ["a", "b", "c", "d", "e"];
+    let mut messages: Vec<_> = keys.iter().map(|key| send("bob", Some(key), 0)).collect();
+    messages.push(send("bob", None, 0));
+    store.execute_all(&messages).unwrap();
+    assert!(!store.forget_keys(i64::MAX, 10).unwrap());
+    // The messages with the keys go, dated 1 to 5.
+    store.forget_older(6, 10).unwrap();
+    assert!(!store.forget_keys(DAY, 10).unwrap());
+    assert!(keys.iter().all(|key| is_known(&mut store, key)));
+    let mut left = Vec::new();
+    for _ in 0..3 {
+        let is_more = store.forget_keys(DAY + 1, 2).unwrap();
+        left.push((is_more, keys.iter().filter(|key| is_known(&mut store, key)).count()));
+    }
+    assert_eq!(left, [(true, 3), (true, 1), (false, 0)]);
+}
+
+/// A key whose message is kept is older, and stays.
+#[test]
+fn keys_are_given_up_behind_one_that_is_kept() {
+    let place = TempDir::new().unwrap();
+    let mut store = filled(&place);
+    let (from, body) = (AccountId(0), "text");
+    let send = |to: &str, key: &str| {
+        let (to, body, key) = (to.into(), body.into(), Some(key.into()));
+        Operation::Append { from, to, body, key, now: 0 }
+    };
+    store.execute_all(&[add("carol"), send("carol", "kept"), send("bob", "gone")]).unwrap();
+    let mut limits = StoreLimits::default();
+    limits.max_dialog_messages = 1;
+    drop(store);
+    let mut store = SqliteStore::open(place.path().join("store"), limits, 0).unwrap();
+    store.execute(append("text", 0)).unwrap();
+    assert!(!store.forget_keys(i64::MAX, 10).unwrap());
+    for (to, key, is_known) in [("carol", "kept", true), ("bob", "gone", false)] {
+        let find = Operation::FindKey { from, to: to.into(), body: body.into(), key: key.into() };
+        assert_eq!(matches!(store.execute(find), Ok(Outcome::Appended(_))), is_known, "{key}");
+    }
 }
