@@ -64,8 +64,6 @@ CREATE TABLE keys (
     -- That of the message in the sender's log.
     position INTEGER NOT NULL,
     key BLOB NOT NULL,
-    -- Hash of the key, by which it is found.
-    hash INTEGER NOT NULL,
     peer INTEGER NOT NULL REFERENCES accounts,
     -- Hash of the body.
     body INTEGER NOT NULL,
@@ -75,7 +73,7 @@ CREATE TABLE keys (
     is_loose INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (account, position)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX key_of_hash ON keys (account, hash);
+CREATE UNIQUE INDEX key_of_sender ON keys (account, key);
 CREATE INDEX loose_keys ON keys (taken) WHERE is_loose;
 
 CREATE TABLE sessions (
