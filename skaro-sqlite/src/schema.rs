@@ -31,6 +31,8 @@ CREATE TABLE messages (
     body BLOB NOT NULL,
     key BLOB
 ) STRICT;
+-- Dates are those of clocks, which may have been wrong: the oldest messages are not always the first ones.
+CREATE INDEX messages_of_date ON messages (date);
 
 -- An entry is a message, or else a read mark up to a position. The message has no reference, which would need an index.
 CREATE TABLE entries (

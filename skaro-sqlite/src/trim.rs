@@ -166,10 +166,9 @@ impl Tx<'_> {
     pub(crate) fn forget_older(&self, before: i64, limit: usize) -> Result<bool> {
         let old = self
             .prepare(
-                "SELECT sender, sent, recipient, received FROM (SELECT * FROM messages ORDER BY id LIMIT ?)
-                 WHERE date < ?",
+                "SELECT sender, sent, recipient, received FROM messages WHERE date < ? ORDER BY date LIMIT ?",
             )?
-            .query_map([size(limit), before], |row| {
+            .query_map([before, size(limit)], |row| {
                 Ok([(row.get(0)?, row.get(1)?), (row.get(2)?, row.get(3)?)])
             })?
             .collect::<rusqlite::Result<Vec<[(i64, i64); 2]>>>()?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use skaro_proto::auth::Verifier;
 use skaro_proto::message::Page;
 use skaro_proto::server::store::{
-    AccountId, Content, LogId, Operation, Outcome, Store, StoreError, StoreLimits,
+    AccountId, Content, Entry, LogId, Operation, Outcome, Store, StoreError, StoreLimits,
 };
 use skaro_sqlite::{OpenError, Report, SqliteStore, Worker, WorkerConfig};
 use tempfile::TempDir;
@@ -218,6 +218,20 @@ fn messages_are_given_up_at_an_age_in_small_steps() {
             break;
         }
     }
+}
+
+/// A clock was wrong once.
+#[test]
+fn old_messages_are_given_up_behind_those_of_a_later_date() {
+    let place = TempDir::new().unwrap();
+    let mut store = filled(&place);
+    let (from, to, body) = (AccountId(1), "bob".into(), "late".into());
+    let late = Operation::Append { from, to, body, key: None, now: 1_000_000 };
+    store.execute_all(&[late.clone(), late, append("old", 0), append("old", 0)]).unwrap();
+    assert_eq!([(); 3].map(|()| store.forget_older(1000, 1).unwrap()), [true, true, false]);
+    let Ok(Outcome::Entries(entries)) = store.execute(READ) else { panic!() };
+    let is_gone = |entry: &Entry| entry.content == Content::Gone;
+    assert_eq!(entries.iter().map(is_gone).collect::<Vec<_>>(), [false, false, true, true]);
 }
 
 /// What an always busy reader reads stays in the log of changes.
