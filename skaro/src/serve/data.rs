@@ -3,7 +3,9 @@
 use std::env;
 use std::fs::DirBuilder;
 use std::io;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -16,6 +18,8 @@ use crate::exit::{Exit, Fault};
 /// The directory that systemd gives a service (systemd.exec(5)).
 const VARIABLE: &str = "STATE_DIRECTORY";
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 #[derive(Args)]
 pub(crate) struct DataOptions {
     /// The directory for users, messages and sessions. It is made, for this user only, if there is none. Default: that of
@@ -25,6 +29,10 @@ pub(crate) struct DataOptions {
     /// Keeps everything in memory only, so that it is lost when the server ends.
     #[arg(long)]
     memory: bool,
+    /// Age in days at which messages are given up, in the background. Without this option they are never given up for their
+    /// age.
+    #[arg(long, value_name = "DAYS", conflicts_with = "memory")]
+    keep_days: Option<NonZeroU32>,
 }
 
 impl DataOptions {
@@ -37,6 +45,13 @@ impl DataOptions {
         let given = env::var_os(VARIABLE).and_then(|list| env::split_paths(&list).next());
         let given = given.filter(|path| !path.as_os_str().is_empty());
         self.data.clone().or(given).or_else(|| Some("skaro-data".into()))
+    }
+
+    /// Returns the settings of the store's threads.
+    pub(crate) fn worker(&self) -> WorkerConfig {
+        let mut config = WorkerConfig::default();
+        config.max_age = self.keep_days.map(|days| DAY * days.get());
+        config
     }
 }
 
@@ -82,8 +97,12 @@ fn failed(fatal: Fatal) -> Fault {
 }
 
 /// Lets a store work in threads of its own.
-pub(crate) fn start(store: SqliteStore, completions: Completions) -> io::Result<Submit> {
-    let worker = Worker::start(store, WorkerConfig::default(), move |report| match report {
+pub(crate) fn start(
+    store: SqliteStore,
+    config: WorkerConfig,
+    completions: Completions,
+) -> io::Result<Submit> {
+    let worker = Worker::start(store, config, move |report| match report {
         Report::Completed(all) => completions.complete_all(all),
         Report::Failed(fatal) => completions.fail(fatal),
         // A later version's.

@@ -139,8 +139,11 @@ fn listen(args: &ServeArgs, machine: server::Server, store: Option<SqliteStore>)
     let impossible = |error| Fault::new(Exit::System, format!("can't listen on {address}: {error}"));
     let listener = TcpListener::bind(address).map_err(impossible)?;
     let Some(store) = store else { return Server::listen(listener, machine, options).map_err(impossible) };
-    Server::listen_with_store(listener, machine, options, |completions| data::start(store, completions))
-        .map_err(|error| Fault::new(Exit::System, format!("can't serve: {error}")))
+    let config = args.data.worker();
+    Server::listen_with_store(listener, machine, options, |completions| {
+        data::start(store, config, completions)
+    })
+    .map_err(|error| Fault::new(Exit::System, format!("can't serve: {error}")))
 }
 
 /// Creates the machine, opens its store, adds the users, and tells where the data is.

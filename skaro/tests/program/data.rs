@@ -1,5 +1,8 @@
 //! What a server keeps in its directory.
 
+use skaro_proto::server::store::{AccountId, Operation, Store, StoreLimits};
+use skaro_sqlite::SqliteStore;
+
 use crate::files::Files;
 use crate::process::{ADAPTERS, Process, command};
 
@@ -76,6 +79,34 @@ fn the_environment_gives_a_directory() {
         let mode = std::fs::metadata(files.path(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700, "{name}");
     }
+}
+
+#[test]
+fn messages_are_given_up_at_an_age() {
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+    let files = Files::new();
+    let mut server = serve(files.folder(), &USERS);
+    server.address();
+    server.signal("TERM");
+    assert_eq!(server.status(), Some(0));
+    let now = jiff::Timestamp::now().as_millisecond();
+    let mut store = SqliteStore::open(files.path("store"), StoreLimits::default(), now).unwrap();
+    for (age, body) in [(3, "three days ago"), (1, "yesterday")] {
+        let (from, to, body) = (AccountId(0), "bob".into(), body.into());
+        store.execute(Operation::Append { from, to, body, key: None, now: now - age * DAY }).unwrap();
+    }
+    drop(store);
+    let mut server = serve(files.folder(), &["--keep-days", "2"]);
+    let url = server.address();
+    // Signing in is stored behind the first step of retention.
+    let mut bob = ADAPTERS[0].user(&url, "bob");
+    bob.type_line("/history alice");
+    let history = bob.event("history");
+    let bodies: Vec<_> = history["history"].as_array().unwrap().iter().map(|it| &it["body"]).collect();
+    assert_eq!(bodies, ["yesterday"]);
+    let mut nothing = serve(files.folder(), &["--keep-days", "0"]);
+    nothing.complaint("invalid value '0'");
+    assert_eq!(nothing.status(), Some(64));
 }
 
 /// Nothing is served from data that can't be relied on.
