@@ -54,6 +54,16 @@ pub enum OpenError {
         /// The latest version that is known.
         known: i64,
     },
+    /// The file system has no memory that is shared between processes, as some in networks, so that SQLite can't keep a log of
+    /// changes.
+    #[error("{path} is on a file system without shared memory, which the store needs: choose a local disk")]
+    NoLog {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It was opened, but fails.
+    #[error(transparent)]
+    Failed(#[from] Fatal),
     /// SQLite reports an error.
     #[error("{path} can't be opened: {source}")]
     Sqlite {

@@ -59,6 +59,9 @@ pub(crate) fn writer(path: &Path) -> Result<Connection, OpenError> {
         }
         Some(version) => usize::try_from(version).unwrap_or_default(),
     };
+    if !keep_log(&db).map_err(sqlite)? {
+        return Err(OpenError::NoLog { path: path.into() });
+    }
     settle(&db).map_err(sqlite)?;
     for (step, n) in STEPS.iter().zip(1..).skip(version) {
         let step =
@@ -86,10 +89,15 @@ fn format_version(db: &Connection) -> rusqlite::Result<Option<i64>> {
     }
 }
 
+/// Lets SQLite keep a log of changes; returns whether it does. It stays with another journal where it can't, without an error.
+fn keep_log(db: &Connection) -> rusqlite::Result<bool> {
+    db.busy_timeout(core::time::Duration::ZERO)?;
+    let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    Ok(mode == "wal")
+}
+
 /// Makes commits durable, and checks what they refer to.
 fn settle(db: &Connection) -> rusqlite::Result<()> {
-    db.busy_timeout(core::time::Duration::ZERO)?;
-    db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "wal_autocheckpoint", MAX_LOG_PAGES)?;
@@ -132,5 +140,10 @@ mod tests {
             assert_eq!((pragma("synchronous"), pragma("foreign_keys"), pragma("busy_timeout")), (2, 1, 0));
             assert_eq!((pragma("user_version"), pragma("application_id")), (STEPS.len() as i64, APPLICATION));
         }
+    }
+
+    #[test]
+    fn a_log_that_is_not_kept_is_noticed() {
+        assert_eq!(keep_log(&Connection::open_in_memory().unwrap()), Ok(false));
     }
 }

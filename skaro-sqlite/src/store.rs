@@ -50,10 +50,7 @@ impl SqliteStore {
         // On a full disk they stay in use, which lets them be taken as well.
         match store.transact(|tx| tx.break_sessions(now)) {
             Ok(()) | Err(Failure::Refused(_)) => Ok(store),
-            Err(Failure::Fatal(fatal)) => {
-                let source = std::io::Error::other(fatal);
-                Err(OpenError::File { path: store.path, source })
-            }
+            Err(Failure::Fatal(fatal)) => Err(OpenError::Failed(fatal)),
         }
     }
 
@@ -145,6 +142,19 @@ impl SqliteStore {
     pub fn forget_keys(&mut self, now: i64, limit: usize) -> core::result::Result<bool, Fatal> {
         let more = self.transact(|tx| tx.forget_keys(now, limit));
         self.settle(more)
+    }
+
+    /// Gives all logs new ids, so that clients take what they know of positions for void. A store that goes on from a backup
+    /// needs that once, before it is served: clients may have seen later entries.
+    ///
+    /// # Errors
+    /// If there is no room on the disk, or nobody knows what is durable now.
+    pub fn renew_logs(&mut self) -> core::result::Result<(), Fatal> {
+        match self.transact(|tx| tx.renew_logs()) {
+            Ok(()) => Ok(()),
+            Err(Failure::Refused(error)) => Err(Fatal::new(error)),
+            Err(Failure::Fatal(fatal)) => Err(fatal),
+        }
     }
 
     /// Returns the number of users.

@@ -33,6 +33,10 @@ pub(crate) struct DataOptions {
     /// age.
     #[arg(long, value_name = "DAYS", conflicts_with = "memory")]
     keep_days: Option<NonZeroU32>,
+    /// Serves data that was restored from a backup: clients are told that their logs are others, and read them from the
+    /// beginning. Give this once, at the first start.
+    #[arg(long, conflicts_with = "memory")]
+    restored: bool,
 }
 
 impl DataOptions {
@@ -47,6 +51,15 @@ impl DataOptions {
         self.data.clone().or(given).or_else(|| Some("skaro-data".into()))
     }
 
+    /// Opens the store in a directory.
+    pub(crate) fn open(&self, directory: &Path, limits: StoreLimits) -> Result<SqliteStore, Fault> {
+        let mut store = open(directory, limits)?;
+        if self.restored {
+            store.renew_logs().map_err(failed)?;
+        }
+        Ok(store)
+    }
+
     /// Returns the settings of the store's threads.
     pub(crate) fn worker(&self) -> WorkerConfig {
         let mut config = WorkerConfig::default();
@@ -56,7 +69,7 @@ impl DataOptions {
 }
 
 /// Opens the store in a directory.
-pub(crate) fn open(directory: &Path, limits: StoreLimits) -> Result<SqliteStore, Fault> {
+fn open(directory: &Path, limits: StoreLimits) -> Result<SqliteStore, Fault> {
     let made = make_private(directory).and_then(|()| directory.canonicalize());
     let unusable = |error| {
         let reason =
@@ -68,7 +81,7 @@ pub(crate) fn open(directory: &Path, limits: StoreLimits) -> Result<SqliteStore,
         let exit = match error {
             OpenError::InUse { .. } => Exit::Temporary,
             OpenError::Foreign { .. } | OpenError::TooNew { .. } => Exit::Config,
-            OpenError::File { .. } => Exit::System,
+            OpenError::NoLog { .. } | OpenError::File { .. } => Exit::System,
             _ => Exit::Output,
         };
         Fault::new(exit, error.to_string())
