@@ -22,6 +22,8 @@ pub struct SqliteStore {
     failed: Option<Fatal>,
     /// Set from when there was no room until something is written again.
     is_full: bool,
+    /// Closed after the connection.
+    file: File,
     /// The last to go: as long as it is here, no other server opens the file.
     _lock: File,
 }
@@ -45,8 +47,8 @@ impl SqliteStore {
     ) -> core::result::Result<Self, OpenError> {
         let path = path.into();
         let lock = file::lock(&path)?;
-        let db = file::writer(&path)?;
-        let mut store = SqliteStore { db, path, limits, failed: None, is_full: false, _lock: lock };
+        let (db, file) = file::writer(&path)?;
+        let mut store = SqliteStore { db, path, limits, failed: None, is_full: false, file, _lock: lock };
         // On a full disk they stay in use, which lets them be taken as well.
         match store.transact(|tx| tx.break_sessions(now)) {
             Ok(()) | Err(Failure::Refused(_)) => Ok(store),
@@ -65,8 +67,9 @@ impl SqliteStore {
         if let Some(fatal) = &self.failed {
             return Err(fatal.clone());
         }
+        let has_room = !operations.iter().any(adds) || self.has_room()?;
         let all =
-            self.transact(|tx| operations.iter().map(|operation| tx.execute(operation).map(Ok)).collect());
+            self.transact(|tx| operations.iter().map(|operation| execute(tx, operation, has_room)).collect());
         match all {
             Ok(outcomes) => {
                 self.is_full = false;
@@ -75,10 +78,16 @@ impl SqliteStore {
             // Whatever one of them failed for: the others shall not suffer.
             Err(Failure::Refused(error)) => {
                 self.make_room(error)?;
-                operations.iter().map(|operation| self.execute_one(operation)).collect()
+                operations.iter().map(|operation| self.execute_one(operation, has_room)).collect()
             }
             Err(Failure::Fatal(fatal)) => Err(fatal),
         }
+    }
+
+    /// Returns whether there is room for what is added.
+    fn has_room(&mut self) -> core::result::Result<bool, Fatal> {
+        let has_room = file::has_room(&self.db, &self.file).map_err(Failure::from);
+        self.settle(has_room)
     }
 
     /// Carries the log of changes over to the file, if that was not tried since the disk is full: then the log begins anew,
@@ -93,9 +102,13 @@ impl SqliteStore {
     fn execute_one(
         &mut self,
         operation: &Operation,
+        has_room: bool,
     ) -> core::result::Result<core::result::Result<Outcome, StoreError>, Fatal> {
-        match self.transact(|tx| tx.execute(operation)) {
-            Ok(outcome) => Ok(Ok(outcome)),
+        match self.transact(|tx| execute(tx, operation, has_room)) {
+            Ok(outcome) => {
+                self.is_full = false;
+                Ok(outcome)
+            }
             Err(Failure::Refused(error)) => Ok(Err(error)),
             Err(Failure::Fatal(fatal)) => Err(fatal),
         }
@@ -204,6 +217,23 @@ impl SqliteStore {
         }
         result
     }
+}
+
+/// Carries out an operation, unless it adds something and there is no room.
+fn execute(
+    tx: &Tx<'_>,
+    operation: &Operation,
+    has_room: bool,
+) -> Result<core::result::Result<Outcome, StoreError>> {
+    if adds(operation) && !has_room {
+        return Ok(Err(StoreError::Full));
+    }
+    tx.execute(operation).map(Ok)
+}
+
+/// Returns whether an operation makes the file longer. Others need a few pages at most, such as those of sessions.
+const fn adds(operation: &Operation) -> bool {
+    matches!(operation, Operation::Append { .. } | Operation::AddAccount { .. } | Operation::Introduce { .. })
 }
 
 /// Works within one transaction, which is taken back if the work or its end fails.

@@ -144,6 +144,19 @@ fn grow(place: &std::path::Path, make_room: &dyn Fn()) {
         let Ok(Outcome::Entries(entries)) = store.execute(reading) else { panic!() };
         assert_eq!(entries.len() as u64, taken - after);
     }
+    assert!(taken > 100, "only {taken} messages fitted");
+    // People sign in, more often than the log of changes has room for.
+    for n in 1..500 {
+        let restored = store.execute(Operation::TakeSession { session, now: 0 });
+        assert!(
+            matches!(restored, Ok(Outcome::Restored(Some((_, epoch)))) if epoch == n + 1),
+            "{restored:?}"
+        );
+        let left = store.execute(Operation::LeaveSession { session, epoch: n + 1, now: 0 });
+        assert!(matches!(left, Ok(Outcome::Done)), "{left:?}");
+        let begun = Operation::BeginSession { account, session: SessionKey([2; 16]) };
+        assert!(matches!(store.execute(begun), Ok(Outcome::Session { epoch: 1 })));
+    }
     make_room();
     for n in 0..20 {
         let Ok(Outcome::Appended(sent)) = store.execute(append(0, taken + n)) else { panic!("at {n}") };
