@@ -109,6 +109,48 @@ fn messages_are_given_up_at_an_age() {
     assert_eq!(nothing.status(), Some(64));
 }
 
+/// A limit on the length of files, as of a disk that is full.
+#[cfg(target_os = "linux")]
+#[test]
+fn without_room_people_sign_in_and_read_and_messages_are_refused_until_there_is_some() {
+    use crate::process::{PROGRAM, password};
+
+    let files = Files::new();
+    let mut server = serve(files.folder(), &USERS);
+    let url = server.address();
+    let mut alice = ADAPTERS[0].user(&url, "alice");
+    alice.type_line("/msg bob before");
+    alice.event("message_sent");
+    let mut bob = ADAPTERS[0].chat(&["--url", &url, "--login", "bob", "--password", password("bob")]);
+    let session = bob.event("authorized")["session_id"].clone();
+    server.signal("TERM");
+    assert_eq!(server.status(), Some(0));
+
+    let mut limited = std::process::Command::new("prlimit");
+    limited.args(["--fsize=1048576:unlimited", PROGRAM, "serve", "--listen", "127.0.0.1:0", "--data"]);
+    let mut server = Process::run(limited.arg(files.folder()));
+    let url = server.address();
+    let mut bob = ADAPTERS[0].guest(&url);
+    bob.type_line(&format!("/restore {}", session.as_str().unwrap()));
+    bob.event("restored");
+    bob.type_line("/history alice");
+    assert_eq!(bob.event("history")["history"][0]["body"], "before");
+    let mut alice = ADAPTERS[0].user(&url, "alice");
+    alice.type_line("/msg bob refused");
+    let refused = alice.event_of(&["info", "message_sent"]);
+    assert_eq!(
+        (&refused["event"], &refused["request"]),
+        (&"info".into(), &"send_message".into()),
+        "{refused}"
+    );
+    server.limit("--fsize=unlimited");
+    alice.type_line("/msg bob after");
+    alice.event("message_sent");
+    assert_eq!(bob.event("message")["message"]["body"], "after");
+    server.signal("TERM");
+    assert_eq!(server.status(), Some(0));
+}
+
 /// Nothing is served from data that can't be relied on.
 #[cfg(unix)]
 #[test]
