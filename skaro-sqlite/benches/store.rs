@@ -9,8 +9,9 @@
     reason = "a benchmark"
 )]
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+mod disk;
+
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -40,8 +41,7 @@ fn main() {
         return fill(Path::new(&place), count);
     }
     let place = tempfile::tempdir().unwrap();
-    let syncs = syncs(place.path());
-    println!("{:<50} {syncs:>9.0} /s", "the disk: write 4 KiB and synchronize");
+    let syncs = disk::tell_syncs(place.path());
     in_memory();
     for under_way in [1, 10, 100, 1000] {
         let rate = rate(place.path(), under_way);
@@ -49,19 +49,8 @@ fn main() {
         println!("{what:<50} {rate:>9.0} /s, {:.1} for each synchronization of the disk", rate / syncs);
     }
     answers(place.path());
-    println!("{:<50} {:>9.0} /s", "the disk, once more", self::syncs(place.path()));
+    disk::tell_syncs(place.path());
     large(count);
-}
-
-fn syncs(place: &Path) -> f64 {
-    let mut file = File::create(place.join("sync")).unwrap();
-    let (begin, mut count) = (Instant::now(), 0);
-    while begin.elapsed() < TIME {
-        file.write_all(&[7; 4096]).unwrap();
-        file.sync_data().unwrap();
-        count += 1;
-    }
-    f64::from(count) / begin.elapsed().as_secs_f64()
 }
 
 fn add(n: u64, verifier: &Verifier) -> Operation {

@@ -13,12 +13,13 @@ use crate::tx::Tx;
 
 /// A store in a file, and SQLite's files beside it (`-wal`, `-shm`), and a lock (`.lock`). Only its owner can read them.
 ///
-/// What is carried out is durable: SQLite has synchronized its log of changes. Memory does not grow with what is stored.
+/// Operations that were carried out are durable: SQLite has synchronized its log of changes. Memory does not grow with the
+/// number of messages.
 pub struct SqliteStore {
     db: Connection,
     path: PathBuf,
     limits: StoreLimits,
-    /// Why nothing is carried out any more.
+    /// The failure after which nothing is carried out any more.
     failed: Option<Fatal>,
     /// Set from when there was no room until something is written again.
     is_full: bool,
@@ -36,7 +37,10 @@ impl fmt::Debug for SqliteStore {
 
 impl SqliteStore {
     /// Opens a store, and makes it if there is none. Sessions that were in use count as broken from `now` on, a Unix time
-    /// in milliseconds.
+    /// in milliseconds: each can be taken for [its lifetime](StoreLimits::session_lifetime) after that.
+    ///
+    /// The directory must exist, on a disk of this machine: SQLite shares memory between connections by a file. The limits need
+    /// not be those of before; what is too much for lower ones goes when something is added to its log.
     ///
     /// # Errors
     /// If another server has it open, it is no store or that of a later version, or the disk fails.

@@ -41,7 +41,8 @@ pub struct WorkerConfig {
     /// reads, SQLite only makes it longer; and another process that reads for long, such as a backup, may make it longer than
     /// this. Default 64 MiB: four times the length at which SQLite carries it over, so that readings seldom have to wait.
     pub max_log_bytes: u64,
-    /// Age at which messages are given up. Default `None`: never for their age.
+    /// Age at which messages are given up, by their dates: in steps of 256 messages between other transactions, at the start
+    /// and once a minute. Logs tell that they were there. Default `None`: never for their age.
     pub max_age: Option<Duration>,
 }
 
@@ -76,7 +77,7 @@ pub enum StartError {
 #[non_exhaustive]
 pub enum Report<I> {
     /// Operations that came to their end: they are durable, or were not carried out. These are the changes of one
-    /// transaction, or one reading.
+    /// batch, or one reading.
     Completed(Vec<(I, Result<Outcome, StoreError>)>),
     /// Nobody knows what is durable, nor what came of the operations that are open: the process has to end.
     Failed(Fatal),
@@ -145,11 +146,13 @@ impl<I: Send + 'static> Worker<I> {
         Ok(worker)
     }
 
-    /// Asks for an operation. Its outcome is reported with this id.
+    /// Asks for an operation, without waiting. Its outcome is reported with this id, once, from another thread; after
+    /// [`Report::Failed`] none is.
     ///
     /// # Errors
-    /// [`Busy`](StoreError::Busy) if too many wait, [`Unavailable`](StoreError::Unavailable) after a failure. Then nothing is
-    /// reported.
+    /// [`Busy`](StoreError::Busy) if there is no room among those that wait ([`max_waiting`](WorkerConfig::max_waiting),
+    /// [`max_waiting_bytes`](WorkerConfig::max_waiting_bytes)), [`Unavailable`](StoreError::Unavailable) after a failure. Then
+    /// nothing is reported, and the operation is not carried out.
     pub fn submit(&self, id: I, operation: Operation) -> Result<(), StoreError> {
         if self.shared.has_failed.load(Ordering::Acquire) {
             return Err(StoreError::Unavailable);

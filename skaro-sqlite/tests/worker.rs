@@ -155,7 +155,7 @@ fn a_key_is_looked_up_after_the_messages_before_it() {
     assert!(found.is_repetition);
 }
 
-/// What they read would wait in memory for the transaction's end, and for each other.
+/// Otherwise all of it would wait in memory for the transaction's end.
 #[test]
 fn readings_that_wait_for_a_change_come_one_by_one_after_its_commit() {
     let place = TempDir::new().unwrap();
@@ -234,7 +234,7 @@ fn old_messages_are_given_up_behind_those_of_a_later_date() {
     assert_eq!(entries.iter().map(is_gone).collect::<Vec<_>>(), [false, false, true, true]);
 }
 
-/// What an always busy reader reads stays in the log of changes.
+/// SQLite alone can't begin its log anew while somebody reads.
 #[test]
 fn the_log_of_changes_is_emptied_beside_a_reader_that_never_rests() {
     let place = TempDir::new().unwrap();

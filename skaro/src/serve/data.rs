@@ -1,4 +1,4 @@
-//! Where the server keeps its data.
+//! The directory of the server's data, and the store in it.
 
 use std::env;
 use std::fs::DirBuilder;
