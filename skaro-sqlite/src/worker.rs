@@ -242,6 +242,7 @@ impl<I> Shared<I> {
             if next_look <= Instant::now() {
                 let is_more = self.forget(&mut store)?;
                 next_look = Instant::now() + if is_more { Duration::ZERO } else { LOOK_EVERY };
+                is_changed = true;
             }
             let look = Some(next_look.saturating_duration_since(Instant::now()));
             let idle = is_changed.then_some(config.idle);

@@ -14,6 +14,7 @@ use skaro_sqlite::{Fatal, OpenError, Report, SqliteStore, Worker, WorkerConfig};
 use skaro_tokio::{Completions, Submit};
 
 use crate::exit::{Exit, Fault};
+use crate::output;
 
 /// The directory that systemd gives a service (systemd.exec(5)).
 const VARIABLE: &str = "STATE_DIRECTORY";
@@ -76,7 +77,9 @@ fn open(directory: &Path, limits: StoreLimits) -> Result<SqliteStore, Fault> {
             format!("can't use {}: {error}; give another directory with --data", directory.display());
         Fault::new(Exit::System, reason)
     };
-    let path = made.map_err(unusable)?.join("store");
+    let directory = made.map_err(unusable)?;
+    warn_if_open(&directory);
+    let path = directory.join("store");
     SqliteStore::open(path, limits, Timestamp::now().as_millisecond()).map_err(|error| {
         let exit = match error {
             OpenError::InUse { .. } => Exit::Temporary,
@@ -87,6 +90,18 @@ fn open(directory: &Path, limits: StoreLimits) -> Result<SqliteStore, Fault> {
         Fault::new(exit, error.to_string())
     })
 }
+
+/// Warns of a directory in which others can replace the private files.
+#[cfg(unix)]
+fn warn_if_open(directory: &Path) {
+    use std::os::unix::fs::MetadataExt;
+    if std::fs::metadata(directory).is_ok_and(|metadata| metadata.mode() & 0o002 != 0) {
+        output::warn(&format!("others can replace the data: chmod o-w {}", directory.display()));
+    }
+}
+
+#[cfg(not(unix))]
+const fn warn_if_open(_: &Path) {}
 
 /// Makes a directory that only its owner can read, if there is none. The store's files are private in any.
 fn make_private(directory: &Path) -> io::Result<()> {

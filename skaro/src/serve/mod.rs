@@ -186,7 +186,7 @@ fn furnish(args: &ServeArgs) -> Result<(server::Server, Option<SqliteStore>), Fa
     let plural = if users == 1 { "" } else { "s" };
     log(&format!("{place}; {users} user{plural}"));
     if users == 0 {
-        output::warn("nobody can sign in: give --user-file");
+        output::warn("nobody can sign in: give --user-file, or set SKARO_USERS");
     }
     Ok((machine, store))
 }

@@ -81,6 +81,16 @@ fn the_environment_gives_a_directory() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_directory_that_others_can_write_to_is_told() {
+    let files = Files::new();
+    files.mode("", 0o777);
+    let mut server = serve(files.folder(), &USERS);
+    server.address();
+    server.complaint("others can replace the data: chmod o-w");
+}
+
 #[test]
 fn messages_are_given_up_at_an_age() {
     const DAY: i64 = 24 * 60 * 60 * 1000;
