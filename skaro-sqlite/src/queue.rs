@@ -21,7 +21,7 @@ struct Waiting<I> {
     is_closed: bool,
 }
 
-/// What a wait ended with.
+/// The end of a wait for operations.
 pub(crate) enum Taken {
     /// There are operations.
     Some,
