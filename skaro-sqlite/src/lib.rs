@@ -22,6 +22,7 @@ mod account;
 mod append;
 mod error;
 mod file;
+mod gate;
 mod queue;
 mod read;
 mod schema;
