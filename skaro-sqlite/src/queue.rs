@@ -106,6 +106,8 @@ fn text_bytes(operation: &Operation) -> usize {
         | Operation::AddAccount { login, .. }
         | Operation::SetVerifier { login, .. }
         | Operation::RemoveAccount { login }
+        | Operation::SetDisabled { login, .. }
+        | Operation::EndSessions { login }
         | Operation::ReadDialog { with: login, .. }
         | Operation::MoveMark { with: login, .. } => login.len(),
         Operation::Introduce { one, other } => one.len() + other.len(),
