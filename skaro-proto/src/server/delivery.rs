@@ -359,10 +359,7 @@ impl Server {
                 self.accounts.grew(*account, *position);
                 self.pump_all(*account, None);
             }
-            (Operation::RemoveAccount { login }, Ok(Outcome::Done)) => {
-                let ids = self.accounts.find(login).map(|account| account.online.clone());
-                ids.into_iter().flatten().for_each(|id| self.begin_close(id, CloseCode::Policy));
-            }
+            (operation, Ok(Outcome::Done)) => self.account_changed(operation),
             _ => (),
         }
     }

@@ -12,6 +12,7 @@ mod guesses;
 mod history;
 mod memory;
 mod operations;
+mod operators;
 mod peer;
 mod pending;
 mod rate;

@@ -253,6 +253,11 @@ impl Server {
         }
     }
 
+    /// Changes what waits for operations.
+    pub(super) fn change_pending(&mut self, mut change: impl FnMut(&mut Pending)) {
+        self.operations.waiting.values_mut().for_each(|waiting| change(&mut waiting.pending));
+    }
+
     fn try_again(&mut self, pending: Pending) {
         self.operations.refused.push_back(pending);
         self.operations.retry_at.get_or_insert(self.now + RETRY);
