@@ -14,6 +14,7 @@ mod memory;
 mod operations;
 mod peer;
 mod pending;
+mod queue;
 mod rate;
 mod refusal;
 mod request;
