@@ -6,6 +6,7 @@ use alloc::format;
 
 use super::config::ServerConfig;
 use super::cursor::Cursor;
+use super::operations::Operations;
 use super::peer::Place;
 use super::rate::{BYTES_PER_UNIT, Bucket};
 use super::store::{AccountId, SessionKey};
@@ -120,8 +121,9 @@ impl Connection {
     }
 
     /// Returns whether it is not read because of what its requests have asked the store for.
-    const fn waits_for_store(&self) -> bool {
-        self.is_signing_in || self.open >= MAX_OPEN || self.open_long > 0
+    fn waits_for_store(&self, operations: &Operations) -> bool {
+        let has_many = || self.user().is_some_and(|user| operations.has_many_of(user));
+        self.is_signing_in || self.open >= MAX_OPEN || self.open_long > 0 || has_many()
     }
 
     pub(super) const fn is_signed_in(&self) -> bool {
@@ -144,14 +146,14 @@ impl Connection {
 impl Server {
     /// Returns whether the adapter is to read frames of this connection. It is not while more than 64 KiB wait to be
     /// sent to the client (or more than half of the limit on its queue, if that is less), nor while a sign-in, a history, a
-    /// list of contacts or 64 other requests wait for the store, nor after the client has sent frames
+    /// list of contacts, 64 other requests, or 256 on all connections of its user, wait for the store, nor after the client has sent frames
     /// [faster than it may](ServerConfig::frame_rate). Frames then stay in the network, which slows the client down. Ask after each frame, after [`poll_transmit`](Self::poll_transmit) has taken something away, and when
     /// [`poll_ready`](Self::poll_ready) names the connection. A frame that is handed over anyway is handled.
     #[must_use]
     pub fn wants_frames(&self, id: ConnectionId) -> bool {
         self.connections.get(&id).is_some_and(|connection| {
             connection.throttled.is_none()
-                && !connection.waits_for_store()
+                && !connection.waits_for_store(&self.operations)
                 && connection.has_room(&self.config)
         })
     }
@@ -255,7 +257,9 @@ impl Server {
                     connection.wrote(id, &self.config, &mut self.agenda);
                 }
                 // Its pongs were not read.
-                Silence::Dead if connection.waits_for_store() => connection.keep_alive.heard(now),
+                Silence::Dead if connection.waits_for_store(&self.operations) => {
+                    connection.keep_alive.heard(now)
+                }
                 Silence::Dead => {
                     debug!("connection {id}: silent for too long");
                     return self.abort(id);
