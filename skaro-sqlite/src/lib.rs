@@ -24,6 +24,7 @@ mod backup;
 mod check;
 mod error;
 mod file;
+mod gate;
 mod operators;
 mod queue;
 mod read;

@@ -32,6 +32,8 @@ CREATE TABLE messages (
     body BLOB NOT NULL,
     key BLOB
 ) STRICT;
+-- Dates are those of clocks, which may have been wrong: the oldest messages are not always the first ones.
+CREATE INDEX messages_of_date ON messages (date);
 
 -- An entry is a message, or else a read mark up to a position. The message has no reference, which would need an index.
 CREATE TABLE entries (
@@ -65,8 +67,6 @@ CREATE TABLE keys (
     -- That of the message in the sender's log.
     position INTEGER NOT NULL,
     key BLOB NOT NULL,
-    -- Hash of the key, by which it is found.
-    hash INTEGER NOT NULL,
     peer INTEGER NOT NULL REFERENCES accounts,
     -- Hash of the body.
     body INTEGER NOT NULL,
@@ -76,7 +76,7 @@ CREATE TABLE keys (
     is_loose INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (account, position)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX key_of_hash ON keys (account, hash);
+CREATE UNIQUE INDEX key_of_sender ON keys (account, key);
 CREATE INDEX loose_keys ON keys (taken) WHERE is_loose;
 
 CREATE TABLE sessions (

@@ -109,13 +109,14 @@ fn read_file(path: &Path, limit: u64) -> Result<String, Fault> {
     }
 }
 
+/// Returns whether others can read or change a file.
 #[cfg(unix)]
-fn is_open_to_others(metadata: &std::fs::Metadata) -> bool {
+pub(crate) fn is_open_to_others(metadata: &std::fs::Metadata) -> bool {
     std::os::unix::fs::MetadataExt::mode(metadata) & 0o006 != 0
 }
 
 #[cfg(not(unix))]
-const fn is_open_to_others(_: &std::fs::Metadata) -> bool {
+pub(crate) const fn is_open_to_others(_: &std::fs::Metadata) -> bool {
     false
 }
 

@@ -70,7 +70,10 @@ fn nothing_is_lost_or_doubled_when_the_server_is_killed() {
     }
     let messages: usize = devices.iter().map(|device| device.sent).sum();
     compare_logs(&logs, &devices);
-    eprintln!("{messages} messages, {} kills in {:.0?}", kills + 1, began.elapsed());
+    eprintln!("{messages} messages, {kills} kills in {:.0?}", began.elapsed());
+    // An order of magnitude less than usual: a server that takes nothing would lose nothing.
+    assert!(kills >= rounds.unwrap_or(2), "only {kills} kills");
+    assert!(messages >= 50 * kills, "only {messages} messages in {kills} kills");
 }
 
 /// A device that has nothing but its session to be signed in again.

@@ -104,8 +104,9 @@ impl Shared {
     /// Locks the machine, and gives it the time of day. Afterwards its store gets what it asks for.
     pub(super) fn machine(&self) -> Machine<'_> {
         let mut state = self.lock();
-        state.machine.set_time_of_day(self.clock.now(), unix_millis());
-        Machine { state, wakers: Wakers(Vec::new()), operated: Outcomes(Vec::new()) }
+        let now = self.clock.now();
+        state.machine.set_time_of_day(now, unix_millis());
+        Machine { state, now, wakers: Wakers(Vec::new()), operated: Outcomes(Vec::new()) }
     }
 
     /// Registers the task to wake when the machine has work for this connection.
@@ -124,6 +125,7 @@ impl Shared {
 pub(super) struct Machine<'s> {
     // Dropped before the others, which run foreign code.
     state: MutexGuard<'s, State>,
+    now: Time,
     wakers: Wakers,
     operated: Outcomes,
 }
@@ -154,7 +156,7 @@ impl DerefMut for Machine<'_> {
 
 impl Drop for Machine<'_> {
     fn drop(&mut self) {
-        self.state.ask_store();
+        self.state.ask_store(self.now);
         let woken = self.state.woken();
         self.wakers.0.extend(woken);
         while let Some((id, result)) = self.state.machine.poll_operated() {
@@ -204,15 +206,14 @@ impl State {
     }
 
     /// Gives the store what the machine asks for.
-    fn ask_store(&mut self) {
+    fn ask_store(&mut self, now: Time) {
         while let Some((id, operation)) = self.machine.poll_store() {
             let submitted = match &self.store {
                 Some(submit) => submit(id, operation),
                 None => Err(StoreError::Unavailable),
             };
             if let Err(error) = submitted {
-                // The machine has the time already.
-                self.machine.handle_stored(Time::ZERO, id, Err(error));
+                self.machine.handle_stored(now, id, Err(error));
             }
         }
     }
@@ -249,8 +250,17 @@ impl Completions {
     /// Tells that an operation has come to its end: it is durable, or was not carried out. Operations of one
     /// [lane](machine::store::Operation::lane) must be told in the order in which they were carried out.
     pub fn complete(&self, id: OperationId, result: Result<Outcome, StoreError>) {
+        self.complete_all([(id, result)]);
+    }
+
+    /// Tells the same of several operations, and locks all connections once.
+    pub fn complete_all(&self, all: impl IntoIterator<Item = (OperationId, Result<Outcome, StoreError>)>) {
         if let Some(shared) = self.0.upgrade() {
-            shared.call(|machine, now| machine.handle_stored(now, id, result));
+            shared.call(|machine, now| {
+                for (id, result) in all {
+                    machine.handle_stored(now, id, result);
+                }
+            });
         }
     }
 

@@ -1,4 +1,4 @@
-//! One connection: how it begins, what ends it.
+//! One connection: its state and its queue, its deadlines, its end.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
@@ -40,7 +40,7 @@ pub(super) struct Connection {
     pub(super) deadline: Time,
     /// Set while the connection is in the list of those that have something to send.
     is_ready: bool,
-    /// When something left its queue, or there was nothing in it.
+    /// The time at which something last left its queue, or there was nothing in it.
     progress: Time,
     /// Bytes of its queue as they were last added to the sum of all queues.
     counted: usize,
@@ -48,7 +48,7 @@ pub(super) struct Connection {
     frames: Bucket,
     /// Bytes read since some of them counted as a frame.
     read: usize,
-    /// Until when it is not read, after frames that came too fast.
+    /// The time until which it is not read, after frames that came too fast.
     pub(super) throttled: Option<Time>,
     /// Frames without sense so far.
     faults: u32,
@@ -58,6 +58,8 @@ pub(super) struct Connection {
     pub(super) is_signing_in: bool,
     /// Operations of the store that its requests wait for.
     pub(super) open: u32,
+    /// Those of them whose answers may be as long as an answer can be.
+    pub(super) open_long: u16,
 }
 
 pub(super) enum State {
@@ -74,7 +76,7 @@ pub(super) enum State {
 /// State that all connections share.
 #[derive(Default)]
 pub(super) struct Agenda {
-    /// When they need attention.
+    /// The times at which they need attention.
     pub(super) deadlines: BTreeSet<(Time, ConnectionId)>,
     /// Those that have something to send, or are gone, since it was last asked.
     pub(super) ready: VecDeque<ConnectionId>,
@@ -104,6 +106,7 @@ impl Connection {
             refused: 0,
             is_signing_in: false,
             open: 0,
+            open_long: 0,
         };
         if let State::Opening { until } = connection.state {
             connection.deadline = until;
@@ -113,6 +116,19 @@ impl Connection {
 
     pub(super) const fn is_heard(&self) -> bool {
         matches!(self.state, State::Open { .. } | State::SignedIn { .. })
+    }
+
+    /// Returns the account of the user who is signed in.
+    pub(super) const fn user(&self) -> Option<AccountId> {
+        match self.state {
+            State::SignedIn { user, .. } => Some(user),
+            _ => None,
+        }
+    }
+
+    /// Returns whether it is not read because of what its requests have asked the store for.
+    const fn waits_for_store(&self) -> bool {
+        self.is_signing_in || self.open >= MAX_OPEN || self.open_long > 0
     }
 
     const fn is_signed_in(&self) -> bool {
@@ -157,7 +173,7 @@ impl Connection {
         self.counted = capacity;
     }
 
-    /// Until when something must have left the queue, if it must.
+    /// Returns the time by which something must have left the queue, if it must.
     fn write_deadline(&self, config: &ServerConfig) -> Option<Time> {
         config.write_timeout.filter(|_| !self.output.is_empty()).map(|within| self.progress + within)
     }
@@ -177,16 +193,15 @@ impl Connection {
 /// Ask, about one connection.
 impl Server {
     /// Returns whether the adapter is to read frames of this connection. It is not while more than 64 KiB wait to be
-    /// sent to the client (or more than half of the limit on its queue, if that is less), nor while a sign-in or 64 other
-    /// requests wait for the store, nor after the client has sent frames [faster than it may](ServerConfig::frame_rate). Frames then stay in the network, which slows the client
-    /// down. Ask after each frame, after [`poll_transmit`](Self::poll_transmit) has taken something away, and when
+    /// sent to the client (or more than half of the limit on its queue, if that is less), nor while a sign-in, a history, a
+    /// list of contacts or 64 other requests wait for the store, nor after the client has sent frames
+    /// [faster than it may](ServerConfig::frame_rate). Frames then stay in the network, which slows the client down. Ask after each frame, after [`poll_transmit`](Self::poll_transmit) has taken something away, and when
     /// [`poll_ready`](Self::poll_ready) names the connection. A frame that is handed over anyway is handled.
     #[must_use]
     pub fn wants_frames(&self, id: ConnectionId) -> bool {
         self.connections.get(&id).is_some_and(|connection| {
             connection.throttled.is_none()
-                && !connection.is_signing_in
-                && connection.open < MAX_OPEN
+                && !connection.waits_for_store()
                 && connection.output.len() <= ENOUGH.min(connection.output_limit(&self.config) / 2)
         })
     }
@@ -289,6 +304,8 @@ impl Server {
                     connection.output.push_ping();
                     connection.wrote(id, &self.config, &mut self.agenda);
                 }
+                // Its pongs were not read.
+                Silence::Dead if connection.waits_for_store() => connection.keep_alive.heard(now),
                 Silence::Dead => {
                     debug!("connection {id}: silent for too long");
                     return self.abort(id);
@@ -452,6 +469,7 @@ impl Server {
         }
         debug!("connection {id}: closing with code {}", code.code());
         connection.state = State::Closing { until };
+        connection.is_signing_in = false;
         connection.output.push_close(code);
         connection.wrote(id, &self.config, &mut self.agenda);
         self.set_deadline(id);

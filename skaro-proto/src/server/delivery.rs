@@ -7,10 +7,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::entries::kept_message;
-use super::operations::{not_stored, wrong_outcome};
 use super::pending::{Asker, Pending, Sending};
 use super::rate::{BYTES_PER_UNIT, seconds};
-use super::refusal::{Refused, out_of_memory, refused, unknown_user};
+use super::refusal::{Refused, not_stored, out_of_memory, refused, unknown_user, wrong_outcome};
 use super::store::{AccountId, Appended, Content, Entry, Login, Operation, Outcome, StoreError};
 use super::{ConnectionId, Server};
 use crate::codec::{Fields, Format};
@@ -137,6 +136,9 @@ impl Server {
             let info = format!("the field \"key\" has {length} bytes, it may have 1 to {KEY}");
             return refuse(self, (400, info.into()));
         }
+        if let Err(refused) = self.check_login(to) {
+            return refuse(self, refused);
+        }
         match (self.charge_message(from, to, body), key) {
             (Ok(charged), _) => {
                 let (to, body, key) = (Login::from(to), Arc::<str>::from(body), key.map(Arc::<str>::from));
@@ -155,11 +157,7 @@ impl Server {
 
     /// Checks what needs no store, and takes what the message costs from its sender's rate. Returns how much that was.
     fn charge_message(&mut self, from: AccountId, to: &str, body: &str) -> Result<u32, Refused> {
-        let limits = &self.config.limits;
-        if to.len() > limits.max_login_bytes {
-            return unknown_user();
-        }
-        let (length, limit) = (body.len(), limits.max_body_bytes);
+        let (length, limit) = (body.len(), self.config.limits.max_body_bytes);
         if length > limit {
             return refused(413, format!("the field \"body\" has {length} bytes, the limit is {limit}"));
         }
@@ -172,13 +170,18 @@ impl Server {
             }
         }
         let count = u32::try_from(length.div_ceil(BYTES_PER_UNIT).max(1)).unwrap_or(u32::MAX);
+        self.charge_entries(from, count).map(|()| count)
+    }
+
+    /// Takes from the rate of a user what entries of the log cost.
+    pub(super) fn charge_entries(&mut self, user: AccountId, count: u32) -> Result<(), Refused> {
         if let Some(rate) = self.config.message_rate
-            && let Some(user) = self.accounts.get_mut(from)
+            && let Some(user) = self.accounts.get_mut(user)
             && let Err(wait) = user.messages.try_take(count, self.now, rate)
         {
             return refused(429, format!("too many messages: try again in {} s", seconds(wait)));
         }
-        Ok(count)
+        Ok(())
     }
 
     /// Says of a message that it is refused, unless it was taken before.
@@ -222,7 +225,7 @@ impl Server {
                     self.answer_sent(asker, sending.key.is_some(), &appended);
                 }
                 if appended.is_repetition {
-                    self.give_back(sending);
+                    self.give_back(sending.from, sending.charged);
                 }
                 let origin = asker.map(|asker| asker.id);
                 return self.deliver(sending, &appended, origin);
@@ -232,18 +235,18 @@ impl Server {
             Ok(_) => wrong_outcome(),
             Err(error) => not_stored(error),
         };
-        self.give_back(sending);
+        self.give_back(sending.from, sending.charged);
         if let Some(asker) = asker {
             self.answer(asker.id, asker.number, "send_message", outcome);
         }
     }
 
-    /// What is not delivered costs nothing.
-    fn give_back(&mut self, sending: &Sending) {
+    /// Gives back what entries cost that are not written.
+    pub(super) fn give_back(&mut self, user: AccountId, count: u32) {
         if let Some(rate) = self.config.message_rate
-            && let Some(user) = self.accounts.get_mut(sending.from)
+            && let Some(user) = self.accounts.get_mut(user)
         {
-            user.messages.give_back(sending.charged, rate);
+            user.messages.give_back(count, rate);
         }
     }
 
@@ -252,9 +255,11 @@ impl Server {
     pub(super) fn deliver(&mut self, sending: &Sending, appended: &Appended, origin: Option<ConnectionId>) {
         let &Sending { from, ref to, ref body, .. } = sending;
         if appended.is_repetition {
-            // It may be that nobody here was told of the first time.
-            for account in [from, appended.to] {
-                self.look_again(account);
+            // Unless something as new was heard of, nobody here may have been told of the first time.
+            if self.accounts.get(from).is_none_or(|sender| sender.head < appended.position) {
+                self.accounts.grew(from, appended.position);
+                self.pump_all(from, None);
+                self.look_again(appended.to);
             }
             return;
         }

@@ -87,6 +87,11 @@ impl Pending {
         }
     }
 
+    /// Returns whether the answer may be as long as an answer can be, so that several at a time are too much for a queue.
+    pub(super) const fn is_long(&self) -> bool {
+        matches!(self, Pending::History { .. } | Pending::Contacts)
+    }
+
     pub(super) const fn is_sign_in(&self) -> bool {
         matches!(self, Pending::Identify(_) | Pending::Begin(_) | Pending::Take(_))
     }

@@ -7,12 +7,11 @@ use alloc::string::ToString;
 use super::connection::State;
 use super::cursor::Cursor;
 use super::memory::SESSION;
-use super::operations::{not_stored, wrong_outcome};
 use super::peer::Place;
 use super::pending::{Asker, Pending, SignIn, Start};
 use super::rate::seconds;
-use super::refusal::{Refused, out_of_memory, refused};
-use super::secrets::session_key;
+use super::refusal::{Refused, not_stored, out_of_memory, refused, wrong_outcome};
+use super::secrets::{ID, session_key};
 use super::store::{Account, Login, Operation, Outcome, SessionKey, StoreError};
 use super::{ConnectionId, Server};
 use crate::log::debug;
@@ -20,11 +19,14 @@ use crate::message::{self, Answer, SignedIn, User};
 use crate::output::CloseCode;
 use crate::secret::Secret;
 
+/// Bytes of a proof: 64 bytes in hexadecimal digits.
+const PROOF: usize = 128;
+
 impl Server {
     pub(super) fn authorize(&mut self, asker: Asker, login: &str, proof: &str, start: Start) {
         let place = self.place(asker.id);
         let may = self.token(asker.id).map(drop).and_then(|()| self.check_guesses(login, place));
-        if let Err(refused) = may {
+        if let Err(refused) = may.and_then(|()| self.check_lengths(login, proof, place)) {
             return self.refuse_sign_in(asker, "authorize", refused);
         }
         let login = Login::from(login);
@@ -32,6 +34,15 @@ impl Server {
         let sign_in = SignIn::new(start, login.clone(), secret, session);
         self.begin_sign_in(asker.id);
         self.ask(Operation::FindAccount { login }, Some(asker), Pending::Identify(Box::new(sign_in)));
+    }
+
+    /// Refuses what is longer than any login or proof, before the store is asked. It counts as a guess like all others.
+    fn check_lengths(&mut self, login: &str, proof: &str, place: Option<Place>) -> Result<(), Refused> {
+        if login.len() <= self.config.limits.max_login_bytes && proof.len() <= PROOF {
+            return Ok(());
+        }
+        self.note_guess(login, place);
+        wrong_login()
     }
 
     /// The account was looked for: the proof is checked.
@@ -167,7 +178,8 @@ impl Server {
     /// Session ids are not guessed (they have 128 bits), so a wrong one counts for its connection only: after a restart
     /// of a server in memory all its clients come with one.
     pub(super) fn session_restore(&mut self, asker: Asker, sid: &str, start: Start) {
-        if let Err(refused) = self.token(asker.id).map(drop) {
+        let may = self.token(asker.id).map(drop);
+        if let Err(refused) = may.and_then(|()| if sid.len() > ID { no_session() } else { Ok(()) }) {
             return self.refuse_sign_in(asker, "session_restore", refused);
         }
         let (secret, session) = (Secret::from(sid), session_key(sid));
@@ -191,9 +203,7 @@ impl Server {
         let session = sign_in.session;
         let refused: Result<(), Refused> = match result {
             // It was taken a moment before it was ended.
-            Ok(Outcome::Restored(Some((account, _)))) if sign_in.is_ended(&account.login) => {
-                no_such_session()
-            }
+            Ok(Outcome::Restored(Some((account, _)))) if sign_in.is_ended(&account.login) => no_session(),
             Ok(Outcome::Restored(Some((account, epoch)))) => {
                 match self.sessions.get(&session).copied() {
                     // Another connection has taken it since, and was told first.
@@ -221,7 +231,7 @@ impl Server {
                     None => self.leave_session(session, epoch),
                 };
             }
-            Ok(Outcome::Restored(None)) => no_such_session(),
+            Ok(Outcome::Restored(None)) => no_session(),
             Ok(_) => wrong_outcome(),
             Err(error) => not_stored(error),
         };
@@ -317,13 +327,13 @@ fn wrong_login<T>() -> Result<T, Refused> {
     refused(401, "the login or the password is wrong")
 }
 
-fn no_such_session<T>() -> Result<T, Refused> {
-    refused(401, "there is no such session, or it has expired: authorize")
-}
-
 /// Refuses a sign-in for now: its password may have been checked against one that was changed meanwhile.
 fn account_has_changed<T>() -> Result<T, Refused> {
     refused(503, "the account has been changed at this moment: sign in again")
+}
+
+fn no_session<T>() -> Result<T, Refused> {
+    refused(401, "there is no such session, or it has expired: authorize")
 }
 
 fn newer_holder() -> Refused {

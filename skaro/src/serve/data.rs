@@ -1,9 +1,11 @@
-//! Where the server keeps its data.
+//! The directory of the server's data, and the store in it.
 
 use std::env;
 use std::fs::DirBuilder;
 use std::io;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -13,12 +15,14 @@ use skaro_tokio::{Completions, Submit};
 
 use crate::config::ConfigOptions;
 use crate::exit::{Exit, Fault};
+use crate::output;
 
 /// The directory that systemd gives a service (systemd.exec(5)).
 const VARIABLE: &str = "STATE_DIRECTORY";
 
 /// The store's file in the directory.
 const STORE: &str = "store";
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Args)]
 pub(crate) struct DataOptions {
@@ -29,6 +33,14 @@ pub(crate) struct DataOptions {
     /// Keeps everything in memory only, so that it is lost when the server ends.
     #[arg(long)]
     memory: bool,
+    /// Age in days at which messages are given up, in the background. Without this option they are never given up for their
+    /// age.
+    #[arg(long, value_name = "DAYS", conflicts_with = "memory")]
+    keep_days: Option<NonZeroU32>,
+    /// Serves data that was restored from a backup: clients are told that their logs are others, and read them from the
+    /// beginning. Give this once, at the first start.
+    #[arg(long, conflicts_with = "memory")]
+    restored: bool,
 }
 
 /// The directory of a server, for those who look after it.
@@ -66,6 +78,22 @@ impl DataOptions {
     pub(crate) fn directory(&self) -> Option<PathBuf> {
         (!self.memory).then(|| directory(self.data.as_deref()))
     }
+
+    /// Opens the store in a directory.
+    pub(crate) fn open(&self, directory: &Path, limits: StoreLimits) -> Result<SqliteStore, Fault> {
+        let mut store = open(directory, limits)?;
+        if self.restored {
+            store.renew_logs().map_err(failed)?;
+        }
+        Ok(store)
+    }
+
+    /// Returns the settings of the store's threads.
+    pub(crate) fn worker(&self) -> WorkerConfig {
+        let mut config = WorkerConfig::default();
+        config.max_age = self.keep_days.map(|days| DAY * days.get());
+        config
+    }
 }
 
 /// Opens the store in a directory.
@@ -76,17 +104,31 @@ pub(crate) fn open(directory: &Path, limits: StoreLimits) -> Result<SqliteStore,
             format!("can't use {}: {error}; give another directory with --data", directory.display());
         Fault::new(Exit::System, reason)
     };
-    let path = made.map_err(unusable)?.join(STORE);
+    let directory = made.map_err(unusable)?;
+    warn_if_open(&directory);
+    let path = directory.join(STORE);
     SqliteStore::open(path, limits, Timestamp::now().as_millisecond()).map_err(|error| {
         let exit = match error {
             OpenError::InUse { .. } => Exit::Temporary,
             OpenError::Foreign { .. } | OpenError::TooNew { .. } => Exit::Config,
-            OpenError::File { .. } => Exit::System,
+            OpenError::NoLog { .. } | OpenError::File { .. } => Exit::System,
             _ => Exit::Output,
         };
         Fault::new(exit, error.to_string())
     })
 }
+
+/// Warns of a directory in which others can replace the private files.
+#[cfg(unix)]
+fn warn_if_open(directory: &Path) {
+    use std::os::unix::fs::MetadataExt;
+    if std::fs::metadata(directory).is_ok_and(|metadata| metadata.mode() & 0o002 != 0) {
+        output::warn(&format!("others can replace the data: chmod o-w {}", directory.display()));
+    }
+}
+
+#[cfg(not(unix))]
+const fn warn_if_open(_: &Path) {}
 
 /// Makes a directory that only its owner can read, if there is none. The store's files are private in any.
 pub(crate) fn make_private(directory: &Path) -> io::Result<()> {
@@ -110,9 +152,13 @@ fn failed(fatal: Fatal) -> Fault {
 }
 
 /// Lets a store work in threads of its own.
-pub(crate) fn start(store: SqliteStore, completions: Completions) -> io::Result<Submit> {
-    let worker = Worker::start(store, WorkerConfig::default(), move |report| match report {
-        Report::Completed(id, result) => completions.complete(id, result),
+pub(crate) fn start(
+    store: SqliteStore,
+    config: WorkerConfig,
+    completions: Completions,
+) -> io::Result<Submit> {
+    let worker = Worker::start(store, config, move |report| match report {
+        Report::Completed(all) => completions.complete_all(all),
         Report::Failed(fatal) => completions.fail(fatal),
         // A later version's.
         _ => (),

@@ -11,8 +11,9 @@ const LEAST_MEMORY: usize = 1 << 20;
 
 #[derive(Args)]
 pub(crate) struct LimitOptions {
-    /// Memory for connections and queues, in bytes, or with K, M or G behind the number. At this limit clients are
-    /// refused. With --memory half of it is for messages and sessions; beyond that the oldest messages are dropped.
+    /// Memory for connections and queues, in bytes, or with K, M or G behind the number; 1M at least. At this limit
+    /// requests are refused (503). The store's caches and queues take up to 64M more. With --memory half of it is for
+    /// messages and sessions, beyond which the oldest messages are dropped.
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1G")]
     max_memory: usize,
     /// Maximum number of connections.

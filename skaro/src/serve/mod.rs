@@ -198,8 +198,11 @@ fn listen(args: &ServeArgs, machine: server::Server, store: Option<SqliteStore>)
     let impossible = |error| Fault::new(Exit::System, format!("can't listen on {address}: {error}"));
     let listener = TcpListener::bind(address).map_err(impossible)?;
     let Some(store) = store else { return Server::listen(listener, machine, options).map_err(impossible) };
-    Server::listen_with_store(listener, machine, options, |completions| data::start(store, completions))
-        .map_err(|error| Fault::new(Exit::System, format!("can't serve: {error}")))
+    let config = args.data.worker();
+    Server::listen_with_store(listener, machine, options, |completions| {
+        data::start(store, config, completions)
+    })
+    .map_err(|error| Fault::new(Exit::System, format!("can't serve: {error}")))
 }
 
 /// Returns the machine's configuration.
@@ -225,7 +228,7 @@ fn furnish(args: &ServeArgs) -> Result<(server::Server, Option<SqliteStore>), Fa
     let config = config(args);
     let (machine, store, users, place) = match args.data.directory() {
         Some(directory) => {
-            let mut store = data::open(&directory, config.store_limits())?;
+            let mut store = args.data.open(&directory, config.store_limits())?;
             let mut machine = server::Server::with_store(config, seed()?);
             let mut accounts = Vec::new();
             args.users.add_to(|login, password| {
@@ -248,7 +251,7 @@ fn furnish(args: &ServeArgs) -> Result<(server::Server, Option<SqliteStore>), Fa
     let plural = if users == 1 { "" } else { "s" };
     log(&format!("{place}; {users} user{plural}"));
     if users == 0 {
-        output::warn("nobody can sign in: give --user-file");
+        output::warn("nobody can sign in: give --user-file, or set SKARO_USERS");
     }
     Ok((machine, store))
 }

@@ -186,6 +186,13 @@ impl Process {
         wait(&mut self.child).unwrap_or_else(|| self.fail("it does not end"))
     }
 
+    /// Changes a limit of the process, by an option of prlimit(1).
+    #[cfg(target_os = "linux")]
+    pub(crate) fn limit(&self, option: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("prlimit").args(["--pid", &pid, option]).status().unwrap().success());
+    }
+
     #[cfg(unix)]
     pub(crate) fn signal(&self, signal: &str) {
         let kill = format!("kill -{signal} {}", self.child.id());

@@ -155,6 +155,43 @@ fn a_server_that_has_lost_its_data_is_noticed() {
     assert_eq!(missed(&mut alice), ["in the new log"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_server_that_goes_on_from_a_backup_says_so() {
+    let files = Files::new();
+    let (file, copy, store) = (files.path("alice"), files.path("copy"), files.path("store"));
+    let serve = |more: &[&str]| {
+        let users = ["--user", "alice:correct:horse", "--user", "bob:battery staple"];
+        let mut serve = Process::start(
+            &[&["serve", "--listen", "127.0.0.1:0", "--data", files.folder()], &users[..], more].concat(),
+        );
+        let url = serve.address();
+        (serve, url)
+    };
+    let talk = |message: &str, more: &[&str]| {
+        let (server, url) = serve(more);
+        let mut bob = ADAPTERS[0].user(&url, "bob");
+        bob.type_line(&format!("/msg alice {message}"));
+        bob.event("message_sent");
+        let mut alice = with_state(ADAPTERS[0], &url, &file);
+        if !more.is_empty() {
+            assert_eq!(alice.event("log_changed")["position"], 0);
+        }
+        let heard = missed(&mut alice);
+        alice.end_of_input();
+        assert_eq!(alice.status(), Some(0));
+        server.signal("TERM");
+        server.end();
+        heard
+    };
+    // The first chat begins with what is said from then on.
+    assert_eq!(talk("kept", &[]), [""; 0]);
+    std::fs::copy(&store, &copy).unwrap();
+    assert_eq!(talk("lost", &[]), ["lost"]);
+    std::fs::rename(&copy, &store).unwrap();
+    assert_eq!(talk("new", &["--restored"]), ["kept", "new"]);
+}
+
 /// What a program reads, nobody has seen yet; a position comes with each entry.
 #[test]
 fn positions_are_told_and_nothing_is_marked_as_read() {

@@ -22,7 +22,7 @@ def signing_in(alice, proxy):
     proxy.mute()
     alice.sign_in(proxy.url, "alice", "secret")
     until("the page is connected", lambda: proxy.connections() == 1)
-    until("a server that does not speak is an error", lambda: "first message did not come in time" in error())
+    until("a server that does not speak is an error", lambda: "waiting for the server's first message" in error())
     until("and its connection is dropped", lambda: proxy.connections() == 0)
     proxy.mend()
     alice.sign_in(proxy.url, "alice", "wrong")

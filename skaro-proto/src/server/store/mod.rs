@@ -3,9 +3,11 @@
 //! The machine decides, the store keeps. Each [`Operation`] is atomic, and durable before its [`Outcome`] is given back;
 //! nothing is told to a client before that. An [error](StoreError) means that the operation was not carried out, and never
 //! will be. Operations of one [lane](Operation::lane) are carried out in the order in which the machine asked for them,
-//! others in any order, several in one transaction where that is convenient. Operations without a lane only read, and see
-//! all that was given back before they were asked for. A store should let them see what their own account has asked for
-//! before, too: a client that asks for a history right behind a message expects it there.
+//! others in any order, several in one transaction where that is convenient. The outcomes of changes should be given back in
+//! the order in which they were carried out, also across lanes: in that order connections without a cursor are told of
+//! messages. Operations without a lane only read, and see all that was given back before they were asked for. A store
+//! should let them see what their own account has asked for before, too: a client that asks for a history right behind a
+//! message expects it there.
 //!
 //! An operation whose outcome is unknown, since the store failed while it was carried out, may be repeated until it is
 //! known: appends have keys, changes of sessions have epochs, and all others have the same effect once and twice.
@@ -251,7 +253,39 @@ impl Operation {
     }
 }
 
-/// What came of an operation.
+impl Operation {
+    /// Returns the bytes of its texts, by which memory for operations that wait is counted.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        match self {
+            Operation::FindAccount { login }
+            | Operation::AddAccount { login, .. }
+            | Operation::SetVerifier { login, .. }
+            | Operation::RemoveAccount { login }
+            | Operation::SetDisabled { login, .. }
+            | Operation::EndSessions { login }
+            | Operation::ReadDialog { with: login, .. }
+            | Operation::MoveMark { with: login, .. } => login.len(),
+            Operation::Introduce { one, other } => one.len() + other.len(),
+            Operation::Append { to, body, key, .. } => {
+                to.len() + body.len() + key.as_ref().map_or(0, |key| key.len())
+            }
+            Operation::FindKey { to, body, key, .. } => to.len() + body.len() + key.len(),
+            Operation::ListAccounts { after: login, .. } | Operation::ListSessions { login, .. } => {
+                login.as_ref().map_or(0, |login| login.len())
+            }
+            Operation::BeginSession { .. }
+            | Operation::EndSession { .. }
+            | Operation::TakeSession { .. }
+            | Operation::LeaveSession { .. }
+            | Operation::Expire { .. }
+            | Operation::ReadLog { .. }
+            | Operation::ListContacts { .. } => 0,
+        }
+    }
+}
+
+/// The outcome of an operation.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Outcome {

@@ -197,7 +197,7 @@ impl Message {
 pub struct Entry {
     /// Its position: 1, 2, 3, … without holes.
     pub position: u64,
-    /// What it says.
+    /// Its content.
     pub content: Content,
 }
 
@@ -209,7 +209,7 @@ impl Entry {
     }
 }
 
-/// What an entry says.
+/// The content of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Content {
@@ -293,7 +293,7 @@ impl Default for StoreLimits {
             max_log_bytes: 64 << 20,
             max_keys: 65_536,
             max_sessions_per_user: 128,
-            session_lifetime: Duration::from_secs(300),
+            session_lifetime: crate::SESSION_LIFETIME,
         }
     }
 }

@@ -13,7 +13,7 @@ pub(super) struct Sessions {
     all: BTreeMap<SessionKey, Session>,
     /// Those of each user, oldest first.
     by_user: BTreeMap<UserId, Vec<SessionKey>>,
-    /// When the broken ones end.
+    /// The times at which the broken ones end.
     ends: BTreeSet<(i64, SessionKey)>,
 }
 

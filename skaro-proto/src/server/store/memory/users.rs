@@ -28,7 +28,7 @@ impl UserId {
 #[derive(Clone)]
 pub(super) struct User {
     pub(super) login: Login,
-    /// What one needs to sign in; `None` once the user was removed.
+    /// The data needed to sign in; `None` once the user was removed.
     access: Option<Access>,
     contacts: BTreeSet<UserId>,
 }
