@@ -4,8 +4,6 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::params;
-use skaro_proto::server::store::LogId;
 use thiserror::Error;
 
 use crate::check::check;
@@ -62,24 +60,21 @@ pub fn backup(store: &Path, to: &Path) -> Result<u64, BackupError> {
 ///
 /// # Errors
 /// If there is a store already or it is in use, or the backup can't be read, is no store, or is damaged.
-pub fn restore(backup: &Path, to: &Path, mut new_id: impl FnMut() -> LogId) -> Result<u64, BackupError> {
+pub fn restore(backup: &Path, to: &Path) -> Result<u64, BackupError> {
     let _lock = file::lock(to)?;
     make(backup, to, |part| {
         drop(file::existing(backup)?);
         fs::copy(backup, part).map_err(|error| write_error(part, error))?;
-        let (db, _file) = file::writer(part)?;
-        let mut renew = || {
-            db.execute_batch("BEGIN; DELETE FROM sessions")?;
-            let mut accounts = db.prepare("SELECT id FROM accounts")?;
-            for account in accounts.query_map([], |row| row.get::<_, i64>(0))? {
-                db.execute("UPDATE accounts SET log = ? WHERE id = ?", params![new_id().0, account?])?;
-            }
-            drop(accounts);
-            db.execute_batch("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)")
-        };
-        renew().map_err(|error| write_error(part, error))?;
+        let (db, file) = file::writer(part)?;
+        let renew = db.execute_batch(
+            "BEGIN; DELETE FROM sessions; UPDATE accounts SET log = randomblob(16); COMMIT;
+             PRAGMA wal_checkpoint(TRUNCATE)",
+        );
+        renew.map_err(|error| write_error(part, error))?;
         // Closing it removes its log of changes, which is empty.
-        db.close().map_err(|(_, error)| write_error(part, error))
+        db.close().map_err(|(_, error)| write_error(part, error))?;
+        drop(file);
+        Ok(())
     })
 }
 

@@ -140,7 +140,7 @@ fn settle(db: &Connection) -> rusqlite::Result<()> {
 /// Opens a store's file that is there, to read it beside a server that may work with it. It may have an earlier format.
 pub(crate) fn existing(path: &Path) -> Result<Connection, OpenError> {
     // SQLite's own error does not say that there is no such file.
-    File::open(path).map_err(|source| OpenError::File { path: path.into(), source })?;
+    path.metadata().map_err(|source| OpenError::File { path: path.into(), source })?;
     let sqlite = |source| OpenError::Sqlite { path: path.into(), source };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags).map_err(sqlite)?;

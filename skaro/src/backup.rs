@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use skaro_proto::server::store::{LogId, Operation};
-use skaro_proto::server::{Server, ServerConfig};
 use skaro_sqlite::{BackupError, OpenError};
 
 use crate::exit::{self, Exit, Fault};
@@ -57,13 +55,7 @@ pub(crate) fn restore(args: &RestoreArgs) -> Result<Exit, Fault> {
     let directory = args.directory.path();
     let unusable = |error| Fault::new(Exit::System, format!("can't use {}: {error}", directory.display()));
     serve::make_private(&directory).map_err(unusable)?;
-    // What makes new accounts makes the ids of their logs.
-    let mut machine = Server::with_store(ServerConfig::default(), serve::seed()?);
-    let new_id = || match machine.account("x", "x") {
-        Ok(Operation::AddAccount { log, .. }) => log,
-        _ => LogId([0; 16]),
-    };
-    let size = skaro_sqlite::restore(&args.file, &args.directory.store(), new_id).map_err(fault)?;
+    let size = skaro_sqlite::restore(&args.file, &args.directory.store()).map_err(fault)?;
     output::tell(&Shown::from(format!("{size} bytes in {}", args.directory.store().display())))
 }
 

@@ -24,8 +24,9 @@ const FILE: &str = "skaro.toml";
 /// Maximum size of the file in bytes.
 const MAX_FILE: u64 = 1 << 20;
 
-/// Options that are for the command line only: passwords don't belong into a file that others may read.
-const NOT_IN_FILES: [&str; 5] = ["config", "check", "user", "help", "version"];
+/// Options that are for the command line only: those for one time, and passwords, which don't belong into a file that others
+/// may read.
+const NOT_IN_FILES: [&str; 6] = ["config", "check", "restored", "user", "help", "version"];
 
 /// The file with a command's options.
 #[derive(Args)]
@@ -73,7 +74,8 @@ fn with_environment(command: Command) -> Command {
             return subcommand;
         }
         subcommand.mut_args(|arg| {
-            let Some(name) = arg.get_long().filter(|name| !matches!(*name, "user" | "check" | "help")) else {
+            let Some(name) = arg.get_long().filter(|name| *name == "config" || !NOT_IN_FILES.contains(name))
+            else {
                 return arg;
             };
             let variable = format!("SKARO_{}", name.replace('-', "_").to_uppercase());

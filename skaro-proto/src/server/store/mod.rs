@@ -275,6 +275,7 @@ impl Operation {
                 login.as_ref().map_or(0, |login| login.len())
             }
             Operation::BeginSession { .. }
+            | Operation::EndSession { .. }
             | Operation::TakeSession { .. }
             | Operation::LeaveSession { .. }
             | Operation::Expire { .. }
