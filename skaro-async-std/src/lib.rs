@@ -47,7 +47,10 @@ use async_std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use async_std::task;
 use skaro_adapter::asynchronous::{self, Runtime};
 
-pub use skaro_adapter::asynchronous::{Completions, Events, ServerOptions, StoreFailure, Submit};
+pub use skaro_adapter::asynchronous::{
+    Completions, Events, Hooks, OperateError, Reply, SentMessage, ServerOptions, StoreFailure, Submit,
+    VerifierReply, in_thread, with_hooks,
+};
 pub use skaro_adapter::http::AddressHeader;
 pub use skaro_adapter::prelude::*;
 

@@ -33,7 +33,10 @@ use skaro_adapter::asynchronous::{self, Runtime};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
-pub use skaro_adapter::asynchronous::{Completions, Events, ServerOptions, StoreFailure, Submit};
+pub use skaro_adapter::asynchronous::{
+    Completions, Events, Hooks, OperateError, Reply, SentMessage, ServerOptions, StoreFailure, Submit,
+    VerifierReply, in_thread, with_hooks,
+};
 pub use skaro_adapter::http::AddressHeader;
 pub use skaro_adapter::prelude::*;
 

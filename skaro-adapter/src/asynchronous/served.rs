@@ -5,12 +5,14 @@ use std::error::Error;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
-use std::{fmt, io};
+use std::{fmt, io, mem};
 
+use futures_channel::oneshot;
 use skaro_proto::Time;
-use skaro_proto::server::store::{Outcome, StoreError};
+use skaro_proto::server::store::{Operation, Outcome, StoreError};
 use skaro_proto::server::{self as machine, ConnectionId, OperationId};
 
+use super::passing::Passing;
 use super::store::{StoreFailure, Submit};
 use crate::channel::Channel;
 use crate::clock::{Clock, unix_millis};
@@ -48,7 +50,12 @@ pub(super) struct State {
     /// The tasks that wait until the server has nothing to do any more, or for the failure of its store.
     pub(super) idle: Vec<Waker>,
     pub(super) failing: Vec<Waker>,
+    /// Those who wait for operations that they have asked for.
+    pub(super) operating: HashMap<OperationId, Operated>,
 }
+
+/// What waits for the outcome of an operation.
+pub(super) type Operated = oneshot::Sender<Result<Outcome, StoreError>>;
 
 impl Shared {
     /// Returns the header in which a proxy gives clients' addresses.
@@ -79,6 +86,10 @@ impl Shared {
         machine.state.failure.get_or_insert(failure);
         let Machine { state, wakers, .. } = &mut machine;
         wakers.0.append(&mut state.failing);
+        // Nobody knows what came of these.
+        let unknown = mem::take(&mut state.operating);
+        drop(machine);
+        drop(unknown);
     }
 
     /// Calls the machine, and wakes the tasks that have something to do afterwards.
@@ -86,12 +97,17 @@ impl Shared {
         call(&mut self.machine(), self.clock.now())
     }
 
+    /// Asks for an operation in the name of whoever runs the server.
+    pub(super) fn operate(&self, operation: Operation, waits: Operated) {
+        self.machine().operate(self.clock.now(), operation, waits);
+    }
+
     /// Locks the machine, and gives it the time of day. Afterwards its store gets what it asks for.
     pub(super) fn machine(&self) -> Machine<'_> {
         let mut state = self.lock();
         let now = self.clock.now();
         state.machine.set_time_of_day(now, unix_millis());
-        Machine { state, now, wakers: Wakers(Vec::new()) }
+        Machine { state, now, wakers: Wakers(Vec::new()), operated: Outcomes(Vec::new()) }
     }
 
     /// Registers the task to wake when the machine has work for this connection.
@@ -108,10 +124,21 @@ impl Shared {
 
 /// The locked machine. Tasks are woken after it is unlocked.
 pub(super) struct Machine<'s> {
-    // Dropped before the wakers, which run foreign code.
+    // Dropped before the others, which run foreign code.
     state: MutexGuard<'s, State>,
     now: Time,
     wakers: Wakers,
+    operated: Outcomes,
+}
+
+impl Machine<'_> {
+    /// Asks for an operation in the name of whoever runs the server.
+    pub(super) fn operate(&mut self, now: Time, operation: Operation, waits: Operated) {
+        let id = self.state.machine.operate(now, operation);
+        if self.state.failure.is_none() {
+            self.state.operating.insert(id, waits);
+        }
+    }
 }
 
 impl Deref for Machine<'_> {
@@ -133,6 +160,19 @@ impl Drop for Machine<'_> {
         self.state.ask_store(self.now);
         let woken = self.state.woken();
         self.wakers.0.extend(woken);
+        while let Some((id, result)) = self.state.machine.poll_operated() {
+            self.operated.0.extend(self.state.operating.remove(&id).map(|waits| (waits, result)));
+        }
+    }
+}
+
+/// Tells outcomes to those who wait for them when it is dropped.
+struct Outcomes(Vec<(Operated, Result<Outcome, StoreError>)>);
+
+impl Drop for Outcomes {
+    fn drop(&mut self) {
+        // Whoever does not wait any more has dropped the other end.
+        self.0.drain(..).for_each(|(waits, result)| _ = waits.send(result));
     }
 }
 
@@ -156,6 +196,7 @@ impl State {
             armed: None,
             idle: Vec::new(),
             failing: Vec::new(),
+            operating: HashMap::new(),
         }
     }
 
@@ -204,9 +245,17 @@ impl State {
 /// Tells a server what came of the operations that it asked its store for. It may be called from any thread, and locks all
 /// connections for a moment. Once the server has ended, it has no effect.
 #[derive(Clone)]
-pub struct Completions(pub(super) Weak<Shared>);
+pub struct Completions {
+    shared: Weak<Shared>,
+    /// What stands between the store and the server, if anything does.
+    passing: Option<Arc<Passing>>,
+}
 
 impl Completions {
+    pub(super) const fn new(shared: Weak<Shared>) -> Self {
+        Completions { shared, passing: None }
+    }
+
     /// Tells that an operation has come to its end: it is durable, or was not carried out. Operations of one
     /// [lane](machine::store::Operation::lane) must be told in the order in which they were carried out.
     pub fn complete(&self, id: OperationId, result: Result<Outcome, StoreError>) {
@@ -215,19 +264,31 @@ impl Completions {
 
     /// Tells the same of several operations, and locks all connections once.
     pub fn complete_all(&self, all: impl IntoIterator<Item = (OperationId, Result<Outcome, StoreError>)>) {
-        if let Some(shared) = self.0.upgrade() {
-            shared.call(|machine, now| {
-                for (id, result) in all {
-                    machine.handle_stored(now, id, result);
-                }
-            });
+        let Some(shared) = self.shared.upgrade() else { return };
+        let mut missed = Vec::new();
+        shared.call(|machine, now| {
+            for (id, mut result) in all {
+                let passing = self.passing.as_ref();
+                let taken = passing.and_then(|passing| passing.returned(id, &mut result));
+                machine.handle_stored(now, id, result);
+                missed.extend(taken.filter(|message| !machine.is_online(&message.to)));
+            }
+        });
+        if let Some(passing) = &self.passing {
+            missed.into_iter().for_each(|message| passing.missed(message));
         }
+    }
+
+    /// Returns completions that pass by the hooks.
+    pub(super) fn through(mut self, passing: Arc<Passing>) -> Self {
+        self.passing = Some(passing);
+        self
     }
 
     /// Tells that the store can't go on, and that nobody knows what is durable of the operations that are open. The server
     /// shuts down; [`Server::store_failed`](super::Server::store_failed) has the reason.
     pub fn fail(&self, failure: impl Error + Send + Sync + 'static) {
-        if let Some(shared) = self.0.upgrade() {
+        if let Some(shared) = self.shared.upgrade() {
             shared.fail(Arc::new(failure));
         }
     }
