@@ -235,7 +235,7 @@ fn old_messages_are_given_up_behind_those_of_a_later_date() {
     let place = TempDir::new().unwrap();
     let mut store = filled(&place);
     let (from, to, body) = (AccountId(1), "bob".into(), "late".into());
-    let late = Operation::Append { from, to, body, key: None, now: 1_000_000 };
+    let late = Operation::Append { from, sender: "alice".into(), to, body, key: None, now: 1_000_000 };
     store.execute_all(&[late.clone(), late, append("old", 0), append("old", 0)]).unwrap();
     assert_eq!([(); 3].map(|()| store.forget_older(1000, 1).unwrap()), [true, true, false]);
     let Ok(Outcome::Entries(entries)) = store.execute(READ) else { panic!() };
@@ -430,7 +430,7 @@ fn keys_are_given_up_behind_one_that_is_kept() {
     let (from, body) = (AccountId(0), "text");
     let send = |to: &str, key: &str| {
         let (to, body, key) = (to.into(), body.into(), Some(key.into()));
-        Operation::Append { from, to, body, key, now: 0 }
+        Operation::Append { from, sender: "alice".into(), to, body, key, now: 0 }
     };
     store.execute_all(&[add("carol"), send("carol", "kept"), send("bob", "gone")]).unwrap();
     let mut limits = StoreLimits::default();

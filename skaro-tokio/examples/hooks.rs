@@ -4,14 +4,10 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::net::TcpListener;
 
-use skaro_tokio::proto::Time;
-use skaro_tokio::proto::client;
 use skaro_tokio::proto::server::store::{MemoryStore, Store};
 use skaro_tokio::proto::server::{self, ServerConfig};
-use skaro_tokio::{
-    Answer, Client, Command, CommandError, Refusal, RequestId, Server, ServerOptions, in_thread, random_seed,
-};
-use skaro_tokio::{Fields, Hooks, Reply, SentMessage, with_hooks};
+use skaro_tokio::{Client, Server, ServerOptions, in_thread, random_seed};
+use skaro_tokio::{Fields, Hooks, Refusal, Reply, SentMessage, with_hooks};
 
 struct House;
 
@@ -27,7 +23,7 @@ impl Hooks for House {
 
     fn request(&mut self, login: Option<&str>, kind: &str, _: &Fields<'static>, reply: Reply) {
         let mut fields = Fields::new();
-        fields.push("login", login.unwrap_or("a stranger"));
+        fields.push("login", login.unwrap_or("nobody"));
         // A reply can also be kept, and given later from any thread or task.
         if kind == "whoami" { reply.answer(fields) } else { reply.unknown() }
     }
@@ -39,21 +35,6 @@ impl Hooks for House {
             &*message.to,
             &*message.from
         );
-    }
-}
-
-/// The request of a client.
-struct WhoAmI;
-
-impl Command for WhoAmI {
-    type Answer = Fields<'static>;
-
-    fn give(self, client: &mut client::Client, now: Time) -> Result<RequestId, CommandError> {
-        client.request_other(now, "whoami", Fields::new())
-    }
-
-    fn answer(answer: Answer<'static>) -> Option<Self::Answer> {
-        if let Answer::Other(fields) = answer { Some(fields) } else { None }
     }
 }
 
@@ -77,12 +58,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     alice.authorize("alice", "secret").await?;
     let refused = alice.send_message("bob", "come to our casino").await;
     writeln!(io::stdout(), "a casino: {}", refused.err().ok_or("it was sent")?)?;
-    let answer = alice.request(WhoAmI).await?;
-    writeln!(
-        io::stdout(),
-        "i am {}",
-        answer.get("login").as_ref().and_then(|login| login.as_text()).unwrap_or("nobody")
-    )?;
     alice.send_message("bob", "hello").await?;
     server.shut_down("the example is over").await;
     Ok(())

@@ -31,9 +31,9 @@ fn the_server_with_hooks_decides() {
     let output = command("hooks").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let said = String::from_utf8_lossy(&output.stdout);
-    let [mallory, casino, alice, telephone] = said.lines().collect::<Vec<_>>()[..] else { panic!("{said}") };
+    let [mallory, casino, telephone] = said.lines().collect::<Vec<_>>()[..] else { panic!("{said}") };
     assert!(mallory.starts_with("mallory: ") && mallory.contains("you know why"), "{said}");
-    assert!(casino.contains("no advertisements") && alice == "i am alice", "{said}");
+    assert!(casino.contains("no advertisements"), "{said}");
     assert_eq!(telephone, "wake the telephone of bob: a message from alice");
 }
 
