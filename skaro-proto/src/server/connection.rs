@@ -120,10 +120,11 @@ impl Connection {
         }
     }
 
-    /// Returns whether it is not read because of what its requests have asked the store for.
+    /// Returns whether it is not read because of what its requests have asked the store for. After the end nothing is asked.
     fn waits_for_store(&self, operations: &Operations) -> bool {
         let has_many = || self.user().is_some_and(|user| operations.has_many_of(user));
-        self.is_signing_in || self.open >= MAX_OPEN || self.open_long > 0 || has_many()
+        let is_waiting = self.is_signing_in || self.open >= MAX_OPEN || self.open_long > 0;
+        self.is_heard() && (is_waiting || has_many())
     }
 
     pub(super) const fn is_signed_in(&self) -> bool {
@@ -324,7 +325,6 @@ impl Server {
         }
         debug!("connection {id}: closing with code {}", code.code());
         connection.state = State::Closing { until };
-        connection.is_signing_in = false;
         connection.output.push_close(code);
         connection.wrote(id, &self.config, &mut self.agenda);
         self.set_deadline(id);
