@@ -27,7 +27,7 @@ const PAGE: u64 = 4096;
 const ROOM: u64 = 2 << 20;
 
 /// Opens a file that only its owner can read, and creates it if there is none. What is written goes to its end.
-fn private(path: &Path) -> std::io::Result<File> {
+pub(crate) fn private(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
     #[cfg(unix)]
@@ -152,6 +152,24 @@ fn settle(db: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// Opens a store's file that is there, to read it beside a server that may work with it. It may have an earlier format.
+pub(crate) fn existing(path: &Path) -> Result<Connection, OpenError> {
+    // SQLite's own error does not say that there is no such file.
+    path.metadata().map_err(|source| OpenError::File { path: path.into(), source })?;
+    let sqlite = |source| OpenError::Sqlite { path: path.into(), source };
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags).map_err(sqlite)?;
+    // A server that has just been started may be about to make the log of changes.
+    db.busy_timeout(core::time::Duration::from_secs(5)).map_err(sqlite)?;
+    match format_version(&db).map_err(sqlite)? {
+        None | Some(0) => Err(OpenError::Foreign { path: path.into() }),
+        Some(version) if version > STEPS.len() as i64 => {
+            Err(OpenError::TooNew { path: path.into(), version, known: STEPS.len() as i64 })
+        }
+        Some(_) => Ok(db),
+    }
+}
+
 /// Opens a connection that only reads.
 pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let db = Connection::open_with_flags(
@@ -168,6 +186,48 @@ pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_an_earlier_format_takes_the_steps_that_it_lacks() {
+        let place = tempfile::tempdir().unwrap();
+        for version in 1..STEPS.len() {
+            let path = place.path().join(version.to_string());
+            let db = Connection::open(&path).unwrap();
+            STEPS[..version].iter().for_each(|step| db.execute_batch(step).unwrap());
+            db.execute_batch(
+                "INSERT INTO accounts (id, login, verifier, log) VALUES (7, x'61', x'00', x'00')",
+            )
+            .unwrap();
+            db.pragma_update(None, "application_id", APPLICATION).unwrap();
+            db.pragma_update(None, "user_version", version as i64).unwrap();
+            drop(db);
+            let (db, _file) = writer(&path).unwrap();
+            assert_eq!(format_version(&db), Ok(Some(STEPS.len() as i64)));
+            let tables = |db: &Connection| {
+                let mut all = db.prepare("SELECT name FROM pragma_table_list ORDER BY name").unwrap();
+                let mut columns =
+                    db.prepare("SELECT name, type, dflt_value FROM pragma_table_info(?)").unwrap();
+                let names = all.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap);
+                let shown = names.map(|name| {
+                    let columns = columns.query_map([&name], |row| {
+                        Ok((
+                            row.get::<_, String>(0)?,
+                            row.get::<_, String>(1)?,
+                            row.get::<_, Option<String>>(2)?,
+                        ))
+                    });
+                    let columns: Vec<_> = columns.unwrap().map(Result::unwrap).collect();
+                    (name, columns)
+                });
+                shown.collect::<Vec<_>>()
+            };
+            let (new, _file) = writer(&place.path().join("new")).unwrap();
+            assert_eq!(tables(&db), tables(&new), "from {version}");
+            let kept =
+                db.query_row("SELECT is_disabled FROM accounts WHERE id = 7", [], |row| row.get::<_, i64>(0));
+            assert_eq!(kept, Ok(0));
+        }
+    }
 
     #[test]
     fn commits_are_synchronized_and_references_checked() {

@@ -3,7 +3,8 @@
 /// Steps from an empty file to the newest format. A step that was released is never changed: another one is added.
 ///
 /// Texts are blobs, since the protocol allows U+0000 in them.
-pub(crate) const STEPS: [&str; 1] = ["
+pub(crate) const STEPS: [&str; 2] = [
+    "
 -- A removed account stays without a verifier: others' logs tell its login, and its number is not given again.
 CREATE TABLE accounts (
     id INTEGER PRIMARY KEY,
@@ -87,7 +88,10 @@ CREATE TABLE sessions (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sessions_of_account ON sessions (account);
 CREATE INDEX broken_sessions ON sessions (until) WHERE until IS NOT NULL;
-"];
+",
+    // Nobody may sign in to a disabled account.
+    "ALTER TABLE accounts ADD COLUMN is_disabled INTEGER NOT NULL DEFAULT 0;",
+];
 
 /// Tells files of this crate from other databases: `skar`.
 pub(crate) const APPLICATION: i64 = 0x736b_6172;

@@ -5,10 +5,11 @@ use std::error::Error;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
-use std::{fmt, io};
+use std::{fmt, io, mem};
 
+use futures_channel::oneshot;
 use skaro_proto::Time;
-use skaro_proto::server::store::{Outcome, StoreError};
+use skaro_proto::server::store::{Operation, Outcome, StoreError};
 use skaro_proto::server::{self as machine, ConnectionId, OperationId};
 
 use super::store::{StoreFailure, Submit};
@@ -48,7 +49,12 @@ pub(super) struct State {
     /// The tasks that wait until the server has nothing to do any more, or for the failure of its store.
     pub(super) idle: Vec<Waker>,
     pub(super) failing: Vec<Waker>,
+    /// Those who wait for operations that they have asked for.
+    pub(super) operating: HashMap<OperationId, Operated>,
 }
+
+/// What waits for the outcome of an operation.
+pub(super) type Operated = oneshot::Sender<Result<Outcome, StoreError>>;
 
 impl Shared {
     /// Returns the header in which a proxy gives clients' addresses.
@@ -79,6 +85,10 @@ impl Shared {
         machine.state.failure.get_or_insert(failure);
         let Machine { state, wakers, .. } = &mut machine;
         wakers.0.append(&mut state.failing);
+        // Nobody knows what came of these.
+        let unknown = mem::take(&mut state.operating);
+        drop(machine);
+        drop(unknown);
     }
 
     /// Calls the machine, and wakes the tasks that have something to do afterwards.
@@ -86,12 +96,17 @@ impl Shared {
         call(&mut self.machine(), self.clock.now())
     }
 
+    /// Asks for an operation in the name of whoever runs the server.
+    pub(super) fn operate(&self, operation: Operation, waits: Operated) {
+        self.machine().operate(self.clock.now(), operation, waits);
+    }
+
     /// Locks the machine, and gives it the time of day. Afterwards its store gets what it asks for.
     pub(super) fn machine(&self) -> Machine<'_> {
         let mut state = self.lock();
         let now = self.clock.now();
         state.machine.set_time_of_day(now, unix_millis());
-        Machine { state, now, wakers: Wakers(Vec::new()) }
+        Machine { state, now, wakers: Wakers(Vec::new()), operated: Outcomes(Vec::new()) }
     }
 
     /// Registers the task to wake when the machine has work for this connection.
@@ -108,10 +123,21 @@ impl Shared {
 
 /// The locked machine. Tasks are woken after it is unlocked.
 pub(super) struct Machine<'s> {
-    // Dropped before the wakers, which run foreign code.
+    // Dropped before the others, which run foreign code.
     state: MutexGuard<'s, State>,
     now: Time,
     wakers: Wakers,
+    operated: Outcomes,
+}
+
+impl Machine<'_> {
+    /// Asks for an operation in the name of whoever runs the server.
+    pub(super) fn operate(&mut self, now: Time, operation: Operation, waits: Operated) {
+        let id = self.state.machine.operate(now, operation);
+        if self.state.failure.is_none() {
+            self.state.operating.insert(id, waits);
+        }
+    }
 }
 
 impl Deref for Machine<'_> {
@@ -133,6 +159,19 @@ impl Drop for Machine<'_> {
         self.state.ask_store(self.now);
         let woken = self.state.woken();
         self.wakers.0.extend(woken);
+        while let Some((id, result)) = self.state.machine.poll_operated() {
+            self.operated.0.extend(self.state.operating.remove(&id).map(|waits| (waits, result)));
+        }
+    }
+}
+
+/// Tells outcomes to those who wait for them when it is dropped.
+struct Outcomes(Vec<(Operated, Result<Outcome, StoreError>)>);
+
+impl Drop for Outcomes {
+    fn drop(&mut self) {
+        // Whoever does not wait any more has dropped the other end.
+        self.0.drain(..).for_each(|(waits, result)| _ = waits.send(result));
     }
 }
 
@@ -156,6 +195,7 @@ impl State {
             armed: None,
             idle: Vec::new(),
             failing: Vec::new(),
+            operating: HashMap::new(),
         }
     }
 

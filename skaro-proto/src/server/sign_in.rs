@@ -31,7 +31,7 @@ impl Server {
         }
         let login = Login::from(login);
         let (secret, session) = (Secret::from(proof), SessionKey([0; 16]));
-        let sign_in = SignIn { start, login: login.clone(), secret, session, account: None };
+        let sign_in = SignIn::new(start, login.clone(), secret, session);
         self.begin_sign_in(asker.id);
         self.ask(Operation::FindAccount { login }, Some(asker), Pending::Identify(Box::new(sign_in)));
     }
@@ -91,6 +91,12 @@ impl Server {
             self.note_guess(&sign_in.login, place);
             return wrong_login();
         };
+        if account.is_disabled {
+            return refused(403, "this account is disabled: ask whoever runs the server");
+        }
+        if sign_in.is_ended(&account.login) {
+            return account_has_changed();
+        }
         self.check_connections(&account.login)?;
         if !self.make_room(SESSION) {
             return out_of_memory();
@@ -123,7 +129,8 @@ impl Server {
                 let (Some(asker), Some(account)) = (waits, &sign_in.account) else {
                     return self.leave_session(sign_in.session, epoch);
                 };
-                match self.check_connections(&account.login) {
+                let may = if sign_in.is_ended(&account.login) { account_has_changed() } else { Ok(()) };
+                match may.and_then(|()| self.check_connections(&account.login)) {
                     Ok(()) => return self.signed_in(asker, "authorize", sign_in, account, epoch),
                     Err(refused) => {
                         self.leave_session(sign_in.session, epoch);
@@ -179,7 +186,7 @@ impl Server {
         if self.sessions.get(&session).is_some_and(|(holder, _)| *holder > asker.id) {
             return self.refuse_sign_in(asker, "session_restore", newer_holder());
         }
-        let sign_in = SignIn { start, login: Login::default(), secret, session, account: None };
+        let sign_in = SignIn::new(start, Login::default(), secret, session);
         self.begin_sign_in(asker.id);
         let take = Operation::TakeSession { session, now: self.unix_now() };
         self.ask(take, Some(asker), Pending::Take(Box::new(sign_in)));
@@ -195,6 +202,8 @@ impl Server {
         let waits = asker.filter(|asker| self.is_signing_in(asker.id));
         let session = sign_in.session;
         let refused: Result<(), Refused> = match result {
+            // It was taken a moment before it was ended.
+            Ok(Outcome::Restored(Some((account, _)))) if sign_in.is_ended(&account.login) => no_session(),
             Ok(Outcome::Restored(Some((account, epoch)))) => {
                 match self.sessions.get(&session).copied() {
                     // Another connection has taken it since, and was told first.
@@ -320,6 +329,11 @@ fn wrong_login<T>() -> Result<T, Refused> {
 
 fn no_session<T>() -> Result<T, Refused> {
     refused(401, "there is no such session, or it has expired: authorize")
+}
+
+/// Refuses a sign-in for now: its password may have been checked against one that was changed meanwhile.
+fn account_has_changed<T>() -> Result<T, Refused> {
+    refused(503, "the account has been changed at this moment: sign in again")
 }
 
 fn newer_holder() -> Refused {

@@ -270,7 +270,7 @@ fn what_operators_do_reaches_who_is_here() {
     assert_eq!(world.hear(cursor)[0]["position"], 1);
     world.server.operate(world.now, Operation::RemoveAccount { login: "bob".into() });
     world.keep();
-    assert_eq!(world.hear(plain), ["Close(Policy)"]);
+    assert_eq!(world.hear(plain).pop().unwrap(), "Close(SessionEnded)");
     assert!(!world.server.is_online("bob"));
     assert!(world.server.add_user("carol", "carol").is_err(), "the store is not inside");
 }
@@ -314,4 +314,98 @@ fn an_account_that_is_used_again_is_not_forgotten() {
     world.say(alice, &json!({"type": "get_history", "on_request": 2, "login": "bob"}));
     world.keep();
     assert_eq!(world.hear(alice)[0]["status"], "200");
+}
+
+/// Everything that ends the sessions of alice, and the reason that she is told.
+fn ends(sid: &str) -> Vec<(Operation, &'static str)> {
+    use sha2::{Digest, Sha512};
+    use skaro_proto::server::store::SessionKey;
+    let login = || "alice".into();
+    let session = SessionKey(Sha512::digest(sid)[..16].try_into().unwrap());
+    let verifier = auth::Verifier::new("changed");
+    vec![
+        (Operation::SetVerifier { login: login(), verifier }, "the password was changed"),
+        (Operation::SetDisabled { login: login(), is_disabled: true }, "disabled"),
+        (Operation::EndSessions { login: login() }, "sign in again"),
+        (Operation::EndSession { session }, "sign in again"),
+        (Operation::RemoveAccount { login: login() }, "removed"),
+    ]
+}
+
+#[test]
+fn operators_end_sessions_and_their_connections() {
+    for n in 0..5 {
+        let mut world = World::new();
+        let ((alice, sid), (bob, _)) = (world.sign_in("alice", true), world.sign_in("bob", true));
+        let (end, reason) = ends(&sid).remove(n);
+        world.server.operate(world.now, end);
+        assert_eq!((world.hear(alice), world.hear(bob)), (vec![], vec![]), "not before it is durable");
+        world.keep();
+        let told = world.hear(alice);
+        assert_eq!(
+            (told[0]["type"].clone(), told[1].clone()),
+            ("error".into(), "Close(SessionEnded)".into())
+        );
+        assert!(told[0]["info"].as_str().unwrap().contains(reason), "{told:?}");
+        assert_eq!(world.hear(bob), [Json::Null; 0]);
+        let (again, _) = world.connect();
+        world.say(again, &json!({"type": "session_restore", "on_request": 1, "sid": sid}));
+        world.keep();
+        assert_eq!(world.hear(again)[0]["status"], "401");
+    }
+}
+
+#[test]
+fn a_sign_in_that_is_under_way_does_not_succeed_by_what_was_valid_before() {
+    for n in 0..5 {
+        // The end is told before the account is found, before the session begins, and before a session is taken.
+        for step in 0..3 {
+            let mut world = World::new();
+            let (first, sid) = world.sign_in("alice", false);
+            world.server.handle_disconnected(world.now, first);
+            world.keep();
+            let (end, _) = ends(&sid).remove(n);
+            let id = match step {
+                2 => {
+                    let (id, _) = world.connect();
+                    world.say(id, &json!({"type": "session_restore", "on_request": 1, "sid": sid}));
+                    id
+                }
+                _ => world.authorize("alice", false),
+            };
+            world.carry_out();
+            if step == 1 {
+                world.tell();
+                world.carry_out();
+            }
+            let late = world.done.pop_front().unwrap();
+            world.server.operate(world.now, end.clone());
+            world.keep();
+            world.done.push_back(late);
+            world.tell();
+            world.keep();
+            // The session that was ended is not the one that begins.
+            let is_another = matches!(end, Operation::EndSession { .. }) && step < 2;
+            let status = world.hear(id)[0]["status"].as_str().unwrap().to_owned();
+            assert_eq!(status == "200", is_another, "{end:?} at step {step}: {status}");
+            assert_eq!(world.server.is_online("alice"), is_another);
+        }
+    }
+}
+
+#[test]
+fn a_disabled_user_is_told_so_and_nobody_else() {
+    let mut world = World::new();
+    world.server.operate(world.now, Operation::SetDisabled { login: "alice".into(), is_disabled: true });
+    world.keep();
+    let id = world.authorize("alice", false);
+    world.keep();
+    let told = world.hear(id).remove(0);
+    assert_eq!(told["status"], "403");
+    assert!(told["info"].as_str().unwrap().contains("disabled"));
+    let (id, token) = world.connect();
+    let proof = auth::proof("wrong", &token);
+    world.say(id, &json!({"type": "authorize", "on_request": 1, "login": "alice", "password": proof}));
+    world.keep();
+    assert_eq!(world.hear(id)[0]["status"], "401");
 }

@@ -13,6 +13,7 @@ use skaro_proto::server::store::{Operation, StoreLimits};
 use skaro_sqlite::{Fatal, OpenError, Report, SqliteStore, Worker, WorkerConfig};
 use skaro_tokio::{Completions, Submit};
 
+use crate::config::ConfigOptions;
 use crate::exit::{Exit, Fault};
 use crate::output;
 
@@ -20,6 +21,9 @@ use crate::output;
 const VARIABLE: &str = "STATE_DIRECTORY";
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The store's file in the directory.
+const STORE: &str = "store";
 
 #[derive(Args)]
 pub(crate) struct DataOptions {
@@ -40,16 +44,40 @@ pub(crate) struct DataOptions {
     restored: bool,
 }
 
+/// The directory of a server, for those who look after it.
+#[derive(Args)]
+pub(crate) struct StoreDirectory {
+    #[command(flatten)]
+    _config: ConfigOptions,
+    /// The server's directory. Default: that of the environment variable STATE_DIRECTORY, else ./skaro-data.
+    #[arg(long, value_name = "DIR", global = true)]
+    data: Option<PathBuf>,
+}
+
+impl StoreDirectory {
+    /// Returns the directory.
+    pub(crate) fn path(&self) -> PathBuf {
+        directory(self.data.as_deref())
+    }
+
+    /// Returns the path of the store in the directory.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.path().join(STORE)
+    }
+}
+
+/// Returns the directory that is given by an option, the environment, or by itself.
+fn directory(option: Option<&Path>) -> PathBuf {
+    // There may be several ones, with colons between them.
+    let given = env::var_os(VARIABLE).and_then(|list| env::split_paths(&list).next());
+    let given = given.filter(|path| !path.as_os_str().is_empty());
+    option.map(Path::to_path_buf).or(given).unwrap_or_else(|| "skaro-data".into())
+}
+
 impl DataOptions {
     /// Returns the directory; `None` for memory.
     pub(crate) fn directory(&self) -> Option<PathBuf> {
-        if self.memory {
-            return None;
-        }
-        // There may be several ones, with colons between them.
-        let given = env::var_os(VARIABLE).and_then(|list| env::split_paths(&list).next());
-        let given = given.filter(|path| !path.as_os_str().is_empty());
-        self.data.clone().or(given).or_else(|| Some("skaro-data".into()))
+        (!self.memory).then(|| directory(self.data.as_deref()))
     }
 
     /// Opens the store in a directory.
@@ -70,7 +98,7 @@ impl DataOptions {
 }
 
 /// Opens the store in a directory.
-fn open(directory: &Path, limits: StoreLimits) -> Result<SqliteStore, Fault> {
+pub(crate) fn open(directory: &Path, limits: StoreLimits) -> Result<SqliteStore, Fault> {
     let made = make_private(directory).and_then(|()| directory.canonicalize());
     let unusable = |error| {
         let reason =
@@ -79,7 +107,7 @@ fn open(directory: &Path, limits: StoreLimits) -> Result<SqliteStore, Fault> {
     };
     let directory = made.map_err(unusable)?;
     warn_if_open(&directory);
-    let path = directory.join("store");
+    let path = directory.join(STORE);
     SqliteStore::open(path, limits, Timestamp::now().as_millisecond()).map_err(|error| {
         let exit = match error {
             OpenError::InUse { .. } => Exit::Temporary,
@@ -104,7 +132,7 @@ fn warn_if_open(directory: &Path) {
 const fn warn_if_open(_: &Path) {}
 
 /// Makes a directory that only its owner can read, if there is none. The store's files are private in any.
-fn make_private(directory: &Path) -> io::Result<()> {
+pub(crate) fn make_private(directory: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -26,8 +26,12 @@ pub(crate) struct TlsOptions {
 impl TlsOptions {
     /// Reads the files; `None` without these options.
     pub(crate) fn read(&self) -> Result<Option<Arc<ServerConfig>>, Fault> {
-        let (Some(cert), Some(key)) = (&self.tls_cert, &self.tls_key) else { return Ok(None) };
-        configuration(cert, key).map(|config| Some(Arc::new(config)))
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(cert), Some(key)) => configuration(cert, key).map(|config| Some(Arc::new(config))),
+            (None, None) => Ok(None),
+            // From a file with options.
+            _ => Err(Fault::new(Exit::Config, "a certificate needs its key: give both tls-cert and tls-key")),
+        }
     }
 }
 

@@ -8,10 +8,12 @@
 )]
 
 mod chat;
+mod config;
 mod data;
 mod elsewhere;
 mod files;
 mod limits;
+mod operators;
 mod process;
 mod proxy;
 mod relay;

@@ -229,7 +229,10 @@ fn read(from: impl Read + Send + 'static, to: Sender<Line>, kind: fn(String) -> 
 /// The program with these arguments, and nothing from the environment.
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.args(args).env_remove("SKARO_PASSWORD").env_remove("SKARO_USERS").env_remove("STATE_DIRECTORY");
+    command.args(args).env_remove("STATE_DIRECTORY");
+    let variables = std::env::vars_os().map(|(name, _)| name);
+    let ours = variables.filter(|name| name.to_string_lossy().starts_with("SKARO_"));
+    ours.for_each(|name| _ = command.env_remove(name));
     command
 }
 

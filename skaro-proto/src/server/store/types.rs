@@ -89,13 +89,57 @@ pub struct Account {
     pub begin: u64,
     /// Position of the last entry of its log; 0 if there was none.
     pub head: u64,
+    /// `true` if nobody may sign in to it.
+    pub is_disabled: bool,
 }
 
 impl Account {
-    /// An account with an empty log.
+    /// Creates an account with an empty log, to which its user may sign in.
     #[must_use]
     pub const fn new(id: AccountId, login: Login, verifier: Verifier, log: LogId) -> Self {
-        Account { id, login, verifier, log, begin: 0, head: 0 }
+        Account { id, login, verifier, log, begin: 0, head: 0, is_disabled: false }
+    }
+}
+
+/// An account as an operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AccountSummary {
+    /// Its login.
+    pub login: Login,
+    /// `true` if nobody may sign in to it.
+    pub is_disabled: bool,
+    /// Number of its sessions, in use or broken.
+    pub sessions: u64,
+    /// Position of the last entry of its log; 0 if there was none.
+    pub head: u64,
+}
+
+impl AccountSummary {
+    /// Creates the summary of an account without sessions, with an empty log.
+    #[must_use]
+    pub const fn new(login: Login) -> Self {
+        AccountSummary { login, is_disabled: false, sessions: 0, head: 0 }
+    }
+}
+
+/// A session as an operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionSummary {
+    /// Its key.
+    pub key: SessionKey,
+    /// Its user.
+    pub login: Login,
+    /// The last moment at which it can be taken, as a Unix time in milliseconds; `None` while it is in use.
+    pub until: Option<i64>,
+}
+
+impl SessionSummary {
+    /// Creates the summary of a session in use.
+    #[must_use]
+    pub const fn new(key: SessionKey, login: Login) -> Self {
+        SessionSummary { key, login, until: None }
     }
 }
 
