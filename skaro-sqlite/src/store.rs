@@ -165,19 +165,6 @@ impl SqliteStore {
         self.settle(more)
     }
 
-    /// Gives all logs new ids, so that clients take what they know of positions for void. A store that goes on from a backup
-    /// needs that once, before it is served: clients may have seen later entries.
-    ///
-    /// # Errors
-    /// If there is no room on the disk, or nobody knows what is durable now.
-    pub fn renew_logs(&mut self) -> core::result::Result<(), Fatal> {
-        match self.transact(|tx| tx.renew_logs()) {
-            Ok(()) => Ok(()),
-            Err(Failure::Refused(error)) => Err(Fatal::new(error)),
-            Err(Failure::Fatal(fatal)) => Err(fatal),
-        }
-    }
-
     /// Returns the number of users.
     ///
     /// # Errors

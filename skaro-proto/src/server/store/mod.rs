@@ -280,8 +280,7 @@ impl Operation {
             | Operation::LeaveSession { .. }
             | Operation::Expire { .. }
             | Operation::ReadLog { .. }
-            | Operation::ListContacts { .. }
-            | Operation::EndSession { .. } => 0,
+            | Operation::ListContacts { .. } => 0,
         }
     }
 }
