@@ -186,7 +186,7 @@ mod tests {
             db.pragma_update(None, "application_id", APPLICATION).unwrap();
             db.pragma_update(None, "user_version", version as i64).unwrap();
             drop(db);
-            let db = writer(&path).unwrap();
+            let (db, _file) = writer(&path).unwrap();
             assert_eq!(format_version(&db), Ok(Some(STEPS.len() as i64)));
             let tables = |db: &Connection| {
                 let mut all = db.prepare("SELECT name FROM pragma_table_list ORDER BY name").unwrap();
@@ -206,7 +206,8 @@ mod tests {
                 });
                 shown.collect::<Vec<_>>()
             };
-            assert_eq!(tables(&db), tables(&writer(&place.path().join("new")).unwrap()), "from {version}");
+            let (new, _file) = writer(&place.path().join("new")).unwrap();
+            assert_eq!(tables(&db), tables(&new), "from {version}");
             let kept =
                 db.query_row("SELECT is_disabled FROM accounts WHERE id = 7", [], |row| row.get::<_, i64>(0));
             assert_eq!(kept, Ok(0));

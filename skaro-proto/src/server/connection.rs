@@ -6,6 +6,7 @@ use alloc::format;
 
 use super::config::ServerConfig;
 use super::cursor::Cursor;
+use super::notes::Note;
 use super::peer::Place;
 use super::rate::{BYTES_PER_UNIT, Bucket};
 use super::refusal::Info;
@@ -468,6 +469,9 @@ impl Server {
             State::Open { .. } | State::SignedIn { .. } => (),
         }
         debug!("connection {id}: closing with code {}", code.code());
+        self.tally.closed(code.code());
+        let address = connection.place.map(Place::address);
+        self.tally.notes.add(|| Note::Closed { connection: id, address, code });
         connection.state = State::Closing { until };
         connection.is_signing_in = false;
         connection.output.push_close(code);
