@@ -96,12 +96,6 @@ impl Tx<'_> {
         Ok(Outcome::Done)
     }
 
-    pub(crate) fn renew_logs(&self) -> Result<()> {
-        // SQLite's random numbers begin with those of the system.
-        self.run("UPDATE accounts SET log = randomblob(16)", [])?;
-        Ok(())
-    }
-
     pub(crate) fn introduce(&self, one: &Login, other: &Login) -> Result<Outcome> {
         let (Some(one), Some(other)) = (self.id_of(one)?, self.id_of(other)?) else {
             return Ok(Outcome::NoSuchUser);

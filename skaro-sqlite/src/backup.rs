@@ -67,6 +67,7 @@ pub fn restore(backup: &Path, to: &Path) -> Result<u64, BackupError> {
         fs::copy(backup, part).map_err(|error| write_error(part, error))?;
         let (db, file) = file::writer(part)?;
         let renew = db.execute_batch(
+            // SQLite's random numbers begin with those of the system.
             "BEGIN; DELETE FROM sessions; UPDATE accounts SET log = randomblob(16); COMMIT;
              PRAGMA wal_checkpoint(TRUNCATE)",
         );

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use skaro_proto::server::store::{Operation, Outcome, Store, StoreError, StoreLimits};
 
 use crate::error::{Failure, Fatal, OpenError, Result};
@@ -123,15 +124,18 @@ impl SqliteStore {
     /// # Errors
     /// If nobody knows what is durable now. Without room on the disk nothing changes, which is no error.
     pub fn checkpoint(&mut self) -> core::result::Result<(), Fatal> {
-        let done = self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-        self.settle(done.map_err(Failure::from))
+        self.carry_over("PRAGMA wal_checkpoint(PASSIVE)")
     }
 
     /// Carries over SQLite's log of changes to the file, and makes the log empty, unless another process reads. No connection
     /// of this process may read meanwhile.
     pub(crate) fn empty_log(&mut self) -> core::result::Result<(), Fatal> {
-        let done = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        self.settle(done.map_err(Failure::from))
+        self.carry_over("PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+
+    fn carry_over(&mut self, checkpoint: &str) -> core::result::Result<(), Fatal> {
+        let done = self.ready().and_then(|()| Ok(self.db.query_row(checkpoint, [], |_| Ok(()))?));
+        self.settle(done)
     }
 
     /// Returns the length of SQLite's log of changes in bytes.
@@ -161,19 +165,6 @@ impl SqliteStore {
         self.settle(more)
     }
 
-    /// Gives all logs new ids, so that clients take what they know of positions for void. A store that goes on from a backup
-    /// needs that once, before it is served: clients may have seen later entries.
-    ///
-    /// # Errors
-    /// If there is no room on the disk, or nobody knows what is durable now.
-    pub fn renew_logs(&mut self) -> core::result::Result<(), Fatal> {
-        match self.transact(|tx| tx.renew_logs()) {
-            Ok(()) => Ok(()),
-            Err(Failure::Refused(error)) => Err(Fatal::new(error)),
-            Err(Failure::Fatal(fatal)) => Err(fatal),
-        }
-    }
-
     /// Returns the number of users.
     ///
     /// # Errors
@@ -197,7 +188,8 @@ impl SqliteStore {
 
     /// Carries out an operation that only reads.
     pub(crate) fn read(&mut self, operation: &Operation) -> Result<Outcome> {
-        let found = transact(&self.db, &self.limits, "BEGIN", |tx| tx.execute(operation));
+        let found =
+            self.ready().and_then(|()| transact(&self.db, &self.limits, "BEGIN", |tx| tx.execute(operation)));
         self.note(found)
     }
 
@@ -210,14 +202,23 @@ impl SqliteStore {
     }
 
     fn transact<T>(&mut self, work: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
-        let result = transact(&self.db, &self.limits, "BEGIN IMMEDIATE", work);
+        let result = self.ready().and_then(|()| transact(&self.db, &self.limits, "BEGIN IMMEDIATE", work));
         self.note(result)
     }
 
-    /// Carries out nothing any more after a fatal failure.
+    /// Fails after a fatal failure.
+    fn ready(&self) -> Result<()> {
+        self.failed.clone().map_or(Ok(()), |fatal| Err(Failure::Fatal(fatal)))
+    }
+
+    /// Lets nothing be carried out any more after a fatal failure, nor be carried over to the file when it is closed: only a
+    /// store that is opened again knows which changes in the log are whole.
     fn note<T>(&mut self, result: Result<T>) -> Result<T> {
-        if let Err(Failure::Fatal(fatal)) = &result {
+        if let Err(Failure::Fatal(fatal)) = &result
+            && self.failed.is_none()
+        {
             self.failed = Some(fatal.clone());
+            _ = self.db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
         }
         result
     }

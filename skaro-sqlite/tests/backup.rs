@@ -61,8 +61,8 @@ fn a_backup_is_whole_while_the_server_goes_on() {
     let (place, path, _) = place();
     let (reports, reported) = channel();
     let worker = Worker::start(filled(&path, 10), WorkerConfig::default(), move |report| {
-        if let Report::Completed(all) = report {
-            for (id, outcome) in all {
+        if let Report::Completed(ends) = report {
+            for (id, outcome) in ends {
                 outcome.unwrap();
                 reports.send(id).unwrap();
             }

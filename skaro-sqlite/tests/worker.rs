@@ -322,29 +322,6 @@ fn a_store_whose_tables_are_damaged_fails_to_open() {
     assert!(matches!(opened, Err(OpenError::Failed(_))), "{opened:?}");
 }
 
-#[test]
-fn logs_get_new_ids_and_nothing_else_changes() {
-    let place = TempDir::new().unwrap();
-    let mut store = filled(&place);
-    store.execute(append("text", 0)).unwrap();
-    let find = |store: &mut SqliteStore| {
-        ["alice", "bob"].map(|login| match store.execute(Operation::FindAccount { login: login.into() }) {
-            Ok(Outcome::Account(Some(account))) => account,
-            other => panic!("{other:?}"),
-        })
-    };
-    let before = find(&mut store);
-    store.renew_logs().unwrap();
-    drop(store);
-    let after = find(&mut open(&place));
-    let logs: std::collections::HashSet<_> = before.iter().chain(&after).map(|it| it.log.0).collect();
-    // Those before were the same.
-    assert_eq!(logs.len(), 3);
-    for (before, after) in before.iter().zip(&after) {
-        assert_eq!((before.id, before.begin, before.head), (after.id, after.begin, after.head));
-    }
-}
-
 #[cfg(unix)]
 #[test]
 fn files_are_private() {

@@ -26,7 +26,7 @@ const MAX_FILE: u64 = 1 << 20;
 
 /// Options that are for the command line only: those for one time, and passwords, which don't belong into a file that others
 /// may read.
-const NOT_IN_FILES: [&str; 6] = ["config", "check", "restored", "user", "help", "version"];
+const NOT_IN_FILES: [&str; 5] = ["config", "check", "user", "help", "version"];
 
 /// The file with a command's options.
 #[derive(Args)]

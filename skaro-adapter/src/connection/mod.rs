@@ -171,6 +171,7 @@ impl Connection {
 
     fn refuse(&mut self, response: Vec<u8>) {
         self.output = response;
+        self.unread = Vec::new();
         self.stage = Stage::Lingering { until: None };
     }
 

@@ -52,7 +52,7 @@ pub(super) struct Scratch {
 const KEPT: usize = 128 << 10;
 
 impl Scratch {
-    /// Another message is written from now on.
+    /// Begins another message.
     pub(super) fn begin(&mut self) {
         for written in [&mut self.json, &mut self.cbor] {
             written.clear();
@@ -62,7 +62,7 @@ impl Scratch {
         }
     }
 
-    /// The message in this format.
+    /// Returns the message in this format, which is written at the first call.
     pub(super) fn write(&mut self, format: Format, message: &ServerMessage<'_>) -> &[u8] {
         let written = match format {
             Format::Json => &mut self.json,
@@ -77,10 +77,9 @@ impl Scratch {
 
 /// Handle: what the outside reports.
 impl Server {
-    /// The time of day is this, in milliseconds of Unix time: messages are dated by it. It may jump, in either
-    /// direction, when somebody sets the clock; the dates of one dialog increase all the same. An adapter tells it
-    /// before each of its calls, which costs next to nothing; a machine that is never told takes its
-    /// [times](Time) for Unix times.
+    /// Sets the time of day, in milliseconds of Unix time, by which messages are dated. It may jump, in either direction,
+    /// when somebody sets the clock; the dates of one dialog increase all the same. An adapter sets it before each of its
+    /// calls, which costs next to nothing; a machine to which it is never told takes its [times](Time) for Unix times.
     pub fn set_time_of_day(&mut self, now: Time, unix_millis: i64) {
         self.advance(now);
         self.time_of_day = TimeOfDay { at: self.now, unix: unix_millis };
@@ -184,7 +183,7 @@ impl Server {
         Ok(())
     }
 
-    /// Says of a message that it is refused, unless it was taken before.
+    /// Refuses a message, unless it was taken before.
     pub(super) fn refuse_unless_repeated(
         &mut self,
         asker: Option<Asker>,
@@ -212,7 +211,7 @@ impl Server {
         }
     }
 
-    /// A message was appended, or was not.
+    /// Answers the sender of a message that was appended, or was not, and delivers it.
     pub(super) fn sent(
         &mut self,
         asker: Option<Asker>,
@@ -315,7 +314,7 @@ impl Server {
         }
     }
 
-    /// The log of this account may have grown beyond what is known here.
+    /// Lets all cursors over a log read on that may have grown beyond what is known here.
     fn look_again(&mut self, account: AccountId) {
         let ids = self.accounts.online(account).to_vec();
         for id in ids {

@@ -3,9 +3,10 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::connection::{Connection, ENOUGH, State};
+use super::connection::{Connection, State};
 use super::cursor::{Cursor, WINDOW};
 use super::pending::Pending;
+use super::queue::ENOUGH;
 use super::store::{AccountId, Content, Entry, Login, Message, Operation};
 use super::{ConnectionId, Server};
 use crate::codec::{DecodeError, DecodeErrorKind, Fields};

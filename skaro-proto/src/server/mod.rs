@@ -16,6 +16,7 @@ mod operations;
 mod operators;
 mod peer;
 mod pending;
+mod queue;
 mod rate;
 mod refusal;
 mod request;

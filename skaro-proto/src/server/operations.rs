@@ -127,12 +127,19 @@ impl Operations {
         Some(waiting)
     }
 
-    /// Returns whether so many operations are open of an account, or sign-ins if there is none, that no more are asked for.
-    pub(super) fn are_many(&self, account: Option<AccountId>) -> bool {
-        match account {
-            Some(account) => self.open_of.get(&account).is_some_and(|open| *open >= MAX_OPEN_OF_ACCOUNT),
-            None => self.sign_ins >= MAX_SIGN_INS,
-        }
+    /// Returns whether so many sign-ins are under way that no more begin.
+    pub(super) const fn has_many_sign_ins(&self) -> bool {
+        self.sign_ins >= MAX_SIGN_INS
+    }
+
+    /// Returns whether so many operations of an account are open that no more are asked for.
+    pub(super) fn has_many_of(&self, account: AccountId) -> bool {
+        self.open_of.get(&account).is_some_and(|open| *open >= MAX_OPEN_OF_ACCOUNT)
+    }
+
+    /// Returns whether only one more may be open of an account: after a completion its connections are read on.
+    fn has_room_for_one(&self, account: AccountId) -> bool {
+        self.open_of.get(&account) == Some(&(MAX_OPEN_OF_ACCOUNT - 1))
     }
 
     /// Time for which the oldest operation has been under way.
@@ -166,8 +173,16 @@ impl Server {
     /// An operation has come to its end: it is durable, or was not carried out. A second completion has no effect.
     pub fn handle_stored(&mut self, now: Time, id: OperationId, result: Result<Outcome, StoreError>) {
         self.advance(now);
-        let Some(Waiting { asker, is_told, pending, until, .. }) = self.operations.remove(id) else { return };
+        let Some(Waiting { asker, account, is_told, pending, until, .. }) = self.operations.remove(id) else {
+            return;
+        };
         self.note_time(&pending, (self.now + TIMEOUT) - until);
+        if let Some(account) = account.filter(|account| self.operations.has_room_for_one(*account)) {
+            for id in self.accounts.online(account) {
+                let connection = self.connections.get_mut(id);
+                connection.into_iter().for_each(|it| it.mark_ready(*id, &mut self.agenda));
+            }
+        }
         let Some(asker) = asker else { return self.complete(None, pending, result) };
         let connection = self.connections.get_mut(&asker.id);
         let before = connection.map_or(0, |connection| {

@@ -88,13 +88,16 @@ impl Server {
         let before = connection.output.len();
         let is_stranger = matches!(connection.state, State::Open { .. });
         let may_have_cursor = is_stranger || connection.cursor.is_some();
+        let has_many = connection
+            .user()
+            .map_or_else(|| self.operations.has_many_sign_ins(), |user| self.operations.has_many_of(user));
         let result = match decoded.0 {
             _ if !connection.is_heard() => Ok(()),
             Ok(ClientMessage { request: Request::Ack { position }, .. }) => self
                 .acknowledge(id, position)
                 .map_err(|error| self.reject(id, InvalidRequest { error, request: None })),
             // Whoever goes on sending although frames are not wanted.
-            Ok(message) if connection.open >= 2 * MAX_OPEN || self.operations.are_many(connection.user()) => {
+            Ok(message) if connection.open >= 2 * MAX_OPEN || has_many => {
                 let outcome = refused(503, "too many requests are under way: wait for their answers");
                 self.answer(id, message.on_request, message.request.kind(), outcome);
                 Ok(())

@@ -331,13 +331,13 @@ fn wrong_login<T>() -> Result<T, Refused> {
     refused(401, "the login or the password is wrong")
 }
 
+fn no_session<T>() -> Result<T, Refused> {
+    refused(401, "there is no such session, or it has expired: authorize")
+}
+
 /// Refuses a sign-in for now: its password may have been checked against one that was changed meanwhile.
 fn account_has_changed<T>() -> Result<T, Refused> {
     refused(503, "the account has been changed at this moment: sign in again")
-}
-
-fn no_session<T>() -> Result<T, Refused> {
-    refused(401, "there is no such session, or it has expired: authorize")
 }
 
 fn newer_holder() -> Refused {

@@ -67,6 +67,7 @@ fn histories_are_read_one_after_the_other() {
 fn an_account_has_256_operations_open_at_most_on_all_its_connections() {
     let mut world = World::new();
     let ids = [(); 4].map(|()| world.sign_in("alice", false).0);
+    let (other, _) = world.sign_in("alice", false);
     for (n, id) in ids.into_iter().enumerate() {
         (0..100).for_each(|number| world.send(id, number + 2, "bob"));
         let told = world.hear(id);
@@ -77,6 +78,13 @@ fn an_account_has_256_operations_open_at_most_on_all_its_connections() {
     }
     let leaves = 4;
     assert_eq!(world.server.open_operations(), 256 + leaves);
+    // All connections of the user are read on once one of them is done.
+    while world.server.poll_ready().is_some() {}
+    assert!(!world.server.wants_frames(other));
+    world.carry_out();
+    world.tell();
+    assert!(world.server.wants_frames(other));
+    assert!(std::iter::from_fn(|| world.server.poll_ready()).any(|id| id == other));
 }
 
 #[test]

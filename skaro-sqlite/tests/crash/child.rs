@@ -61,6 +61,7 @@ pub(crate) fn run(role: &str) {
     match role {
         "append" => append_for_ever(&place),
         "one by one" => append_one_by_one(&place),
+        "until it fails" => append_until_it_fails(&place),
         "grow" => grow(&place, &|| {
             nix::sys::resource::setrlimit(
                 nix::sys::resource::Resource::RLIMIT_FSIZE,
@@ -109,6 +110,24 @@ fn append_one_by_one(place: &std::path::Path) {
         assert!(matches!(store.execute(append(0, n)), Ok(Outcome::Appended(_))));
         out.write_all(b"answered\n").unwrap();
     }
+}
+
+/// Appends until the disk fails, and tells how many messages were acknowledged. Then nothing is carried out any more.
+fn append_until_it_fails(place: &std::path::Path) {
+    let mut store = open(place);
+    let mut acknowledged = 0;
+    while store.execute_all(&[append(0, acknowledged)]).is_ok_and(|outcomes| outcomes[0].is_ok()) {
+        acknowledged += 1;
+        assert!(acknowledged < 1000, "it does not fail");
+    }
+    for operation in
+        [append(0, acknowledged), append(0, 0), Operation::FindAccount { login: "user 0".into() }]
+    {
+        assert!(matches!(store.execute(operation.clone()), Err(StoreError::Unavailable)));
+        store.execute_all(&[operation]).unwrap_err();
+    }
+    store.checkpoint().unwrap_err();
+    println!("{acknowledged}");
 }
 
 /// Appends until there is no room, reads, makes room, and goes on.

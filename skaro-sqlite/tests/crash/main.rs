@@ -30,6 +30,7 @@ fn main() {
         ("a file that may not grow refuses, is read, and recovers", full::a_file_that_may_not_grow),
         ("a full disk refuses, is read, and recovers", full::a_full_disk),
         ("an answer comes after the synchronization that covers it", sync::answers_come_after_their_sync),
+        ("a synchronization that fails ends the store", sync::a_failed_sync_ends_the_store),
     ];
     let trial = |&(name, test): &(&str, Test)| {
         Trial::ignorable_test(name, move || {

@@ -20,9 +20,10 @@ use crate::output;
 /// The directory that systemd gives a service (systemd.exec(5)).
 const VARIABLE: &str = "STATE_DIRECTORY";
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The store's file in the directory.
 const STORE: &str = "store";
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Args)]
 pub(crate) struct DataOptions {
@@ -37,10 +38,6 @@ pub(crate) struct DataOptions {
     /// age.
     #[arg(long, value_name = "DAYS", conflicts_with = "memory")]
     keep_days: Option<NonZeroU32>,
-    /// Serves data that was restored from a backup: clients are told that their logs are others, and read them from the
-    /// beginning. Give this once, at the first start.
-    #[arg(long, conflicts_with = "memory")]
-    restored: bool,
 }
 
 /// The directory of a server, for those who look after it.
@@ -77,15 +74,6 @@ impl DataOptions {
     /// Returns the directory; `None` for memory.
     pub(crate) fn directory(&self) -> Option<PathBuf> {
         (!self.memory).then(|| directory(self.data.as_deref()))
-    }
-
-    /// Opens the store in a directory.
-    pub(crate) fn open(&self, directory: &Path, limits: StoreLimits) -> Result<SqliteStore, Fault> {
-        let mut store = open(directory, limits)?;
-        if self.restored {
-            store.renew_logs().map_err(failed)?;
-        }
-        Ok(store)
     }
 
     /// Returns the settings of the store's threads.

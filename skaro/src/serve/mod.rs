@@ -287,7 +287,7 @@ fn furnish(args: &ServeArgs) -> Result<(server::Server, Option<SqliteStore>), Fa
     let config = config(args);
     let (machine, store, users, place) = match args.data.directory() {
         Some(directory) => {
-            let mut store = args.data.open(&directory, config.store_limits())?;
+            let mut store = data::open(&directory, config.store_limits())?;
             let mut machine = server::Server::with_store(config, seed()?);
             let mut accounts = Vec::new();
             args.users.add_to(|login, password| {

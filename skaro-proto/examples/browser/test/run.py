@@ -180,12 +180,12 @@ def main(folder, program, screenshot):
         chatting(alice, bob, server)
         cut(alice, bob, proxy)
         lost(alice, bob, proxy)
-        restarted(alice, bob, server)
         looks(alice, bob)
         alice.write("Very well. Look:")
         until("one more message", lambda: "Look:" in bob.messages()[-1])
         alice.screenshot(screenshot)
         check("there is a screenshot, a small one", 10_000 < pathlib.Path(screenshot).stat().st_size < 200_000)
+        restarted(alice, bob, server)
         refusals(alice)
         leaving(alice, server)
         for page in pages:
