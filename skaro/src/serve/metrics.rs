@@ -26,7 +26,7 @@ const EXCHANGE: Duration = Duration::from_secs(10);
 /// Time for which an operation may be under way until the server does not count as ready.
 const TOO_SLOW: Duration = Duration::from_secs(10);
 
-/// Type of the text (https://prometheus.io/docs/specs/om/open_metrics_spec/).
+/// Type of the text (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
 const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Serves four requests at the same time; the others wait in the system's queue. Never ends.
