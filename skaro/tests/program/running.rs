@@ -244,3 +244,36 @@ fn a_thousand_clients_are_told_of_the_end() {
     server.complaint("shutting down");
     assert_eq!(server.status(), Some(0));
 }
+
+#[test]
+fn the_system_hears_that_it_is_ready_lives_reads_again_and_stops() {
+    use std::os::unix::net::UnixDatagram;
+    let files = Files::new();
+    let socket = UnixDatagram::bind(files.path("notify")).unwrap();
+    socket.set_read_timeout(Some(crate::process::WAIT)).unwrap();
+    let hear = |wanted: &str| loop {
+        let mut message = [0; 512];
+        let length = socket.recv(&mut message).unwrap();
+        let message = std::str::from_utf8(&message[..length]).unwrap();
+        if message.lines().any(|line| line == wanted) {
+            break;
+        }
+        assert!(message.contains("WATCHDOG=1"), "{message} before {wanted}");
+    };
+    let mut serve = command(&[&SERVE[..], &["--memory"]].concat());
+    serve
+        .env("NOTIFY_SOCKET", files.path("notify"))
+        .env("WATCHDOG_USEC", "600000")
+        .env_remove("WATCHDOG_PID");
+    let mut server = Process::run(&mut serve);
+    server.address();
+    hear("READY=1");
+    hear("WATCHDOG=1");
+    server.signal("HUP");
+    hear("RELOADING=1");
+    hear("READY=1");
+    hear("WATCHDOG=1");
+    server.signal("TERM");
+    hear("STOPPING=1");
+    assert_eq!(server.status(), Some(0));
+}
