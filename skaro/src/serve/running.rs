@@ -83,7 +83,7 @@ impl Running {
             }
         }
         if added > 0 {
-            info!("{added} users were added");
+            info!(users = added, "users were added");
         }
         Ok(())
     }

@@ -194,7 +194,7 @@ fn nothing_is_cut_when_options_and_certificates_change() {
     std::fs::write(&users, "alice:other\nbob:other\ncarol:hunter4\n").unwrap();
     options(1);
     assert_eq!(reload(), (Some(0), String::new()));
-    server.complaint("1 users were added");
+    server.complaint("users were added users=1");
     chat(&url, "carol", "hunter4", &["--ca", &newest]).event("authorized");
     let refused = chat(&url, "alice", "hunter2", &["--ca", &newest]).event("info");
     assert!(refused["info"].as_str().unwrap().contains("1 connections"), "{refused}");
