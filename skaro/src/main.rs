@@ -10,6 +10,7 @@ mod control;
 mod exit;
 mod network;
 mod output;
+mod reload;
 mod runtime;
 mod secrets;
 mod send;
@@ -49,6 +50,7 @@ enum Command {
     Restore(backup::RestoreArgs),
     Check(backup::CheckArgs),
     Certificate(certificate::CertificateArgs),
+    Reload(reload::ReloadArgs),
 }
 
 fn main() -> ExitCode {
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Command::Restore(args) => backup::restore(&args),
         Command::Check(args) => backup::check(args),
         Command::Certificate(args) => certificate::run(&args),
+        Command::Reload(args) => reload::run(&args),
     });
     let exit = ended.unwrap_or_else(failed);
     // Last, because the line editor's thread may change the settings until here.

@@ -6,6 +6,7 @@ use alloc::format;
 
 use super::config::ServerConfig;
 use super::cursor::Cursor;
+use super::notes::Note;
 use super::operations::Operations;
 use super::peer::Place;
 use super::rate::{BYTES_PER_UNIT, Bucket};
@@ -324,6 +325,9 @@ impl Server {
             State::Open { .. } | State::SignedIn { .. } => (),
         }
         debug!("connection {id}: closing with code {}", code.code());
+        self.tally.closed(code.code());
+        let address = connection.place.map(Place::address);
+        self.tally.notes.add(|| Note::Closed { connection: id, address, code });
         connection.state = State::Closing { until };
         connection.output.push_close(code);
         connection.wrote(id, &self.config, &mut self.agenda);

@@ -71,8 +71,8 @@ pub(super) struct Sending {
 }
 
 impl Pending {
-    /// The type of the request that waits for it.
-    pub(super) fn kind(&self) -> &str {
+    /// The type of the request that waits for it; `other` for one that the protocol does not list.
+    pub(super) const fn kind(&self) -> &'static str {
         match self {
             Pending::Identify(_) | Pending::Begin(_) => "authorize",
             Pending::Take(_) => "session_restore",
@@ -80,7 +80,7 @@ impl Pending {
             Pending::History { .. } => "get_history",
             Pending::Contacts => "get_contacts",
             Pending::Mark { .. } => "read",
-            Pending::Other { kind } => kind,
+            Pending::Other { .. } => "other",
             Pending::ReadLog { .. } | Pending::Leave { .. } | Pending::Expire | Pending::Operated { .. } => {
                 ""
             }
