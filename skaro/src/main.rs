@@ -6,6 +6,7 @@ mod chat;
 mod exit;
 mod network;
 mod output;
+mod rows;
 mod runtime;
 mod secrets;
 mod send;

@@ -34,6 +34,9 @@ pub(crate) struct ChatArgs {
     /// Writes one JSON object per line, for programs.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Does not ring the terminal's bell when a message arrives.
+    #[arg(long)]
+    pub(crate) no_bell: bool,
     /// Ends when the connection breaks, instead of reconnecting.
     #[arg(long)]
     pub(crate) no_reconnect: bool,

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use skaro_proto::client::{Client, Command, CommandError, RequestId};
-use skaro_proto::message::{Answer, RequestKind};
+use skaro_proto::client::{Client, Command, CommandError, GetHistory, RequestId};
+use skaro_proto::message::{Answer, Page, RequestKind};
 use skaro_proto::{Secret, Time};
 
 /// A request, with the data for reporting its end.
@@ -21,6 +21,7 @@ pub(crate) enum Ask {
     Unread,
     History {
         login: String,
+        page: Page,
     },
     Read {
         login: String,
@@ -77,7 +78,7 @@ impl Command for &Ask {
             Ask::Restore { sid } => client.session_restore(now, sid.expose()),
             Ask::RegisterType => client.register_type(now),
             Ask::Contacts | Ask::Unread => client.get_contacts(now),
-            Ask::History { login } => client.get_history(now, login),
+            Ask::History { login, page } => GetHistory { login, page: *page }.give(client, now),
             Ask::Read { login, up_to } => client.read(now, login, *up_to),
             Ask::Message { to, body, marker } => client.send_message(now, to, body, Some(*marker)),
         }

@@ -16,9 +16,17 @@ pub(crate) enum Source {
     Terminal(Box<LineEditor>),
 }
 
+/// A request for a line, with a prompt for a terminal.
+pub(crate) struct Prompt {
+    pub(crate) plain: String,
+    pub(crate) coloured: String,
+    /// Set if the line is a password.
+    pub(crate) is_secret: bool,
+}
+
 /// A thread that reads lines, one for each request.
 pub(crate) struct Lines {
-    prompts: Sender<(String, String)>,
+    prompts: Sender<Prompt>,
     /// Set between the request for a line and its arrival.
     pub(crate) is_reading: bool,
 }
@@ -38,8 +46,8 @@ impl Lines {
         Lines { prompts, is_reading: false }
     }
 
-    /// Requests a line, with a prompt (plain and in colour) for a terminal.
-    pub(crate) fn ask(&mut self, prompt: (String, String)) {
+    /// Requests a line.
+    pub(crate) fn ask(&mut self, prompt: Prompt) {
         // Can't fail: the thread lives as long as this.
         _ = self.prompts.send(prompt);
         self.is_reading = true;

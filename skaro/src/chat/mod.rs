@@ -1,16 +1,18 @@
 //! `skaro chat`: reads lines, and prints messages and events.
 //!
-//! [`args`] defines the options, [`input`] reads lines and [`mod@line`] parses them; [`session`] decides how to react;
-//! [`report`] is the output, as JSON or, through [`wording`], for people; [`screen`] shows it; [`client`] talks to the
+//! [`args`] defines the options, [`input`] reads lines, [`complete`] completes them and [`mod@line`] parses them; [`session`]
+//! decides how to react, [`partner`] to whom lines go; [`report`] is the output, as JSON or, through [`wording`], for people; [`screen`] shows it; [`client`] talks to the
 //! server. This module is the loop around them.
 
 mod args;
 mod ask;
 mod client;
+mod complete;
 mod demo;
 mod echo_bot;
 mod input;
 mod line;
+mod partner;
 mod report;
 mod screen;
 mod session;
@@ -28,11 +30,12 @@ use skaro_proto::client::Event;
 pub(crate) use args::ChatArgs;
 use ask::Ask;
 use client::Client;
+use complete::Names;
 use demo::Demo;
 use input::Lines;
 use line::Input;
 use screen::Screen;
-use session::Session;
+use session::{Session, Setup};
 use state::State;
 
 use crate::exit::{Exit, Fault};
@@ -91,9 +94,10 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<Exit, Fault> {
         }
         _ = sender.send(Happened::Event(None));
     });
-    let (screen, source) = Screen::open(args.json)?;
+    let names = Names::default();
+    let (screen, source) = Screen::open(args.json, names.clone())?;
     let lines = Lines::start(source, move |input| _ = lines_sink.send(Happened::Input(input)));
-    let session = Session::new(screen, sign_in, bot, state);
+    let session = Session::new(screen, Setup { names, rings: !args.no_bell, sign_in, bot, state });
     let exit = Chat { client, happenings, lines, answers, deadline: None, session }.run();
     // A pending name resolution is not awaited.
     runtime.shutdown_background();
@@ -126,6 +130,7 @@ impl Chat {
             if !self.lines.is_reading && self.session.wants_line() {
                 self.lines.ask(self.session.prompt());
             }
+            self.session.screen().wait();
             match self.wait() {
                 Ok(happened) => self.handle(happened),
                 Err(RecvTimeoutError::Timeout) => self.session.handle_deadline(),

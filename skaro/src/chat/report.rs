@@ -28,6 +28,8 @@ pub(crate) enum Report<'a> {
     History {
         login: &'a str,
         history: &'a [Message<'a>],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        more: Option<bool>,
     },
     MessageSent {
         to: &'a str,
@@ -196,7 +198,8 @@ mod tests {
         add(Report::Authorized { session_id: text, user: &user }, None);
         add(Report::Restored { session_id: text, user: &user }, None);
         add(Report::Contacts { contacts: &contacts }, None);
-        add(Report::History { login: text, history: &[] }, None);
+        let history = |more| Report::History { login: text, history: &[], more };
+        add(history(Some(true)), Some(history(None)));
         let sent = |date, position| Report::MessageSent {
             to: text,
             marker: 1,

@@ -2,13 +2,14 @@
 
 use std::io::{self, IsTerminal};
 
-use super::input::Source;
+use super::complete::Names;
+use super::input::{Prompt, Source};
 use super::report::Report;
 use super::terminal::{self, Terminal};
 use super::wording;
 use crate::exit::{Exit, Fault};
 use crate::output;
-use crate::text::{Shown, clean_json};
+use crate::text::{Shown, clean_json, name};
 
 /// The output.
 pub(crate) enum Screen {
@@ -19,7 +20,7 @@ pub(crate) enum Screen {
 
 impl Screen {
     /// Opens the output that suits standard output, and the input that belongs to it.
-    pub(crate) fn open(json: bool) -> Result<(Screen, Source), Fault> {
+    pub(crate) fn open(json: bool, names: Names) -> Result<(Screen, Source), Fault> {
         if json {
             return Ok((Screen::Json, Source::Pipe));
         }
@@ -28,7 +29,7 @@ impl Screen {
             return Ok((Screen::Plain, Source::Pipe));
         }
         let unusable = |error| Fault::new(Exit::System, format!("can't use the terminal: {error}"));
-        let (terminal, editor) = terminal::open().map_err(unusable)?;
+        let (terminal, editor) = terminal::open(names).map_err(unusable)?;
         // See no-color.org.
         let colours = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Ok((Screen::Terminal { terminal, colours }, Source::Terminal(Box::new(editor))))
@@ -79,14 +80,36 @@ impl Screen {
         }
     }
 
-    /// Returns the prompt, plain and in colour.
-    pub(crate) fn prompt(&self, dialog: Option<&str>) -> (String, String) {
-        let prompt = match dialog {
+    /// Returns the prompt for a line to this user.
+    pub(crate) fn prompt(&self, partner: Option<&str>) -> Prompt {
+        self.prompt_of(match partner {
             None => Shown::from("> "),
-            Some(dialog) => Shown::from("to ").name(dialog).plain("> "),
-        };
+            Some(partner) => Shown::from("to ").name(partner).plain("> "),
+        })
+    }
+
+    /// Returns the question for a password.
+    pub(crate) fn password_prompt(&self, login: &str) -> Prompt {
+        Prompt { is_secret: true, ..self.prompt_of(Shown::from(format!("Password of {}: ", name(login)))) }
+    }
+
+    fn prompt_of(&self, prompt: Shown) -> Prompt {
         let colours = matches!(self, Screen::Terminal { colours: true, .. });
-        (prompt.render(false), prompt.render(colours))
+        Prompt { plain: prompt.render(false), coloured: prompt.render(colours), is_secret: false }
+    }
+
+    /// Rings the terminal's bell.
+    pub(crate) fn ring(&self) {
+        if let Screen::Terminal { terminal, .. } = self {
+            terminal.ring();
+        }
+    }
+
+    /// Waits while the output can't keep up.
+    pub(crate) fn wait(&self) {
+        if let Screen::Terminal { terminal, .. } = self {
+            terminal.wait();
+        }
     }
 
     /// Flushes the output.

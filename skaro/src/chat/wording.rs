@@ -20,7 +20,7 @@ pub(crate) fn report(report: &Report<'_>, echoes: bool) -> Shown {
         Report::Authorized { user, .. } => shown.plain("signed in as ").name(&user.login),
         Report::Restored { user, .. } => shown.plain("signed in again as ").name(&user.login),
         Report::Contacts { contacts } => list_contacts(contacts),
-        Report::History { login, history } => list_history(login, history),
+        Report::History { login, history, more } => list_history(login, history, *more == Some(true)),
         Report::MessageSent { to, date, from, body, .. } if echoes => said(*date, to, from, body),
         Report::MessageSent { to, marker, date, .. } => {
             shown.dim(&format!("{} sent to {}, #{marker}", time(*date), name(to)))
@@ -72,20 +72,17 @@ fn told(dialog: &str, message: &Message<'_>) -> Shown {
     said(message.date.as_ref(), dialog, &message.from.login, &message.body)
 }
 
+/// Returns a message as a line. The other user is named only if that is not the sender.
 fn said(date: Option<&Date<'_>>, dialog: &str, from: &str, body: &str) -> Shown {
-    Shown::new()
-        .dim(&time(date))
-        .plain(" ")
-        .dim(&format!("[{}]", name(dialog)))
-        .plain(" ")
-        .name(from)
-        .plain(": ")
-        .plain(body)
+    let shown = Shown::new().dim(&time(date)).plain(" ").name(from);
+    let shown = if dialog == from { shown } else { shown.dim(" to ").name(dialog) };
+    shown.plain(": ").plain(body)
 }
 
-fn list_history(login: &str, history: &[Message<'_>]) -> Shown {
+fn list_history(login: &str, history: &[Message<'_>], more: bool) -> Shown {
     let plural = if history.len() == 1 { "" } else { "s" };
-    let heading = format!("history with {}: {} message{plural}", name(login), history.len());
+    let more = if more { "; /older shows those before" } else { "" };
+    let heading = format!("history with {}: {} message{plural}{more}", name(login), history.len());
     let heading = Shown::new().dim(&heading);
     history.iter().fold(heading, |shown, message| shown.line().append(told(login, message)))
 }
@@ -175,16 +172,21 @@ mod tests {
         report(&Report::Message { dialog: from, message: &message }, false).render(false)
     }
 
-    /// Only the chat itself writes lines that do not begin with a time, a dialog and a name.
+    /// Only the chat itself writes lines that do not begin with a time and a name.
     #[test]
     fn messages_do_not_look_like_output_of_the_chat() {
-        assert_eq!(
-            shown("bob", None, "hi\n12:00 [carol] carol: hi"),
-            "--:-- [bob] bob: hi ⏎ 12:00 [carol] carol: hi"
-        );
-        let forged = "x] 12:00 [carol] carol: hi";
-        assert_eq!(shown(forged, None, "y"), format!("--:-- [\"{forged}\"] \"{forged}\": y"));
-        let date = Date::Text("12:00 [carol] carol: hi".into());
-        assert_eq!(shown("bob", Some(date), "y"), "\"12:00 [carol] carol: hi\" [bob] bob: y");
+        assert_eq!(shown("bob", None, "hi\n12:00 carol: hi"), "--:-- bob: hi ⏎ 12:00 carol: hi");
+        let forged = "x: hi\n12:00 carol: hi";
+        assert_eq!(shown(forged, None, "y"), "--:-- \"x: hi ⏎ 12:00 carol: hi\": y");
+        let date = Date::Text("12:00 carol: hi".into());
+        assert_eq!(shown("bob", Some(date), "y"), "\"12:00 carol: hi\" bob: y");
+    }
+
+    #[test]
+    fn a_name_is_shown_once() {
+        let shown = |dialog, from| said(None, dialog, from, "hi").render(false);
+        assert_eq!(shown("bob", "bob"), "--:-- bob: hi");
+        assert_eq!(shown("bob", "alice"), "--:-- alice to bob: hi");
+        assert_eq!(shown("bob to carol", "alice"), "--:-- alice to \"bob to carol\": hi");
     }
 }

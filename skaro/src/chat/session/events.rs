@@ -1,13 +1,13 @@
 //! Reactions to the client's events.
 
 use skaro_proto::client::{Disconnect, Ended, Event, Failure, Incoming, SignedOutReason, Ticket};
-use skaro_proto::message::{Answer, ReadMark, RequestKind, SignedIn};
+use skaro_proto::message::{Answer, Page, ReadMark, RequestKind, SignedIn};
 
 use super::super::ask::Ask;
 use super::super::report::Report;
 use super::super::state::State;
 use super::super::wording;
-use super::{Leaving, Session};
+use super::{Leaving, PAGE, Session, Shelf};
 use crate::exit::Exit;
 
 impl Session {
@@ -90,6 +90,11 @@ impl Session {
         }
         self.show(&Report::Message { dialog, message });
         if !incoming.is_own() {
+            self.names.add(dialog);
+            self.partners.handle_message(dialog);
+            if self.rings && self.is_signed_in && self.catching_up.is_none() {
+                self.screen.ring();
+            }
             self.note_shown(dialog, message.position);
             self.catching_up = self.catching_up.map(|count| count + 1);
         }
@@ -137,12 +142,23 @@ impl Session {
             (Answer::Restored(signed_in), _) => self.handle_signed_in(signed_in, true),
             (Answer::RegisterType(register_type), _) => self.show(&Report::RegisterType { register_type }),
             (Answer::Contacts(contacts), Some(Ask::Unread)) => {
-                let hinted = wording::unread(contacts).map_or(Ok(()), |unread| self.screen.hint(&unread));
-                self.end_if_unread(hinted);
+                contacts.iter().for_each(|user| self.names.add(&user.login));
+                // With a place of its own the chat hears all of it.
+                if self.bot.is_none() && self.state.is_none() {
+                    let hinted = wording::unread(contacts).map_or(Ok(()), |unread| self.screen.hint(&unread));
+                    self.end_if_unread(hinted);
+                }
             }
-            (Answer::Contacts(contacts), _) => self.show(&Report::Contacts { contacts }),
-            (Answer::History(history), Some(Ask::History { login })) => {
-                self.show(&Report::History { login, history });
+            (Answer::Contacts(contacts), _) => {
+                contacts.iter().for_each(|user| self.names.add(&user.login));
+                self.show(&Report::Contacts { contacts });
+            }
+            (Answer::History(history), Some(Ask::History { login, page })) => {
+                self.show(&Report::History { login, history, more: history.more });
+                let first = history.iter().filter_map(|message| message.position).min();
+                let before = first.filter(|_| history.more == Some(true));
+                let count = page.limit.unwrap_or(PAGE);
+                self.page = Some(Shelf { login: login.clone(), count, before });
                 self.note_shown(login, history.iter().filter_map(|message| message.position).max());
             }
             (Answer::MessageSent { date, position }, Some(Ask::Message { to, body, marker })) => {
@@ -171,9 +187,13 @@ impl Session {
         if ask.is_some() || ticket.kind() == RequestKind::Authorize {
             self.note(Exit::from(failure));
         }
+        let is_denied = Exit::from(failure) == Exit::Denied;
         match ask {
             // The client signs in again on its own only if a user was signed in before.
             Some(ask) if is_lost && ask.signs_in() && !self.is_signed_in => self.sign_in = Some(ask),
+            Some(Ask::Authorize { login, .. }) if is_denied && self.screen.is_terminal() => {
+                self.asks_password = Some(login);
+            }
             _ => (),
         }
         match Report::failure(ticket.kind().as_str(), ticket.marker(), failure) {
@@ -193,11 +213,10 @@ impl Session {
         self.is_cut_off = false;
         self.catching_up = signed_in.cursor.as_ref().map(|_| 0);
         if is_first {
-            self.introduce_bot();
-            // With a place of its own the chat hears all of it.
-            if self.screen.is_terminal() && self.bot.is_none() && self.state.is_none() {
+            if self.screen.is_terminal() {
                 self.asks.push_back(Ask::Unread);
             }
+            self.introduce_bot();
         }
     }
 
@@ -205,7 +224,8 @@ impl Session {
         let Some(bot) = &self.bot else { return };
         let hinted = self.screen.hint(&bot.hint);
         if self.screen.is_terminal() {
-            self.asks.push_back(Ask::History { login: bot.login.clone() });
+            let page = Page { limit: Some(PAGE), ..Page::default() };
+            self.asks.push_back(Ask::History { login: bot.login.clone(), page });
         }
         self.end_if_unread(hinted);
     }

@@ -9,20 +9,27 @@ use std::io;
 
 use skaro_proto::Secret;
 use skaro_proto::client::{CommandError, RequestId, Status};
+use skaro_proto::message::Page;
 
 use super::args::OFFLINE_MESSAGES;
 use super::ask::Ask;
+use super::complete::Names;
 use super::echo_bot::EchoBot;
+use super::input::Prompt;
 use super::line::{HELP, Input, Line};
+use super::partner::Partners;
 use super::report::Report;
 use super::screen::Screen;
 use super::state::State;
 use crate::exit::Exit;
-use crate::text::Shown;
+use crate::text::{Shown, name};
 
 /// Number of running requests from which no more lines are read from a pipe. That many of the longest messages fit into
 /// the client's queue.
 const WINDOW: usize = 250;
+
+/// Number of messages of a history that a person gets at once.
+const PAGE: u64 = 20;
 
 /// The state of a chat.
 pub(crate) struct Session {
@@ -35,8 +42,15 @@ pub(crate) struct Session {
     user: String,
     /// Set from the end of a connection until the session is restored.
     is_cut_off: bool,
-    /// With whom plain lines are exchanged.
-    dialog: Option<String>,
+    /// Login of the user whose password was wrong, and is asked for again.
+    asks_password: Option<String>,
+    /// To whom plain lines go.
+    partners: Partners,
+    names: Names,
+    /// Set if the terminal's bell rings with each message from others.
+    rings: bool,
+    /// The page of a history that was shown last.
+    page: Option<Shelf>,
     /// Number of sent messages so far.
     messages: u64,
     /// Requests to make next.
@@ -56,6 +70,24 @@ pub(crate) struct Session {
     failure: Option<Exit>,
 }
 
+/// What a session is made of.
+pub(crate) struct Setup {
+    pub(crate) names: Names,
+    pub(crate) rings: bool,
+    /// The request to sign in by the options.
+    pub(crate) sign_in: Option<Ask>,
+    pub(crate) bot: Option<EchoBot>,
+    pub(crate) state: Option<State>,
+}
+
+/// A page of a history, for the one before it.
+struct Shelf {
+    login: String,
+    count: u64,
+    /// The first position on the page; `None` if there is nothing before.
+    before: Option<u64>,
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Leaving {
     AfterAnswers,
@@ -64,12 +96,10 @@ enum Leaving {
 
 /// Queries.
 impl Session {
-    pub(crate) fn new(
-        screen: Screen,
-        sign_in: Option<Ask>,
-        bot: Option<EchoBot>,
-        state: Option<State>,
-    ) -> Self {
+    pub(crate) fn new(screen: Screen, setup: Setup) -> Self {
+        let Setup { names, rings, sign_in, bot, state } = setup;
+        let mut partners = Partners::default();
+        bot.iter().for_each(|bot| partners.choose(&bot.login));
         Session {
             screen,
             sign_in,
@@ -77,7 +107,11 @@ impl Session {
             is_signed_in: false,
             user: String::new(),
             is_cut_off: false,
-            dialog: bot.as_ref().map(|bot| bot.login.clone()),
+            asks_password: None,
+            partners,
+            names,
+            rings,
+            page: None,
             messages: 0,
             asks: VecDeque::new(),
             pending: HashMap::new(),
@@ -101,8 +135,11 @@ impl Session {
     }
 
     /// Returns the prompt for the next line.
-    pub(crate) fn prompt(&self) -> (String, String) {
-        self.screen.prompt(self.dialog.as_deref())
+    pub(crate) fn prompt(&self) -> Prompt {
+        match &self.asks_password {
+            Some(login) => self.screen.password_prompt(login),
+            None => self.screen.prompt(self.partners.chosen()),
+        }
     }
 
     /// Returns whether there are no more lines and only answers are missing.
@@ -186,6 +223,7 @@ impl Session {
     pub(crate) fn handle_input(&mut self, input: Input) {
         match input {
             Input::Line(line) => self.handle_line(&line),
+            Input::Password(password) => self.handle_password(password),
             Input::Bad(problem) => self.fail(Exit::Data, problem),
             Input::Failed(problem) => {
                 self.fail(Exit::NoInput, problem);
@@ -204,17 +242,20 @@ impl Session {
         match Line::parse(line) {
             Err(problem) => self.fail(Exit::Data, problem),
             Ok(Line::Empty) => (),
-            Ok(Line::Plain(body)) => match self.dialog.clone() {
-                Some(to) => self.send(&to, body),
-                None => self.fail(
-                    Exit::Data,
-                    "no recipient: choose one with /to LOGIN; /help lists all commands".into(),
-                ),
+            Ok(Line::Plain(body)) => match self.partners.recipient().map(str::to_owned) {
+                Ok(to) => self.send(&to, body),
+                Err(problem) => self.fail(Exit::Data, problem.into()),
             },
             Ok(Line::Message { to, body }) => self.send(to, body),
-            Ok(Line::To { login }) => self.dialog = Some(login.into()),
+            Ok(Line::Reply { body }) => match (self.partners.last_writer().map(str::to_owned), body) {
+                (Some(to), Some(body)) => self.send(&to, body),
+                (Some(to), None) => self.partners.choose(&to),
+                (None, _) => self.fail(Exit::Data, "nobody has written yet".into()),
+            },
+            Ok(Line::To { login }) => self.partners.choose(login),
             Ok(Line::Contacts) => self.asks.push_back(Ask::Contacts),
-            Ok(Line::History { login }) => self.asks.push_back(Ask::History { login: login.into() }),
+            Ok(Line::History { login, count }) => self.ask_history(login, count),
+            Ok(Line::Older) => self.ask_older(),
             Ok(Line::RegisterType) => self.asks.push_back(Ask::RegisterType),
             Ok(Line::Authorize { login, password }) => {
                 let password = Secret::from(password);
@@ -229,8 +270,42 @@ impl Session {
         }
     }
 
+    /// Handles the second try after a wrong password; without one it is the last.
+    fn handle_password(&mut self, password: Secret) {
+        let Some(login) = self.asks_password.take() else { return };
+        if !password.expose().is_empty() {
+            self.asks.push_back(Ask::Authorize { login, password });
+        }
+    }
+
+    fn ask_history(&mut self, login: Option<&str>, count: Option<u64>) {
+        let Some(login) = login.or_else(|| self.partners.chosen()).map(str::to_owned) else {
+            self.fail(Exit::Data, "/history needs a LOGIN".into());
+            return;
+        };
+        // People see the last ones, programs all that the server gives at once.
+        let limit = count.or(self.screen.is_terminal().then_some(PAGE));
+        self.asks.push_back(Ask::History { login, page: Page { limit, ..Page::default() } });
+    }
+
+    fn ask_older(&mut self) {
+        match &self.page {
+            Some(Shelf { login, count, before: Some(before) }) => {
+                let page = Page { before: Some(*before), limit: Some(*count), ..Page::default() };
+                self.asks.push_back(Ask::History { login: login.clone(), page });
+            }
+            Some(Shelf { login, before: None, .. }) => {
+                let said = format!("there is nothing older of the history with {}", name(login));
+                let hinted = self.screen.hint(&Shown::new().dim(&said));
+                self.end_if_unread(hinted);
+            }
+            None => self.fail(Exit::Data, "no history was shown yet: /history LOGIN".into()),
+        }
+    }
+
     fn send(&mut self, to: &str, body: &str) {
         self.messages += 1;
+        self.partners.choose(to);
         self.asks.push_back(Ask::Message { to: to.into(), body: body.into(), marker: self.messages });
     }
 
