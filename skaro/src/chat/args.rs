@@ -31,7 +31,7 @@ pub(crate) struct ChatArgs {
     pub(crate) password: PasswordOptions,
     #[command(flatten)]
     pub(crate) network: NetworkOptions,
-    /// Writes one JSON object per line, for programs.
+    /// Writes one JSON object per line, and reads such commands, for programs.
     #[arg(long)]
     pub(crate) json: bool,
     /// Does not ring the terminal's bell when a message arrives.
@@ -46,6 +46,9 @@ pub(crate) struct ChatArgs {
     /// A file for the place up to which everything was shown: the next chat with it begins there. One chat at a time.
     #[arg(long, value_name = "FILE", requires = "login", requires = "url")]
     pub(crate) state: Option<PathBuf>,
+    /// Moves the place of --state only when the program says so, by the command "taken".
+    #[arg(long, requires = "state", requires = "json")]
+    pub(crate) taken: bool,
     /// Uses the blocking adapter instead of the one for tokio; nothing else changes.
     #[arg(long)]
     pub(crate) blocking: bool,

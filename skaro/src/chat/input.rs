@@ -7,8 +7,9 @@ use std::thread;
 use super::line::Input;
 use super::terminal::LineEditor;
 
-/// Maximum length of a line in bytes. The longest message is shorter; without a limit, one line could fill the memory.
-const LINE: u64 = 64 << 10;
+/// Maximum length of a line in bytes. The longest message is shorter, even if JSON escapes each of its characters;
+/// without a limit, one line could fill the memory.
+const LINE: u64 = 128 << 10;
 
 /// The source of lines.
 pub(crate) enum Source {
@@ -67,10 +68,10 @@ fn read(stdin: &mut impl BufRead) -> Input {
     } else if line.len() as u64 == LINE {
         // An error here will occur again when the next line is read.
         _ = stdin.skip_until(b'\n');
-        return Input::Bad(format!("this line is over the limit of {LINE} bytes"));
+        return Input::TooLong(LINE);
     }
     if line.last() == Some(&b'\r') {
         line.pop();
     }
-    String::from_utf8(line).map_or_else(|_| Input::Bad("this line is not UTF-8".into()), Input::Line)
+    String::from_utf8(line).map_or_else(|_| Input::NotUtf8, Input::Line)
 }

@@ -7,8 +7,9 @@ pub(crate) enum Input {
     Line(String),
     /// The answer to the question for a password.
     Password(Secret),
-    /// An unreadable line, with the reason.
-    Bad(String),
+    /// A line over this limit, in bytes.
+    TooLong(u64),
+    NotUtf8,
     /// The input can't be read any more, with the reason.
     Failed(String),
     /// The end of the input.

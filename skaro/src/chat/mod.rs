@@ -1,12 +1,13 @@
 //! `skaro chat`: reads lines, and prints messages and events.
 //!
-//! [`args`] defines the options, [`input`] reads lines, [`complete`] completes them and [`mod@line`] parses them; [`session`]
+//! [`args`] defines the options, [`input`] reads lines, [`complete`] completes them, and [`mod@line`] parses them, or [`command`] if they are JSON; [`session`]
 //! decides how to react, [`partner`] to whom lines go; [`report`] is the output, as JSON or, through [`wording`], for people; [`screen`] shows it; [`client`] talks to the
 //! server. This module is the loop around them.
 
 mod args;
 mod ask;
 mod client;
+mod command;
 mod complete;
 mod demo;
 mod echo_bot;
@@ -65,7 +66,7 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<Exit, Fault> {
         bot = Demo::bot(user);
     }
     let login = args.login.as_deref().unwrap_or_default();
-    let state = args.state.take().map(|path| State::open(path, login)).transpose()?;
+    let state = args.state.take().map(|path| State::open(path, login, args.taken)).transpose()?;
     let sign_in = sign_in(&args, demo.is_some())?;
     let url = demo.as_ref().map(Demo::url).or(args.url.take()).unwrap_or_default();
     let mut options = args.network.options(url)?;

@@ -252,9 +252,7 @@ impl LineEditor {
                 }
                 Err(ReadlineError::Signal(_)) => continue,
                 Err(ReadlineError::Interrupted) => Input::Interrupt,
-                Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
-                    Input::Bad("this line is not UTF-8".into())
-                }
+                Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => Input::NotUtf8,
                 Err(_) => Input::End,
             };
         }

@@ -19,14 +19,16 @@ pub(crate) fn report(report: &Report<'_>, echoes: bool) -> Shown {
         Report::RegisterType { register_type } => registration(register_type),
         Report::Authorized { user, .. } => shown.plain("signed in as ").name(&user.login),
         Report::Restored { user, .. } => shown.plain("signed in again as ").name(&user.login),
-        Report::Contacts { contacts } => list_contacts(contacts),
-        Report::History { login, history, more } => list_history(login, history, *more == Some(true)),
+        Report::Contacts { contacts, .. } => list_contacts(contacts),
+        Report::History { login, history, more, .. } => list_history(login, history, *more == Some(true)),
         Report::MessageSent { to, date, from, body, .. } if echoes => said(*date, to, from, body),
         Report::MessageSent { to, marker, date, .. } => {
             shown.dim(&format!("{} sent to {}, #{marker}", time(*date), name(to)))
         }
         Report::Message { dialog, message } => told(dialog, message),
         Report::Read { login, .. } => shown.dim(&format!("read: what {} wrote", name(login))),
+        Report::Marked { login, .. } => shown.dim(&format!("marked as read: what {} wrote", name(login))),
+        Report::Rejected { info, .. } => shown.red(info),
         Report::CaughtUp { messages, .. } => {
             let plural = if *messages == 1 { "" } else { "s" };
             shown.dim(&format!("{messages} message{plural} came while you were away"))
@@ -38,7 +40,7 @@ pub(crate) fn report(report: &Report<'_>, echoes: bool) -> Shown {
             shown.dim(&format!("{request}{} is sent again later: {info}", number(*marker)))
         }
         Report::Info { info, request: None, .. } => shown.plain("the server says: ").plain(info),
-        Report::Info { info, request: Some(request), marker } => {
+        Report::Info { info, request: Some(request), marker, .. } => {
             let why = if info.is_empty() { "no reason given" } else { info };
             shown.red(&format!("{request}{} was refused: {why}", number(*marker)))
         }
@@ -55,10 +57,10 @@ pub(crate) fn report(report: &Report<'_>, echoes: bool) -> Shown {
             let failed = reason.as_ref().map(|reason| format!("no connection: {reason}; "));
             shown.dim(&format!("{}connecting again in {seconds:.1} s", failed.unwrap_or_default()))
         }
-        Report::TimedOut { request, marker } => {
+        Report::TimedOut { request, marker, .. } => {
             shown.red(&format!("{request}{}: no answer came in time", number(*marker)))
         }
-        Report::Lost { request, marker, delivery } => {
+        Report::Lost { request, marker, delivery, .. } => {
             let known = match delivery {
                 Delivery::NotSent => "was not sent",
                 Delivery::Unknown => "may or may not have arrived",

@@ -8,6 +8,7 @@
 )]
 
 mod chat;
+mod commands;
 mod data;
 mod elsewhere;
 mod files;

@@ -3,7 +3,8 @@
 use skaro_proto::client::{Disconnect, Ended, Event, Failure, Incoming, SignedOutReason, Ticket};
 use skaro_proto::message::{Answer, Page, ReadMark, RequestKind, SignedIn};
 
-use super::super::ask::Ask;
+use super::super::ask::{Ask, Asked};
+use super::super::command::Id;
 use super::super::report::Report;
 use super::super::state::State;
 use super::super::wording;
@@ -48,7 +49,7 @@ impl Session {
                 self.show(&Report::Postponed { request, marker, info: &refusal.info });
             }
             Event::Info(notice) => {
-                self.show(&Report::Info { info: &notice.info, request: None, marker: None })
+                self.show(&Report::Info { info: &notice.info, request: None, marker: None, id: None })
             }
             Event::Error(notice) => self.show(&Report::Error { info: &notice.info }),
             Event::Unknown { kind, message, position } => {
@@ -73,7 +74,7 @@ impl Session {
     fn handle_connected(&mut self) {
         self.show(&Report::Connected);
         self.is_cut_off &= self.is_signed_in;
-        self.asks.extend(self.sign_in.take());
+        self.asks.extend(self.sign_in.take().map(Asked::from));
     }
 
     fn handle_disconnected(&mut self, reason: &Disconnect) {
@@ -116,11 +117,14 @@ impl Session {
 
     /// Handles the end of a request, of the chat or of the client itself, which signs in again on its own.
     fn handle_ended(&mut self, ended: &Ended<'_>) {
-        let ask = self.pending.remove(&ended.ticket.id());
+        let (ask, id) = match self.pending.remove(&ended.ticket.id()) {
+            Some(asked) => (Some(asked.ask), asked.id),
+            None => (None, None),
+        };
         self.is_signing_in &= !ask.as_ref().is_some_and(Ask::signs_in);
         match &ended.outcome {
-            Ok(answer) => self.handle_answer(ask.as_ref(), answer),
-            Err(failure) => self.handle_failure(ask, &ended.ticket, failure),
+            Ok(answer) => self.handle_answer(ask.as_ref(), answer, id.as_ref()),
+            Err(failure) => self.handle_failure(ask, &ended.ticket, failure, id.as_ref()),
         }
     }
 
@@ -132,11 +136,11 @@ impl Session {
         }
         // This counts all the same: the server takes the user for signed in.
         if let Ok(answer @ (Answer::Authorized(_) | Answer::Restored(_))) = &ended.outcome {
-            self.handle_answer(None, answer);
+            self.handle_answer(None, answer, None);
         }
     }
 
-    fn handle_answer(&mut self, ask: Option<&Ask>, answer: &Answer<'_>) {
+    fn handle_answer(&mut self, ask: Option<&Ask>, answer: &Answer<'_>, id: Option<&Id>) {
         match (answer, ask) {
             (Answer::Authorized(signed_in), _) => self.handle_signed_in(signed_in, false),
             (Answer::Restored(signed_in), _) => self.handle_signed_in(signed_in, true),
@@ -151,29 +155,33 @@ impl Session {
             }
             (Answer::Contacts(contacts), _) => {
                 contacts.iter().for_each(|user| self.names.add(&user.login));
-                self.show(&Report::Contacts { contacts });
+                self.show(&Report::Contacts { contacts, id });
             }
             (Answer::History(history), Some(Ask::History { login, page })) => {
-                self.show(&Report::History { login, history, more: history.more });
+                self.show(&Report::History { login, history, more: history.more, id });
                 let first = history.iter().filter_map(|message| message.position).min();
                 let before = first.filter(|_| history.more == Some(true));
                 let count = page.limit.unwrap_or(PAGE);
                 self.page = Some(Shelf { login: login.clone(), count, before });
                 self.note_shown(login, history.iter().filter_map(|message| message.position).max());
             }
-            (Answer::MessageSent { date, position }, Some(Ask::Message { to, body, marker })) => {
+            (Answer::MessageSent { date, position }, Some(Ask::Message { to, body, marker, .. })) => {
                 if let Some(bot) = &mut self.bot {
                     bot.handle_sent(to);
                 }
                 let from = self.user.clone();
                 let (marker, date) = (*marker, date.as_ref());
-                self.show(&Report::MessageSent { to, marker, date, position: *position, from: &from, body });
+                let position = *position;
+                self.show(&Report::MessageSent { to, marker, date, position, id, from: &from, body });
+            }
+            (Answer::Read, Some(Ask::Read { login, up_to })) => {
+                self.show(&Report::Marked { login, up_to: *up_to, id });
             }
             _ => (),
         }
     }
 
-    fn handle_failure(&mut self, ask: Option<Ask>, ticket: &Ticket, failure: &Failure<'_>) {
+    fn handle_failure(&mut self, ask: Option<Ask>, ticket: &Ticket, failure: &Failure<'_>, id: Option<&Id>) {
         if ask.as_ref().is_some_and(Ask::is_by_itself) {
             return;
         }
@@ -196,7 +204,7 @@ impl Session {
             }
             _ => (),
         }
-        match Report::failure(ticket.kind().as_str(), ticket.marker(), failure) {
+        match Report::failure(ticket.kind().as_str(), ticket.marker(), failure, id) {
             Some(report) => self.show(&report),
             None => self.screen.complain(format!("{}: {failure}", name(ticket))),
         }
@@ -214,7 +222,7 @@ impl Session {
         self.catching_up = signed_in.cursor.as_ref().map(|_| 0);
         if is_first {
             if self.screen.is_terminal() {
-                self.asks.push_back(Ask::Unread);
+                self.asks.push_back(Ask::Unread.into());
             }
             self.introduce_bot();
         }
@@ -225,7 +233,7 @@ impl Session {
         let hinted = self.screen.hint(&bot.hint);
         if self.screen.is_terminal() {
             let page = Page { limit: Some(PAGE), ..Page::default() };
-            self.asks.push_back(Ask::History { login: bot.login.clone(), page });
+            self.asks.push_back(Ask::History { login: bot.login.clone(), page }.into());
         }
         self.end_if_unread(hinted);
     }

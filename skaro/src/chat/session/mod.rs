@@ -12,7 +12,8 @@ use skaro_proto::client::{CommandError, RequestId, Status};
 use skaro_proto::message::Page;
 
 use super::args::OFFLINE_MESSAGES;
-use super::ask::Ask;
+use super::ask::{Ask, Asked};
+use super::command::{self, Command, Reason, Unusable};
 use super::complete::Names;
 use super::echo_bot::EchoBot;
 use super::input::Prompt;
@@ -54,9 +55,9 @@ pub(crate) struct Session {
     /// Number of sent messages so far.
     messages: u64,
     /// Requests to make next.
-    asks: VecDeque<Ask>,
+    asks: VecDeque<Asked>,
     /// Requests that have not ended.
-    pending: HashMap<RequestId, Ask>,
+    pending: HashMap<RequestId, Asked>,
     bot: Option<EchoBot>,
     state: Option<State>,
     /// Set when the output can't be written: nothing counts as shown any more.
@@ -174,25 +175,32 @@ impl Session {
     /// Submits waiting requests, in order. Their events must be passed back to this session.
     pub(crate) fn ask(&mut self, mut submit: impl FnMut(&Ask) -> Result<RequestId, CommandError>) {
         self.ask_for_marks();
-        while let Some(ask) = self.asks.pop_front() {
-            match submit(&ask) {
+        while let Some(asked) = self.asks.pop_front() {
+            match submit(&asked.ask) {
                 Ok(id) => {
-                    self.is_signing_in |= ask.signs_in();
-                    self.tell_waiting(&ask);
-                    self.pending.insert(id, ask);
+                    self.is_signing_in |= asked.ask.signs_in();
+                    self.tell_waiting(&asked.ask);
+                    self.pending.insert(id, asked);
                 }
-                Err(_) if ask.is_by_itself() => (),
-                Err(error) => self.fail(Exit::from(&error), format!("{ask}: {error}")),
+                Err(_) if asked.ask.is_by_itself() => (),
+                Err(error) if asked.is_command => {
+                    let info = format!("{}: {error}", asked.ask);
+                    self.reject(
+                        Exit::from(&error),
+                        Unusable { reason: Reason::from(&error), info, id: asked.id },
+                    );
+                }
+                Err(error) => self.fail(Exit::from(&error), format!("{}: {error}", asked.ask)),
             }
         }
     }
 
     /// Tells the server what a person at a terminal has seen: all of what came together at once.
     fn ask_for_marks(&mut self) {
-        let is_asked = self.pending.values().any(|ask| matches!(ask, Ask::Read { .. }));
+        let is_asked = self.pending.values().any(|asked| matches!(asked.ask, Ask::Shown { .. }));
         if self.catching_up.is_none() && !is_asked && !self.is_cut_off {
             let shown = std::mem::take(&mut self.shown).into_iter();
-            self.asks.extend(shown.map(|(login, up_to)| Ask::Read { login, up_to }));
+            self.asks.extend(shown.map(|(login, up_to)| Ask::Shown { login, up_to }.into()));
         }
     }
 
@@ -224,7 +232,13 @@ impl Session {
         match input {
             Input::Line(line) => self.handle_line(&line),
             Input::Password(password) => self.handle_password(password),
-            Input::Bad(problem) => self.fail(Exit::Data, problem),
+            Input::TooLong(limit) => {
+                self.handle_unreadable(
+                    Reason::TooLong,
+                    format!("this line is over the limit of {limit} bytes"),
+                );
+            }
+            Input::NotUtf8 => self.handle_unreadable(Reason::NotJson, "this line is not UTF-8".into()),
             Input::Failed(problem) => {
                 self.fail(Exit::NoInput, problem);
                 self.handle_end();
@@ -238,7 +252,17 @@ impl Session {
         self.leaving = self.leaving.or(Some(Leaving::AfterAnswers));
     }
 
+    fn handle_unreadable(&mut self, reason: Reason, info: String) {
+        match self.screen.is_json() {
+            true => self.reject(Exit::Data, Unusable { reason, info, id: None }),
+            false => self.fail(Exit::Data, info),
+        }
+    }
+
     fn handle_line(&mut self, line: &str) {
+        if self.screen.is_json() && line.trim_start().starts_with('{') {
+            return self.handle_command(line);
+        }
         match Line::parse(line) {
             Err(problem) => self.fail(Exit::Data, problem),
             Ok(Line::Empty) => (),
@@ -253,15 +277,15 @@ impl Session {
                 (None, _) => self.fail(Exit::Data, "nobody has written yet".into()),
             },
             Ok(Line::To { login }) => self.partners.choose(login),
-            Ok(Line::Contacts) => self.asks.push_back(Ask::Contacts),
+            Ok(Line::Contacts) => self.asks.push_back(Ask::Contacts.into()),
             Ok(Line::History { login, count }) => self.ask_history(login, count),
             Ok(Line::Older) => self.ask_older(),
-            Ok(Line::RegisterType) => self.asks.push_back(Ask::RegisterType),
+            Ok(Line::RegisterType) => self.asks.push_back(Ask::RegisterType.into()),
             Ok(Line::Authorize { login, password }) => {
                 let password = Secret::from(password);
-                self.asks.push_back(Ask::Authorize { login: login.into(), password });
+                self.asks.push_back(Ask::Authorize { login: login.into(), password }.into());
             }
-            Ok(Line::Restore { sid }) => self.asks.push_back(Ask::Restore { sid: Secret::from(sid) }),
+            Ok(Line::Restore { sid }) => self.asks.push_back(Ask::Restore { sid: Secret::from(sid) }.into()),
             Ok(Line::Help) => {
                 let said = self.screen.say(&Shown::lines(HELP));
                 self.end_if_unread(said);
@@ -274,7 +298,7 @@ impl Session {
     fn handle_password(&mut self, password: Secret) {
         let Some(login) = self.asks_password.take() else { return };
         if !password.expose().is_empty() {
-            self.asks.push_back(Ask::Authorize { login, password });
+            self.asks.push_back(Ask::Authorize { login, password }.into());
         }
     }
 
@@ -285,14 +309,14 @@ impl Session {
         };
         // People see the last ones, programs all that the server gives at once.
         let limit = count.or(self.screen.is_terminal().then_some(PAGE));
-        self.asks.push_back(Ask::History { login, page: Page { limit, ..Page::default() } });
+        self.asks.push_back(Ask::History { login, page: Page { limit, ..Page::default() } }.into());
     }
 
     fn ask_older(&mut self) {
         match &self.page {
             Some(Shelf { login, count, before: Some(before) }) => {
                 let page = Page { before: Some(*before), limit: Some(*count), ..Page::default() };
-                self.asks.push_back(Ask::History { login: login.clone(), page });
+                self.asks.push_back(Ask::History { login: login.clone(), page }.into());
             }
             Some(Shelf { login, before: None, .. }) => {
                 let said = format!("there is nothing older of the history with {}", name(login));
@@ -306,7 +330,42 @@ impl Session {
     fn send(&mut self, to: &str, body: &str) {
         self.messages += 1;
         self.partners.choose(to);
-        self.asks.push_back(Ask::Message { to: to.into(), body: body.into(), marker: self.messages });
+        self.asks.push_back(
+            Ask::Message { to: to.into(), body: body.into(), marker: self.messages, key: None }.into(),
+        );
+    }
+
+    /// Handles a command of a program.
+    fn handle_command(&mut self, line: &str) {
+        let (command, id) = match command::parse(line) {
+            Ok(parsed) => parsed,
+            Err(unusable) => return self.reject(Exit::Data, unusable),
+        };
+        let ask = match command {
+            Command::Send(command::Send { to, body, key }) => {
+                self.messages += 1;
+                Ask::Message { to, body, key, marker: self.messages }
+            }
+            Command::History(history) => Ask::History { page: history.page(), login: history.login },
+            Command::Contacts(_) => Ask::Contacts,
+            Command::Read(command::Read { login, up_to }) => Ask::Read { login, up_to },
+            Command::Taken(command::Taken { position }) => {
+                let moved = self.state.as_mut().is_some_and(|state| state.handle_taken(position));
+                if !moved {
+                    let info = "taken: nothing has come with that position, or there is no --taken".into();
+                    self.reject(Exit::Data, Unusable { reason: Reason::Invalid, info, id });
+                }
+                return;
+            }
+        };
+        self.asks.push_back(Asked { ask, id, is_command: true });
+    }
+
+    /// Reports that a command has not begun.
+    fn reject(&mut self, exit: Exit, unusable: Unusable) {
+        self.note(exit);
+        let Unusable { reason, info, id } = &unusable;
+        self.show(&Report::Rejected { reason: *reason, info, id: id.as_ref() });
     }
 
     /// Handles a change of the client's state: without a connection now or later, the chat ends.
