@@ -33,6 +33,9 @@ pub(crate) struct Span {
 pub(crate) enum Colour {
     Dim,
     Red,
+    Bold,
+    /// Foreground and background exchanged.
+    Reverse,
     /// One of the ANSI colours for names, as its number in SGR (ECMA-48).
     Name(u8),
 }
@@ -43,6 +46,8 @@ impl Colour {
         match self {
             Colour::Dim => 2,
             Colour::Red => 31,
+            Colour::Bold => 1,
+            Colour::Reverse => 7,
             Colour::Name(number) => number,
         }
     }
@@ -282,7 +287,7 @@ impl Context {
     }
 }
 
-fn is_pictograph(char: char) -> bool {
+pub(crate) fn is_pictograph(char: char) -> bool {
     CodePointSetData::new::<ExtendedPictographic>().contains(char)
 }
 

@@ -34,6 +34,9 @@ pub(crate) struct ChatArgs {
     /// Writes one JSON object per line, and reads such commands, for programs.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Prints lines on a terminal, instead of filling it with a list of contacts and a dialog.
+    #[arg(long)]
+    pub(crate) plain: bool,
     /// Does not ring the terminal's bell when a message arrives.
     #[arg(long)]
     pub(crate) no_bell: bool,

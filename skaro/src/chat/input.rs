@@ -4,8 +4,11 @@ use std::io::{self, BufRead, Read};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
+use ratatui::crossterm::event::Event;
+
 use super::line::Input;
 use super::terminal::LineEditor;
+use super::view::Keys;
 
 /// Maximum length of a line in bytes. The longest message is shorter, even if JSON escapes each of its characters;
 /// without a limit, one line could fill the memory.
@@ -15,6 +18,8 @@ const LINE: u64 = 128 << 10;
 pub(crate) enum Source {
     Pipe,
     Terminal(Box<LineEditor>),
+    /// The full-screen view, which makes lines of keys.
+    View(Keys),
 }
 
 /// A request for a line, with a prompt for a terminal.
@@ -25,32 +30,50 @@ pub(crate) struct Prompt {
     pub(crate) is_secret: bool,
 }
 
-/// A thread that reads lines, one for each request.
+/// What a thread reads.
+pub(crate) enum Typed {
+    Input(Input),
+    /// What the user does in the view; `None` when the terminal is gone.
+    Key(Option<Event>),
+}
+
+/// A thread that reads lines, one for each request, or keys.
 pub(crate) struct Lines {
-    prompts: Sender<Prompt>,
+    /// None if it reads keys.
+    prompts: Option<Sender<Prompt>>,
     /// Set between the request for a line and its arrival.
     pub(crate) is_reading: bool,
 }
 
 impl Lines {
-    /// Starts a thread that reads lines and passes each to the sink.
-    pub(crate) fn start(mut source: Source, sink: impl Fn(Input) + Send + 'static) -> Self {
+    /// Starts a thread that passes what it reads to the sink.
+    pub(crate) fn start(source: Source, sink: impl Fn(Typed) + Send + 'static) -> Self {
         let (prompts, asked) = mpsc::channel();
+        let mut read: Box<dyn FnMut(&Prompt) -> Input + Send> = match source {
+            Source::Pipe => Box::new(|_| read(&mut io::stdin().lock())),
+            Source::Terminal(mut editor) => Box::new(move |prompt| editor.read(prompt)),
+            Source::View(keys) => {
+                keys.start(move |event| sink(Typed::Key(event)));
+                return Lines { prompts: None, is_reading: false };
+            }
+        };
         thread::spawn(move || {
             for prompt in asked {
-                sink(match &mut source {
-                    Source::Pipe => read(&mut io::stdin().lock()),
-                    Source::Terminal(editor) => editor.read(&prompt),
-                });
+                sink(Typed::Input(read(&prompt)));
             }
         });
-        Lines { prompts, is_reading: false }
+        Lines { prompts: Some(prompts), is_reading: false }
+    }
+
+    /// Returns whether lines come only when they are asked for.
+    pub(crate) const fn need_prompts(&self) -> bool {
+        self.prompts.is_some()
     }
 
     /// Requests a line.
     pub(crate) fn ask(&mut self, prompt: Prompt) {
         // Can't fail: the thread lives as long as this.
-        _ = self.prompts.send(prompt);
+        _ = self.prompts.as_ref().map(|prompts| prompts.send(prompt));
         self.is_reading = true;
     }
 }

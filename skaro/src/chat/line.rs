@@ -14,6 +14,10 @@ pub(crate) enum Input {
     Failed(String),
     /// The end of the input.
     End,
+    /// The dialog with this user is to be shown.
+    Open(String),
+    /// What is older in the dialog that is shown.
+    Older,
     /// Ctrl-C, or a signal to end.
     Interrupt,
 }
@@ -72,6 +76,14 @@ TEXT             goes to the one in the
 /restore SID     restores a session
 /help            shows this text
 /quit            leaves at once";
+
+/// The list of the full-screen view's keys, at most 40 columns wide.
+pub(crate) const KEYS: &str = "\
+Ctrl-N, Ctrl-P   next, previous contact
+Tab              next unread; completes
+PageUp, PageDown older, newer messages
+Alt-Enter        goes on in a new line
+Ctrl-C           clears the line; leaves";
 
 /// Returns whether a command's first argument is a login that one may have met.
 pub(crate) fn takes_login(command: &str) -> bool {
@@ -215,6 +227,6 @@ mod tests {
 
     #[test]
     fn the_help_is_forty_columns_wide() {
-        assert!(HELP.lines().all(|line| line.len() <= 40));
+        assert!(HELP.lines().chain(KEYS.lines()).all(|line| line.len() <= 40));
     }
 }

@@ -81,6 +81,11 @@ fn said(date: Option<&Date<'_>>, dialog: &str, from: &str, body: &str) -> Shown 
     shown.plain(": ").plain(body)
 }
 
+/// Returns a message as a line within its dialog, where only the sender is named.
+pub(crate) fn within_dialog(date: Option<&Date<'_>>, from: &str, body: &str) -> Shown {
+    said(date, from, from, body)
+}
+
 fn list_history(login: &str, history: &[Message<'_>], more: bool) -> Shown {
     let plural = if history.len() == 1 { "" } else { "s" };
     let more = if more { "; /older shows those before" } else { "" };
@@ -129,6 +134,12 @@ fn last(user: &User<'_>) -> Option<(String, String)> {
     let (from, body) = (message.get("from")?, message.get("body")?);
     let login = from.as_map()?.get("login")?;
     Some((login.as_text()?.into(), body.as_text()?.into()))
+}
+
+/// Returns the position of the last message of a contact's dialog, if the server tells it.
+pub(crate) fn last_position(user: &User<'_>) -> Option<u64> {
+    let position = user.extra.get("last")?.as_map()?.get("position")?.as_integer()?;
+    u64::try_from(position).ok()
 }
 
 /// Returns the beginning of a text.

@@ -23,3 +23,5 @@ mod state;
 mod terminal;
 mod tls;
 mod unread;
+#[cfg(unix)]
+mod view;

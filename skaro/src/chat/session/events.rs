@@ -1,15 +1,17 @@
 //! Reactions to the client's events.
 
 use skaro_proto::client::{Disconnect, Ended, Event, Failure, Incoming, SignedOutReason, Ticket};
-use skaro_proto::message::{Answer, Page, ReadMark, RequestKind, SignedIn};
+use skaro_proto::message::{Answer, ReadMark, RequestKind, SignedIn};
 
 use super::super::ask::{Ask, Asked};
 use super::super::command::Id;
+use super::super::echo_bot::EchoBot;
 use super::super::report::Report;
 use super::super::state::State;
 use super::super::wording;
 use super::{Leaving, PAGE, Session, Shelf};
 use crate::exit::Exit;
+use crate::text::Shown;
 
 impl Session {
     /// Handles an event of the client.
@@ -102,6 +104,9 @@ impl Session {
     }
 
     fn handle_read(&mut self, mark: &ReadMark<'_>) {
+        if let Some(view) = self.screen.view() {
+            view.handle_read(&mark.login);
+        }
         // People know what they have read.
         if self.screen.is_json() {
             self.show(&Report::Read { login: &mark.login, up_to: mark.up_to, position: mark.position });
@@ -145,17 +150,17 @@ impl Session {
             (Answer::Authorized(signed_in), _) => self.handle_signed_in(signed_in, false),
             (Answer::Restored(signed_in), _) => self.handle_signed_in(signed_in, true),
             (Answer::RegisterType(register_type), _) => self.show(&Report::RegisterType { register_type }),
-            (Answer::Contacts(contacts), Some(Ask::Unread)) => {
+            (Answer::Contacts(contacts), ask) => {
                 contacts.iter().for_each(|user| self.names.add(&user.login));
-                // With a place of its own the chat hears all of it.
-                if self.bot.is_none() && self.state.is_none() {
+                if !matches!(ask, Some(Ask::Unread)) {
+                    self.show(&Report::Contacts { contacts, id });
+                } else if let Some(view) = self.screen.view() {
+                    view.meet(contacts);
+                } else if self.bot.is_none() && self.state.is_none() {
+                    // With a place of its own the chat hears all of it.
                     let hinted = wording::unread(contacts).map_or(Ok(()), |unread| self.screen.hint(&unread));
                     self.end_if_unread(hinted);
                 }
-            }
-            (Answer::Contacts(contacts), _) => {
-                contacts.iter().for_each(|user| self.names.add(&user.login));
-                self.show(&Report::Contacts { contacts, id });
             }
             (Answer::History(history), Some(Ask::History { login, page })) => {
                 self.show(&Report::History { login, history, more: history.more, id });
@@ -220,22 +225,30 @@ impl Session {
         let is_first = !std::mem::replace(&mut self.is_signed_in, true);
         self.is_cut_off = false;
         self.catching_up = signed_in.cursor.as_ref().map(|_| 0);
+        if self.screen.is_terminal() && (is_first || self.screen.view().is_some()) {
+            self.asks.push_back(Ask::Unread.into());
+        }
         if is_first {
-            if self.screen.is_terminal() {
-                self.asks.push_back(Ask::Unread.into());
-            }
             self.introduce_bot();
         }
     }
 
     fn introduce_bot(&mut self) {
-        let Some(bot) = &self.bot else { return };
-        let hinted = self.screen.hint(&bot.hint);
-        if self.screen.is_terminal() {
-            let page = Page { limit: Some(PAGE), ..Page::default() };
-            self.asks.push_back(Ask::History { login: bot.login.clone(), page }.into());
-        }
+        let Some(EchoBot { login, hint, .. }) = &self.bot else {
+            if self.screen.view().is_some() {
+                let hint = "Ctrl-N opens the next contact; /help lists all commands and keys.";
+                let hinted = self.screen.hint(&Shown::new().dim(hint));
+                self.end_if_unread(hinted);
+            }
+            return;
+        };
+        let (login, hint) = (login.clone(), hint.clone());
+        self.choose(&login);
+        let hinted = self.screen.hint(&hint);
         self.end_if_unread(hinted);
+        if self.screen.is_terminal() && self.screen.view().is_none() {
+            self.ask_history(None, None);
+        }
     }
 }
 

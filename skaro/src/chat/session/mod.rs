@@ -7,6 +7,7 @@ mod events;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 
+use ratatui::crossterm::event::Event;
 use skaro_proto::Secret;
 use skaro_proto::client::{CommandError, RequestId, Status};
 use skaro_proto::message::Page;
@@ -17,7 +18,7 @@ use super::command::{self, Command, Reason, Unusable};
 use super::complete::Names;
 use super::echo_bot::EchoBot;
 use super::input::Prompt;
-use super::line::{HELP, Input, Line};
+use super::line::{HELP, Input, KEYS, Line};
 use super::partner::Partners;
 use super::report::Report;
 use super::screen::Screen;
@@ -31,6 +32,9 @@ const WINDOW: usize = 250;
 
 /// Number of messages of a history that a person gets at once.
 const PAGE: u64 = 20;
+
+/// Number of messages of a history that fill a screen.
+const SCREENFUL: u64 = 50;
 
 /// The state of a chat.
 pub(crate) struct Session {
@@ -164,9 +168,44 @@ impl Session {
         let failure = self.failure.filter(|_| !self.screen.is_terminal());
         failure.unwrap_or(if self.is_cut_off { Exit::Temporary } else { Exit::Success })
     }
+}
 
-    pub(crate) const fn screen(&self) -> &Screen {
-        &self.screen
+/// The screen.
+impl Session {
+    /// Shows what has happened so far.
+    pub(crate) fn refresh(&mut self) {
+        if let Some(view) = self.screen.view() {
+            view.ask_password(self.asks_password.as_deref());
+            if let Some((login, position)) = view.take_seen() {
+                self.note_seen(login, position);
+            }
+        }
+        let refreshed = self.screen.refresh();
+        self.end_if_unread(refreshed);
+    }
+
+    /// Handles what the user does in the view.
+    pub(crate) fn handle_key(&mut self, event: Event) {
+        let wants_line = self.wants_line();
+        match self.screen.handle_key(event, wants_line) {
+            Ok(Some(input)) => self.handle_input(input),
+            Ok(None) => (),
+            Err(error) => self.end_if_unread(Err(error)),
+        }
+    }
+
+    /// Closes the screen.
+    pub(crate) fn close(&mut self, is_typing: bool) {
+        let has_failed = self.exit() != Exit::Success;
+        self.screen.close(is_typing, has_failed);
+    }
+
+    /// Chooses who gets lines, and shows the dialog with that user.
+    fn choose(&mut self, login: &str) {
+        self.partners.choose(login);
+        if self.screen.view().is_some_and(|view| view.open(login)) && self.is_signed_in {
+            self.ask_history(Some(login), Some(SCREENFUL));
+        }
     }
 }
 
@@ -190,7 +229,12 @@ impl Session {
                         Unusable { reason: Reason::from(&error), info, id: asked.id },
                     );
                 }
-                Err(error) => self.fail(Exit::from(&error), format!("{}: {error}", asked.ask)),
+                Err(error) => {
+                    if let (Ask::Message { marker, .. }, Some(view)) = (&asked.ask, self.screen.view()) {
+                        view.fail(*marker);
+                    }
+                    self.fail(Exit::from(&error), format!("{}: {error}", asked.ask));
+                }
             }
         }
     }
@@ -206,10 +250,15 @@ impl Session {
 
     /// Takes note that a message is on the screen. What a program reads, nobody has seen yet.
     fn note_shown(&mut self, dialog: &str, position: Option<u64>) {
-        if let (true, Some(position)) = (self.screen.is_terminal(), position) {
-            let shown = self.shown.entry(dialog.to_owned()).or_default();
-            *shown = position.max(*shown);
+        // The view shows one dialog at a time, and tells by itself what was seen.
+        if let (true, None, Some(position)) = (self.screen.is_terminal(), self.screen.view(), position) {
+            self.note_seen(dialog.to_owned(), position);
         }
+    }
+
+    fn note_seen(&mut self, dialog: String, position: u64) {
+        let shown = self.shown.entry(dialog).or_default();
+        *shown = position.max(*shown);
     }
 }
 
@@ -244,6 +293,8 @@ impl Session {
                 self.handle_end();
             }
             Input::End => self.handle_end(),
+            Input::Open(login) => self.choose(&login),
+            Input::Older => self.ask_older(),
             Input::Interrupt => self.leaving = Some(Leaving::Now),
         }
     }
@@ -273,10 +324,10 @@ impl Session {
             Ok(Line::Message { to, body }) => self.send(to, body),
             Ok(Line::Reply { body }) => match (self.partners.last_writer().map(str::to_owned), body) {
                 (Some(to), Some(body)) => self.send(&to, body),
-                (Some(to), None) => self.partners.choose(&to),
+                (Some(to), None) => self.choose(&to),
                 (None, _) => self.fail(Exit::Data, "nobody has written yet".into()),
             },
-            Ok(Line::To { login }) => self.partners.choose(login),
+            Ok(Line::To { login }) => self.choose(login),
             Ok(Line::Contacts) => self.asks.push_back(Ask::Contacts.into()),
             Ok(Line::History { login, count }) => self.ask_history(login, count),
             Ok(Line::Older) => self.ask_older(),
@@ -287,7 +338,8 @@ impl Session {
             }
             Ok(Line::Restore { sid }) => self.asks.push_back(Ask::Restore { sid: Secret::from(sid) }.into()),
             Ok(Line::Help) => {
-                let said = self.screen.say(&Shown::lines(HELP));
+                let keys = self.screen.view().map(|_| Shown::new().line().append(Shown::lines(KEYS)));
+                let said = self.screen.say(&Shown::lines(HELP).append(keys.unwrap_or_default()));
                 self.end_if_unread(said);
             }
             Ok(Line::Quit) => self.leaving = Some(Leaving::Now),
@@ -313,6 +365,10 @@ impl Session {
     }
 
     fn ask_older(&mut self) {
+        if let (Some(view), Some(login)) = (self.screen.view(), self.partners.chosen()) {
+            let (login, count) = (login.to_owned(), SCREENFUL);
+            self.page = Some(Shelf { login, count, before: view.oldest() });
+        }
         match &self.page {
             Some(Shelf { login, count, before: Some(before) }) => {
                 let page = Page { before: Some(*before), limit: Some(*count), ..Page::default() };
@@ -329,7 +385,10 @@ impl Session {
 
     fn send(&mut self, to: &str, body: &str) {
         self.messages += 1;
-        self.partners.choose(to);
+        self.choose(to);
+        if let Some(view) = self.screen.view() {
+            view.show_sending(to, self.messages, body);
+        }
         self.asks.push_back(
             Ask::Message { to: to.into(), body: body.into(), marker: self.messages, key: None }.into(),
         );
