@@ -1,13 +1,16 @@
 //! The terminal's settings, which are restored whenever the program ends.
 
 #[cfg(unix)]
-pub(crate) use unix::{fill, hide, hold, is_held, restore, suspend};
+pub(crate) use unix::{fill, hide, hold, is_held, restore, suspend, wait_for_end};
 
 #[cfg(unix)]
 mod unix {
     use std::io::{self, Write};
+    use std::os::fd::AsFd;
     use std::sync::{Mutex, MutexGuard, PoisonError};
 
+    use nix::errno::Errno;
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     use nix::sys::signal::{Signal, raise};
     use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 
@@ -104,6 +107,25 @@ mod unix {
         write(user.enter());
         // The window may have changed meanwhile, which only the program in the foreground is told.
         Ok(raise(Signal::SIGWINCH)?)
+    }
+
+    /// Waits until the terminal is gone. An error means that this system does not tell.
+    pub(crate) fn wait_for_end() -> io::Result<()> {
+        let stdin = io::stdin();
+        loop {
+            let mut polled = [PollFd::new(stdin.as_fd(), PollFlags::empty())];
+            match poll(&mut polled, PollTimeout::NONE) {
+                Err(Errno::EINTR) => continue,
+                Err(error) => return Err(error.into()),
+                Ok(_) => (),
+            }
+            let happened =
+                polled.iter().filter_map(PollFd::revents).fold(PollFlags::empty(), PollFlags::union);
+            return match happened.intersects(PollFlags::POLLHUP | PollFlags::POLLERR) {
+                true => Ok(()),
+                false => Err(io::ErrorKind::Unsupported.into()),
+            };
+        }
     }
 
     /// Writes control sequences.

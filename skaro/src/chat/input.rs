@@ -47,7 +47,7 @@ pub(crate) struct Lines {
 
 impl Lines {
     /// Starts a thread that passes what it reads to the sink.
-    pub(crate) fn start(source: Source, sink: impl Fn(Typed) + Send + 'static) -> Self {
+    pub(crate) fn start(source: Source, sink: impl Fn(Typed) + Clone + Send + 'static) -> Self {
         let (prompts, asked) = mpsc::channel();
         let mut read: Box<dyn FnMut(&Prompt) -> Input + Send> = match source {
             Source::Pipe => Box::new(|_| read(&mut io::stdin().lock())),

@@ -208,7 +208,7 @@ impl Chat {
                 self.lines.is_reading &= matches!(input, Input::Interrupt);
                 self.session.handle_input(input);
             }
-            Happened::Key(None) => self.session.handle_input(Input::End),
+            Happened::Key(None) => self.session.handle_input(Input::Interrupt),
             Happened::Key(Some(event)) => self.session.handle_key(event),
         }
     }

@@ -349,3 +349,79 @@ fn a_wrong_password_is_asked_for_again() {
     let screen = tmux.shows("signed in as alice");
     assert!(!screen.contains("horse"), "{screen}");
 }
+
+/// Nobody is left who waits for keys.
+#[test]
+fn the_view_ends_with_its_terminal() {
+    for options in ["", " --plain"] {
+        let Some(tmux) = Tmux::start(60, 10, &format!("exec '{PROGRAM}' chat{options}")) else { return };
+        tmux.shows("to bob>");
+        let process = tmux.run(&["list-panes", "-F", "#{pane_pid}"]);
+        drop(tmux);
+        let deadline = Instant::now() + WAIT;
+        loop {
+            let ps = Command::new("ps").args(["-o", "stat=", "-p", process.trim()]).output().unwrap();
+            // Gone, or nobody has asked for its status.
+            if ps.stdout.is_empty() || ps.stdout.starts_with(b"Z") {
+                break;
+            }
+            assert!(Instant::now() < deadline, "it goes on without a terminal");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// All that comes at once is there, and the last of it is seen.
+#[test]
+fn a_thousand_messages_at_once_are_shown_while_somebody_types() {
+    let (_serve, url) = serve("127.0.0.1:0");
+    let files = Files::new();
+    let file = files.write("password", password("alice"));
+    let mut bob = ADAPTERS[0].user(&url, "bob");
+    let script = format!("'{PROGRAM}' chat --url {url} --login alice --password-file '{file}'");
+    let Some(tmux) = Tmux::start(60, 12, &script) else { return };
+    tmux.shows("signed in as alice");
+    tmux.types("/to bob");
+    tmux.press("Enter");
+    tmux.shows("to bob>");
+    for number in 1..=990 {
+        bob.type_line(&format!("/msg alice number {number}"));
+        if number % 300 == 0 {
+            tmux.types("x");
+        }
+    }
+    tmux.shows("number 990");
+    tmux.shows("to bob> xxx");
+    for _ in 0..10 {
+        tmux.press("PageUp");
+    }
+    tmux.shows("▼ PageDown");
+    tmux.press("Enter");
+    let sent = tmux.shows("alice: xxx");
+    assert!(sent.contains("number 990"), "{sent}");
+}
+
+/// The line-based chat in a narrow terminal.
+#[test]
+fn lines_break_between_words_in_a_narrow_terminal() {
+    let (_serve, url) = serve("127.0.0.1:0");
+    let files = Files::new();
+    let file = files.write("password", password("alice"));
+    let mut bob = ADAPTERS[0].user(&url, "bob");
+    let script = format!("'{PROGRAM}' chat --plain --url {url} --login alice --password-file '{file}'");
+    let Some(tmux) = Tmux::start(40, 20, &script) else { return };
+    tmux.shows("signed in as alice");
+    tmux.types("half a line that is longer than forty columns");
+    tmux.shows("columns");
+    for message in MESSAGES {
+        bob.type_line(&format!("/msg alice {message}"));
+        bob.event("message_sent");
+    }
+    let screen = tmux.shows("图书馆吧");
+    let broken = "00:00 bob: hello 👋 alice, are you\n    coming to the library on Saturday,\n    or do we";
+    assert!(screen.contains(broken), "{screen}");
+    tmux.types("!");
+    tmux.until("half-typed line", |screen| {
+        screen.trim_end().ends_with("> half a line that is longer than forty\ncolumns!")
+    });
+}

@@ -33,8 +33,18 @@ pub(crate) struct FullScreen {
 pub(crate) struct Keys;
 
 impl Keys {
-    /// Starts a thread that reads them.
-    pub(crate) fn start(self, sink: impl Fn(Option<Event>) + Send + 'static) {
+    /// Starts a thread that reads them, and one that waits for the terminal's end.
+    pub(crate) fn start(self, sink: impl Fn(Option<Event>) + Clone + Send + 'static) {
+        #[cfg(unix)]
+        {
+            // The library reads for ever from a terminal that is gone.
+            let gone = sink.clone();
+            thread::spawn(move || {
+                if tty::wait_for_end().is_ok() {
+                    gone(None);
+                }
+            });
+        }
         thread::spawn(move || {
             while let Ok(event) = event::read() {
                 sink(Some(event));
