@@ -90,7 +90,7 @@ pub mod prelude {
     };
     pub use skaro_proto::{Fields, Format, Limits, Secret, Value};
 
-    pub use crate::{ConnectError, Options, Proxy, random_seed};
+    pub use crate::{ConnectError, Options, Proxy, random_seed, unix_millis};
     #[cfg(feature = "tls")]
     pub use rustls;
 }

@@ -177,8 +177,7 @@ mod tests {
                 // The proxy's answer.
                 Some(answer) => answer.to_vec(),
                 None => {
-                    let mut input = channel.receive(&sent, &mut buffer).unwrap_or_default();
-                    connection.handle_bytes(&mut input);
+                    connection.handle_bytes(channel.receive(&sent, &mut buffer).unwrap_or_default());
                     connection.turn(Time::ZERO, || &mut machine);
                     let mut answer = Vec::new();
                     connection.take_output(&mut answer);

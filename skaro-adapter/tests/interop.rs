@@ -24,18 +24,16 @@ fn serve(mut stream: TcpStream) {
         if read == 0 {
             return;
         }
-        let mut input = &bytes[..read];
+        connection.handle_bytes(&bytes[..read]);
         loop {
-            connection.handle_bytes(&mut input);
             let turn = connection.turn(Time::ZERO, || &mut machine);
             connection.take_output(&mut output);
             stream.write_all(&output).unwrap();
             output.clear();
-            if turn == Turn::Gone {
-                return;
-            }
-            if input.is_empty() {
-                break;
+            match turn {
+                Turn::Gone => return,
+                Turn::Again => (),
+                Turn::Idle { .. } => break,
             }
         }
     }

@@ -11,9 +11,9 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use over_smol::Smol;
-use skaro_adapter::asynchronous::{Client, Completions, Events, Server, ServerOptions};
+use skaro_adapter::asynchronous::{Client, Completions, Events, OperateError, Server, ServerOptions};
 use skaro_adapter::prelude::{Event, Options, random_seed};
-use skaro_proto::server::store::{AccountId, Content, MemoryStore, Operation, Outcome, Store};
+use skaro_proto::server::store::{AccountId, Content, MemoryStore, Operation, Outcome, Store, StoreError};
 use skaro_proto::server::{OperationId, Server as Machine, ServerConfig};
 
 /// The test's end of a store.
@@ -40,10 +40,8 @@ impl Slow {
         let mut thread = None;
         let start = |completions| {
             thread = Some(thread::spawn(move || work(store, &submitted, &completions, &begin, &ends)));
-            let submit = move |id, operation| {
-                submit.send((id, operation)).unwrap();
-                Ok(())
-            };
+            let submit =
+                move |id, operation| submit.send((id, operation)).map_err(|_| StoreError::Unavailable);
             Ok(Box::new(submit) as _)
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -158,5 +156,44 @@ fn a_failure_of_the_store_ends_the_server() {
         // It waits for no operations, since nobody will complete them.
         assert!(slow.server.shut_down("that was it").await.is_some());
         assert_eq!(log(slow.store.join().unwrap()), [""; 0]);
+    });
+}
+
+#[test]
+fn operations_of_whoever_runs_the_server_are_waited_for() {
+    smol::block_on(async {
+        let slow = Slow::start();
+        let (_alice, events) = slow.client("alice").await;
+        let find = |login: &str| Operation::FindAccount { login: login.into() };
+        // Side by side: each gets its own outcome.
+        let (alice, nobody) = (slow.server.operate(find("alice")), slow.server.operate(find("nobody")));
+        assert!(matches!(nobody.await, Ok(Outcome::Account(None))));
+        assert!(matches!(alice.await, Ok(Outcome::Account(Some(_)))));
+        // Given up, it is carried out all the same.
+        let mut end = Box::pin(slow.server.operate(Operation::EndSessions { login: "alice".into() }));
+        assert!(futures_util::FutureExt::now_or_never(&mut end).is_none());
+        drop(end);
+        ended(events).await;
+        // What the store was doing when it failed is unknown.
+        let (from, to, body) = (AccountId(0), "bob".into(), "hello".into());
+        let append = slow.server.operate(Operation::Append { from, to, body, key: None, now: 1 });
+        let mut append = Box::pin(append);
+        assert!(futures_util::FutureExt::now_or_never(&mut append).is_none());
+        slow.begun.recv().unwrap();
+        slow.end.send(Err(io::Error::other("the disk is gone"))).unwrap();
+        assert!(matches!(append.await, Err(OperateError::Unknown)));
+        assert!(slow.server.operate(find("alice")).await.is_err());
+        assert!(slow.server.shut_down("that was it").await.is_some());
+    });
+}
+
+#[test]
+fn a_store_inside_answers_at_once() {
+    smol::block_on(async {
+        let machine = Machine::new(ServerConfig::default(), random_seed().unwrap());
+        let server = Server::<Smol>::bind("127.0.0.1:0", machine).await.unwrap();
+        let add = server.with(|machine, _| machine.account("alice", "secret")).unwrap();
+        assert!(matches!(server.operate(add.clone()).await, Ok(Outcome::Added(_))));
+        assert!(matches!(server.operate(add).await, Ok(Outcome::Exists)));
     });
 }

@@ -47,7 +47,9 @@ use async_std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use async_std::task;
 use skaro_adapter::asynchronous::{self, Runtime};
 
-pub use skaro_adapter::asynchronous::{Completions, Events, ServerOptions, StoreFailure, Submit};
+pub use skaro_adapter::asynchronous::{
+    Completions, Events, OperateError, ServerOptions, StoreFailure, Submit,
+};
 pub use skaro_adapter::http::AddressHeader;
 pub use skaro_adapter::prelude::*;
 

@@ -25,7 +25,7 @@ pub struct Limits {
     /// server knows the length of its own. Default 256.
     pub max_secret_bytes: usize,
     /// Number of unanswered requests on one connection. Each is remembered until it ends. A client's limit only: a server
-    /// answers each at once. Default 131,072.
+    /// does not read more than it [takes](crate::server::Server::wants_frames). Default 131,072.
     pub max_requests: usize,
     /// Bytes that a client's messages may take which have not ended. Default 32 MiB: as many as may be unanswered, if they
     /// are short.

@@ -39,6 +39,8 @@ pub enum CloseCode {
     /// 4001 (private use, RFC 6455, section 7.4.2): the session was restored on another connection. A client that
     /// restored it again would take it away from that connection, and so on without end.
     Replaced,
+    /// 4002 (private use): the session was ended by whoever runs the server, as with a new password. It can't be restored.
+    SessionEnded,
 }
 
 impl CloseCode {
@@ -54,6 +56,7 @@ impl CloseCode {
             CloseCode::TooBig => 1009,
             CloseCode::TryAgainLater => 1013,
             CloseCode::Replaced => 4001,
+            CloseCode::SessionEnded => 4002,
         }
     }
 
@@ -66,6 +69,7 @@ impl CloseCode {
             1009 => CloseCode::TooBig,
             1013 => CloseCode::TryAgainLater,
             4001 => CloseCode::Replaced,
+            4002 => CloseCode::SessionEnded,
             _ => CloseCode::Normal,
         }
     }

@@ -9,8 +9,9 @@
     reason = "a benchmark"
 )]
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+mod disk;
+
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -19,7 +20,9 @@ use std::time::{Duration, Instant};
 
 use skaro_proto::auth::Verifier;
 use skaro_proto::message::Page;
-use skaro_proto::server::store::{AccountId, LogId, MemoryStore, Operation, Outcome, Store, StoreLimits};
+use skaro_proto::server::store::{
+    AccountId, LogId, MemoryStore, Operation, Outcome, Store, StoreError, StoreLimits,
+};
 use skaro_sqlite::{Report, SqliteStore, Worker, WorkerConfig};
 
 /// Number of users, each with twice as many dialogs as this: with those whose numbers are near.
@@ -38,8 +41,7 @@ fn main() {
         return fill(Path::new(&place), count);
     }
     let place = tempfile::tempdir().unwrap();
-    let syncs = syncs(place.path());
-    println!("{:<50} {syncs:>9.0} /s", "the disk: write 4 KiB and synchronize");
+    let syncs = disk::tell_syncs(place.path());
     in_memory();
     for under_way in [1, 10, 100, 1000] {
         let rate = rate(place.path(), under_way);
@@ -47,19 +49,8 @@ fn main() {
         println!("{what:<50} {rate:>9.0} /s, {:.1} for each synchronization of the disk", rate / syncs);
     }
     answers(place.path());
-    println!("{:<50} {:>9.0} /s", "the disk, once more", self::syncs(place.path()));
+    disk::tell_syncs(place.path());
     large(count);
-}
-
-fn syncs(place: &Path) -> f64 {
-    let mut file = File::create(place.join("sync")).unwrap();
-    let (begin, mut count) = (Instant::now(), 0);
-    while begin.elapsed() < TIME {
-        file.write_all(&[7; 4096]).unwrap();
-        file.sync_data().unwrap();
-        count += 1;
-    }
-    f64::from(count) / begin.elapsed().as_secs_f64()
 }
 
 fn add(n: u64, verifier: &Verifier) -> Operation {
@@ -98,17 +89,20 @@ fn in_memory() {
     println!("{:<50} {rate:>9.0} /s", "messages in memory");
 }
 
-type Reports = Receiver<Report<u64>>;
+type Reports = Receiver<(u64, Result<Outcome, StoreError>)>;
 
 fn start(store: SqliteStore) -> (Worker<u64>, Reports) {
     let (reports, reported) = channel();
-    let report = move |report| drop(reports.send(report));
+    let report = move |report| match report {
+        Report::Completed(all) => all.into_iter().for_each(|one| drop(reports.send(one))),
+        other => panic!("{other:?}"),
+    };
     (Worker::start(store, WorkerConfig::default(), report).unwrap(), reported)
 }
 
 fn completed(reported: &Reports) -> u64 {
     match reported.recv().unwrap() {
-        Report::Completed(id, Ok(Outcome::Appended(_))) => id,
+        (id, Ok(Outcome::Appended(_))) => id,
         other => panic!("{other:?}"),
     }
 }

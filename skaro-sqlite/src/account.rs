@@ -7,7 +7,7 @@ use skaro_proto::server::store::{Account, AccountId, LogId, Login, Outcome};
 use crate::error::{Result, corrupt};
 use crate::tx::{Tx, id, login, number, sql};
 
-/// Reads an account: id, login, verifier, log, begin, head.
+/// Reads an account: id, login, verifier, log, begin, head, is_disabled.
 fn account(row: &Row<'_>) -> rusqlite::Result<Result<Account>> {
     let (begin, head) = (number(row.get(4)?), number(row.get(5)?));
     let number = id(row.get(0)?);
@@ -16,9 +16,10 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Result<Account>> {
     let verifier =
         <&[u8; Verifier::BYTES]>::try_from(blob(2)?).map_err(|_| corrupt("a verifier is too short"));
     let log = LogId(row.get(3)?);
+    let is_disabled = row.get(6)?;
     Ok(name.and_then(|name| {
         let mut account = Account::new(number, name, Verifier::from_bytes(verifier?), log);
-        (account.begin, account.head) = (begin, head);
+        (account.begin, account.head, account.is_disabled) = (begin, head, is_disabled);
         Ok(account)
     }))
 }
@@ -27,7 +28,7 @@ impl Tx<'_> {
     pub(crate) fn find_account(&self, login: &Login) -> Result<Outcome> {
         let found = self
             .prepare(
-                "SELECT id, login, verifier, log, begin, head FROM accounts
+                "SELECT id, login, verifier, log, begin, head, is_disabled FROM accounts
                  WHERE login = ? AND verifier IS NOT NULL",
             )?
             .query_row([login.as_bytes()], account)
@@ -37,18 +38,12 @@ impl Tx<'_> {
 
     pub(crate) fn account(&self, id: AccountId) -> Result<Option<Account>> {
         self.prepare(
-            "SELECT id, login, verifier, log, begin, head FROM accounts WHERE id = ? AND verifier IS NOT NULL",
+            "SELECT id, login, verifier, log, begin, head, is_disabled FROM accounts
+             WHERE id = ? AND verifier IS NOT NULL",
         )?
         .query_row([sql(id.0)], account)
         .optional()?
         .transpose()
-    }
-
-    /// Returns whether there is such an account, and it was not removed.
-    pub(crate) fn is_user(&self, id: AccountId) -> Result<bool> {
-        Ok(self
-            .prepare("SELECT 1 FROM accounts WHERE id = ? AND verifier IS NOT NULL")?
-            .exists([sql(id.0)])?)
     }
 
     pub(crate) fn id_of(&self, login: &Login) -> Result<Option<AccountId>> {
@@ -73,14 +68,6 @@ impl Tx<'_> {
         Ok(Outcome::Added(id(added)))
     }
 
-    pub(crate) fn set_verifier(&self, login: &Login, verifier: &Verifier) -> Result<Outcome> {
-        let changed = self.run(
-            "UPDATE accounts SET verifier = ? WHERE login = ? AND verifier IS NOT NULL",
-            params![*verifier.to_bytes(), login.as_bytes()],
-        )?;
-        Ok(if changed > 0 { Outcome::Done } else { Outcome::NoSuchUser })
-    }
-
     pub(crate) fn remove_account(&self, login: &Login) -> Result<Outcome> {
         let Some(account) = self.id_of(login)? else { return Ok(Outcome::NoSuchUser) };
         let id = [sql(account.0)];
@@ -102,7 +89,7 @@ impl Tx<'_> {
         self.run("DELETE FROM keys WHERE account = ?", id)?;
         self.run("DELETE FROM sessions WHERE account = ?", id)?;
         self.run(
-            "UPDATE accounts SET verifier = NULL, head = 0, begin = 0, entries = 0, bytes = 0, keys = 0
+            "UPDATE accounts SET verifier = NULL, is_disabled = 0, head = 0, begin = 0, entries = 0, bytes = 0, keys = 0
              WHERE id = ?",
             id,
         )?;

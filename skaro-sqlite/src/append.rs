@@ -7,7 +7,8 @@ use crate::error::Result;
 use crate::trim::Kept;
 use crate::tx::{Tx, id, number, size, sql};
 
-/// Returns a hash of a text: FNV-1a, 64 bits. Only the sender could make two texts of one hash, and would gain nothing.
+/// Returns the hash of a body that is kept with its key: FNV-1a, 64 bits. Only the sender could make two bodies of one hash,
+/// and would gain nothing.
 fn hash(text: &str) -> i64 {
     let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     text.bytes().fold(0xcbf2_9ce4_8422_2325, mix).cast_signed()
@@ -23,10 +24,8 @@ impl Tx<'_> {
         key: &str,
     ) -> Result<Option<Outcome>> {
         let known = self
-            .prepare(
-                "SELECT peer, body, position, date FROM keys WHERE account = ? AND hash = ? AND key = ?",
-            )?
-            .query_row(params![sql(from.0), hash(key), key.as_bytes()], |row| {
+            .prepare("SELECT peer, body, position, date FROM keys WHERE account = ? AND key = ?")?
+            .query_row(params![sql(from.0), key.as_bytes()], |row| {
                 Ok((id(row.get(0)?), row.get::<_, i64>(1)?, row.get(2)?, row.get(3)?))
             })
             .optional()?;
@@ -76,18 +75,8 @@ impl Tx<'_> {
         let message = self.db.last_insert_rowid();
         if let Some(key) = key {
             self.run(
-                "INSERT INTO keys (account, position, key, hash, peer, body, date, taken)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                params![
-                    sql(from.0),
-                    sql(position),
-                    key.as_bytes(),
-                    hash(key),
-                    sql(to.0),
-                    hash(body),
-                    date,
-                    now
-                ],
+                "INSERT INTO keys (account, position, key, peer, body, date, taken) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                params![sql(from.0), sql(position), key.as_bytes(), sql(to.0), hash(body), date, now],
             )?;
         }
         // Both logs have it before one of them gives it up.

@@ -54,6 +54,16 @@ pub enum OpenError {
         /// The latest version that is known.
         known: i64,
     },
+    /// The file system has no memory that is shared between processes, as some in networks, so that SQLite can't keep a log of
+    /// changes.
+    #[error("{path} is on a file system without shared memory, which the store needs: choose a local disk")]
+    NoLog {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It was opened, but fails.
+    #[error(transparent)]
+    Failed(#[from] Fatal),
     /// SQLite reports an error.
     #[error("{path} can't be opened: {source}")]
     Sqlite {
@@ -73,6 +83,18 @@ pub(crate) enum Failure {
     Fatal(Fatal),
 }
 
+impl Failure {
+    /// Returns the failure of a commit. Frames of it may be in the log of changes already, and be found after a crash: only an
+    /// error before the last of them is a refusal.
+    pub(crate) fn of_commit(error: rusqlite::Error) -> Self {
+        match error.sqlite_error().map(|error| error.extended_code) {
+            Some(ffi::SQLITE_FULL | ffi::SQLITE_IOERR_WRITE) => Failure::Refused(StoreError::Full),
+            _ => Failure::Fatal(Fatal::new(error)),
+        }
+    }
+}
+
+/// Returns the failure of anything but a commit.
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
         let Some(code) = error.sqlite_error().map(|error| error.extended_code) else {
@@ -96,3 +118,33 @@ pub(crate) fn corrupt(what: &str) -> Failure {
 }
 
 pub(crate) type Result<T> = core::result::Result<T, Failure>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_is_refused_only_if_it_is_known_not_to_be_in_the_log() {
+        let error = |code| rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+        for code in [ffi::SQLITE_FULL, ffi::SQLITE_IOERR_WRITE] {
+            assert!(matches!(Failure::of_commit(error(code)), Failure::Refused(StoreError::Full)), "{code}");
+        }
+        // The first three are refusals of anything else.
+        for code in [
+            ffi::SQLITE_BUSY,
+            ffi::SQLITE_NOMEM,
+            ffi::SQLITE_IOERR_SHMSIZE,
+            ffi::SQLITE_IOERR_FSYNC,
+            ffi::SQLITE_IOERR_DIR_FSYNC,
+            ffi::SQLITE_IOERR_TRUNCATE,
+            ffi::SQLITE_IOERR,
+            ffi::SQLITE_CORRUPT,
+            ffi::SQLITE_CONSTRAINT,
+        ] {
+            assert!(matches!(Failure::of_commit(error(code)), Failure::Fatal(_)), "{code}");
+        }
+        for code in [ffi::SQLITE_BUSY, ffi::SQLITE_NOMEM, ffi::SQLITE_IOERR_SHMSIZE] {
+            assert!(matches!(error(code).into(), Failure::Refused(_)), "{code}");
+        }
+    }
+}

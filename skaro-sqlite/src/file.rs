@@ -1,12 +1,14 @@
 //! Opening: the lock, the files, the connection's settings, the format.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::OpenError;
 use crate::schema::{APPLICATION, STEPS};
+use crate::tx::number;
 
 /// Number of statements that are kept prepared: more than there are.
 const STATEMENTS: usize = 96;
@@ -15,10 +17,19 @@ const STATEMENTS: usize = 96;
 /// takes after a crash.
 const MAX_LOG_PAGES: i64 = 4096;
 
-/// Opens a file that only its owner can read, and creates it if there is none.
-fn private(path: &Path) -> std::io::Result<File> {
+/// Length in bytes to which the log of changes is cut when it begins anew: that of a log that was carried over in time.
+const KEPT_LOG: i64 = MAX_LOG_PAGES * 4096;
+
+/// Length of a page in bytes, SQLite's default.
+const PAGE: u64 = 4096;
+
+/// Bytes that the file has beyond its pages before something is added: more than a batch of messages takes.
+const ROOM: u64 = 2 << 20;
+
+/// Opens a file that only its owner can read, and creates it if there is none. What is written goes to its end.
+pub(crate) fn private(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
+    options.read(true).append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
@@ -37,10 +48,11 @@ pub(crate) fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// Opens the connection that writes.
-pub(crate) fn writer(path: &Path) -> Result<Connection, OpenError> {
+/// Opens the connection that writes, and the file for [`has_room`]. The file has to stay open as long as the connection: when
+/// a process closes a file, it loses its locks (fcntl(2)), SQLite's as well.
+pub(crate) fn writer(path: &Path) -> Result<(Connection, File), OpenError> {
     // SQLite gives its other files the permissions of this one.
-    private(path).map_err(|source| OpenError::File { path: path.into(), source })?;
+    let file = private(path).map_err(|source| OpenError::File { path: path.into(), source })?;
     let sqlite = |source| OpenError::Sqlite { path: path.into(), source };
     let db = Connection::open_with_flags(
         path,
@@ -56,13 +68,34 @@ pub(crate) fn writer(path: &Path) -> Result<Connection, OpenError> {
         }
         Some(version) => usize::try_from(version).unwrap_or_default(),
     };
+    if !keep_log(&db).map_err(sqlite)? {
+        return Err(OpenError::NoLog { path: path.into() });
+    }
     settle(&db).map_err(sqlite)?;
     for (step, n) in STEPS.iter().zip(1..).skip(version) {
         let step =
             format!("BEGIN;{step}PRAGMA application_id = {APPLICATION};PRAGMA user_version = {n};COMMIT;");
         db.execute_batch(&step).map_err(sqlite)?;
     }
-    Ok(db)
+    Ok((db, file))
+}
+
+/// Returns whether the file is longer than its pages by the room for a batch, and tries to make it so.
+///
+/// Pages that are added stand in the log of changes, until they are carried over to the file. Without room for them there the
+/// log could not begin anew on a full disk, and nothing could be changed any more, not even a session. What is appended is
+/// never in the way: SQLite knows the number of its pages, and cuts the file when all are carried over.
+pub(crate) fn has_room(db: &Connection, mut file: &File) -> rusqlite::Result<bool> {
+    let pages = db.prepare_cached("PRAGMA page_count")?.query_row([], |row| row.get(0))?;
+    let needed = number(pages).saturating_mul(PAGE) + ROOM;
+    let length = || file.metadata().map_or(0, |data| data.len());
+    if length() >= needed {
+        return Ok(true);
+    }
+    let zeros = [0; 1 << 16];
+    // An error means that there is no room, as on a full disk, or in a file that may not grow.
+    while length() < needed + ROOM && file.write_all(&zeros).is_ok() {}
+    Ok(length() >= needed)
 }
 
 /// Returns the version of the file's format; 0 for an empty file, `None` for a file of another program.
@@ -83,19 +116,43 @@ fn format_version(db: &Connection) -> rusqlite::Result<Option<i64>> {
     }
 }
 
+/// Lets SQLite keep a log of changes; returns whether it does. It stays with another journal where it can't, without an error.
+fn keep_log(db: &Connection) -> rusqlite::Result<bool> {
+    db.busy_timeout(core::time::Duration::ZERO)?;
+    let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    Ok(mode == "wal")
+}
+
 /// Makes commits durable, and checks what they refer to.
 fn settle(db: &Connection) -> rusqlite::Result<()> {
-    db.busy_timeout(core::time::Duration::ZERO)?;
-    db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "wal_autocheckpoint", MAX_LOG_PAGES)?;
+    db.pragma_update(None, "journal_size_limit", KEPT_LOG)?;
     // What is deleted is overwritten where that costs no writing of its own.
     db.pragma_update(None, "secure_delete", "FAST")?;
     db.pragma_update(None, "temp_store", "MEMORY")?;
     db.pragma_update(None, "cache_size", -16_384)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(())
+}
+
+/// Opens a store's file that is there, to read it beside a server that may work with it. It may have an earlier format.
+pub(crate) fn existing(path: &Path) -> Result<Connection, OpenError> {
+    // SQLite's own error does not say that there is no such file.
+    path.metadata().map_err(|source| OpenError::File { path: path.into(), source })?;
+    let sqlite = |source| OpenError::Sqlite { path: path.into(), source };
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags).map_err(sqlite)?;
+    // A server that has just been started may be about to make the log of changes.
+    db.busy_timeout(core::time::Duration::from_secs(5)).map_err(sqlite)?;
+    match format_version(&db).map_err(sqlite)? {
+        None | Some(0) => Err(OpenError::Foreign { path: path.into() }),
+        Some(version) if version > STEPS.len() as i64 => {
+            Err(OpenError::TooNew { path: path.into(), version, known: STEPS.len() as i64 })
+        }
+        Some(_) => Ok(db),
+    }
 }
 
 /// Opens a connection that only reads.
@@ -116,17 +173,64 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_file_of_an_earlier_format_takes_the_steps_that_it_lacks() {
+        let place = tempfile::tempdir().unwrap();
+        for version in 1..STEPS.len() {
+            let path = place.path().join(version.to_string());
+            let db = Connection::open(&path).unwrap();
+            STEPS[..version].iter().for_each(|step| db.execute_batch(step).unwrap());
+            db.execute_batch(
+                "INSERT INTO accounts (id, login, verifier, log) VALUES (7, x'61', x'00', x'00')",
+            )
+            .unwrap();
+            db.pragma_update(None, "application_id", APPLICATION).unwrap();
+            db.pragma_update(None, "user_version", version as i64).unwrap();
+            drop(db);
+            let (db, _file) = writer(&path).unwrap();
+            assert_eq!(format_version(&db), Ok(Some(STEPS.len() as i64)));
+            let tables = |db: &Connection| {
+                let mut all = db.prepare("SELECT name FROM pragma_table_list ORDER BY name").unwrap();
+                let mut columns =
+                    db.prepare("SELECT name, type, dflt_value FROM pragma_table_info(?)").unwrap();
+                let names = all.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap);
+                let shown = names.map(|name| {
+                    let columns = columns.query_map([&name], |row| {
+                        Ok((
+                            row.get::<_, String>(0)?,
+                            row.get::<_, String>(1)?,
+                            row.get::<_, Option<String>>(2)?,
+                        ))
+                    });
+                    let columns: Vec<_> = columns.unwrap().map(Result::unwrap).collect();
+                    (name, columns)
+                });
+                shown.collect::<Vec<_>>()
+            };
+            let (new, _file) = writer(&place.path().join("new")).unwrap();
+            assert_eq!(tables(&db), tables(&new), "from {version}");
+            let kept =
+                db.query_row("SELECT is_disabled FROM accounts WHERE id = 7", [], |row| row.get::<_, i64>(0));
+            assert_eq!(kept, Ok(0));
+        }
+    }
+
+    #[test]
     fn commits_are_synchronized_and_references_checked() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("store");
         // Once made, and once found.
         for _ in 0..2 {
-            let db = writer(&path).unwrap();
+            let (db, _file) = writer(&path).unwrap();
             let pragma = |name: &str| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
             assert_eq!(db.pragma_query_value(None, "journal_mode", |row| row.get(0)), Ok("wal".to_owned()));
             // 2 is FULL.
             assert_eq!((pragma("synchronous"), pragma("foreign_keys"), pragma("busy_timeout")), (2, 1, 0));
             assert_eq!((pragma("user_version"), pragma("application_id")), (STEPS.len() as i64, APPLICATION));
         }
+    }
+
+    #[test]
+    fn a_log_that_is_not_kept_is_noticed() {
+        assert_eq!(keep_log(&Connection::open_in_memory().unwrap()), Ok(false));
     }
 }

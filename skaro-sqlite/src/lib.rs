@@ -20,8 +20,12 @@
 
 mod account;
 mod append;
+mod backup;
+mod check;
 mod error;
 mod file;
+mod gate;
+mod operators;
 mod queue;
 mod read;
 mod schema;
@@ -31,6 +35,8 @@ mod trim;
 mod tx;
 mod worker;
 
+pub use backup::{BackupError, backup, restore};
+pub use check::check;
 pub use error::{Fatal, OpenError};
 pub use store::SqliteStore;
 pub use worker::{Report, StartError, Worker, WorkerConfig};

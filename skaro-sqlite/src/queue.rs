@@ -21,7 +21,7 @@ struct Waiting<I> {
     is_closed: bool,
 }
 
-/// What a wait ended with.
+/// The end of a wait for operations.
 pub(crate) enum Taken {
     /// There are operations.
     Some,
@@ -45,7 +45,7 @@ impl<I> Queue<I> {
     /// Adds an operation; returns `false` if there is no room, or the queue is closed. One always has room.
     pub(crate) fn push(&self, id: I, operation: Operation) -> bool {
         let mut waiting = self.lock();
-        let bytes = waiting.bytes + text_bytes(&operation);
+        let bytes = waiting.bytes + operation.text_bytes();
         let is_full = waiting.operations.len() >= self.max_operations || bytes > self.max_bytes;
         if waiting.is_closed || (is_full && !waiting.operations.is_empty()) {
             return false;
@@ -77,7 +77,7 @@ impl<I> Queue<I> {
         };
         let mut bytes = 0;
         while let Some((_, operation)) = waiting.operations.front() {
-            let length = text_bytes(operation);
+            let length = operation.text_bytes();
             bytes += length;
             if !batch.is_empty() && (batch.len() >= max_operations || bytes > max_bytes) {
                 break;
@@ -96,23 +96,5 @@ impl<I> Queue<I> {
     pub(crate) fn close(&self) {
         self.lock().is_closed = true;
         self.changed.notify_all();
-    }
-}
-
-/// Returns the bytes of the texts in an operation.
-fn text_bytes(operation: &Operation) -> usize {
-    match operation {
-        Operation::FindAccount { login }
-        | Operation::AddAccount { login, .. }
-        | Operation::SetVerifier { login, .. }
-        | Operation::RemoveAccount { login }
-        | Operation::ReadDialog { with: login, .. }
-        | Operation::MoveMark { with: login, .. } => login.len(),
-        Operation::Introduce { one, other } => one.len() + other.len(),
-        Operation::Append { to, body, key, .. } => {
-            to.len() + body.len() + key.as_ref().map_or(0, |key| key.len())
-        }
-        Operation::FindKey { to, body, key, .. } => to.len() + body.len() + key.len(),
-        _ => 0,
     }
 }

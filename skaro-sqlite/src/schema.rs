@@ -3,7 +3,8 @@
 /// Steps from an empty file to the newest format. A step that was released is never changed: another one is added.
 ///
 /// Texts are blobs, since the protocol allows U+0000 in them.
-pub(crate) const STEPS: [&str; 1] = ["
+pub(crate) const STEPS: [&str; 2] = [
+    "
 -- A removed account stays without a verifier: others' logs tell its login, and its number is not given again.
 CREATE TABLE accounts (
     id INTEGER PRIMARY KEY,
@@ -31,6 +32,8 @@ CREATE TABLE messages (
     body BLOB NOT NULL,
     key BLOB
 ) STRICT;
+-- Dates are those of clocks, which may have been wrong: the oldest messages are not always the first ones.
+CREATE INDEX messages_of_date ON messages (date);
 
 -- An entry is a message, or else a read mark up to a position. The message has no reference, which would need an index.
 CREATE TABLE entries (
@@ -64,8 +67,6 @@ CREATE TABLE keys (
     -- That of the message in the sender's log.
     position INTEGER NOT NULL,
     key BLOB NOT NULL,
-    -- Hash of the key, by which it is found.
-    hash INTEGER NOT NULL,
     peer INTEGER NOT NULL REFERENCES accounts,
     -- Hash of the body.
     body INTEGER NOT NULL,
@@ -75,7 +76,7 @@ CREATE TABLE keys (
     is_loose INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (account, position)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX key_of_hash ON keys (account, hash);
+CREATE UNIQUE INDEX key_of_sender ON keys (account, key);
 CREATE INDEX loose_keys ON keys (taken) WHERE is_loose;
 
 CREATE TABLE sessions (
@@ -87,7 +88,10 @@ CREATE TABLE sessions (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sessions_of_account ON sessions (account);
 CREATE INDEX broken_sessions ON sessions (until) WHERE until IS NOT NULL;
-"];
+",
+    // Nobody may sign in to a disabled account.
+    "ALTER TABLE accounts ADD COLUMN is_disabled INTEGER NOT NULL DEFAULT 0;",
+];
 
 /// Tells files of this crate from other databases: `skar`.
 pub(crate) const APPLICATION: i64 = 0x736b_6172;

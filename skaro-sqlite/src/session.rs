@@ -8,7 +8,7 @@ use crate::tx::{Tx, id, number, sql};
 
 impl Tx<'_> {
     pub(crate) fn begin_session(&self, account: AccountId, session: SessionKey) -> Result<Outcome> {
-        if !self.is_user(account)? {
+        if !self.may_sign_in(account)? {
             return Ok(Outcome::NoSuchUser);
         }
         let known = self

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use skaro_proto::server::store::{Operation, Outcome, Store, StoreError, StoreLimits};
 
 use crate::error::{Failure, Fatal, OpenError, Result};
@@ -13,15 +14,18 @@ use crate::tx::Tx;
 
 /// A store in a file, and SQLite's files beside it (`-wal`, `-shm`), and a lock (`.lock`). Only its owner can read them.
 ///
-/// What is carried out is durable: SQLite has synchronized its log of changes. Memory does not grow with what is stored.
+/// Operations that were carried out are durable: SQLite has synchronized its log of changes. Memory does not grow with the
+/// number of messages.
 pub struct SqliteStore {
     db: Connection,
     path: PathBuf,
     limits: StoreLimits,
-    /// Why nothing is carried out any more.
+    /// The failure after which nothing is carried out any more.
     failed: Option<Fatal>,
     /// Set from when there was no room until something is written again.
     is_full: bool,
+    /// Closed after the connection.
+    file: File,
     /// The last to go: as long as it is here, no other server opens the file.
     _lock: File,
 }
@@ -34,7 +38,10 @@ impl fmt::Debug for SqliteStore {
 
 impl SqliteStore {
     /// Opens a store, and makes it if there is none. Sessions that were in use count as broken from `now` on, a Unix time
-    /// in milliseconds.
+    /// in milliseconds: each can be taken for [its lifetime](StoreLimits::session_lifetime) after that.
+    ///
+    /// The directory must exist, on a disk of this machine: SQLite shares memory between connections by a file. The limits need
+    /// not be those of before; what is too much for lower ones goes when something is added to its log.
     ///
     /// # Errors
     /// If another server has it open, it is no store or that of a later version, or the disk fails.
@@ -45,15 +52,12 @@ impl SqliteStore {
     ) -> core::result::Result<Self, OpenError> {
         let path = path.into();
         let lock = file::lock(&path)?;
-        let db = file::writer(&path)?;
-        let mut store = SqliteStore { db, path, limits, failed: None, is_full: false, _lock: lock };
+        let (db, file) = file::writer(&path)?;
+        let mut store = SqliteStore { db, path, limits, failed: None, is_full: false, file, _lock: lock };
         // On a full disk they stay in use, which lets them be taken as well.
         match store.transact(|tx| tx.break_sessions(now)) {
             Ok(()) | Err(Failure::Refused(_)) => Ok(store),
-            Err(Failure::Fatal(fatal)) => {
-                let source = std::io::Error::other(fatal);
-                Err(OpenError::File { path: store.path, source })
-            }
+            Err(Failure::Fatal(fatal)) => Err(OpenError::Failed(fatal)),
         }
     }
 
@@ -68,8 +72,9 @@ impl SqliteStore {
         if let Some(fatal) = &self.failed {
             return Err(fatal.clone());
         }
+        let has_room = !operations.iter().any(adds) || self.has_room()?;
         let all =
-            self.transact(|tx| operations.iter().map(|operation| tx.execute(operation).map(Ok)).collect());
+            self.transact(|tx| operations.iter().map(|operation| execute(tx, operation, has_room)).collect());
         match all {
             Ok(outcomes) => {
                 self.is_full = false;
@@ -78,10 +83,16 @@ impl SqliteStore {
             // Whatever one of them failed for: the others shall not suffer.
             Err(Failure::Refused(error)) => {
                 self.make_room(error)?;
-                operations.iter().map(|operation| self.execute_one(operation)).collect()
+                operations.iter().map(|operation| self.execute_one(operation, has_room)).collect()
             }
             Err(Failure::Fatal(fatal)) => Err(fatal),
         }
+    }
+
+    /// Returns whether there is room for what is added.
+    fn has_room(&mut self) -> core::result::Result<bool, Fatal> {
+        let has_room = file::has_room(&self.db, &self.file).map_err(Failure::from);
+        self.settle(has_room)
     }
 
     /// Carries the log of changes over to the file, if that was not tried since the disk is full: then the log begins anew,
@@ -96,9 +107,13 @@ impl SqliteStore {
     fn execute_one(
         &mut self,
         operation: &Operation,
+        has_room: bool,
     ) -> core::result::Result<core::result::Result<Outcome, StoreError>, Fatal> {
-        match self.transact(|tx| tx.execute(operation)) {
-            Ok(outcome) => Ok(Ok(outcome)),
+        match self.transact(|tx| execute(tx, operation, has_room)) {
+            Ok(outcome) => {
+                self.is_full = false;
+                Ok(outcome)
+            }
             Err(Failure::Refused(error)) => Ok(Err(error)),
             Err(Failure::Fatal(fatal)) => Err(fatal),
         }
@@ -109,8 +124,25 @@ impl SqliteStore {
     /// # Errors
     /// If nobody knows what is durable now. Without room on the disk nothing changes, which is no error.
     pub fn checkpoint(&mut self) -> core::result::Result<(), Fatal> {
-        let done = self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-        self.settle(done.map_err(Failure::from))
+        self.carry_over("PRAGMA wal_checkpoint(PASSIVE)")
+    }
+
+    /// Carries over SQLite's log of changes to the file, and makes the log empty, unless another process reads. No connection
+    /// of this process may read meanwhile.
+    pub(crate) fn empty_log(&mut self) -> core::result::Result<(), Fatal> {
+        self.carry_over("PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+
+    fn carry_over(&mut self, checkpoint: &str) -> core::result::Result<(), Fatal> {
+        let done = self.ready().and_then(|()| Ok(self.db.query_row(checkpoint, [], |_| Ok(()))?));
+        self.settle(done)
+    }
+
+    /// Returns the length of SQLite's log of changes in bytes.
+    pub(crate) fn log_bytes(&self) -> u64 {
+        let mut name = self.path.as_os_str().to_owned();
+        name.push("-wal");
+        std::fs::metadata(name).map_or(0, |data| data.len())
     }
 
     /// Gives up messages that are dated before a Unix time in milliseconds, the oldest first, at most so many. Returns
@@ -123,13 +155,14 @@ impl SqliteStore {
         self.settle(more)
     }
 
-    /// Gives up keys whose time is over at a Unix time in milliseconds, of senders who add no others.
+    /// Gives up keys whose time is over at a Unix time in milliseconds, the oldest first, at most so many. Returns whether
+    /// there may be more. A sender who adds keys gives up its own without this.
     ///
     /// # Errors
     /// If nobody knows what is durable now. Without room on the disk nothing changes, which is no error.
-    pub fn forget_keys(&mut self, now: i64) -> core::result::Result<(), Fatal> {
-        let forgotten = self.transact(|tx| tx.expire_loose_keys(now));
-        self.settle(forgotten)
+    pub fn forget_keys(&mut self, now: i64, limit: usize) -> core::result::Result<bool, Fatal> {
+        let more = self.transact(|tx| tx.forget_keys(now, limit));
+        self.settle(more)
     }
 
     /// Returns the number of users.
@@ -153,24 +186,59 @@ impl SqliteStore {
         Ok(Reader { db, limits: self.limits.clone() })
     }
 
+    /// Carries out an operation that only reads.
+    pub(crate) fn read(&mut self, operation: &Operation) -> Result<Outcome> {
+        let found =
+            self.ready().and_then(|()| transact(&self.db, &self.limits, "BEGIN", |tx| tx.execute(operation)));
+        self.note(found)
+    }
+
     fn settle<T: Default>(&mut self, result: Result<T>) -> core::result::Result<T, Fatal> {
-        match result {
+        match self.note(result) {
             Ok(value) => Ok(value),
             Err(Failure::Refused(_)) => Ok(T::default()),
-            Err(Failure::Fatal(fatal)) => {
-                self.failed = Some(fatal.clone());
-                Err(fatal)
-            }
+            Err(Failure::Fatal(fatal)) => Err(fatal),
         }
     }
 
     fn transact<T>(&mut self, work: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
-        let result = transact(&self.db, &self.limits, "BEGIN IMMEDIATE", work);
-        if let Err(Failure::Fatal(fatal)) = &result {
+        let result = self.ready().and_then(|()| transact(&self.db, &self.limits, "BEGIN IMMEDIATE", work));
+        self.note(result)
+    }
+
+    /// Fails after a fatal failure.
+    fn ready(&self) -> Result<()> {
+        self.failed.clone().map_or(Ok(()), |fatal| Err(Failure::Fatal(fatal)))
+    }
+
+    /// Lets nothing be carried out any more after a fatal failure, nor be carried over to the file when it is closed: only a
+    /// store that is opened again knows which changes in the log are whole.
+    fn note<T>(&mut self, result: Result<T>) -> Result<T> {
+        if let Err(Failure::Fatal(fatal)) = &result
+            && self.failed.is_none()
+        {
             self.failed = Some(fatal.clone());
+            _ = self.db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
         }
         result
     }
+}
+
+/// Carries out an operation, unless it adds something and there is no room.
+fn execute(
+    tx: &Tx<'_>,
+    operation: &Operation,
+    has_room: bool,
+) -> Result<core::result::Result<Outcome, StoreError>> {
+    if adds(operation) && !has_room {
+        return Ok(Err(StoreError::Full));
+    }
+    tx.execute(operation).map(Ok)
+}
+
+/// Returns whether an operation makes the file longer. Others need a few pages at most, such as those of sessions.
+const fn adds(operation: &Operation) -> bool {
+    matches!(operation, Operation::Append { .. } | Operation::AddAccount { .. } | Operation::Introduce { .. })
 }
 
 /// Works within one transaction, which is taken back if the work or its end fails.
@@ -182,7 +250,10 @@ fn transact<T>(
 ) -> Result<T> {
     let tx = Tx { db, limits };
     tx.run(begin, [])?;
-    let result = work(&tx).and_then(|value| tx.run("COMMIT", []).map(|_| value));
+    let result = work(&tx).and_then(|value| {
+        tx.prepare("COMMIT")?.execute([]).map_err(Failure::of_commit)?;
+        Ok(value)
+    });
     // SQLite has taken it back itself after some errors.
     if result.is_err() && !db.is_autocommit() {
         tx.run("ROLLBACK", []).map_err(|error| match error {
@@ -210,7 +281,7 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// Carries out an operation that only reads.
-    pub(crate) fn execute(&self, operation: &Operation) -> Result<Outcome> {
+    pub(crate) fn read(&self, operation: &Operation) -> Result<Outcome> {
         transact(&self.db, &self.limits, "BEGIN", |tx| tx.execute(operation))
     }
 }

@@ -1,15 +1,18 @@
-//! What logs give up: entries beyond the limits, keys whose time is over.
+//! Retention: entries beyond the limits, messages of an age, keys whose time is over.
 
 use rusqlite::{OptionalExtension, params};
 use skaro_proto::server::store::AccountId;
 
 use crate::error::Result;
-use crate::tx::{Tx, id, size, sql};
+use crate::tx::{Tx, size, sql};
 
 /// Milliseconds for which a key is kept at least, even if its message is gone: a day.
 const KEY_LIFETIME: i64 = 24 * 60 * 60 * 1000;
 
-/// What a log or a dialog keeps: number, and bytes of the bodies.
+/// Keys that an addition gives up at most: what is left goes with the next one, or in the background.
+const KEYS_AT_ONCE: usize = 64;
+
+/// Number of entries in a log or of messages in a dialog, and bytes of their bodies.
 #[derive(Clone, Copy)]
 pub(crate) struct Kept {
     pub(crate) count: i64,
@@ -114,54 +117,58 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Gives up the oldest keys of a sender: what is more than the limit, and what is older than a day and of a message that
-    /// is not kept either.
+    /// Gives up the oldest keys of a sender: those beyond the limit, and those older than a day whose message is not kept.
     pub(crate) fn expire_keys(&self, account: AccountId, now: i64) -> Result<()> {
         let account = sql(account.0);
-        let count: i64 =
+        let mut left: i64 =
             self.prepare("SELECT keys FROM accounts WHERE id = ?")?.query_row([account], |row| row.get(0))?;
-        let mut left = count;
-        loop {
+        for _ in 0..KEYS_AT_ONCE {
             let oldest = self
                 .prepare(
                     "SELECT position, taken, is_loose FROM keys WHERE account = ? ORDER BY position LIMIT 1",
                 )?
-                .query_row([account], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get(2)?)))
+                .query_row([account], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get(2)?)))
                 .optional()?;
             let is_over = |taken: i64| taken.saturating_add(KEY_LIFETIME) < now;
             match oldest {
                 Some((position, taken, is_loose))
                     if left > size(self.limits.max_keys) || (is_loose && is_over(taken)) =>
                 {
-                    self.run("DELETE FROM keys WHERE account = ? AND position = ?", [account, position])?;
+                    self.forget_key(account, position)?;
                     left -= 1;
                 }
                 _ => break,
             }
         }
-        if left != count {
-            self.run("UPDATE accounts SET keys = ? WHERE id = ?", [left, account])?;
-        }
         Ok(())
     }
 
-    /// Gives up the keys of all senders whose time is over.
-    pub(crate) fn expire_loose_keys(&self, now: i64) -> Result<()> {
-        let accounts = self
-            .prepare("SELECT DISTINCT account FROM keys WHERE is_loose AND taken < ?")?
-            .query_map([now.saturating_sub(KEY_LIFETIME)], |row| row.get(0))?
-            .collect::<rusqlite::Result<Vec<i64>>>()?;
-        accounts.into_iter().try_for_each(|account| self.expire_keys(id(account), now))
+    /// Gives up the oldest keys of all senders that are older than a day and whose messages are not kept, at most so many.
+    /// Returns whether there may be more.
+    pub(crate) fn forget_keys(&self, now: i64, limit: usize) -> Result<bool> {
+        let old = self
+            .prepare(
+                "SELECT account, position FROM keys WHERE is_loose AND taken < ? ORDER BY taken LIMIT ?",
+            )?
+            .query_map([now.saturating_sub(KEY_LIFETIME), size(limit)], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        old.iter().try_for_each(|&(account, position)| self.forget_key(account, position))?;
+        Ok(old.len() == limit)
+    }
+
+    fn forget_key(&self, account: i64, position: i64) -> Result<()> {
+        self.run("DELETE FROM keys WHERE account = ? AND position = ?", [account, position])?;
+        self.run("UPDATE accounts SET keys = keys - 1 WHERE id = ?", [account])?;
+        Ok(())
     }
 
     /// Gives up messages dated before, the oldest first, at most so many. Returns whether there may be more.
     pub(crate) fn forget_older(&self, before: i64, limit: usize) -> Result<bool> {
         let old = self
             .prepare(
-                "SELECT sender, sent, recipient, received FROM (SELECT * FROM messages ORDER BY id LIMIT ?)
-                 WHERE date < ?",
+                "SELECT sender, sent, recipient, received FROM messages WHERE date < ? ORDER BY date LIMIT ?",
             )?
-            .query_map([size(limit), before], |row| {
+            .query_map([before, size(limit)], |row| {
                 Ok([(row.get(0)?, row.get(1)?), (row.get(2)?, row.get(3)?)])
             })?
             .collect::<rusqlite::Result<Vec<[(i64, i64); 2]>>>()?;

@@ -54,6 +54,8 @@ pub(crate) const fn is_reading(operation: &Operation) -> bool {
             | Operation::ReadLog { .. }
             | Operation::ReadDialog { .. }
             | Operation::ListContacts { .. }
+            | Operation::ListAccounts { .. }
+            | Operation::ListSessions { .. }
     )
 }
 
@@ -73,6 +75,15 @@ impl Tx<'_> {
             Operation::AddAccount { login, verifier, log } => self.add_account(login, verifier, *log),
             Operation::SetVerifier { login, verifier } => self.set_verifier(login, verifier),
             Operation::RemoveAccount { login } => self.remove_account(login),
+            Operation::SetDisabled { login, is_disabled } => self.set_disabled(login, *is_disabled),
+            Operation::EndSessions { login } => self.end_sessions(login),
+            Operation::EndSession { session } => self.end_session(*session),
+            Operation::ListAccounts { after, max_accounts } => {
+                self.list_accounts(after.as_ref(), *max_accounts)
+            }
+            Operation::ListSessions { login, after, max_sessions } => {
+                self.list_sessions(login.as_ref(), *after, *max_sessions)
+            }
             Operation::Introduce { one, other } => self.introduce(one, other),
             Operation::BeginSession { account, session } => self.begin_session(*account, *session),
             Operation::TakeSession { session, now } => self.take_session(*session, *now),

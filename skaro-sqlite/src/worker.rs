@@ -12,11 +12,12 @@ use skaro_proto::server::store::{AccountId, Operation, Outcome, StoreError};
 use thiserror::Error;
 
 use crate::error::{Failure, Fatal, OpenError};
+use crate::gate::Gate;
 use crate::queue::{Queue, Taken};
 use crate::store::{Reader, SqliteStore};
 use crate::tx::is_reading;
 
-/// Messages that retention by age gives up in one transaction, so that others wait for milliseconds at most.
+/// Messages or keys that retention gives up in one transaction, so that others wait for milliseconds at most.
 const FORGET: usize = 256;
 
 /// Time between two looks at the age of messages and keys.
@@ -36,7 +37,12 @@ pub struct WorkerConfig {
     pub max_batch_bytes: usize,
     /// Time without an operation after which SQLite's log of changes is carried over to the file. Default 1 second.
     pub idle: Duration,
-    /// Age at which messages are given up. Default `None`: never for their age.
+    /// Length in bytes of SQLite's log of changes beyond which it is emptied, while readings wait for a moment. While somebody
+    /// reads, SQLite only makes it longer; and another process that reads for long, such as a backup, may make it longer than
+    /// this. Default 64 MiB: four times the length at which SQLite carries it over, so that readings seldom have to wait.
+    pub max_log_bytes: u64,
+    /// Age at which messages are given up, by their dates: in steps of 256 messages between other transactions, at the start
+    /// and once a minute. Logs tell that they were there. Default `None`: never for their age.
     pub max_age: Option<Duration>,
 }
 
@@ -48,6 +54,7 @@ impl Default for WorkerConfig {
             max_batch: 512,
             max_batch_bytes: 1 << 20,
             idle: Duration::from_secs(1),
+            max_log_bytes: 64 << 20,
             max_age: None,
         }
     }
@@ -69,8 +76,9 @@ pub enum StartError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Report<I> {
-    /// What came of an operation. It is durable.
-    Completed(I, Result<Outcome, StoreError>),
+    /// Operations that came to their end: they are durable, or were not carried out. These are the changes of one
+    /// batch, or one reading.
+    Completed(Vec<(I, Result<Outcome, StoreError>)>),
     /// Nobody knows what is durable, nor what came of the operations that are open: the process has to end.
     Failed(Fatal),
 }
@@ -78,8 +86,9 @@ pub enum Report<I> {
 /// A store that works in threads of its own. `I` is whatever tells operations apart.
 ///
 /// Operations that change something are carried out in the order in which they were given: whatever waits goes into one
-/// transaction. Those that only read happen beside that, and see all that was reported before they were given, and what their
-/// own account has asked for before. Dropping the worker carries out what waits, and closes the store.
+/// transaction. Those that only read happen beside that, and see all that was reported before they were given. A reading of an
+/// account that has changes under way waits for them, and happens after their commit, before the next transaction. Dropping
+/// the worker carries out what waits, and closes the store.
 #[derive(Debug)]
 pub struct Worker<I: Send + 'static> {
     shared: Arc<Shared<I>>,
@@ -91,6 +100,8 @@ struct Shared<I> {
     reads: Queue<I>,
     /// Numbers of open changes by account: what the account reads meanwhile waits behind them.
     changing: Mutex<BTreeMap<AccountId, usize>>,
+    /// Held for each reading, and to empty SQLite's log of changes.
+    gate: Gate,
     has_failed: AtomicBool,
     config: WorkerConfig,
     report: Box<dyn Fn(Report<I>) + Send + Sync>,
@@ -117,6 +128,7 @@ impl<I: Send + 'static> Worker<I> {
             writes: Queue::new(config.max_waiting, config.max_waiting_bytes),
             reads: Queue::new(config.max_waiting, config.max_waiting_bytes),
             changing: Mutex::default(),
+            gate: Gate::default(),
             has_failed: AtomicBool::new(false),
             config,
             report: Box::new(report),
@@ -134,11 +146,13 @@ impl<I: Send + 'static> Worker<I> {
         Ok(worker)
     }
 
-    /// Asks for an operation. Its outcome is reported with this id.
+    /// Asks for an operation, without waiting. Its outcome is reported with this id, once, from another thread; after
+    /// [`Report::Failed`] none is.
     ///
     /// # Errors
-    /// [`Busy`](StoreError::Busy) if too many wait, [`Unavailable`](StoreError::Unavailable) after a failure. Then nothing is
-    /// reported.
+    /// [`Busy`](StoreError::Busy) if there is no room among those that wait ([`max_waiting`](WorkerConfig::max_waiting),
+    /// [`max_waiting_bytes`](WorkerConfig::max_waiting_bytes)), [`Unavailable`](StoreError::Unavailable) after a failure. Then
+    /// nothing is reported, and the operation is not carried out.
     pub fn submit(&self, id: I, operation: Operation) -> Result<(), StoreError> {
         if self.shared.has_failed.load(Ordering::Acquire) {
             return Err(StoreError::Unavailable);
@@ -155,9 +169,6 @@ impl<I: Send + 'static> Worker<I> {
         }
         Ok(())
     }
-
-    /// Carries out what waits, and closes the store: the same as dropping the worker.
-    pub fn close(self) {}
 }
 
 impl<I: Send + 'static> Drop for Worker<I> {
@@ -222,34 +233,29 @@ impl<I> Shared<I> {
 
     fn write(&self, mut store: SqliteStore) -> Result<(), Fatal> {
         let config = &self.config;
-        let (mut batch, mut ids, mut operations) = (Vec::new(), Vec::new(), Vec::new());
+        let mut batch = Vec::new();
         let mut next_look = Instant::now();
         // Set if there is something to carry over.
         let mut is_changed = true;
+        let mut long_log = config.max_log_bytes;
         loop {
             if next_look <= Instant::now() {
                 let is_more = self.forget(&mut store)?;
                 next_look = Instant::now() + if is_more { Duration::ZERO } else { LOOK_EVERY };
+                is_changed = true;
             }
             let look = Some(next_look.saturating_duration_since(Instant::now()));
             let idle = is_changed.then_some(config.idle);
             let time = [look, idle].into_iter().flatten().min();
             match self.writes.take(&mut batch, config.max_batch, config.max_batch_bytes, time) {
                 Taken::Some => {
-                    batch.drain(..).for_each(|(id, operation)| {
-                        ids.push(id);
-                        operations.push(operation);
-                    });
-                    let outcomes = store.execute_all(&operations)?;
-                    self.changed(&operations);
-                    operations.clear();
-                    for (id, outcome) in ids.drain(..).zip(outcomes) {
-                        (self.report)(Report::Completed(id, outcome));
-                    }
+                    self.carry_out(&mut store, &mut batch)?;
                     is_changed = true;
+                    self.shorten_log(&mut store, &mut long_log)?;
                 }
                 Taken::Idle if time == idle => {
                     store.checkpoint()?;
+                    self.shorten_log(&mut store, &mut long_log)?;
                     is_changed = false;
                 }
                 Taken::Idle => (),
@@ -261,6 +267,45 @@ impl<I> Shared<I> {
         }
     }
 
+    /// Carries out the changes of a batch in one transaction, then the readings that waited for them, each by itself: what it
+    /// has read is handed over before the next one begins.
+    fn carry_out(&self, store: &mut SqliteStore, batch: &mut Vec<(I, Operation)>) -> Result<(), Fatal> {
+        let (readings, changes): (Vec<_>, Vec<_>) =
+            batch.drain(..).partition(|(_, operation)| is_reading(operation));
+        let (ids, changes): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
+        if !changes.is_empty() {
+            let outcomes = store.execute_all(&changes)?;
+            self.changed(&changes);
+            (self.report)(Report::Completed(ids.into_iter().zip(outcomes).collect()));
+        }
+        readings.into_iter().try_for_each(|(id, reading)| self.tell(id, store.read(&reading)))
+    }
+
+    /// Reports what a reading found.
+    fn tell(&self, id: I, found: Result<Outcome, Failure>) -> Result<(), Fatal> {
+        let outcome = match found {
+            Ok(outcome) => Ok(outcome),
+            Err(Failure::Refused(error)) => Err(error),
+            Err(Failure::Fatal(fatal)) => return Err(fatal),
+        };
+        (self.report)(Report::Completed(vec![(id, outcome)]));
+        Ok(())
+    }
+
+    /// Empties SQLite's log of changes if it is longer than this. If another process reads, the next attempt is made when it
+    /// has grown as much again: each has to look through the log.
+    fn shorten_log(&self, store: &mut SqliteStore, long: &mut u64) -> Result<(), Fatal> {
+        let bytes = store.log_bytes();
+        if bytes <= *long {
+            *long = (*long).min(bytes + self.config.max_log_bytes);
+            return Ok(());
+        }
+        let _nobody_reads = self.gate.enter();
+        store.empty_log()?;
+        *long = store.log_bytes() + self.config.max_log_bytes;
+        Ok(())
+    }
+
     /// Gives up what is too old, in a small step. Returns whether there may be more.
     fn forget(&self, store: &mut SqliteStore) -> Result<bool, Fatal> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -269,10 +314,7 @@ impl<I> Shared<I> {
             Some(age) => store.forget_older(milliseconds(now.saturating_sub(age)), FORGET)?,
             None => false,
         };
-        if !is_more {
-            store.forget_keys(milliseconds(now))?;
-        }
-        Ok(is_more)
+        Ok(is_more || store.forget_keys(milliseconds(now), FORGET)?)
     }
 
     fn read(&self, reader: &Reader) -> Result<(), Fatal> {
@@ -283,11 +325,10 @@ impl<I> Shared<I> {
                 Taken::Idle | Taken::Some => (),
             }
             for (id, operation) in batch.drain(..) {
-                match reader.execute(&operation) {
-                    Ok(outcome) => (self.report)(Report::Completed(id, Ok(outcome))),
-                    Err(Failure::Refused(error)) => (self.report)(Report::Completed(id, Err(error))),
-                    Err(Failure::Fatal(fatal)) => return Err(fatal),
-                }
+                let inside = self.gate.enter();
+                let found = reader.read(&operation);
+                drop(inside);
+                self.tell(id, found)?;
             }
         }
     }

@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use std::sync::mpsc::{Receiver, channel, sync_channel};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
 use skaro_proto::auth::Verifier;
 use skaro_proto::message::Page;
 use skaro_proto::server::store::{
-    AccountId, Content, LogId, Operation, Outcome, Store, StoreError, StoreLimits,
+    AccountId, Content, Entry, LogId, Operation, Outcome, Store, StoreError, StoreLimits,
 };
 use skaro_sqlite::{OpenError, Report, SqliteStore, Worker, WorkerConfig};
 use tempfile::TempDir;
@@ -35,16 +37,49 @@ fn filled(place: &TempDir) -> SqliteStore {
     store
 }
 
-fn start(store: SqliteStore, config: WorkerConfig) -> (Worker<u64>, Receiver<Report<u64>>) {
-    let (reports, reported) = channel();
-    (Worker::start(store, config, move |report| reports.send(report).unwrap()).unwrap(), reported)
-}
+/// An operation's end.
+type Completed = (u64, Result<Outcome, StoreError>);
 
-fn completed(reported: &Receiver<Report<u64>>) -> (u64, Outcome) {
-    match reported.recv().unwrap() {
-        Report::Completed(id, outcome) => (id, outcome.unwrap()),
+/// Returns what a report tells of operations.
+fn ends(report: Report<u64>) -> Vec<Completed> {
+    match report {
+        Report::Completed(all) => all,
         other => panic!("{other:?}"),
     }
+}
+
+fn start(store: SqliteStore, config: WorkerConfig) -> (Worker<u64>, Receiver<Completed>) {
+    let (reports, reported) = channel();
+    let report = move |report| ends(report).into_iter().for_each(|one| reports.send(one).unwrap());
+    (Worker::start(store, config, report).unwrap(), reported)
+}
+
+fn completed(reported: &Receiver<Completed>) -> (u64, Outcome) {
+    let (id, outcome) = reported.recv().unwrap();
+    (id, outcome.unwrap())
+}
+
+/// Starts a worker whose thread that writes stands in its first report, of a message with the id 0, until something is sent.
+/// All other reports are given to the function.
+fn start_gated(
+    store: SqliteStore,
+    config: WorkerConfig,
+    report: impl Fn(Report<u64>) + Send + Sync + 'static,
+) -> (Worker<u64>, SyncSender<()>) {
+    let (entered, enters) = channel();
+    let (open_gate, gate) = sync_channel::<()>(0);
+    let gate = Mutex::new(gate);
+    let worker = Worker::start(store, config, move |told| match &told {
+        Report::Completed(all) if all.iter().any(|(id, _)| *id == 0) => {
+            entered.send(()).unwrap();
+            gate.lock().unwrap().recv().unwrap();
+        }
+        _ => report(told),
+    })
+    .unwrap();
+    worker.submit(0, append("first", 0)).unwrap();
+    enters.recv().unwrap();
+    (worker, open_gate)
 }
 
 #[test]
@@ -89,20 +124,9 @@ fn an_account_reads_what_it_asked_for_before() {
 #[test]
 fn what_waits_has_a_bound_and_is_carried_out_on_closing() {
     let place = TempDir::new().unwrap();
-    let (entered, enters) = channel();
-    let (open_gate, gate) = sync_channel::<()>(0);
-    let gate = std::sync::Mutex::new(gate);
     let mut config = WorkerConfig::default();
     (config.max_waiting, config.max_waiting_bytes) = (10, 1000);
-    let worker = Worker::start(filled(&place), config, move |report| {
-        let Report::Completed(0, Ok(_)) = report else { return };
-        entered.send(()).unwrap();
-        gate.lock().unwrap().recv().unwrap();
-    })
-    .unwrap();
-    // The thread that writes stands in this report.
-    worker.submit(0, append("first", 0)).unwrap();
-    enters.recv().unwrap();
+    let (worker, open_gate) = start_gated(filled(&place), config, drop);
     for n in 1..=10 {
         worker.submit(n, append("text", 0)).unwrap();
     }
@@ -110,7 +134,7 @@ fn what_waits_has_a_bound_and_is_carried_out_on_closing() {
     // Readings have a queue of their own.
     worker.submit(12, READ).unwrap();
     open_gate.send(()).unwrap();
-    worker.close();
+    drop(worker);
     let Ok(Outcome::Entries(entries)) = open(&place).execute(READ) else { panic!() };
     assert_eq!(entries.len(), 11);
 }
@@ -118,46 +142,47 @@ fn what_waits_has_a_bound_and_is_carried_out_on_closing() {
 #[test]
 fn a_key_is_looked_up_after_the_messages_before_it() {
     let place = TempDir::new().unwrap();
-    let (entered, enters) = channel();
-    let (open_gate, gate) = sync_channel::<()>(0);
-    let gate = std::sync::Mutex::new(gate);
-    let (found, finds) = channel();
-    let worker = Worker::start(filled(&place), WorkerConfig::default(), move |report| match report {
-        Report::Completed(0, _) => {
-            entered.send(()).unwrap();
-            gate.lock().unwrap().recv().unwrap();
-        }
-        Report::Completed(2, outcome) => found.send(outcome).unwrap(),
-        _ => (),
-    })
-    .unwrap();
-    worker.submit(0, append("first", 0)).unwrap();
-    enters.recv().unwrap();
+    let (reports, reported) = channel();
+    let report = move |report| ends(report).into_iter().for_each(|one| reports.send(one).unwrap());
+    let (worker, open_gate) = start_gated(filled(&place), WorkerConfig::default(), report);
     let (from, body, key) = (AccountId(0), "text".into(), Some("key".into()));
     worker.submit(1, Operation::Append { from, to: "bob".into(), body, key, now: 0 }).unwrap();
     let (to, body, key) = ("bob".into(), "text".into(), "key".into());
     worker.submit(2, Operation::FindKey { from, to, body, key }).unwrap();
     open_gate.send(()).unwrap();
-    let outcome = finds.recv().unwrap();
-    assert!(matches!(outcome, Ok(Outcome::Appended(_))), "{outcome:?}");
+    assert_eq!(completed(&reported).0, 1);
+    let (2, Outcome::Appended(found)) = completed(&reported) else { panic!() };
+    assert!(found.is_repetition);
+}
+
+/// Otherwise all of it would wait in memory for the transaction's end.
+#[test]
+fn readings_that_wait_for_a_change_come_one_by_one_after_its_commit() {
+    let place = TempDir::new().unwrap();
+    let (reports, reported) = channel();
+    let report = move |report| reports.send(ends(report).into_iter().map(|(id, _)| id).collect()).unwrap();
+    let (worker, open_gate) = start_gated(filled(&place), WorkerConfig::default(), report);
+    let (account, with, page) = (AccountId(0), "bob", Page::default());
+    for n in [1, 4] {
+        worker.submit(n, append("text", 0)).unwrap();
+        for reading in [n + 1, n + 2] {
+            let with = with.into();
+            let read = Operation::ReadDialog { account, with, page, max_messages: 9, max_bytes: 1000 };
+            worker.submit(reading, read).unwrap();
+        }
+    }
+    open_gate.send(()).unwrap();
+    drop(worker);
+    let told: Vec<Vec<u64>> = reported.iter().collect();
+    assert_eq!(told, [vec![1, 4], vec![2], vec![3], vec![5], vec![6]]);
 }
 
 #[test]
 fn texts_that_wait_have_a_bound() {
     let place = TempDir::new().unwrap();
-    let (entered, enters) = channel();
-    let (open_gate, gate) = sync_channel::<()>(0);
-    let gate = std::sync::Mutex::new(gate);
     let mut config = WorkerConfig::default();
     config.max_waiting_bytes = 1000;
-    let worker = Worker::start(filled(&place), config, move |report| {
-        let Report::Completed(0, Ok(_)) = report else { return };
-        entered.send(()).unwrap();
-        gate.lock().unwrap().recv().unwrap();
-    })
-    .unwrap();
-    worker.submit(0, append("first", 0)).unwrap();
-    enters.recv().unwrap();
+    let (worker, open_gate) = start_gated(filled(&place), config, drop);
     // One always has room.
     worker.submit(1, append(&"x".repeat(2000), 0)).unwrap();
     assert_eq!(worker.submit(2, append("", 0)), Err(StoreError::Busy));
@@ -195,6 +220,66 @@ fn messages_are_given_up_at_an_age_in_small_steps() {
     }
 }
 
+/// A clock was wrong once.
+#[test]
+fn old_messages_are_given_up_behind_those_of_a_later_date() {
+    let place = TempDir::new().unwrap();
+    let mut store = filled(&place);
+    let (from, to, body) = (AccountId(1), "bob".into(), "late".into());
+    let late = Operation::Append { from, to, body, key: None, now: 1_000_000 };
+    store.execute_all(&[late.clone(), late, append("old", 0), append("old", 0)]).unwrap();
+    assert_eq!([(); 3].map(|()| store.forget_older(1000, 1).unwrap()), [true, true, false]);
+    let Ok(Outcome::Entries(entries)) = store.execute(READ) else { panic!() };
+    let is_gone = |entry: &Entry| entry.content == Content::Gone;
+    assert_eq!(entries.iter().map(is_gone).collect::<Vec<_>>(), [false, false, true, true]);
+}
+
+/// SQLite alone can't begin its log anew while somebody reads.
+#[test]
+fn the_log_of_changes_is_emptied_beside_a_reader_that_never_rests() {
+    let place = TempDir::new().unwrap();
+    let limit = 256 << 10;
+    let mut config = WorkerConfig::default();
+    (config.max_log_bytes, config.max_waiting) = (limit, 2);
+    let (reports, reported) = channel();
+    let worker = Worker::start(filled(&place), config, move |report| {
+        ends(report).into_iter().filter(|(id, _)| *id != 0).for_each(|one| reports.send(one).unwrap());
+    })
+    .unwrap();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        let _over = Over(&is_over);
+        threads.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                if worker.submit(0, READ) == Err(StoreError::Busy) {
+                    std::thread::yield_now();
+                }
+            }
+        });
+        let log = place.path().join("store-wal");
+        let mut emptied = 0;
+        let mut before = 0;
+        for n in 1..=1000 {
+            worker.submit(n, append(&"x".repeat(1000), 0)).unwrap();
+            assert_eq!(completed(&reported).0, n);
+            let bytes = log.metadata().unwrap().len();
+            assert!(bytes < 2 * limit, "{bytes} bytes after {n} messages");
+            emptied += usize::from(bytes < before);
+            before = bytes;
+        }
+        assert!(emptied > 1, "{emptied}");
+    });
+}
+
+/// Ends a thread, also if the test panics.
+struct Over<'f>(&'f AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn only_one_has_a_store_open() {
     let place = TempDir::new().unwrap();
@@ -225,6 +310,16 @@ fn files_of_others_and_of_later_versions_are_left_alone() {
         SqliteStore::open(place.path().join("no/such/place"), StoreLimits::default(), 0),
         Err(OpenError::File { .. })
     ));
+}
+
+#[test]
+fn a_store_whose_tables_are_damaged_fails_to_open() {
+    let place = TempDir::new().unwrap();
+    drop(filled(&place));
+    let path = place.path().join("store");
+    rusqlite::Connection::open(&path).unwrap().execute_batch("DROP TABLE sessions").unwrap();
+    let opened = SqliteStore::open(&path, StoreLimits::default(), 0);
+    assert!(matches!(opened, Err(OpenError::Failed(_))), "{opened:?}");
 }
 
 #[cfg(unix)]
@@ -258,9 +353,14 @@ fn a_damaged_file_is_a_failure_and_nothing_is_carried_out_any_more() {
     assert!(matches!(store.execute(append("more", 0)), Err(StoreError::Unavailable)));
     store.execute_all(&[append("more", 0)]).unwrap_err();
     drop(store);
-    let (worker, reported) = start(open(&place), WorkerConfig::default());
+    let (failures, failed) = channel();
+    let worker = Worker::start(open(&place), WorkerConfig::default(), move |report| match report {
+        Report::Failed(fatal) => failures.send(fatal).unwrap(),
+        other => panic!("{other:?}"),
+    })
+    .unwrap();
     worker.submit(1, READ).unwrap();
-    let Report::Failed(fatal) = reported.recv().unwrap() else { panic!() };
+    let fatal = failed.recv().unwrap();
     assert!(fatal.to_string().contains("UTF-8"), "{fatal}");
     assert!(worker.submit(2, append("more", 0)).is_err());
 }
@@ -280,26 +380,57 @@ fn a_panic_of_a_report_is_a_failure_and_not_silence() {
 }
 
 #[test]
-fn keys_of_silent_senders_are_given_up() {
+fn keys_of_silent_senders_are_given_up_in_small_steps() {
+    const DAY: i64 = 86_400_000;
     let place = TempDir::new().unwrap();
     let mut store = filled(&place);
-    let send = |key: Option<&str>, now| Operation::Append {
+    let send = |to: &str, key: Option<&str>, now| Operation::Append {
         from: AccountId(0),
-        to: "bob".into(),
+        to: to.into(),
         body: "text".into(),
         key: key.map(Into::into),
         now,
     };
-    store.execute_all(&[send(Some("key"), 0), send(None, 0)]).unwrap();
-    let (from, to, body, key) = (AccountId(0), "bob".into(), "text".into(), "key".into());
-    let find = Operation::FindKey { from, to, body, key };
-    let is_known = |store: &mut SqliteStore, now| {
-        store.forget_keys(now).unwrap();
-        matches!(store.execute(find.clone()), Ok(Outcome::Appended(_)))
+    let is_known = |store: &mut SqliteStore, key: &str| {
+        let (from, to, body, key) = (AccountId(0), "bob".into(), "text".into(), key.into());
+        matches!(store.execute(Operation::FindKey { from, to, body, key }), Ok(Outcome::Appended(_)))
     };
-    assert!(is_known(&mut store, i64::MAX));
-    // Its message goes.
-    store.forget_older(2, 10).unwrap();
-    assert!(is_known(&mut store, 86_400_000));
-    assert!(!is_known(&mut store, 86_400_001));
+    let keys = ["a", "b", "c", "d", "e"];
+    let mut messages: Vec<_> = keys.iter().map(|key| send("bob", Some(key), 0)).collect();
+    messages.push(send("bob", None, 0));
+    store.execute_all(&messages).unwrap();
+    assert!(!store.forget_keys(i64::MAX, 10).unwrap());
+    // The messages with the keys go, dated 1 to 5.
+    store.forget_older(6, 10).unwrap();
+    assert!(!store.forget_keys(DAY, 10).unwrap());
+    assert!(keys.iter().all(|key| is_known(&mut store, key)));
+    let mut left = Vec::new();
+    for _ in 0..3 {
+        let is_more = store.forget_keys(DAY + 1, 2).unwrap();
+        left.push((is_more, keys.iter().filter(|key| is_known(&mut store, key)).count()));
+    }
+    assert_eq!(left, [(true, 3), (true, 1), (false, 0)]);
+}
+
+/// A key whose message is kept is older, and stays.
+#[test]
+fn keys_are_given_up_behind_one_that_is_kept() {
+    let place = TempDir::new().unwrap();
+    let mut store = filled(&place);
+    let (from, body) = (AccountId(0), "text");
+    let send = |to: &str, key: &str| {
+        let (to, body, key) = (to.into(), body.into(), Some(key.into()));
+        Operation::Append { from, to, body, key, now: 0 }
+    };
+    store.execute_all(&[add("carol"), send("carol", "kept"), send("bob", "gone")]).unwrap();
+    let mut limits = StoreLimits::default();
+    limits.max_dialog_messages = 1;
+    drop(store);
+    let mut store = SqliteStore::open(place.path().join("store"), limits, 0).unwrap();
+    store.execute(append("text", 0)).unwrap();
+    assert!(!store.forget_keys(i64::MAX, 10).unwrap());
+    for (to, key, is_known) in [("carol", "kept", true), ("bob", "gone", false)] {
+        let find = Operation::FindKey { from, to: to.into(), body: body.into(), key: key.into() };
+        assert_eq!(matches!(store.execute(find), Ok(Outcome::Appended(_))), is_known, "{key}");
+    }
 }

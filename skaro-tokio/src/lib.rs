@@ -33,7 +33,9 @@ use skaro_adapter::asynchronous::{self, Runtime};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
-pub use skaro_adapter::asynchronous::{Completions, Events, ServerOptions, StoreFailure, Submit};
+pub use skaro_adapter::asynchronous::{
+    Completions, Events, OperateError, ServerOptions, StoreFailure, Submit,
+};
 pub use skaro_adapter::http::AddressHeader;
 pub use skaro_adapter::prelude::*;
 

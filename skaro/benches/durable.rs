@@ -9,9 +9,11 @@
     reason = "a benchmark"
 )]
 
+#[path = "../../skaro-sqlite/benches/disk/mod.rs"]
+mod disk;
+
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Seek, Write as _};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -31,7 +33,7 @@ const RATE: u32 = 1000;
 
 fn main() {
     let place = tempfile::tempdir().unwrap();
-    tell_syncs(place.path());
+    disk::tell_syncs(place.path());
     let (mut server, url) = serve(place.path());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
@@ -49,38 +51,9 @@ fn main() {
             format!("answers at {RATE} messages/s, median")
         );
     });
-    tell_syncs(place.path());
+    disk::tell_syncs(place.path());
     server.kill().unwrap();
     server.wait().unwrap();
-}
-
-/// Returns how often a second the disk synchronizes 4 KiB that are written over others, as in SQLite's log of changes, or
-/// behind them.
-fn syncs(place: &Path, is_growing: bool) -> f64 {
-    let mut file = File::create(place.join("sync")).unwrap();
-    file.write_all(&[0; 1 << 22]).unwrap();
-    file.sync_all().unwrap();
-    if !is_growing {
-        file.rewind().unwrap();
-    }
-    let (begin, mut count) = (Instant::now(), 0);
-    while begin.elapsed() < TIME / 5 {
-        file.write_all(&[7; 4096]).unwrap();
-        file.sync_data().unwrap();
-        count += 1;
-        if !is_growing && count % 1024 == 0 {
-            file.rewind().unwrap();
-        }
-    }
-    f64::from(count) / begin.elapsed().as_secs_f64()
-}
-
-fn tell_syncs(place: &Path) {
-    for (what, is_growing) in
-        [("write over 4 KiB and synchronize", false), ("the same in a file that grows", true)]
-    {
-        println!("{:<50} {:>9.0} /s", format!("the disk: {what}"), syncs(place, is_growing));
-    }
 }
 
 fn serve(place: &Path) -> (Child, String) {

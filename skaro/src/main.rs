@@ -2,7 +2,11 @@
 
 #![warn(clippy::print_stderr)]
 
+mod backup;
+mod certificate;
 mod chat;
+mod config;
+mod control;
 mod exit;
 mod network;
 mod output;
@@ -11,20 +15,23 @@ mod runtime;
 mod secrets;
 mod send;
 mod serve;
+mod session;
 mod signals;
 mod text;
 mod time;
 mod tty;
+mod user;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use config::Misunderstood;
 use exit::{Exit, Fault};
 use text::Shown;
 
-/// Chats, serves and sends over the skaro protocol.
+/// Chats, serves and sends over the skaro protocol; looks after a server.
 #[derive(Parser)]
 #[command(name = "skaro", version, after_help = exit::TABLE)]
 struct Program {
@@ -37,13 +44,21 @@ enum Command {
     Chat(chat::ChatArgs),
     Serve(serve::ServeArgs),
     Send(send::SendArgs),
+    User(user::UserArgs),
+    Session(session::SessionArgs),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
+    Check(backup::CheckArgs),
+    Certificate(certificate::CertificateArgs),
 }
 
 fn main() -> ExitCode {
     restore_on_panic();
-    let program = match Program::try_parse() {
+    let line: Vec<_> = std::env::args_os().collect();
+    let program = match config::parse(&line) {
         Ok(program) => program,
-        Err(error) => return misunderstood(&error).into(),
+        Err(Misunderstood::Line(error)) => return misunderstood(&error).into(),
+        Err(Misunderstood::File(fault)) => return failed(fault).into(),
     };
     let watching = signals::watch()
         .map_err(|error| Fault::new(Exit::System, format!("can't watch for signals: {error}")));
@@ -51,14 +66,23 @@ fn main() -> ExitCode {
         Command::Chat(args) => chat::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Send(args) => send::run(args),
+        Command::User(args) => user::run(args),
+        Command::Session(args) => session::run(args),
+        Command::Backup(args) => backup::back_up(&args),
+        Command::Restore(args) => backup::restore(&args),
+        Command::Check(args) => backup::check(args),
+        Command::Certificate(args) => certificate::run(&args),
     });
-    let exit = ended.unwrap_or_else(|Fault { exit, reason }| {
-        output::complain(&Shown::from("skaro: ").append(reason));
-        exit
-    });
+    let exit = ended.unwrap_or_else(failed);
     // Last, because the line editor's thread may change the settings until here.
     tty::restore();
     exit.into()
+}
+
+/// Prints the reason of a failure.
+fn failed(Fault { exit, reason }: Fault) -> Exit {
+    output::complain(&Shown::from("skaro: ").append(reason));
+    exit
 }
 
 /// Prints the requested help, or the error in the command line.

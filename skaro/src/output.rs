@@ -5,7 +5,10 @@
 
 use std::io::{self, Write};
 
-use crate::text::Shown;
+use serde::Serialize;
+
+use crate::exit::{Exit, Fault};
+use crate::text::{Shown, clean_json};
 
 /// Writes a line to standard output.
 pub(crate) fn say(text: &Shown) -> io::Result<()> {
@@ -17,6 +20,44 @@ pub(crate) fn write_line(line: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}")?;
     stdout.flush()
+}
+
+/// Writes the last line of a program to standard output; nobody need read it.
+pub(crate) fn tell(text: &Shown) -> Result<Exit, Fault> {
+    Lines::default().say(text).map(|()| Exit::Success)
+}
+
+/// Lines of standard output, which somebody may stop to read.
+#[derive(Default)]
+pub(crate) struct Lines {
+    is_closed: bool,
+}
+
+impl Lines {
+    /// Returns whether nobody reads the lines any more.
+    pub(crate) const fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    /// Writes a line.
+    pub(crate) fn say(&mut self, text: &Shown) -> Result<(), Fault> {
+        self.write(&text.render(false))
+    }
+
+    /// Writes a line of JSON.
+    pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), Fault> {
+        let line =
+            serde_json::to_string(value).map_err(|error| Fault::new(Exit::Software, error.to_string()))?;
+        self.write(&clean_json(&line))
+    }
+
+    fn write(&mut self, line: &str) -> Result<(), Fault> {
+        match write_line(line) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.is_closed = true,
+            written => written.map_err(|error| Fault::new(Exit::Output, format!("can't write: {error}")))?,
+        }
+        Ok(())
+    }
 }
 
 /// Writes a line to standard error. Errors are ignored: there is no other place to report them.

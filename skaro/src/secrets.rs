@@ -60,6 +60,19 @@ impl PasswordOptions {
     }
 }
 
+/// Reads a new password: from the terminal, twice, without echo; else from the first line of standard input.
+pub(crate) fn new_password(login: &str) -> Result<Secret, Fault> {
+    let unreadable = |error| Fault::new(Exit::NoInput, format!("can't read the password: {error}"));
+    if !io::stdin().is_terminal() {
+        return first_line(io::stdin().lock()).map_err(unreadable);
+    }
+    let password = prompt(login)?;
+    if prompt(&format!("{login}, again"))?.expose() != password.expose() {
+        return Err(Fault::new(Exit::Usage, "these are two passwords: type the same twice"));
+    }
+    Ok(password)
+}
+
 /// Reads an environment variable.
 pub(crate) fn variable(name: &str) -> Result<Option<String>, Fault> {
     match env::var(name) {
@@ -96,13 +109,14 @@ fn read_file(path: &Path, limit: u64) -> Result<String, Fault> {
     }
 }
 
+/// Returns whether others can read or change a file.
 #[cfg(unix)]
-fn is_open_to_others(metadata: &std::fs::Metadata) -> bool {
+pub(crate) fn is_open_to_others(metadata: &std::fs::Metadata) -> bool {
     std::os::unix::fs::MetadataExt::mode(metadata) & 0o006 != 0
 }
 
 #[cfg(not(unix))]
-const fn is_open_to_others(_: &std::fs::Metadata) -> bool {
+pub(crate) const fn is_open_to_others(_: &std::fs::Metadata) -> bool {
     false
 }
 

@@ -33,15 +33,17 @@ fn offer(signal: Signal) -> bool {
 /// Starts to watch for signals.
 #[cfg(unix)]
 pub(crate) fn watch() -> io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
     use signal_hook::{iterator::Signals, low_level::emulate_default_handler};
 
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])?;
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXFSZ])?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         for number in signals.forever() {
             let is_taken = match number {
                 SIGINT | SIGTERM => offer(Signal::End),
                 SIGHUP => offer(Signal::HangUp),
+                // Whoever writes to a file that may not grow gets an error as well.
+                SIGXFSZ => true,
                 _ => false,
             };
             if !is_taken {

@@ -18,4 +18,4 @@ pub use client::{Client, Events};
 pub use runtime::Runtime;
 pub use served::{Completions, ServerOptions};
 pub use server::Server;
-pub use store::{StoreFailure, Submit};
+pub use store::{OperateError, StoreFailure, Submit};

@@ -65,16 +65,13 @@ impl<R: Runtime> Task<'_, R> {
         let mut input = [0; INPUT];
         let mut socket = Polled(&mut self.socket, cx);
         if let Poll::Ready(read) = self.link.turn(&mut socket, self.connection.wants_bytes(), &mut input) {
-            let Some(mut bytes) = read? else { return Poll::Ready(Ok(true)) };
-            self.connection.handle_bytes(&mut bytes);
-            while !bytes.is_empty() {
-                self.connection.turn(now, || self.shared.machine());
-                self.connection.handle_bytes(&mut bytes);
-            }
+            let Some(bytes) = read? else { return Poll::Ready(Ok(true)) };
+            self.connection.handle_bytes(bytes);
             return Poll::Ready(Ok(false));
         }
         match turn {
             Turn::Gone => Poll::Ready(Ok(true)),
+            Turn::Again => Poll::Ready(Ok(false)),
             Turn::Idle { until } => self.timer.poll(until, &self.shared.clock, cx).map(|()| Ok(false)),
         }
     }

@@ -5,10 +5,11 @@ use std::error::Error;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
-use std::{fmt, io};
+use std::{fmt, io, mem};
 
+use futures_channel::oneshot;
 use skaro_proto::Time;
-use skaro_proto::server::store::{Outcome, StoreError};
+use skaro_proto::server::store::{Operation, Outcome, StoreError};
 use skaro_proto::server::{self as machine, ConnectionId, OperationId};
 
 use super::store::{StoreFailure, Submit};
@@ -48,7 +49,12 @@ pub(super) struct State {
     /// The tasks that wait until the server has nothing to do any more, or for the failure of its store.
     pub(super) idle: Vec<Waker>,
     pub(super) failing: Vec<Waker>,
+    /// Those who wait for operations that they have asked for.
+    pub(super) operating: HashMap<OperationId, Operated>,
 }
+
+/// What waits for the outcome of an operation.
+pub(super) type Operated = oneshot::Sender<Result<Outcome, StoreError>>;
 
 impl Shared {
     /// Returns the header in which a proxy gives clients' addresses.
@@ -77,8 +83,12 @@ impl Shared {
             machine.shut_down(now, "the server's store has failed");
         }
         machine.state.failure.get_or_insert(failure);
-        let Machine { state, wakers } = &mut machine;
+        let Machine { state, wakers, .. } = &mut machine;
         wakers.0.append(&mut state.failing);
+        // Nobody knows what came of these.
+        let unknown = mem::take(&mut state.operating);
+        drop(machine);
+        drop(unknown);
     }
 
     /// Calls the machine, and wakes the tasks that have something to do afterwards.
@@ -86,11 +96,17 @@ impl Shared {
         call(&mut self.machine(), self.clock.now())
     }
 
+    /// Asks for an operation in the name of whoever runs the server.
+    pub(super) fn operate(&self, operation: Operation, waits: Operated) {
+        self.machine().operate(self.clock.now(), operation, waits);
+    }
+
     /// Locks the machine, and gives it the time of day. Afterwards its store gets what it asks for.
     pub(super) fn machine(&self) -> Machine<'_> {
         let mut state = self.lock();
-        state.machine.set_time_of_day(self.clock.now(), unix_millis());
-        Machine { state, wakers: Wakers(Vec::new()) }
+        let now = self.clock.now();
+        state.machine.set_time_of_day(now, unix_millis());
+        Machine { state, now, wakers: Wakers(Vec::new()), operated: Outcomes(Vec::new()) }
     }
 
     /// Registers the task to wake when the machine has work for this connection.
@@ -107,9 +123,21 @@ impl Shared {
 
 /// The locked machine. Tasks are woken after it is unlocked.
 pub(super) struct Machine<'s> {
-    // Dropped before the wakers, which run foreign code.
+    // Dropped before the others, which run foreign code.
     state: MutexGuard<'s, State>,
+    now: Time,
     wakers: Wakers,
+    operated: Outcomes,
+}
+
+impl Machine<'_> {
+    /// Asks for an operation in the name of whoever runs the server.
+    pub(super) fn operate(&mut self, now: Time, operation: Operation, waits: Operated) {
+        let id = self.state.machine.operate(now, operation);
+        if self.state.failure.is_none() {
+            self.state.operating.insert(id, waits);
+        }
+    }
 }
 
 impl Deref for Machine<'_> {
@@ -128,9 +156,22 @@ impl DerefMut for Machine<'_> {
 
 impl Drop for Machine<'_> {
     fn drop(&mut self) {
-        self.state.ask_store();
+        self.state.ask_store(self.now);
         let woken = self.state.woken();
         self.wakers.0.extend(woken);
+        while let Some((id, result)) = self.state.machine.poll_operated() {
+            self.operated.0.extend(self.state.operating.remove(&id).map(|waits| (waits, result)));
+        }
+    }
+}
+
+/// Tells outcomes to those who wait for them when it is dropped.
+struct Outcomes(Vec<(Operated, Result<Outcome, StoreError>)>);
+
+impl Drop for Outcomes {
+    fn drop(&mut self) {
+        // Whoever does not wait any more has dropped the other end.
+        self.0.drain(..).for_each(|(waits, result)| _ = waits.send(result));
     }
 }
 
@@ -154,6 +195,7 @@ impl State {
             armed: None,
             idle: Vec::new(),
             failing: Vec::new(),
+            operating: HashMap::new(),
         }
     }
 
@@ -164,15 +206,14 @@ impl State {
     }
 
     /// Gives the store what the machine asks for.
-    fn ask_store(&mut self) {
+    fn ask_store(&mut self, now: Time) {
         while let Some((id, operation)) = self.machine.poll_store() {
             let submitted = match &self.store {
                 Some(submit) => submit(id, operation),
                 None => Err(StoreError::Unavailable),
             };
             if let Err(error) = submitted {
-                // The machine has the time already.
-                self.machine.handle_stored(Time::ZERO, id, Err(error));
+                self.machine.handle_stored(now, id, Err(error));
             }
         }
     }
@@ -209,8 +250,17 @@ impl Completions {
     /// Tells that an operation has come to its end: it is durable, or was not carried out. Operations of one
     /// [lane](machine::store::Operation::lane) must be told in the order in which they were carried out.
     pub fn complete(&self, id: OperationId, result: Result<Outcome, StoreError>) {
+        self.complete_all([(id, result)]);
+    }
+
+    /// Tells the same of several operations, and locks all connections once.
+    pub fn complete_all(&self, all: impl IntoIterator<Item = (OperationId, Result<Outcome, StoreError>)>) {
         if let Some(shared) = self.0.upgrade() {
-            shared.call(|machine, now| machine.handle_stored(now, id, result));
+            shared.call(|machine, now| {
+                for (id, result) in all {
+                    machine.handle_stored(now, id, result);
+                }
+            });
         }
     }
 

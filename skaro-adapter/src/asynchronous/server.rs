@@ -14,13 +14,14 @@ use std::time::Duration;
 use futures_channel::oneshot;
 use futures_util::future::{Either, select};
 use skaro_proto::Time;
+use skaro_proto::server::store::{Operation, Outcome};
 use skaro_proto::server::{self as machine, Peer};
 
 use super::peer;
 use super::polled::Timer;
 use super::runtime::Runtime;
 use super::served::{Completions, ServerOptions, Shared, State};
-use super::store::{StoreFailure, Submit};
+use super::store::{OperateError, StoreFailure, Submit};
 use crate::clock::Clock;
 
 /// Wait after a failed accept, most often because no file descriptors are left.
@@ -128,6 +129,18 @@ impl<R> Server<R> {
     /// connections are locked meanwhile: return quickly, and do not call this server from within, which would deadlock.
     pub fn with<T>(&self, call: impl FnOnce(&mut machine::Server, Time) -> T) -> T {
         self.shared.call(call)
+    }
+
+    /// Carries out an operation of the store in the name of whoever runs the server, and waits for its outcome. What it
+    /// changes reaches those who are connected, as in [`operate`](machine::Server::operate). Once asked for it is carried
+    /// out, also if nobody waits for it any more.
+    ///
+    /// # Errors
+    /// If it was not carried out, or the store has failed, so that nobody knows.
+    pub async fn operate(&self, operation: Operation) -> Result<Outcome, OperateError> {
+        let (waits, outcome) = oneshot::channel();
+        self.shared.operate(operation, waits);
+        outcome.await.map_or(Err(OperateError::Unknown), |result| result.map_err(OperateError::Refused))
     }
 
     /// Waits until the store can't go on, and returns the reason: the server has shut down, without an end of what was under

@@ -20,7 +20,7 @@ use incoming::{Incoming, Ready};
 /// Bytes to read before each turn. Decoding and handling them delays all other connections.
 pub const READ_AT_ONCE: usize = 16 << 10;
 
-/// Messages to decode before each turn. They wait in memory until then.
+/// Messages to split off before each turn. They wait in memory until the machine wants them.
 const MESSAGES_AT_ONCE: usize = 256;
 
 /// Time during which a connection is read on after it was refused: a system that closes a socket with unread input resets
@@ -36,25 +36,29 @@ const IDLE: Duration = Duration::from_secs(10);
 ///
 /// 1. Read at most [`READ_AT_ONCE`] bytes, if [`wants_bytes`](Self::wants_bytes), and call
 ///    [`handle_bytes`](Self::handle_bytes), which turns bytes into messages.
-/// 2. Call [`turn`](Self::turn), which locks the machine for a moment, handles the messages, and fetches frames. If
-///    some of the read bytes are left, go to step 1 with them.
+/// 2. Call [`turn`](Self::turn), which locks the machine for a moment, handles the messages that it wants, and fetches
+///    frames.
 /// 3. Call [`take_output`](Self::take_output) and write. If the written buffer had more than
 ///    [`OUTPUT_AT_ONCE`](crate::websocket::OUTPUT_AT_ONCE) bytes, or the write had to wait, there may be more: go to step 2.
 /// 4. Wait for bytes, for the machine ([`Server::poll_ready`] reports connections with work), or for the deadline that
-///    `turn` returned.
+///    `turn` returned; don't wait if it returned [`Turn::Again`].
 ///
 /// When the connection ends, call [`Server::handle_disconnected`]. [`Driver`](crate::Driver) has an example.
 pub struct Connection {
     id: ConnectionId,
     stage: Stage,
-    /// Received, and not handled by the machine yet.
+    /// Received, and not handled by the machine yet: since the last turn, or since the machine wants no more.
     incoming: VecDeque<Incoming>,
+    /// Input behind these, at most one read.
+    unread: Vec<u8>,
     /// Output outside of the WebSocket, or to be written before the WebSocket's output.
     output: Vec<u8>,
     wants_frames: bool,
     max_frame_bytes: usize,
     /// Bytes read since the last turn.
     read: usize,
+    /// Messages split off since the last turn.
+    messages: usize,
     /// The time to free buffers; `None` if they are freed.
     idle_at: Option<Time>,
 }
@@ -80,6 +84,8 @@ pub enum Turn {
         /// The deadline of the next turn; `None` if there is none.
         until: Option<Time>,
     },
+    /// Write, and take the next turn: messages are left that the machine wants.
+    Again,
     /// Write the output as far as possible without waiting, and drop the connection.
     Gone,
 }
@@ -101,10 +107,12 @@ impl Connection {
             id,
             stage: Stage::Handshake(ServerHandshake::new(address_header)),
             incoming: VecDeque::new(),
+            unread: Vec::new(),
             output: Vec::new(),
             wants_frames: true,
             max_frame_bytes: 0,
             read: 0,
+            messages: 0,
             idle_at: None,
         }
     }
@@ -114,57 +122,93 @@ impl Connection {
     pub fn wants_bytes(&self) -> bool {
         match self.stage {
             Stage::Handshake(_) => true,
-            Stage::Open(_) | Stage::Lingering { .. } => self.wants_frames && self.incoming.is_empty(),
+            Stage::Open(_) | Stage::Lingering { .. } => self.wants_frames && self.has_handled_all(),
             Stage::Upgrade(_) | Stage::Gone => false,
         }
     }
 
-    /// Splits the input into messages for the next turn, and advances it past the bytes that were used. If some are
-    /// left, call this again after the turn.
-    pub fn handle_bytes(&mut self, input: &mut &[u8]) {
-        let before = input.len();
-        self.read_input(input);
-        self.read += before - input.len();
+    fn has_handled_all(&self) -> bool {
+        self.incoming.is_empty() && self.unread.is_empty()
     }
 
-    fn read_input(&mut self, input: &mut &[u8]) {
+    /// Splits the input into messages for the next turn, and keeps what is behind them for further turns.
+    pub fn handle_bytes(&mut self, input: &[u8]) {
+        self.read += input.len();
+        let mut rest = input;
+        if self.unread.is_empty() {
+            self.split(&mut rest);
+        }
+        self.unread.extend_from_slice(rest);
+    }
+
+    /// Splits input into messages, and advances it past the bytes that were used.
+    fn split(&mut self, input: &mut &[u8]) {
         match &mut self.stage {
             Stage::Handshake(handshake) => match handshake.receive(input) {
                 Reply::NeedMore => (),
                 Reply::Upgrade(upgrade) => self.stage = Stage::Upgrade(Box::new(upgrade)),
-                Reply::Refuse(response) => self.refuse(response),
+                Reply::Refuse(response) => {
+                    *input = &[];
+                    self.refuse(response);
+                }
             },
-            Stage::Open(websocket) => receive(websocket, input, &mut self.incoming),
+            Stage::Open(websocket) => self.messages += receive(websocket, input, &mut self.incoming),
             Stage::Lingering { .. } | Stage::Gone => *input = &[],
             // The next turn handles the request first.
             Stage::Upgrade(_) => (),
         }
     }
 
+    /// Splits what was kept, as far as there is room for further messages.
+    fn split_unread(&mut self) {
+        let unread = mem::take(&mut self.unread);
+        let mut rest = &unread[..];
+        self.split(&mut rest);
+        let used = unread.len() - rest.len();
+        self.unread = unread;
+        self.unread.drain(..used);
+    }
+
     fn refuse(&mut self, response: Vec<u8>) {
         self.output = response;
+        self.unread = Vec::new();
         self.stage = Stage::Lingering { until: None };
     }
 
-    /// Lets the machine handle the messages, fetches its frames, and returns the next action. Messages are decoded
-    /// before the machine is locked.
+    /// Lets the machine handle the messages that it wants, fetches its frames, and returns the next action. Messages are
+    /// decoded before the machine is locked.
     pub fn turn<S: DerefMut<Target = Server>>(&mut self, now: Time, lock: impl FnOnce() -> S) -> Turn {
+        if !self.unread.is_empty() {
+            self.split_unread();
+        }
         let mut incoming = mem::take(&mut self.incoming);
-        let ready: Vec<_> = incoming.iter().map(|incoming| incoming.decode(self.max_frame_bytes)).collect();
+        // Those that the machine does not want at present are decoded later, not at each turn.
+        let early = if self.wants_frames { incoming.len() } else { 0 };
+        let decoded: Vec<_> = incoming.iter().take(early).map(|it| it.decode(self.max_frame_bytes)).collect();
         let server = &mut *lock();
         self.upgrade(now, server);
-        let messages = incoming.iter().filter(|incoming| matches!(incoming, Incoming::Message(_))).count();
         let frames = self.websocket().map_or(0, WebSocket::take_frames);
         // Each message counts by itself when it is handled.
-        server.handle_read(now, self.id, mem::take(&mut self.read), frames.saturating_sub(messages));
-        let has_worked = !ready.is_empty();
-        ready.into_iter().for_each(|ready| self.hand_over(now, server, ready));
-        incoming.clear();
+        let others = frames.saturating_sub(mem::take(&mut self.messages));
+        server.handle_read(now, self.id, mem::take(&mut self.read), others);
+        let (mut decoded, mut handled) = (decoded.into_iter(), 0);
+        for next in &incoming {
+            if !server.wants_frames(self.id) {
+                break;
+            }
+            let ready = decoded.next().unwrap_or_else(|| next.decode(self.max_frame_bytes));
+            self.hand_over(now, server, ready);
+            handled += 1;
+        }
+        drop(decoded);
+        incoming.drain(..handled);
         self.incoming = incoming;
+        let has_worked = handled > 0;
         let has_worked = self.fetch(server) || has_worked;
         self.wants_frames = server.wants_frames(self.id);
+        let has_handled_all = self.has_handled_all();
         match &mut self.stage {
-            Stage::Open(websocket) if websocket.phase() == Phase::Closed => {
+            Stage::Open(websocket) if websocket.phase() == Phase::Closed && has_handled_all => {
                 server.handle_disconnected(now, self.id);
                 self.end()
             }
@@ -175,7 +219,7 @@ impl Connection {
             Stage::Open(websocket) => {
                 self.max_frame_bytes = server.max_frame_bytes(self.id);
                 websocket.set_max_message_bytes(self.max_frame_bytes);
-                self.rest(now, has_worked)
+                if self.wants_frames && !has_handled_all { Turn::Again } else { self.rest(now, has_worked) }
             }
             Stage::Lingering { until } if until.is_none_or(|until| now < until) => {
                 let until = *until.get_or_insert(now + LINGER);
@@ -231,6 +275,7 @@ impl Connection {
         } else if self.idle_at.is_some_and(|at| at <= now) {
             self.idle_at = None;
             self.incoming.shrink_to_fit();
+            self.unread.shrink_to_fit();
             if let Stage::Open(websocket) = &mut self.stage {
                 websocket.shrink();
             }
@@ -277,11 +322,16 @@ impl Connection {
     }
 }
 
-fn receive(websocket: &mut WebSocket, input: &mut &[u8], incoming: &mut VecDeque<Incoming>) {
+/// Splits input into messages until there are enough; returns how many there were.
+fn receive(websocket: &mut WebSocket, input: &mut &[u8], incoming: &mut VecDeque<Incoming>) -> usize {
+    let mut messages = 0;
     while incoming.len() < MESSAGES_AT_ONCE {
         let next = match websocket.receive(input) {
-            Ok(None) => return,
-            Ok(Some(Received::Message(frame))) => Incoming::Message(frame.into()),
+            Ok(None) => break,
+            Ok(Some(Received::Message(frame))) => {
+                messages += 1;
+                Incoming::Message(frame.into())
+            }
             // Several signs of life in a row count as one.
             Ok(Some(Received::SignOfLife)) if matches!(incoming.back(), Some(Incoming::SignOfLife)) => {
                 continue;
@@ -292,4 +342,5 @@ fn receive(websocket: &mut WebSocket, input: &mut &[u8], incoming: &mut VecDeque
         };
         incoming.push_back(next);
     }
+    messages
 }

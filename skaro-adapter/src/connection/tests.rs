@@ -1,6 +1,7 @@
 use super::*;
 use allocation_counter::measure;
 use skaro_proto::client::Disconnect;
+use skaro_proto::server::store::{MemoryStore, Operation, Store};
 use skaro_proto::server::{Peer, ServerConfig};
 use skaro_proto::{Frame, Transmit};
 
@@ -10,13 +11,6 @@ const REQUEST: &str = "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnec
 
 fn server() -> Server {
     Server::new(ServerConfig::default(), [1; 32])
-}
-
-/// Passes bytes to the connection, which must use all of them.
-fn give(connection: &mut Connection, bytes: &[u8]) {
-    let mut input = bytes;
-    connection.handle_bytes(&mut input);
-    assert!(input.is_empty());
 }
 
 fn accept(server: &mut Server) -> Connection {
@@ -32,7 +26,7 @@ fn taken(connection: &mut Connection) -> Vec<u8> {
 /// Creates a connection and its client's side, after the greeting.
 fn open(server: &mut Server) -> (Connection, WebSocket) {
     let mut connection = accept(server);
-    give(&mut connection, REQUEST.as_bytes());
+    connection.handle_bytes(REQUEST.as_bytes());
     assert!(!connection.wants_bytes());
     let turn = connection.turn(Time::ZERO, || &mut *server);
     assert!(matches!(turn, Turn::Idle { until: Some(_) }) && connection.wants_bytes(), "{turn:?}");
@@ -61,7 +55,7 @@ fn flood(connection: &mut Connection, server: &mut Server, bytes: &[u8]) {
     let (mut sent, mut buffer) = (0, Vec::new());
     connection.turn(Time::ZERO, || &mut *server);
     while connection.wants_bytes() {
-        give(connection, bytes);
+        connection.handle_bytes(bytes);
         connection.turn(Time::ZERO, || &mut *server);
         buffer.clear();
         connection.take_output(&mut buffer);
@@ -93,7 +87,7 @@ fn requests_are_answered() {
     assert!(server.has_connection(connection.id));
     client.send(Transmit::Frame(Frame::Text(r#"{"type":"register_type","on_request":1}"#)));
     client.send(Transmit::Ping);
-    give(&mut connection, &client_output(&mut client));
+    connection.handle_bytes(&client_output(&mut client));
     assert!(!connection.wants_bytes(), "it is the machine's turn");
     connection.turn(Time::ZERO, || &mut server);
     let heard = hear(&mut client, &mut connection);
@@ -107,11 +101,8 @@ fn the_first_frames_may_come_with_the_request() {
     let mut server = server();
     let mut connection = accept(&mut server);
     let bytes = [REQUEST.as_bytes(), &masked(0x81, b"no"), &masked(0x81, b"sense")].concat();
-    let mut input = &bytes[..];
-    while !input.is_empty() {
-        connection.handle_bytes(&mut input);
-        connection.turn(Time::ZERO, || &mut server);
-    }
+    connection.handle_bytes(&bytes);
+    while connection.turn(Time::ZERO, || &mut server) == Turn::Again {}
     let told = String::from_utf8_lossy(&taken(&mut connection)).into_owned();
     assert_eq!(told.matches(r#""type":"error""#).count(), 2, "{told}");
 }
@@ -122,14 +113,15 @@ fn tiny_messages_are_handled_a_few_at_a_time() {
     let mut server = server();
     let (mut connection, _) = open(&mut server);
     let flood = [0x81, 0x80, 0, 0, 0, 0].repeat(READ_AT_ONCE / 6);
-    let mut input = &flood[..];
-    let used = measure(|| connection.handle_bytes(&mut input));
-    assert!(used.bytes_max < 24 << 10 && !connection.wants_bytes(), "{used:?}");
-    assert_eq!(flood.len() - input.len(), 6 * MESSAGES_AT_ONCE);
-    connection.turn(Time::ZERO, || &mut server);
-    assert!(connection.wants_bytes());
+    let used = measure(|| connection.handle_bytes(&flood));
+    assert!(used.bytes_max < 32 << 10 && !connection.wants_bytes(), "{used:?}");
+    assert_eq!(flood.len() - connection.unread.len(), 6 * MESSAGES_AT_ONCE);
+    assert_eq!(connection.turn(Time::ZERO, || &mut server), Turn::Again);
+    assert!(!connection.wants_bytes());
+    let mut server = self::server();
+    let (mut connection, _) = open(&mut server);
     let pings = [0x89, 0x80, 0, 0, 0, 0].repeat(READ_AT_ONCE / 6);
-    give(&mut connection, &pings);
+    connection.handle_bytes(&pings);
     assert_eq!(connection.incoming.len(), 1, "one sign of life says as much as many");
 }
 
@@ -138,9 +130,9 @@ fn tiny_messages_are_handled_a_few_at_a_time() {
 fn a_message_over_the_limit_in_fragments_gets_an_error_and_then_1009() {
     let mut server = server();
     let (mut connection, mut client) = open(&mut server);
-    give(&mut connection, &masked(0x01, &[b'x'; 1000]));
+    connection.handle_bytes(&masked(0x01, &[b'x'; 1000]));
     for n in 0..300 {
-        give(&mut connection, &masked(0x00, &[b'x'; 1000]));
+        connection.handle_bytes(&masked(0x00, &[b'x'; 1000]));
         assert!(matches!(connection.turn(Time::ZERO, || &mut server), Turn::Idle { .. }), "{n}");
         assert!(connection.wants_bytes(), "it reads on");
     }
@@ -149,7 +141,7 @@ fn a_message_over_the_limit_in_fragments_gets_an_error_and_then_1009() {
         matches!(&heard[..], [error, closed] if error.contains("limit") && closed == "closed Some(1009)"),
         "{heard:?}"
     );
-    give(&mut connection, &client_output(&mut client));
+    connection.handle_bytes(&client_output(&mut client));
     assert_eq!(connection.turn(Time::ZERO, || &mut server), Turn::Gone);
     assert_eq!(server.connections(), 0);
 }
@@ -160,18 +152,18 @@ fn whoever_breaks_the_rules_is_told_the_code_and_read_on_for_the_answer() {
     for (frame, code) in [(masked(0x83, b"x"), 1002), (masked(0x81, &[0xff]), 1007)] {
         let mut server = server();
         let (mut connection, mut client) = open(&mut server);
-        give(&mut connection, &masked(0x81, b"handled before"));
-        give(&mut connection, &frame);
+        connection.handle_bytes(&masked(0x81, b"handled before"));
+        connection.handle_bytes(&frame);
         assert!(matches!(connection.turn(Time::ZERO, || &mut server), Turn::Idle { .. }));
         assert!(server.has_connection(connection.id) && connection.wants_bytes(), "it counts to its end");
         let heard = hear(&mut client, &mut connection);
         assert_eq!(heard.last(), Some(&format!("closed Some({code})")), "{heard:?}");
         assert!(heard.iter().any(|one| one.contains("error")), "what waited is sent before: {heard:?}");
         // Further input is discarded until the answer comes, or the machine gives it up.
-        give(&mut connection, &masked(0x81, b"more"));
+        connection.handle_bytes(&masked(0x81, b"more"));
         assert!(matches!(connection.turn(Time::from_secs(1), || &mut server), Turn::Idle { .. }));
         if code == 1002 {
-            give(&mut connection, &client_output(&mut client));
+            connection.handle_bytes(&client_output(&mut client));
             assert_eq!(connection.turn(Time::from_secs(1), || &mut server), Turn::Gone);
         } else {
             server.handle_timeout(Time::from_secs(5));
@@ -190,7 +182,7 @@ fn whatever_comes_too_fast_after_the_end_is_left_in_the_network() {
     for frame in [masked(0x83, b"x"), masked(0x81, &[0xff]), too_large, Vec::new()] {
         let mut server = server();
         let (mut connection, _) = open(&mut server);
-        give(&mut connection, &frame);
+        connection.handle_bytes(&frame);
         if frame.is_empty() {
             server.shut_down(Time::ZERO, "good night");
         }
@@ -208,11 +200,11 @@ fn whatever_comes_too_fast_after_the_end_is_left_in_the_network() {
 fn whatever_follows_a_refused_request_too_fast_is_left_in_the_network() {
     let mut server = server();
     let mut connection = accept(&mut server);
-    give(&mut connection, b"POST / HTTP/1.1\r\nHost: h\r\n\r\n");
+    connection.handle_bytes(b"POST / HTTP/1.1\r\nHost: h\r\n\r\n");
     let mut sent = 0;
     while connection.wants_bytes() {
         connection.turn(Time::ZERO, || &mut server);
-        give(&mut connection, &[b'x'; READ_AT_ONCE]);
+        connection.handle_bytes(&[b'x'; READ_AT_ONCE]);
         sent += READ_AT_ONCE;
         assert!(sent < 10 << 20, "there is no end");
     }
@@ -225,7 +217,7 @@ fn a_client_that_closes_gets_its_answer() {
     let mut server = server();
     let (mut connection, mut client) = open(&mut server);
     client.close(1000);
-    give(&mut connection, &client_output(&mut client));
+    connection.handle_bytes(&client_output(&mut client));
     assert_eq!(connection.turn(Time::ZERO, || &mut server), Turn::Gone);
     assert_eq!(hear(&mut client, &mut connection), ["closed Some(1000)"]);
     assert_eq!(server.connections(), 0);
@@ -241,7 +233,7 @@ fn a_machine_that_closes_waits_for_the_answer_or_drops_the_connection() {
         let heard = hear(&mut client, &mut connection);
         assert_eq!(heard.last().map(String::as_str), Some("closed Some(1001)"));
         if answers {
-            give(&mut connection, &client_output(&mut client));
+            connection.handle_bytes(&client_output(&mut client));
         } else {
             server.handle_timeout(Time::from_secs(5));
         }
@@ -255,11 +247,11 @@ fn a_machine_that_closes_waits_for_the_answer_or_drops_the_connection() {
 fn what_is_no_handshake_is_answered_and_lingers() {
     let mut server = server();
     let mut connection = accept(&mut server);
-    give(&mut connection, b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n");
+    connection.handle_bytes(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n");
     let until = Time::from_secs(11);
     assert_eq!(connection.turn(Time::from_secs(9), || &mut server), Turn::Idle { until: Some(until) });
     assert!(taken(&mut connection).ends_with(b"\r\n\r\nok\n"));
-    give(&mut connection, b"more");
+    connection.handle_bytes(b"more");
     assert_eq!(connection.turn(until, || &mut server), Turn::Gone);
 }
 
@@ -269,7 +261,7 @@ fn a_handshake_that_takes_too_long_is_dropped() {
     let mut connection = accept(&mut server);
     server.handle_timeout(Time::from_secs(14));
     assert_eq!(connection.turn(Time::from_secs(14), || &mut server), Turn::Idle { until: None });
-    give(&mut connection, b"GET / HTTP/1.1\r\n");
+    connection.handle_bytes(b"GET / HTTP/1.1\r\n");
     server.handle_timeout(Time::from_secs(15));
     assert_eq!(connection.turn(Time::from_secs(15), || &mut server), Turn::Gone);
 }
@@ -283,7 +275,7 @@ fn behind_a_proxy_the_address_comes_from_the_header_that_is_trusted() {
     let mut ask = |header| {
         let id = server.handle_accepted(Time::ZERO, Peer::UNKNOWN).unwrap();
         let mut connection = Connection::new(id, header);
-        give(&mut connection, request.as_bytes());
+        connection.handle_bytes(request.as_bytes());
         connection.turn(Time::ZERO, || &mut server);
         String::from_utf8_lossy(&taken(&mut connection)).into_owned()
     };
@@ -321,7 +313,7 @@ fn whatever_comes_too_fast_is_left_in_the_network() {
     for frame in [masked(0x89, &[0; 125]), masked(0x00, b"")] {
         let mut server = server();
         let (mut connection, _) = open(&mut server);
-        give(&mut connection, &masked(0x01, b"x"));
+        connection.handle_bytes(&masked(0x01, b"x"));
         flood(&mut connection, &mut server, &frame.repeat(100));
         server.handle_timeout(Time::from_secs(1));
         connection.turn(Time::from_secs(1), || &mut server);
@@ -344,10 +336,10 @@ fn strangers_cost_little_and_idle_connections_less() {
         let mut server = server();
         let (mut connection, _) = open(&mut server);
         let used = measure(|| {
-            give(&mut connection, first);
+            connection.handle_bytes(first);
             // The output is never taken.
             for _ in 0..8 {
-                give(&mut connection, flood);
+                connection.handle_bytes(flood);
                 connection.turn(Time::ZERO, || &mut server);
             }
         });
@@ -364,10 +356,10 @@ fn buffers_are_given_back_after_ten_idle_seconds() {
     let machine = measure(|| _ = server.connect(Time::ZERO, None));
     let mut connection = accept(&mut server);
     let used = measure(|| {
-        give(&mut connection, REQUEST.as_bytes());
+        connection.handle_bytes(REQUEST.as_bytes());
         connection.turn(Time::ZERO, || &mut server);
         for piece in bytes.chunks(READ_AT_ONCE) {
-            give(&mut connection, piece);
+            connection.handle_bytes(piece);
             connection.turn(Time::from_secs(1), || &mut server);
             buffer.clear();
             connection.take_output(&mut buffer);
@@ -382,4 +374,94 @@ fn buffers_are_given_back_after_ten_idle_seconds() {
     let kept = used.bytes_current - machine.bytes_current;
     assert!(kept < 1 << 10, "{kept}");
     assert!(size_of::<Connection>() < 512, "{}", size_of::<Connection>());
+}
+
+/// A signed-in user's connection, whose server has a slow store.
+struct Slow {
+    server: Server,
+    store: MemoryStore,
+    connection: Connection,
+    /// Messages that the store was given.
+    appended: usize,
+}
+
+impl Slow {
+    /// Carries out so many operations.
+    fn carry_out(&mut self, count: usize) {
+        for _ in 0..count {
+            let Some((id, operation)) = self.server.poll_store() else { return };
+            self.appended += usize::from(matches!(operation, Operation::Append { .. }));
+            let result = self.store.execute(operation);
+            self.server.handle_stored(Time::ZERO, id, result);
+        }
+    }
+
+    /// Lets a client sign in, send so many messages, and close the connection or not, all at once. Returns its input.
+    fn pipelined(count: usize, closes: bool) -> (Self, Vec<u8>) {
+        let config = ServerConfig::default();
+        let store = MemoryStore::new(config.store_limits());
+        let mut server = Server::with_store(config, [1; 32]);
+        let add = server.account("alice", "secret").unwrap();
+        server.operate(Time::ZERO, add);
+        let mut connection = accept(&mut server);
+        connection.handle_bytes(REQUEST.as_bytes());
+        connection.turn(Time::ZERO, || &mut server);
+        let mut slow = Slow { server, store, connection, appended: 0 };
+        slow.carry_out(1);
+        let greeting = String::from_utf8_lossy(&taken(&mut slow.connection)).into_owned();
+        let (_, token) = greeting.split_once(r#""token":""#).unwrap();
+        let proof = skaro_proto::auth::proof("secret", &token[..32]);
+        let mut client = WebSocket::new(Role::Client, 1 << 20);
+        let mut say = |text: String| client.send(Transmit::Frame(Frame::Text(&text)));
+        say(format!(r#"{{"type":"authorize","on_request":1,"login":"alice","password":"{proof}"}}"#));
+        for number in 2..2 + count {
+            say(format!(r#"{{"type":"send_message","on_request":{number},"to":"alice","body":"hi"}}"#));
+        }
+        if closes {
+            client.close(1000);
+        }
+        let sent = client_output(&mut client);
+        let mut output = Vec::new();
+        for bytes in sent.chunks(READ_AT_ONCE) {
+            while !slow.connection.wants_bytes() {
+                slow.turn(&mut output);
+            }
+            slow.connection.handle_bytes(bytes);
+        }
+        while slow.turn(&mut output) != Turn::Gone && slow.server.open_operations() > 0 {}
+        slow.turn(&mut output);
+        (slow, output)
+    }
+
+    /// Takes a turn of the connection, and one of the store.
+    fn turn(&mut self, output: &mut Vec<u8>) -> Turn {
+        let turn = self.connection.turn(Time::ZERO, || &mut self.server);
+        output.append(&mut taken(&mut self.connection));
+        self.carry_out(1);
+        turn
+    }
+}
+
+/// They were refused from the 128th on.
+#[test]
+fn a_thousand_messages_at_once_wait_for_a_slow_store_and_are_answered_in_order() {
+    let (slow, output) = Slow::pipelined(1000, false);
+    let mut client = WebSocket::new(Role::Client, 1 << 20);
+    let (mut input, mut answered) = (&output[..], 0);
+    while let Some(received) = client.receive(&mut input).unwrap() {
+        let Received::Message(frame) = received else { continue };
+        let told = String::from_utf8_lossy(frame.as_bytes());
+        if told.contains(r#""type":"request""#) {
+            answered += 1;
+            assert!(told.contains(&format!(r#""id":{answered},"status":"200""#)), "{told}");
+        }
+    }
+    assert_eq!((answered, slow.appended), (1001, 1000));
+}
+
+#[test]
+fn what_was_sent_before_the_connection_was_closed_is_handled() {
+    let (mut slow, _) = Slow::pipelined(300, true);
+    slow.carry_out(usize::MAX);
+    assert_eq!((slow.appended, slow.server.connections()), (300, 0));
 }

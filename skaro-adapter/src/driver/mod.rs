@@ -49,7 +49,7 @@ use crate::websocket::{Phase, Received, Role, WebSocket};
 /// let now = Time::ZERO; // a real adapter asks its clock
 /// let (mut handshake, request) = ClientHandshake::new(&Url::parse(&options.url)?, &options)?;
 /// let mut buffer = Vec::new();
-/// connection.handle_bytes(&mut &request[..]);
+/// connection.handle_bytes(&request);
 /// connection.turn(now, || &mut machine);
 /// connection.take_output(&mut buffer);
 /// let mut input = &buffer[..];
@@ -68,7 +68,7 @@ use crate::websocket::{Phase, Received, Role, WebSocket};
 ///     assert!(matches!(driver.drive(now), Next::Idle { .. }));
 ///     buffer.clear();
 ///     driver.take_output(&mut buffer);
-///     connection.handle_bytes(&mut &buffer[..]);
+///     connection.handle_bytes(&buffer);
 ///     connection.turn(now, || &mut machine);
 ///     buffer.clear();
 ///     connection.take_output(&mut buffer);

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::connection::Connection;
+use crate::connection::{Connection, Turn};
 use crate::http::ClientHandshake;
 use crate::options::Options;
 use crate::url::Url;
@@ -70,14 +70,8 @@ impl World {
 
     /// Passes bytes to the server's side; returns its answer.
     fn ask(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let mut input = bytes;
-        loop {
-            self.connection.handle_bytes(&mut input);
-            self.connection.turn(self.now, || &mut self.server);
-            if input.is_empty() {
-                break;
-            }
-        }
+        self.connection.handle_bytes(bytes);
+        while self.connection.turn(self.now, || &mut self.server) == Turn::Again {}
         let mut answer = Vec::new();
         self.connection.take_output(&mut answer);
         answer

@@ -1,5 +1,6 @@
 //! The client's place in the user's log: entries that arrived, that the application took, and that were acknowledged.
 
+use alloc::collections::VecDeque;
 use alloc::string::String;
 
 use super::Event;
@@ -13,6 +14,9 @@ const HALF_WINDOW_BYTES: usize = 512 << 10;
 /// Number of entries from which they are acknowledged when all that came were taken; fewer can wait for more.
 const IDLE: u64 = 16;
 const IDLE_BYTES: usize = 64 << 10;
+
+/// Number of accepted messages of the client that are remembered until the application has taken their entries.
+const MAX_OWN: usize = 4096;
 
 /// Position in the user's log at which the client begins, the first time that the user signs in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,6 +78,8 @@ pub(super) struct Cursor {
     bytes: usize,
     /// The head as it was when the user signed in, until it is reached.
     head: Option<u64>,
+    /// Positions of messages whose commands have ended with them, and that were not taken.
+    own: VecDeque<u64>,
 }
 
 /// An entry's place relative to those before it.
@@ -121,6 +127,7 @@ impl Cursor {
     /// reach back to what was taken.
     pub(super) fn begin(&mut self, told: &message::Cursor<'_>) -> bool {
         let changed = self.log.as_ref().is_some_and(|log| told.log != **log || told.begin != self.taken);
+        let own = if changed { VecDeque::new() } else { core::mem::take(&mut self.own) };
         let (arrived, acknowledged) = (told.begin, told.begin);
         *self = Cursor {
             log: Some(told.log.clone().into_owned()),
@@ -130,6 +137,7 @@ impl Cursor {
             acknowledged,
             bytes: 0,
             head: Some(told.head),
+            own,
         };
         changed
     }
@@ -163,6 +171,21 @@ impl Cursor {
     /// The application has taken what came up to this position.
     pub(super) fn take(&mut self, position: u64) {
         self.taken = self.taken.max(position.min(self.arrived));
+        while self.own.front().is_some_and(|own| *own <= self.taken) {
+            self.own.pop_front();
+        }
+    }
+
+    /// A command has ended with the message at this position: its entry may still come, on whichever connection.
+    pub(super) fn accepted(&mut self, position: u64) {
+        if position > self.taken && self.own.len() < MAX_OWN {
+            self.own.push_back(position);
+        }
+    }
+
+    /// Returns whether a command has ended with the message at this position.
+    pub(super) fn is_accepted(&self, position: u64) -> bool {
+        self.own.contains(&position)
     }
 
     /// Returns the position to acknowledge, if it is time for that; it counts as acknowledged then.
@@ -239,6 +262,21 @@ mod tests {
         (0..2).for_each(|_| cursor.arrive(1));
         assert_eq!((cursor.check(5), cursor.catch_up(), cursor.catch_up()), (Entry::Known, Some(5), None));
         assert_eq!(at(3, 3).catch_up(), Some(3));
+    }
+
+    #[test]
+    fn accepted_messages_are_known_until_they_are_taken() {
+        let mut cursor = at(3, 3);
+        [3, 5, 4].iter().for_each(|position| cursor.accepted(*position));
+        cursor.arrive(1);
+        cursor.take(4);
+        cursor.cut();
+        assert!(!cursor.begin(&message::Cursor::new("log", 5, 4)));
+        assert!(!cursor.is_accepted(3) && cursor.is_accepted(5));
+        assert!(cursor.begin(&message::Cursor::new("other", 5, 4)));
+        assert!(!cursor.is_accepted(5));
+        (0..2 * MAX_OWN as u64).for_each(|n| cursor.accepted(n));
+        assert_eq!(cursor.own.len(), MAX_OWN);
     }
 
     #[test]

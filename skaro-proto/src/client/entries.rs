@@ -3,11 +3,11 @@
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 
-use super::cursor::{Cursor, Entry};
+use super::cursor::Entry;
 use super::link::Connection;
 use super::link::{Link, Stage};
 use super::{Client, Disconnect, Event, Incoming, LogStart, ProtocolError};
-use crate::message::{self, ClientMessage, Date, Message, ServerMessage, Since};
+use crate::message::{self, ClientMessage, Date, Message, Sent, ServerMessage, Since};
 
 /// For adapters, and for applications that store how far they are.
 impl Client {
@@ -57,10 +57,7 @@ impl Client {
     }
 
     /// Begins the log after the user was signed in, if the server tells of a cursor.
-    pub(super) fn begin_log(&mut self, is_other: bool, told: Option<&message::Cursor<'_>>) {
-        if is_other {
-            self.cursor = Cursor::new(&LogStart::Head);
-        }
+    pub(super) fn begin_log(&mut self, told: Option<&message::Cursor<'_>>) {
         let Some(told) = told.filter(|_| self.config.log != LogStart::Off) else {
             // A server without keys would take what was sent before once more.
             return self.end_unknown();
@@ -118,8 +115,13 @@ impl Client {
     pub(super) fn message_arrived<'f>(&mut self, mut message: Message<'f>, is_entry: bool) -> Event<'f> {
         if !is_entry {
             message.position = None;
-        } else if let (Some(key), Some(position)) = (&message.key, message.position) {
-            self.own_entry(&key.clone(), message.date.clone().map(Date::into_owned), position);
+        } else if let (Some(key), Some(position)) = (&message.key, message.position)
+            && self.own_entry(key, message.date.clone().map(Date::into_owned), position)
+        {
+            // The application has its text: what it gave and what it is told are one message.
+            let mut sent = Sent::new(position);
+            (sent.key, sent.extra) = (message.key, message.extra);
+            return Event::Sent(sent);
         }
         Event::Message(Incoming::new(message, self.user()))
     }

@@ -38,11 +38,12 @@ pub enum Event<'a> {
     },
     /// A command has ended. Every command that was taken ends exactly once.
     Ended(Ended<'a>),
-    /// The server can't take a message at present that was sent before: it stays in the outbox and is sent again.
+    /// The server can't take a message at present that was sent before, or does not know what came of it (504): the message
+    /// stays in the outbox and is sent again.
     Postponed(Ended<'a>),
-    /// Somebody sent a message; or the user did, on another connection.
+    /// Somebody sent a message; or the user did, with another client.
     Message(Incoming<'a>),
-    /// A message that was sent on this connection, after its answer, in its place in the log.
+    /// A message that this client sent, in its place in the log. Its command has ended, or ends with an event before this one.
     Sent(Sent<'a>),
     /// The user has read a dialog, on whichever device.
     Read(ReadMark<'a>),

@@ -141,7 +141,7 @@ impl Client {
         match &answer.outcome {
             // Even a late one: the server takes the user for signed in, so it would refuse another try.
             Ok(Answer::Authorized(signed_in) | Answer::Restored(signed_in)) => {
-                self.sign_in_succeeded(answer.id, signed_in)
+                self.sign_in_succeeded(answer.id, &ticket.kind, signed_in)
             }
             _ if ticket.kept => return Ok(self.message_answered(ticket, answer)),
             Ok(_) => (),

@@ -296,6 +296,11 @@ impl Client {
                 self.persistent = false;
                 Disconnect::Replaced
             }
+            Disconnect::Closed { code: Some(code), .. } if code == CloseCode::SessionEnded.code() => {
+                // There is nothing to be restored.
+                self.session = None;
+                reason
+            }
             reason => reason,
         };
         if requested {

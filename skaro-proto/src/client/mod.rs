@@ -22,7 +22,7 @@
 //! | [`Connected`](Event::Connected) | the server has spoken: commands are taken |
 //! | [`Ended`](Event::Ended) | a command, or something that the machine asked by itself, has ended |
 //! | [`Late`](Event::Late) | an answer came after its request had ended |
-//! | [`Postponed`](Event::Postponed) | the server can't take a message again at present; it is sent again later |
+//! | [`Postponed`](Event::Postponed) | the server can't take a message again at present, or does not know what came of it; it is sent again later |
 //! | [`Message`](Event::Message) | somebody sent a message |
 //! | [`Sent`](Event::Sent) | a message of this connection has its place in the log |
 //! | [`Read`](Event::Read) | the user has read a dialog, on whichever device |

@@ -12,7 +12,7 @@ use crate::time::Time;
 /// Bytes of a key; the server takes no longer ones.
 const KEY: usize = 64;
 
-/// Time for which a repetition that the server could not take waits before the next attempt.
+/// Time for which a message waits before the next attempt that the server may have, and could not take.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Client {
@@ -125,31 +125,39 @@ impl Client {
     /// Handles the answer to a request whose message is kept in the outbox.
     pub(super) fn message_answered<'f>(&mut self, ticket: Ticket, answer: AnswerMessage<'f>) -> Event<'f> {
         let repeated = self.outbox.get(ticket.id).map(|message| message.has_left);
-        let later = answer.outcome.as_ref().is_err_and(Refusal::is_temporary);
+        let refusal = answer.outcome.as_ref().err();
+        let (is_temporary, is_unknown) =
+            (refusal.is_some_and(Refusal::is_temporary), refusal.is_some_and(Refusal::is_unknown));
         let (id, outcome) = (ticket.id, answer.outcome.map_err(Failure::Refused));
         let ended = Ended { ticket, outcome, extra: answer.extra };
         match repeated {
             // Its own entry has ended it, or its time.
             None => Event::Late(ended),
-            Some(true) if later => {
+            Some(was_sent_before) if is_unknown || was_sent_before && is_temporary => {
                 self.outbox.requeue(id, true);
                 self.outbox.pause(Some(self.now + PAUSE));
                 Event::Postponed(ended)
             }
             Some(_) => {
                 self.outbox.end(id);
+                if let Ok(Answer::MessageSent { position: Some(position), .. }) = &ended.outcome {
+                    self.cursor.accepted(*position);
+                }
                 Event::Ended(ended)
             }
         }
     }
 
-    /// Handles an entry of the log that is one of the user's own messages: it ends the message as an answer does.
-    pub(super) fn own_entry(&mut self, key: &str, date: Option<Date<'static>>, position: u64) {
-        let Some(id) = self.outbox.find(self.key_prefix, key) else { return };
-        let Some(message) = self.outbox.end(id) else { return };
+    /// Handles an entry of the log that is one of the user's own messages: it ends the message as an answer does. Returns
+    /// whether a command ends with it, or has.
+    pub(super) fn own_entry(&mut self, key: &str, date: Option<Date<'static>>, position: u64) -> bool {
+        let open = self.outbox.find(self.key_prefix, key).and_then(|id| self.outbox.end(id));
+        let Some(message) = open else { return self.cursor.is_accepted(position) };
+        self.cursor.accepted(position);
         let answer = Answer::MessageSent { date, position: Some(position) };
         let (ticket, outcome, extra) = (message.ticket, Ok(answer), Default::default());
         self.events.push_back(Event::Ended(Ended { ticket, outcome, extra }));
+        true
     }
 
     /// Ends messages that have waited too long, and sends again after a pause.

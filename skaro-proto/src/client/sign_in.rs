@@ -3,9 +3,10 @@
 use compact_str::CompactString;
 use zeroize::Zeroizing;
 
+use super::cursor::Cursor;
 use super::link::{Link, SignIn, Stage};
 use super::session::{Credentials, Session};
-use super::{Client, CommandError, Disconnect, Event, RequestId, SignedOutReason, Ticket};
+use super::{Client, CommandError, Disconnect, Event, LogStart, RequestId, SignedOutReason, Ticket};
 use crate::auth;
 use crate::log::debug;
 use crate::message::{Refusal, Request, RequestKind, SignedIn};
@@ -69,7 +70,7 @@ impl Client {
     }
 
     /// The server says that the user is signed in.
-    pub(super) fn sign_in_succeeded(&mut self, answered: u64, signed_in: &SignedIn<'_>) {
+    pub(super) fn sign_in_succeeded(&mut self, answered: u64, kind: &RequestKind, signed_in: &SignedIn<'_>) {
         let Some(sign_in) = self.sign_in() else { return };
         let login = &*signed_in.user.login;
         match core::mem::replace(sign_in, SignIn::Yes) {
@@ -91,7 +92,11 @@ impl Client {
         }
         let (id, login) = (Secret::from(&*signed_in.session_id), CompactString::new(&*signed_in.user.login));
         self.session = Some(Session { id, login, broken: None });
-        self.begin_log(is_other, signed_in.cursor.as_ref());
+        // Another user who authorizes asks for the own log's head; whose session is restored is not known before.
+        if is_other && *kind == RequestKind::Authorize {
+            self.cursor = Cursor::new(&LogStart::Head);
+        }
+        self.begin_log(signed_in.cursor.as_ref());
     }
 
     /// A request to sign in ended without success; the token is good for another try.

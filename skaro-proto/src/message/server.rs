@@ -360,6 +360,12 @@ impl<'a> Refusal<'a> {
         self.status.as_ref().is_some_and(StatusCode::is_temporary)
     }
 
+    /// Returns whether the request may have been carried out nevertheless, or may still be: status 504.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.status.as_ref().is_some_and(StatusCode::is_unknown)
+    }
+
     /// Returns a refusal for a reason that people read; empty if there is none to give.
     pub fn new(status: Option<StatusCode<'a>>, info: impl Into<Cow<'a, str>>) -> Self {
         Refusal { status, info: info.into() }

@@ -367,6 +367,12 @@ impl<'a> StatusCode<'a> {
         matches!(self.code, 429 | 500..=599)
     }
 
+    /// Returns whether the request may have been carried out, or may still be: 504.
+    #[must_use]
+    pub const fn is_unknown(&self) -> bool {
+        self.code == 504
+    }
+
     /// Returns whether the request was carried out.
     #[must_use]
     pub const fn is_success(&self) -> bool {

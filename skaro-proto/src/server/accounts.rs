@@ -28,7 +28,7 @@ const ACCOUNT: usize = 2 * (size_of::<Account>() + 4 * size_of::<AccountId>() + 
 pub(super) struct Accounts {
     all: BTreeMap<AccountId, Account>,
     by_login: BTreeMap<Login, AccountId>,
-    /// Those that nobody uses, and when their rates can be forgotten: else a user who comes back would begin anew. They
+    /// Those that nobody used, and when their rates could be forgotten: else a user who comes back would begin anew. They
     /// are few, since each message or frame is remembered for some milliseconds.
     left: BTreeSet<(Time, AccountId)>,
 }
@@ -73,7 +73,6 @@ impl Accounts {
             frames: Bucket::default(),
         });
         if account.online.is_empty() {
-            self.left.remove(&(account.forgotten_at(), told.id));
             self.by_login.insert(told.login.clone(), told.id);
         }
         account.online.push(id);
@@ -90,6 +89,11 @@ impl Accounts {
         }
         while let Some((_, account)) = self.left.first().copied().filter(|(at, _)| *at <= now) {
             self.left.pop_first();
+            // Somebody may have used it since, and left it again: then it stands there for a later time, too.
+            let is_unused = |it: &Account| it.online.is_empty() && it.forgotten_at() <= now;
+            if !self.all.get(&account).is_some_and(is_unused) {
+                continue;
+            }
             let Some(gone) = self.all.remove(&account) else { continue };
             // The login may be another account's by now.
             if self.by_login.get(&gone.login) == Some(&account) {
@@ -105,7 +109,7 @@ impl Accounts {
 }
 
 impl Account {
-    /// When its rates say nothing any more. They don't change while nobody is signed in.
+    /// Returns the time from which its rates say nothing any more. It gets earlier if tokens are given back meanwhile.
     fn forgotten_at(&self) -> Time {
         self.messages.full_at().max(self.frames.full_at())
     }

@@ -131,12 +131,13 @@ impl ServerConfig {
 
 impl Default for ServerConfig {
     fn default() -> Self {
+        let store = StoreLimits::default();
         ServerConfig {
             limits: Limits::server(),
             format: Format::Cbor,
             registration: Registration::Closed,
             open_directory: false,
-            session_lifetime: crate::SESSION_LIFETIME,
+            session_lifetime: store.session_lifetime,
             keep_alive: Duration::from_secs(120),
             handshake_timeout: Duration::from_secs(15),
             sign_in_timeout: Duration::from_secs(600),
@@ -149,7 +150,7 @@ impl Default for ServerConfig {
             max_stranger_frame_bytes: 16 << 10,
             max_stranger_queued_bytes: 32 << 10,
             max_connections_per_user: 64,
-            max_sessions_per_user: 128,
+            max_sessions_per_user: store.max_sessions_per_user,
             max_sign_in_attempts: 10,
             guesses_per_address: Some(GuessLimit::per_address()),
             guesses_per_login: Some(GuessLimit::per_login()),
@@ -157,11 +158,11 @@ impl Default for ServerConfig {
             message_rate: Some(Rate::new(50, 1000)),
             max_memory: Some(1 << 30),
             max_invalid_frames: 100,
-            max_dialog_messages: 1000,
-            max_dialog_bytes: 1 << 20,
-            max_log_entries: 100_000,
-            max_log_bytes: 64 << 20,
-            max_keys: 1 << 16,
+            max_dialog_messages: store.max_dialog_messages,
+            max_dialog_bytes: store.max_dialog_bytes,
+            max_log_entries: store.max_log_entries,
+            max_log_bytes: store.max_log_bytes,
+            max_keys: store.max_keys,
             max_history_messages: 200,
             max_answer_bytes: 1 << 20,
             max_contacts: 1000,

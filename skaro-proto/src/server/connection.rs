@@ -1,4 +1,4 @@
-//! One connection: how it begins, what ends it.
+//! One connection: its state and its queue, its deadlines, its end.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
@@ -6,23 +6,17 @@ use alloc::format;
 
 use super::config::ServerConfig;
 use super::cursor::Cursor;
+use super::operations::Operations;
 use super::peer::Place;
 use super::rate::{BYTES_PER_UNIT, Bucket};
-use super::refusal::Info;
 use super::store::{AccountId, SessionKey};
 use super::{ConnectionId, Server};
-use crate::codec::Fields;
 use crate::codec::{DecodeError, DecodeErrorKind, Format};
 use crate::keep_alive::{KeepAlive, Silence};
-use crate::log::{debug, trace};
-use crate::message::{Notice, ServerMessage};
-use crate::output::{CloseCode, Output, Transmit};
+use crate::log::debug;
+use crate::output::{CloseCode, Output};
 use crate::secret::Secret;
 use crate::time::Time;
-
-/// Bytes that may wait for a connection until its frames are not wanted any more: a client that asks for much and reads
-/// nothing is slowed down by its network, long before it is cut off.
-pub(super) const ENOUGH: usize = 64 << 10;
 
 /// Operations of one connection that may be open until its frames are not wanted any more.
 pub(super) const MAX_OPEN: u32 = 64;
@@ -39,16 +33,16 @@ pub(super) struct Connection {
     /// The moment for which it stands in the list of deadlines.
     pub(super) deadline: Time,
     /// Set while the connection is in the list of those that have something to send.
-    is_ready: bool,
-    /// When something left its queue, or there was nothing in it.
-    progress: Time,
+    pub(super) is_ready: bool,
+    /// The time at which something last left its queue, or there was nothing in it.
+    pub(super) progress: Time,
     /// Bytes of its queue as they were last added to the sum of all queues.
-    counted: usize,
+    pub(super) counted: usize,
     /// Limit on the rate of frames, if neither its user nor its address is known.
     frames: Bucket,
     /// Bytes read since some of them counted as a frame.
     read: usize,
-    /// Until when it is not read, after frames that came too fast.
+    /// The time until which it is not read, after frames that came too fast.
     pub(super) throttled: Option<Time>,
     /// Frames without sense so far.
     faults: u32,
@@ -58,6 +52,8 @@ pub(super) struct Connection {
     pub(super) is_signing_in: bool,
     /// Operations of the store that its requests wait for.
     pub(super) open: u32,
+    /// Those of them whose answers may be as long as an answer can be.
+    pub(super) open_long: u16,
 }
 
 pub(super) enum State {
@@ -74,7 +70,7 @@ pub(super) enum State {
 /// State that all connections share.
 #[derive(Default)]
 pub(super) struct Agenda {
-    /// When they need attention.
+    /// The times at which they need attention.
     pub(super) deadlines: BTreeSet<(Time, ConnectionId)>,
     /// Those that have something to send, or are gone, since it was last asked.
     pub(super) ready: VecDeque<ConnectionId>,
@@ -104,6 +100,7 @@ impl Connection {
             refused: 0,
             is_signing_in: false,
             open: 0,
+            open_long: 0,
         };
         if let State::Opening { until } = connection.state {
             connection.deadline = until;
@@ -115,51 +112,22 @@ impl Connection {
         matches!(self.state, State::Open { .. } | State::SignedIn { .. })
     }
 
-    const fn is_signed_in(&self) -> bool {
+    /// Returns the account of the user who is signed in.
+    pub(super) const fn user(&self) -> Option<AccountId> {
+        match self.state {
+            State::SignedIn { user, .. } => Some(user),
+            _ => None,
+        }
+    }
+
+    /// Returns whether it is not read because of what its requests have asked the store for.
+    fn waits_for_store(&self, operations: &Operations) -> bool {
+        let has_many = || self.user().is_some_and(|user| operations.has_many_of(user));
+        self.is_signing_in || self.open >= MAX_OPEN || self.open_long > 0 || has_many()
+    }
+
+    pub(super) const fn is_signed_in(&self) -> bool {
         matches!(self.state, State::SignedIn { .. })
-    }
-
-    /// Returns whether so much waits to be sent that the connection is to be cut off.
-    pub(super) fn is_slow(&self, config: &ServerConfig) -> bool {
-        self.output.len() > self.output_limit(config)
-    }
-
-    fn output_limit(&self, config: &ServerConfig) -> usize {
-        let limit = config.limits.max_queued_bytes;
-        if self.is_signed_in() { limit } else { limit.min(config.max_stranger_queued_bytes) }
-    }
-
-    pub(super) fn mark_ready(&mut self, id: ConnectionId, agenda: &mut Agenda) {
-        if !self.is_ready {
-            self.is_ready = true;
-            agenda.ready.push_back(id);
-        }
-    }
-
-    /// Something was put into the queue.
-    pub(super) fn wrote(&mut self, id: ConnectionId, config: &ServerConfig, agenda: &mut Agenda) {
-        self.mark_ready(id, agenda);
-        self.count(agenda);
-        // Only if the deadline is later than it may be, so hardly ever: it is computed anew when it comes.
-        if let Some(within) = config.write_timeout
-            && self.deadline > self.progress + within
-        {
-            agenda.deadlines.remove(&(self.deadline, id));
-            self.deadline = self.progress + within;
-            agenda.deadlines.insert((self.deadline, id));
-        }
-    }
-
-    /// Tells the sum of all queues what this one takes.
-    fn count(&mut self, agenda: &mut Agenda) {
-        let capacity = self.output.capacity();
-        agenda.queued = agenda.queued - self.counted + capacity;
-        self.counted = capacity;
-    }
-
-    /// Until when something must have left the queue, if it must.
-    fn write_deadline(&self, config: &ServerConfig) -> Option<Time> {
-        config.write_timeout.filter(|_| !self.output.is_empty()).map(|within| self.progress + within)
     }
 
     fn next_deadline(&self, config: &ServerConfig) -> Time {
@@ -177,17 +145,16 @@ impl Connection {
 /// Ask, about one connection.
 impl Server {
     /// Returns whether the adapter is to read frames of this connection. It is not while more than 64 KiB wait to be
-    /// sent to the client (or more than half of the limit on its queue, if that is less), nor while a sign-in or 64 other
-    /// requests wait for the store, nor after the client has sent frames [faster than it may](ServerConfig::frame_rate). Frames then stay in the network, which slows the client
-    /// down. Ask after each frame, after [`poll_transmit`](Self::poll_transmit) has taken something away, and when
+    /// sent to the client (or more than half of the limit on its queue, if that is less), nor while a sign-in, a history, a
+    /// list of contacts, 64 other requests, or 256 on all connections of its user, wait for the store, nor after the client has sent frames
+    /// [faster than it may](ServerConfig::frame_rate). Frames then stay in the network, which slows the client down. Ask after each frame, after [`poll_transmit`](Self::poll_transmit) has taken something away, and when
     /// [`poll_ready`](Self::poll_ready) names the connection. A frame that is handed over anyway is handled.
     #[must_use]
     pub fn wants_frames(&self, id: ConnectionId) -> bool {
         self.connections.get(&id).is_some_and(|connection| {
             connection.throttled.is_none()
-                && !connection.is_signing_in
-                && connection.open < MAX_OPEN
-                && connection.output.len() <= ENOUGH.min(connection.output_limit(&self.config) / 2)
+                && !connection.waits_for_store(&self.operations)
+                && connection.has_room(&self.config)
         })
     }
 
@@ -289,6 +256,10 @@ impl Server {
                     connection.output.push_ping();
                     connection.wrote(id, &self.config, &mut self.agenda);
                 }
+                // Its pongs were not read.
+                Silence::Dead if connection.waits_for_store(&self.operations) => {
+                    connection.keep_alive.heard(now)
+                }
                 Silence::Dead => {
                     debug!("connection {id}: silent for too long");
                     return self.abort(id);
@@ -326,106 +297,7 @@ impl Server {
     }
 }
 
-/// Poll: what to do next with the connections.
 impl Server {
-    /// A connection that has something to send, whose frames are [wanted](Self::wants_frames) again, or that is
-    /// [gone](Self::has_connection), since it was last asked about; `None` when that was all.
-    pub fn poll_ready(&mut self) -> Option<ConnectionId> {
-        let id = self.agenda.ready.pop_front()?;
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.is_ready = false;
-        }
-        Some(id)
-    }
-
-    /// Returns what the adapter is to do next with a connection; `None` when there is nothing left for now.
-    ///
-    /// Fetch only as much as the connection takes: what was fetched counts as sent. A client that does not read is cut
-    /// off when what waits for it exceeds the limit (entries of its log do not: they wait there), or when nothing leaves for
-    /// [too long](ServerConfig::write_timeout).
-    pub fn poll_transmit(&mut self, id: ConnectionId) -> Option<Transmit<'_>> {
-        if !self.agenda.held_up.is_empty() {
-            self.go_on(id);
-        }
-        let connection = self.connections.get_mut(&id)?;
-        connection.output.settle();
-        connection.count(&mut self.agenda);
-        connection.progress = self.now;
-        let transmit = connection.output.take();
-        if let Some(transmit) = &transmit {
-            trace!("connection {id}: sends {transmit:?}");
-        }
-        transmit
-    }
-}
-
-impl Connection {
-    /// Something is about to be put into the queue.
-    pub(super) fn note_push(&mut self, now: Time) {
-        if self.output.is_empty() {
-            self.progress = now;
-        }
-    }
-
-    /// Puts a message that was written for several connections into the queue.
-    pub(super) fn push_written(
-        &mut self,
-        id: ConnectionId,
-        written: &[u8],
-        now: Time,
-        config: &ServerConfig,
-        agenda: &mut Agenda,
-    ) {
-        self.note_push(now);
-        self.output.push_written(self.format, written);
-        self.wrote(id, config, agenda);
-    }
-}
-
-impl Server {
-    /// Writes a message to a connection; one that has not read for so long that too much waits is cut off.
-    pub(super) fn push(&mut self, id: ConnectionId, message: &ServerMessage<'_>) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        if !connection.is_heard() {
-            return;
-        }
-        if connection.is_slow(&self.config) {
-            return self.cut_off(id);
-        }
-        let (format, now) = (connection.format, self.now);
-        if connection.output.is_large() {
-            self.scratch.begin();
-            let written = self.scratch.write(format, message);
-            return connection.push_written(id, written, now, &self.config, &mut self.agenda);
-        }
-        connection.note_push(now);
-        connection.output.push(format, 0, |out| message.encode_into(format, out));
-        connection.wrote(id, &self.config, &mut self.agenda);
-    }
-
-    /// Drops the queue of a reader that is too slow, and closes its connection. The histories keep the messages.
-    pub(super) fn cut_off(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.get_mut(&id) {
-            debug!("connection {id}: too much waits for it");
-            connection.output.clear();
-            connection.count(&mut self.agenda);
-            self.begin_close(id, CloseCode::Policy);
-        }
-    }
-
-    /// Prepares the queue for a message with a secret: it does not move, which would leave a copy behind, and is wiped once
-    /// it is sent.
-    pub(super) fn expect_secret(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.output.reserve_for_secret();
-            connection.output.mark_secret();
-        }
-    }
-
-    pub(super) fn notify_error(&mut self, id: ConnectionId, info: Info) {
-        self.push(id, &ServerMessage::Error(Notice { info, extra: Fields::new() }));
-    }
-
     /// Answers a frame without sense, and closes the connection if it was one too many.
     pub(super) fn fault(&mut self, id: ConnectionId, error: &DecodeError) {
         let limit = self.config.max_invalid_frames;
@@ -452,6 +324,7 @@ impl Server {
         }
         debug!("connection {id}: closing with code {}", code.code());
         connection.state = State::Closing { until };
+        connection.is_signing_in = false;
         connection.output.push_close(code);
         connection.wrote(id, &self.config, &mut self.agenda);
         self.set_deadline(id);

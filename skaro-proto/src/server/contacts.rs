@@ -4,9 +4,8 @@ use alloc::string::ToString;
 
 use super::Server;
 use super::entries::kept_message;
-use super::operations::{not_stored, wrong_outcome};
 use super::pending::{Asker, Pending};
-use super::refusal::{Refused, out_of_memory, refused, unknown_user};
+use super::refusal::{Refused, not_stored, out_of_memory, refused, unknown_user, wrong_outcome};
 use super::store::{AccountId, Contact, DialogMessage, Login, Operation, Outcome, StoreError};
 use crate::codec::{Fields, Format};
 use crate::message::{self, Answer, Contacts, Date};
@@ -85,7 +84,11 @@ impl Server {
 
     /// Moves the mark up to which the user has read a dialog.
     pub(super) fn read(&mut self, asker: Asker, login: &str, up_to: u64) {
-        match self.signed_in_user(asker.id) {
+        let account = self.signed_in_user(asker.id).and_then(|account| {
+            self.check_login(login)?;
+            self.charge_entries(account, 1).map(|()| account)
+        });
+        match account {
             Ok(account) => {
                 let mark = Operation::MoveMark { account, with: login.into(), up_to };
                 self.ask(mark, Some(asker), Pending::Mark { account });
@@ -101,6 +104,9 @@ impl Server {
         account: AccountId,
         result: Result<Outcome, StoreError>,
     ) {
+        if !matches!(result, Ok(Outcome::Marked(Some(_)))) {
+            self.give_back(account, 1);
+        }
         let outcome = match result {
             Ok(Outcome::Marked(position)) => {
                 position.into_iter().for_each(|position| self.accounts.grew(account, position));

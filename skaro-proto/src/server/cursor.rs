@@ -23,6 +23,8 @@ pub(super) struct Cursor {
     pub(super) must_read: bool,
     /// Set if it is read for that reason: then it is read until nothing comes.
     pub(super) reads_all: bool,
+    /// Bytes of the next entry, if it was read and did not fit into the window.
+    needs: u32,
     /// The log's head as it was known when the log was last read.
     pub(super) read_head: u64,
     /// Positions of messages whose answers this connection had, and that were not sent yet, in order. If there are too many,
@@ -40,6 +42,7 @@ impl Cursor {
             is_reading: false,
             must_read: true,
             reads_all: false,
+            needs: 0,
             read_head: 0,
             answered: VecDeque::new(),
         }
@@ -79,12 +82,20 @@ impl Cursor {
         (self.is_reading, self.must_read) = (false, true);
     }
 
-    /// Returns whether an entry of this length may be on its way, too. One always may.
-    pub(super) fn has_room(&self, length: usize) -> bool {
-        self.on_way.is_empty() || (self.on_way.len() < WINDOW && self.bytes + length <= WINDOW_BYTES)
+    /// Returns whether the next entry may be on its way, too, as far as its length is known. One always may.
+    pub(super) fn has_room(&self) -> bool {
+        self.on_way.is_empty()
+            || (self.on_way.len() < WINDOW && self.bytes + self.needs as usize <= WINDOW_BYTES)
+    }
+
+    /// Returns whether the next entry may be on its way, too, which has this length.
+    pub(super) fn takes(&mut self, length: usize) -> bool {
+        self.needs = u32::try_from(length).unwrap_or(u32::MAX);
+        self.has_room()
     }
 
     pub(super) fn sent(&mut self, length: usize) {
+        self.needs = 0;
         self.position += 1;
         self.bytes += length;
         self.on_way.push_back(u32::try_from(length).unwrap_or(u32::MAX));

@@ -7,10 +7,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::entries::kept_message;
-use super::operations::{not_stored, wrong_outcome};
 use super::pending::{Asker, Pending, Sending};
 use super::rate::{BYTES_PER_UNIT, seconds};
-use super::refusal::{Refused, out_of_memory, refused, unknown_user};
+use super::refusal::{Refused, not_stored, out_of_memory, refused, unknown_user, wrong_outcome};
 use super::store::{AccountId, Appended, Content, Entry, Login, Operation, Outcome, StoreError};
 use super::{ConnectionId, Server};
 use crate::codec::{Fields, Format};
@@ -53,7 +52,7 @@ pub(super) struct Scratch {
 const KEPT: usize = 128 << 10;
 
 impl Scratch {
-    /// Another message is written from now on.
+    /// Begins another message.
     pub(super) fn begin(&mut self) {
         for written in [&mut self.json, &mut self.cbor] {
             written.clear();
@@ -63,7 +62,7 @@ impl Scratch {
         }
     }
 
-    /// The message in this format.
+    /// Returns the message in this format, which is written at the first call.
     pub(super) fn write(&mut self, format: Format, message: &ServerMessage<'_>) -> &[u8] {
         let written = match format {
             Format::Json => &mut self.json,
@@ -78,10 +77,9 @@ impl Scratch {
 
 /// Handle: what the outside reports.
 impl Server {
-    /// The time of day is this, in milliseconds of Unix time: messages are dated by it. It may jump, in either
-    /// direction, when somebody sets the clock; the dates of one dialog increase all the same. An adapter tells it
-    /// before each of its calls, which costs next to nothing; a machine that is never told takes its
-    /// [times](Time) for Unix times.
+    /// Sets the time of day, in milliseconds of Unix time, by which messages are dated. It may jump, in either direction,
+    /// when somebody sets the clock; the dates of one dialog increase all the same. An adapter sets it before each of its
+    /// calls, which costs next to nothing; a machine to which it is never told takes its [times](Time) for Unix times.
     pub fn set_time_of_day(&mut self, now: Time, unix_millis: i64) {
         self.advance(now);
         self.time_of_day = TimeOfDay { at: self.now, unix: unix_millis };
@@ -137,6 +135,9 @@ impl Server {
             let info = format!("the field \"key\" has {length} bytes, it may have 1 to {KEY}");
             return refuse(self, (400, info.into()));
         }
+        if let Err(refused) = self.check_login(to) {
+            return refuse(self, refused);
+        }
         match (self.charge_message(from, to, body), key) {
             (Ok(charged), _) => {
                 let (to, body, key) = (Login::from(to), Arc::<str>::from(body), key.map(Arc::<str>::from));
@@ -155,11 +156,7 @@ impl Server {
 
     /// Checks what needs no store, and takes what the message costs from its sender's rate. Returns how much that was.
     fn charge_message(&mut self, from: AccountId, to: &str, body: &str) -> Result<u32, Refused> {
-        let limits = &self.config.limits;
-        if to.len() > limits.max_login_bytes {
-            return unknown_user();
-        }
-        let (length, limit) = (body.len(), limits.max_body_bytes);
+        let (length, limit) = (body.len(), self.config.limits.max_body_bytes);
         if length > limit {
             return refused(413, format!("the field \"body\" has {length} bytes, the limit is {limit}"));
         }
@@ -172,16 +169,21 @@ impl Server {
             }
         }
         let count = u32::try_from(length.div_ceil(BYTES_PER_UNIT).max(1)).unwrap_or(u32::MAX);
+        self.charge_entries(from, count).map(|()| count)
+    }
+
+    /// Takes from the rate of a user what entries of the log cost.
+    pub(super) fn charge_entries(&mut self, user: AccountId, count: u32) -> Result<(), Refused> {
         if let Some(rate) = self.config.message_rate
-            && let Some(user) = self.accounts.get_mut(from)
+            && let Some(user) = self.accounts.get_mut(user)
             && let Err(wait) = user.messages.try_take(count, self.now, rate)
         {
             return refused(429, format!("too many messages: try again in {} s", seconds(wait)));
         }
-        Ok(count)
+        Ok(())
     }
 
-    /// Says of a message that it is refused, unless it was taken before.
+    /// Refuses a message, unless it was taken before.
     pub(super) fn refuse_unless_repeated(
         &mut self,
         asker: Option<Asker>,
@@ -209,7 +211,7 @@ impl Server {
         }
     }
 
-    /// A message was appended, or was not.
+    /// Answers the sender of a message that was appended, or was not, and delivers it.
     pub(super) fn sent(
         &mut self,
         asker: Option<Asker>,
@@ -222,7 +224,7 @@ impl Server {
                     self.answer_sent(asker, sending.key.is_some(), &appended);
                 }
                 if appended.is_repetition {
-                    self.give_back(sending);
+                    self.give_back(sending.from, sending.charged);
                 }
                 let origin = asker.map(|asker| asker.id);
                 return self.deliver(sending, &appended, origin);
@@ -232,18 +234,18 @@ impl Server {
             Ok(_) => wrong_outcome(),
             Err(error) => not_stored(error),
         };
-        self.give_back(sending);
+        self.give_back(sending.from, sending.charged);
         if let Some(asker) = asker {
             self.answer(asker.id, asker.number, "send_message", outcome);
         }
     }
 
-    /// What is not delivered costs nothing.
-    fn give_back(&mut self, sending: &Sending) {
+    /// Gives back what entries cost that are not written.
+    pub(super) fn give_back(&mut self, user: AccountId, count: u32) {
         if let Some(rate) = self.config.message_rate
-            && let Some(user) = self.accounts.get_mut(sending.from)
+            && let Some(user) = self.accounts.get_mut(user)
         {
-            user.messages.give_back(sending.charged, rate);
+            user.messages.give_back(count, rate);
         }
     }
 
@@ -252,9 +254,11 @@ impl Server {
     pub(super) fn deliver(&mut self, sending: &Sending, appended: &Appended, origin: Option<ConnectionId>) {
         let &Sending { from, ref to, ref body, .. } = sending;
         if appended.is_repetition {
-            // It may be that nobody here was told of the first time.
-            for account in [from, appended.to] {
-                self.look_again(account);
+            // Unless something as new was heard of, nobody here may have been told of the first time.
+            if self.accounts.get(from).is_none_or(|sender| sender.head < appended.position) {
+                self.accounts.grew(from, appended.position);
+                self.pump_all(from, None);
+                self.look_again(appended.to);
             }
             return;
         }
@@ -310,7 +314,7 @@ impl Server {
         }
     }
 
-    /// The log of this account may have grown beyond what is known here.
+    /// Lets all cursors over a log read on that may have grown beyond what is known here.
     fn look_again(&mut self, account: AccountId) {
         let ids = self.accounts.online(account).to_vec();
         for id in ids {
@@ -354,10 +358,7 @@ impl Server {
                 self.accounts.grew(*account, *position);
                 self.pump_all(*account, None);
             }
-            (Operation::RemoveAccount { login }, Ok(Outcome::Done)) => {
-                let ids = self.accounts.find(login).map(|account| account.online.clone());
-                ids.into_iter().flatten().for_each(|id| self.begin_close(id, CloseCode::Policy));
-            }
+            (operation, Ok(Outcome::Done)) => self.account_changed(operation),
             _ => (),
         }
     }

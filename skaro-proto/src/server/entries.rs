@@ -3,9 +3,10 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::connection::{Connection, ENOUGH, State};
+use super::connection::{Connection, State};
 use super::cursor::{Cursor, WINDOW};
 use super::pending::Pending;
+use super::queue::ENOUGH;
 use super::store::{AccountId, Content, Entry, Login, Message, Operation};
 use super::{ConnectionId, Server};
 use crate::codec::{DecodeError, DecodeErrorKind, Fields};
@@ -87,7 +88,7 @@ impl Server {
                 } else {
                     self.scratch.write(format, message)
                 };
-                if cursor.has_room(written.len()) {
+                if cursor.takes(written.len()) {
                     cursor.sent(written.len());
                     connection.push_written(*id, written, self.now, &self.config, &mut self.agenda);
                     continue;
@@ -102,14 +103,14 @@ impl Server {
     }
 
     /// Reads the next entries for a connection, if it has a cursor and takes some: as many as its window and its queue take.
-    /// What does not fit waits in the log.
+    /// The others wait in the log.
     pub(super) fn pump(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let waits = connection.output.len();
         let Some((account, cursor)) = connection.cursor_mut() else { return };
         let head = self.accounts.get(account).map_or(0, |account| account.head);
         let is_behind = cursor.position < head || cursor.must_read;
-        if !is_behind || cursor.is_reading || !cursor.has_room(0) {
+        if !is_behind || cursor.is_reading || !cursor.has_room() {
             return;
         }
         if waits > ENOUGH {
@@ -158,7 +159,7 @@ impl Server {
             self.scratch.begin();
             let message = entry(user, *position, content, cursor.was_answered(*position));
             let written = self.scratch.write(format, &message);
-            if !cursor.has_room(written.len()) {
+            if !cursor.takes(written.len()) {
                 return;
             }
             cursor.sent(written.len());

@@ -4,9 +4,8 @@ use alloc::vec::Vec;
 
 use super::Server;
 use super::entries::kept_message;
-use super::operations::{not_stored, wrong_outcome};
 use super::pending::{Asker, Pending};
-use super::refusal::{out_of_memory, refused, unknown_user};
+use super::refusal::{not_stored, out_of_memory, refused, unknown_user, wrong_outcome};
 use super::store::{self, DialogMessage, Login, Operation, Outcome, StoreError};
 use crate::codec::Fields;
 use crate::codec::Format;
@@ -79,7 +78,7 @@ impl Server {
     pub(super) fn get_history(&mut self, asker: Asker, login: &str, page: Page) {
         let user = match page.limit {
             Some(0) => refused(400, "the field \"limit\" is 0, it must be at least 1"),
-            _ => self.signed_in_user(asker.id),
+            _ => self.signed_in_user(asker.id).and_then(|user| self.check_login(login).map(|()| user)),
         };
         let account = match user {
             Ok(account) => account,

@@ -12,8 +12,10 @@ mod guesses;
 mod history;
 mod memory;
 mod operations;
+mod operators;
 mod peer;
 mod pending;
+mod queue;
 mod rate;
 mod refusal;
 mod request;
@@ -76,7 +78,8 @@ impl fmt::Display for ConnectionId {
 ///   [`handle_timeout`](Self::handle_timeout), [`set_time_of_day`](Self::set_time_of_day), and, unless the store is inside,
 ///   [`handle_stored`](Self::handle_stored);
 /// * **commands**: what whoever runs the server wants: [`add_user`](Self::add_user),
-///   [`introduce`](Self::introduce), [`post`](Self::post), [`operate`](Self::operate), [`announce`](Self::announce),
+///   [`introduce`](Self::introduce), [`post`](Self::post), [`account`](Self::account), [`operate`](Self::operate),
+///   [`announce`](Self::announce),
 ///   [`set_registration`](Self::set_registration), [`shut_down`](Self::shut_down);
 /// * **poll_**: what to do next. After each call of the second or third family fetch from
 ///   [`poll_ready`](Self::poll_ready) the connections that have something to send, drain

@@ -1,28 +1,37 @@
 //! Operations of the store that are under way: time-outs, repetitions, and the store inside.
 
 use alloc::boxed::Box;
+use alloc::collections::btree_map::Entry;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::Server;
 use super::pending::{Asker, OperationId, Pending, SignIn};
-use super::refusal::{Refused, out_of_memory, refused};
+use super::refusal::outcome_unknown;
 use super::store::{AccountId, MemoryStore, Operation, Outcome, SessionKey, Store, StoreError};
-use super::{ConnectionId, Server};
 use crate::time::Time;
 
 /// Time after which a client is told that the outcome of its request is not known.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Time after which an operation is asked for again that nobody waits for, if it was refused.
 const RETRY: Duration = Duration::from_secs(1);
+/// Operations that are asked for again at a time, so that a store that comes back is not overrun.
+const RETRIES: usize = 256;
+/// Operations of one account that may be open, on all its connections together, those that are gone included.
+const MAX_OPEN_OF_ACCOUNT: u32 = 256;
+/// Sign-ins that may be under way, those included whose connections are gone.
+const MAX_SIGN_INS: usize = 1024;
 
 /// An operation that is under way.
 struct Waiting {
     /// The request whose answer it is.
     asker: Option<Asker>,
+    /// The account that was signed in on its connection.
+    account: Option<AccountId>,
     /// Set once the client was told that the outcome is unknown.
     is_told: bool,
-    /// Until when the client waits.
+    /// The time until which the client waits.
     until: Time,
     pending: Pending,
     bytes: usize,
@@ -39,12 +48,16 @@ pub(super) struct Operations {
     /// Those that the store was not given yet.
     asked: VecDeque<(OperationId, Operation)>,
     waiting: BTreeMap<OperationId, Waiting>,
-    /// Until when clients wait.
+    /// The times until which clients wait.
     deadlines: BTreeSet<(Time, OperationId)>,
+    /// Number of those that requests of an account wait for.
+    open_of: BTreeMap<AccountId, u32>,
+    /// Number of those that sign-ins wait for.
+    sign_ins: usize,
     /// Operations that were refused, and must not be, and when they are tried again.
-    refused: Vec<Retry>,
+    refused: VecDeque<Pending>,
     retry_at: Option<Time>,
-    /// When sessions are to be removed that can't be taken any more, if that is not seen inside.
+    /// The time at which to remove sessions that can't be taken any more; `None` if there are none, or the store is inside.
     pub(super) expire_at: Option<Time>,
     /// Set if more of them were broken since that was decided.
     expire_again: bool,
@@ -52,23 +65,8 @@ pub(super) struct Operations {
     bytes: usize,
 }
 
-/// An operation that is to be tried again.
-enum Retry {
-    Leave { session: SessionKey, epoch: u64 },
-    ReadLog { id: ConnectionId },
-    ReadEntry { account: AccountId, after: u64 },
-}
-
 /// Bytes that an operation takes besides its texts.
 const OPERATION: usize = 2 * (size_of::<Operation>() + size_of::<Waiting>() + size_of::<SignIn>());
-
-fn text_bytes(operation: &Operation) -> usize {
-    match operation {
-        // Shared with what continues.
-        Operation::Append { body, .. } | Operation::FindKey { body, .. } => body.len(),
-        _ => 0,
-    }
-}
 
 impl Operations {
     /// Sessions that were broken before are removed at this time.
@@ -83,29 +81,64 @@ impl Operations {
 
     /// Estimate of the bytes that operations take which are under way.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes + self.refused.len() * size_of::<Retry>()
+        self.bytes + self.refused.len() * size_of::<Pending>()
     }
 
-    fn put(&mut self, now: Time, operation: Operation, asker: Option<Asker>, pending: Pending) {
+    fn put(
+        &mut self,
+        now: Time,
+        operation: Operation,
+        asker: Option<Asker>,
+        account: Option<AccountId>,
+        pending: Pending,
+    ) {
         let id = self.next_id();
-        let bytes = OPERATION + text_bytes(&operation);
+        let bytes = OPERATION + operation.text_bytes();
         self.bytes += bytes;
         let until = now + TIMEOUT;
         if asker.is_some() {
             self.deadlines.insert((until, id));
         }
+        if let Some(account) = account {
+            *self.open_of.entry(account).or_default() += 1;
+        }
+        self.sign_ins += usize::from(pending.is_sign_in());
         self.asked.push_back((id, operation));
-        self.waiting.insert(id, Waiting { asker, is_told: false, until, pending, bytes });
+        self.waiting.insert(id, Waiting { asker, account, is_told: false, until, pending, bytes });
     }
 
     fn remove(&mut self, id: OperationId) -> Option<Waiting> {
         let waiting = self.waiting.remove(&id)?;
         self.deadlines.remove(&(waiting.until, id));
         self.bytes -= waiting.bytes;
+        self.sign_ins -= usize::from(waiting.pending.is_sign_in());
+        if let Some(account) = waiting.account
+            && let Entry::Occupied(mut open) = self.open_of.entry(account)
+        {
+            *open.get_mut() -= 1;
+            if *open.get() == 0 {
+                open.remove();
+            }
+        }
         Some(waiting)
     }
 
-    /// When the machine has something to do about operations.
+    /// Returns whether so many sign-ins are under way that no more begin.
+    pub(super) const fn has_many_sign_ins(&self) -> bool {
+        self.sign_ins >= MAX_SIGN_INS
+    }
+
+    /// Returns whether so many operations of an account are open that no more are asked for.
+    pub(super) fn has_many_of(&self, account: AccountId) -> bool {
+        self.open_of.get(&account).is_some_and(|open| *open >= MAX_OPEN_OF_ACCOUNT)
+    }
+
+    /// Returns whether only one more may be open of an account: after a completion its connections are read on.
+    fn has_room_for_one(&self, account: AccountId) -> bool {
+        self.open_of.get(&account) == Some(&(MAX_OPEN_OF_ACCOUNT - 1))
+    }
+
+    /// Returns the time at which the machine has something to do about operations.
     pub(super) fn deadline(&self) -> Option<Time> {
         let waiting = self.deadlines.first().map(|(at, _)| *at);
         [waiting, self.retry_at, self.expire_at].into_iter().flatten().min()
@@ -130,11 +163,20 @@ impl Server {
     /// An operation has come to its end: it is durable, or was not carried out. A second completion has no effect.
     pub fn handle_stored(&mut self, now: Time, id: OperationId, result: Result<Outcome, StoreError>) {
         self.advance(now);
-        let Some(Waiting { asker, is_told, pending, .. }) = self.operations.remove(id) else { return };
+        let Some(Waiting { asker, account, is_told, pending, .. }) = self.operations.remove(id) else {
+            return;
+        };
+        if let Some(account) = account.filter(|account| self.operations.has_room_for_one(*account)) {
+            for id in self.accounts.online(account) {
+                let connection = self.connections.get_mut(id);
+                connection.into_iter().for_each(|it| it.mark_ready(*id, &mut self.agenda));
+            }
+        }
         let Some(asker) = asker else { return self.complete(None, pending, result) };
         let connection = self.connections.get_mut(&asker.id);
         let before = connection.map_or(0, |connection| {
             connection.open -= 1;
+            connection.open_long -= u16::from(pending.is_long() && !is_told);
             connection.mark_ready(asker.id, &mut self.agenda);
             connection.output.len()
         });
@@ -143,8 +185,10 @@ impl Server {
         self.pump(asker.id);
     }
 
-    /// Asks for an operation in the name of whoever runs the server; its outcome comes from
-    /// [`poll_operated`](Self::poll_operated). What it changes reaches those who are connected.
+    /// Asks for an operation in the name of whoever runs the server, and returns its number. Its outcome comes from
+    /// [`poll_operated`](Self::poll_operated): fetch all outcomes, since they are kept until then. What the operation
+    /// changes reaches those who are connected. [`add_user`](Self::add_user), [`introduce`](Self::introduce) and
+    /// [`post`](Self::post) do the same at once, with a store inside.
     pub fn operate(&mut self, now: Time, operation: Operation) -> OperationId {
         self.advance(now);
         let id = self.operations.next_id();
@@ -153,8 +197,8 @@ impl Server {
         id
     }
 
-    /// Returns the outcome of an operation that was asked for by [`operate`](Self::operate); `None` when there is none for
-    /// now.
+    /// Returns the next outcome of an operation that was asked for by [`operate`](Self::operate), with the number that it
+    /// returned; `None` when there is none for now. An error means that the operation was not carried out.
     pub fn poll_operated(&mut self) -> Option<(OperationId, Result<Outcome, StoreError>)> {
         self.operations.operated.pop_front()
     }
@@ -165,12 +209,15 @@ impl Server {
     /// another one: then it follows.
     pub(super) fn ask(&mut self, operation: Operation, asker: Option<Asker>, pending: Pending) {
         if self.operations.inside.is_none() {
+            let mut account = None;
             if let Some(asker) = asker
                 && let Some(connection) = self.connections.get_mut(&asker.id)
             {
+                account = connection.user();
                 connection.open += 1;
+                connection.open_long += u16::from(pending.is_long());
             }
-            return self.operations.put(self.now, operation, asker, pending);
+            return self.operations.put(self.now, operation, asker, account, pending);
         }
         if self.operations.is_busy {
             return self.operations.next.push_back((operation, asker, pending));
@@ -203,18 +250,17 @@ impl Server {
             Pending::Mark { account } => self.mark_moved(asker, account, result),
             Pending::ReadLog { id } => match result {
                 Ok(Outcome::Entries(entries)) => self.log_read(id, &entries),
-                _ => self.try_again(Retry::ReadLog { id }),
+                _ => self.try_again(Pending::ReadLog { id }),
             },
             Pending::ReadEntry { account, after } => match result {
                 Ok(Outcome::Entries(entries)) => self.entry_read(account, &entries),
-                _ => self.try_again(Retry::ReadEntry { account, after }),
+                _ => self.try_again(Pending::ReadEntry { account, after }),
             },
-            Pending::Leave { session, epoch } => {
+            Pending::Leave { .. } | Pending::Expire => {
                 if result.is_err() {
-                    self.try_again(Retry::Leave { session, epoch });
+                    self.try_again(pending);
                 }
             }
-            Pending::Expire => (),
             Pending::Operated { id, operation } => {
                 self.operated(&operation, &result);
                 self.operations.operated.push_back((id, result));
@@ -222,8 +268,13 @@ impl Server {
         }
     }
 
-    fn try_again(&mut self, operation: Retry) {
-        self.operations.refused.push(operation);
+    /// Changes what waits for operations.
+    pub(super) fn change_pending(&mut self, mut change: impl FnMut(&mut Pending)) {
+        self.operations.waiting.values_mut().for_each(|waiting| change(&mut waiting.pending));
+    }
+
+    fn try_again(&mut self, pending: Pending) {
+        self.operations.refused.push_back(pending);
         self.operations.retry_at.get_or_insert(self.now + RETRY);
     }
 
@@ -253,38 +304,51 @@ impl Server {
             let Some(waiting) = self.operations.waiting.get_mut(&id) else { continue };
             let Some(asker) = waiting.asker else { continue };
             waiting.is_told = true;
-            let (kind, is_sign_in) = (waiting.pending.kind(), waiting.pending.is_sign_in());
-            self.answer(asker.id, asker.number, kind, outcome_unknown());
+            let (pending, kind) = (&waiting.pending, waiting.pending.kind());
             if let Some(connection) = self.connections.get_mut(&asker.id) {
-                connection.is_signing_in &= !is_sign_in;
+                connection.is_signing_in &= !pending.is_sign_in();
+                connection.open_long -= u16::from(pending.is_long());
             }
+            self.answer(asker.id, asker.number, kind, outcome_unknown());
         }
         if self.operations.retry_at.take_if(|at| *at <= now).is_some() {
-            for operation in core::mem::take(&mut self.operations.refused) {
-                self.retry(operation);
+            // Those that are refused again wait behind them.
+            let count = self.operations.refused.len().min(RETRIES);
+            let first: Vec<_> = self.operations.refused.drain(..count).collect();
+            first.into_iter().for_each(|pending| self.retry(pending));
+            if !self.operations.refused.is_empty() {
+                self.operations.retry_at = Some(now + RETRY);
             }
         }
         let is_due = self.operations.expire_at.take_if(|at| *at <= now).is_some();
         if is_due || self.session_deadline().is_some_and(|at| at <= now) {
-            let unix = self.unix_now();
-            self.ask(Operation::Expire { now: unix }, None, Pending::Expire);
+            self.expire();
             if core::mem::take(&mut self.operations.expire_again) {
                 self.operations.expire_at = Some(now + self.config.session_lifetime);
             }
         }
     }
 
-    fn retry(&mut self, operation: Retry) {
-        match operation {
-            Retry::Leave { session, epoch } => self.leave_session(session, epoch),
-            Retry::ReadLog { id } => {
+    fn retry(&mut self, pending: Pending) {
+        match pending {
+            Pending::Leave { session, epoch } => self.leave_session(session, epoch),
+            Pending::Expire => self.expire(),
+            Pending::ReadEntry { account, after } => self.read_entry(account, after),
+            Pending::ReadLog { id } => {
                 if let Some(cursor) = self.connections.get_mut(&id).and_then(|it| it.cursor.as_mut()) {
                     cursor.read_failed();
                 }
                 self.pump(id);
             }
-            Retry::ReadEntry { account, after } => self.read_entry(account, after),
+            // Somebody waits for all others.
+            _ => (),
         }
+    }
+
+    /// Removes the sessions that can't be taken any more.
+    fn expire(&mut self) {
+        let now = self.unix_now();
+        self.ask(Operation::Expire { now }, None, Pending::Expire);
     }
 
     /// Reads the entry after a position, for connections without a cursor.
@@ -292,24 +356,4 @@ impl Server {
         let read = Operation::ReadLog { account, after, max_entries: 1, max_bytes: 0 };
         self.ask(read, None, Pending::ReadEntry { account, after });
     }
-}
-
-/// Refuses a request of which nobody knows what came of it.
-fn outcome_unknown<T>() -> Result<T, Refused> {
-    refused(504, "the store does not answer: this may have been done, or may still be")
-}
-
-/// Refuses a request that the store has refused.
-pub(super) fn not_stored<T>(error: StoreError) -> Result<T, Refused> {
-    match error {
-        StoreError::Full => out_of_memory(),
-        StoreError::Busy | StoreError::Unavailable => {
-            refused(503, alloc::string::ToString::to_string(&error))
-        }
-    }
-}
-
-/// Refuses a request since the store has given an outcome of another operation, which is its mistake.
-pub(super) fn wrong_outcome<T>() -> Result<T, Refused> {
-    refused(500, "the store has made a mistake")
 }

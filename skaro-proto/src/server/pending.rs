@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::ConnectionId;
@@ -86,8 +87,33 @@ impl Pending {
         }
     }
 
+    /// Returns whether the answer may be as long as an answer can be, so that several at a time are too much for a queue.
+    pub(super) const fn is_long(&self) -> bool {
+        matches!(self, Pending::History { .. } | Pending::Contacts)
+    }
+
     pub(super) const fn is_sign_in(&self) -> bool {
         matches!(self, Pending::Identify(_) | Pending::Begin(_) | Pending::Take(_))
+    }
+
+    fn sign_in_mut(&mut self) -> Option<&mut SignIn> {
+        match self {
+            Pending::Identify(sign_in) | Pending::Begin(sign_in) | Pending::Take(sign_in) => Some(sign_in),
+            _ => None,
+        }
+    }
+
+    /// All sessions of a user were ended while this was under way.
+    pub(super) fn end_sessions(&mut self, login: &Login) {
+        // A login that is not known yet is empty.
+        let sign_in = self.sign_in_mut().filter(|it| it.login.is_empty() || it.login == *login);
+        sign_in.into_iter().for_each(|sign_in| sign_in.ended.push(login.clone()));
+    }
+
+    /// A session was ended while this was under way.
+    pub(super) fn end_session(&mut self, session: SessionKey) {
+        let sign_in = self.sign_in_mut().filter(|it| it.session == session);
+        sign_in.into_iter().for_each(|sign_in| sign_in.is_session_ended = true);
     }
 }
 
@@ -113,4 +139,20 @@ pub(super) struct SignIn {
     pub(super) session: SessionKey,
     /// The account, once it is known.
     pub(super) account: Option<Account>,
+    /// Logins whose sessions were ended meanwhile; of a session that is taken it is not known yet whose it is.
+    pub(super) ended: Vec<Login>,
+    /// Set if its own session was ended meanwhile.
+    pub(super) is_session_ended: bool,
+}
+
+impl SignIn {
+    pub(super) fn new(start: Start, login: Login, secret: Secret, session: SessionKey) -> Self {
+        let (account, ended, is_session_ended) = (None, Vec::new(), false);
+        SignIn { start, login, secret, session, account, ended, is_session_ended }
+    }
+
+    /// Returns whether the sessions of this user, or this session, were ended since the request came.
+    pub(super) fn is_ended(&self, login: &Login) -> bool {
+        self.is_session_ended || self.ended.contains(login)
+    }
 }

@@ -38,7 +38,7 @@ impl Rate {
 /// A token bucket: one moment stands for how full it is.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Bucket {
-    /// When it will be full again, in nanoseconds: of these 64 bits hold five centuries.
+    /// The time at which it will be full again, in nanoseconds: 64 bits hold five centuries of them.
     full: u64,
 }
 
@@ -47,7 +47,7 @@ fn nanos(now: Time) -> u64 {
 }
 
 impl Bucket {
-    /// When it will be full again, if nothing is taken out.
+    /// Returns the time at which it will be full again, if nothing is taken out.
     pub(super) fn full_at(self) -> Time {
         Time::since_epoch(Duration::from_nanos(self.full))
     }

@@ -1,6 +1,9 @@
 //! Refusals of requests.
 
 use alloc::borrow::Cow;
+use alloc::string::ToString;
+
+use super::store::StoreError;
 
 /// Text for an `info` field.
 pub(super) type Info = Cow<'static, str>;
@@ -21,4 +24,22 @@ pub(super) fn unknown_user<T>() -> Result<T, Refused> {
 /// Refuses a request for which there is no memory.
 pub(super) fn out_of_memory<T>() -> Result<T, Refused> {
     refused(503, "the server has no memory left for this: try again later")
+}
+
+/// Refuses a request of which nobody knows what came of it.
+pub(super) fn outcome_unknown<T>() -> Result<T, Refused> {
+    refused(504, "the store does not answer: this may have been done, or may still be")
+}
+
+/// Refuses a request that the store has refused.
+pub(super) fn not_stored<T>(error: StoreError) -> Result<T, Refused> {
+    match error {
+        StoreError::Full => out_of_memory(),
+        StoreError::Busy | StoreError::Unavailable => refused(503, error.to_string()),
+    }
+}
+
+/// Refuses a request since the store has given an outcome of another operation, which is its mistake.
+pub(super) fn wrong_outcome<T>() -> Result<T, Refused> {
+    refused(500, "the store has made a mistake")
 }

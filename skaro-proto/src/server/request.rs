@@ -6,7 +6,7 @@ use alloc::string::ToString;
 use super::connection::{MAX_OPEN, State};
 use super::pending::{Asker, Start};
 use super::rate::BYTES_PER_UNIT;
-use super::refusal::{Refused, out_of_memory, refused};
+use super::refusal::{Refused, out_of_memory, refused, unknown_user};
 use super::store::AccountId;
 use super::{ConnectionId, Server};
 use crate::codec::Fields;
@@ -87,13 +87,16 @@ impl Server {
         let before = connection.output.len();
         let is_stranger = matches!(connection.state, State::Open { .. });
         let may_have_cursor = is_stranger || connection.cursor.is_some();
+        let has_many = connection
+            .user()
+            .map_or_else(|| self.operations.has_many_sign_ins(), |user| self.operations.has_many_of(user));
         let result = match decoded.0 {
             _ if !connection.is_heard() => Ok(()),
             Ok(ClientMessage { request: Request::Ack { position }, .. }) => self
                 .acknowledge(id, position)
                 .map_err(|error| self.reject(id, InvalidRequest { error, request: None })),
             // Whoever goes on sending although frames are not wanted.
-            Ok(message) if connection.open >= 2 * MAX_OPEN => {
+            Ok(message) if connection.open >= 2 * MAX_OPEN || has_many => {
                 let outcome = refused(503, "too many requests are under way: wait for their answers");
                 self.answer(id, message.on_request, message.request.kind(), outcome);
                 Ok(())
@@ -172,9 +175,14 @@ impl Server {
     }
 
     pub(super) fn signed_in_user(&self, id: ConnectionId) -> Result<AccountId, Refused> {
-        match self.connections.get(&id).map(|connection| &connection.state) {
-            Some(State::SignedIn { user, .. }) => Ok(*user),
-            _ => refused(401, "nobody is signed in: authorize first"),
+        match self.connections.get(&id).and_then(|connection| connection.user()) {
+            Some(user) => Ok(user),
+            None => refused(401, "nobody is signed in: authorize first"),
         }
+    }
+
+    /// Refuses a request about a user whose login is longer than any, before the store is asked.
+    pub(super) fn check_login(&self, login: &str) -> Result<(), Refused> {
+        if login.len() > self.config.limits.max_login_bytes { unknown_user() } else { Ok(()) }
     }
 }

@@ -9,6 +9,9 @@ use zeroize::Zeroizing;
 use super::store::{LogId, SessionKey};
 use crate::auth::keyed;
 
+/// Bytes of a token or session id: hexadecimal digits.
+pub(super) const ID: usize = 32;
+
 /// Makes secrets from a seed: the n-th is HMAC-SHA512 of n under the seed, cut to 128 bits (a pseudo-random function
 /// in counter mode, as in NIST SP 800-108). Without the seed nobody can tell one from another.
 pub(super) struct Secrets {

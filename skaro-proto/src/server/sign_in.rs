@@ -7,12 +7,11 @@ use alloc::string::ToString;
 use super::connection::State;
 use super::cursor::Cursor;
 use super::memory::SESSION;
-use super::operations::{not_stored, wrong_outcome};
 use super::peer::Place;
 use super::pending::{Asker, Pending, SignIn, Start};
 use super::rate::seconds;
-use super::refusal::{Refused, out_of_memory, refused};
-use super::secrets::session_key;
+use super::refusal::{Refused, not_stored, out_of_memory, refused, wrong_outcome};
+use super::secrets::{ID, session_key};
 use super::store::{Account, Login, Operation, Outcome, SessionKey, StoreError};
 use super::{ConnectionId, Server};
 use crate::log::debug;
@@ -20,18 +19,30 @@ use crate::message::{self, Answer, SignedIn, User};
 use crate::output::CloseCode;
 use crate::secret::Secret;
 
+/// Bytes of a proof: 64 bytes in hexadecimal digits.
+const PROOF: usize = 128;
+
 impl Server {
     pub(super) fn authorize(&mut self, asker: Asker, login: &str, proof: &str, start: Start) {
         let place = self.place(asker.id);
         let may = self.token(asker.id).map(drop).and_then(|()| self.check_guesses(login, place));
-        if let Err(refused) = may {
+        if let Err(refused) = may.and_then(|()| self.check_lengths(login, proof, place)) {
             return self.refuse_sign_in(asker, "authorize", refused);
         }
         let login = Login::from(login);
         let (secret, session) = (Secret::from(proof), SessionKey([0; 16]));
-        let sign_in = SignIn { start, login: login.clone(), secret, session, account: None };
+        let sign_in = SignIn::new(start, login.clone(), secret, session);
         self.begin_sign_in(asker.id);
         self.ask(Operation::FindAccount { login }, Some(asker), Pending::Identify(Box::new(sign_in)));
+    }
+
+    /// Refuses what is longer than any login or proof, before the store is asked. It counts as a guess like all others.
+    fn check_lengths(&mut self, login: &str, proof: &str, place: Option<Place>) -> Result<(), Refused> {
+        if login.len() <= self.config.limits.max_login_bytes && proof.len() <= PROOF {
+            return Ok(());
+        }
+        self.note_guess(login, place);
+        wrong_login()
     }
 
     /// The account was looked for: the proof is checked.
@@ -80,6 +91,12 @@ impl Server {
             self.note_guess(&sign_in.login, place);
             return wrong_login();
         };
+        if account.is_disabled {
+            return refused(403, "this account is disabled: ask whoever runs the server");
+        }
+        if sign_in.is_ended(&account.login) {
+            return account_has_changed();
+        }
         self.check_connections(&account.login)?;
         if !self.make_room(SESSION) {
             return out_of_memory();
@@ -112,7 +129,8 @@ impl Server {
                 let (Some(asker), Some(account)) = (waits, &sign_in.account) else {
                     return self.leave_session(sign_in.session, epoch);
                 };
-                match self.check_connections(&account.login) {
+                let may = if sign_in.is_ended(&account.login) { account_has_changed() } else { Ok(()) };
+                match may.and_then(|()| self.check_connections(&account.login)) {
                     Ok(()) => return self.signed_in(asker, "authorize", sign_in, account, epoch),
                     Err(refused) => {
                         self.leave_session(sign_in.session, epoch);
@@ -160,14 +178,15 @@ impl Server {
     /// Session ids are not guessed (they have 128 bits), so a wrong one counts for its connection only: after a restart
     /// of a server in memory all its clients come with one.
     pub(super) fn session_restore(&mut self, asker: Asker, sid: &str, start: Start) {
-        if let Err(refused) = self.token(asker.id).map(drop) {
+        let may = self.token(asker.id).map(drop);
+        if let Err(refused) = may.and_then(|()| if sid.len() > ID { no_session() } else { Ok(()) }) {
             return self.refuse_sign_in(asker, "session_restore", refused);
         }
         let (secret, session) = (Secret::from(sid), session_key(sid));
         if self.sessions.get(&session).is_some_and(|(holder, _)| *holder > asker.id) {
             return self.refuse_sign_in(asker, "session_restore", newer_holder());
         }
-        let sign_in = SignIn { start, login: Login::default(), secret, session, account: None };
+        let sign_in = SignIn::new(start, Login::default(), secret, session);
         self.begin_sign_in(asker.id);
         let take = Operation::TakeSession { session, now: self.unix_now() };
         self.ask(take, Some(asker), Pending::Take(Box::new(sign_in)));
@@ -183,6 +202,8 @@ impl Server {
         let waits = asker.filter(|asker| self.is_signing_in(asker.id));
         let session = sign_in.session;
         let refused: Result<(), Refused> = match result {
+            // It was taken a moment before it was ended.
+            Ok(Outcome::Restored(Some((account, _)))) if sign_in.is_ended(&account.login) => no_session(),
             Ok(Outcome::Restored(Some((account, epoch)))) => {
                 match self.sessions.get(&session).copied() {
                     // Another connection has taken it since, and was told first.
@@ -210,9 +231,7 @@ impl Server {
                     None => self.leave_session(session, epoch),
                 };
             }
-            Ok(Outcome::Restored(None)) => {
-                refused(401, "there is no such session, or it has expired: authorize")
-            }
+            Ok(Outcome::Restored(None)) => no_session(),
             Ok(_) => wrong_outcome(),
             Err(error) => not_stored(error),
         };
@@ -306,6 +325,15 @@ fn already_signed_in<T>() -> Result<T, Refused> {
 
 fn wrong_login<T>() -> Result<T, Refused> {
     refused(401, "the login or the password is wrong")
+}
+
+fn no_session<T>() -> Result<T, Refused> {
+    refused(401, "there is no such session, or it has expired: authorize")
+}
+
+/// Refuses a sign-in for now: its password may have been checked against one that was changed meanwhile.
+fn account_has_changed<T>() -> Result<T, Refused> {
+    refused(503, "the account has been changed at this moment: sign in again")
 }
 
 fn newer_holder() -> Refused {

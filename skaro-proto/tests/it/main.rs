@@ -46,6 +46,7 @@ mod log;
 mod logs;
 mod models;
 mod original_bytes;
+mod overload;
 mod properties;
 mod reading;
 mod server;

@@ -8,17 +8,20 @@ use skaro_proto::server::store::{MemoryStore, Operation, Outcome, Store, StoreEr
 use skaro_proto::server::{ConnectionId, OperationId, Server, ServerConfig};
 use skaro_proto::{Format, Frame, Time, Transmit, auth};
 
-struct World {
-    server: Server,
-    store: MemoryStore,
-    now: Time,
+pub(crate) struct World {
+    pub(crate) server: Server,
+    pub(crate) store: MemoryStore,
+    pub(crate) now: Time,
     /// Operations that were carried out, and not told of.
     done: VecDeque<(OperationId, Result<Outcome, StoreError>)>,
 }
 
 impl World {
-    fn new() -> World {
-        let config = ServerConfig::default();
+    pub(crate) fn new() -> World {
+        World::with(ServerConfig::default())
+    }
+
+    pub(crate) fn with(config: ServerConfig) -> World {
         let store = MemoryStore::new(config.store_limits());
         let server = Server::with_store(config, [7; 32]);
         let mut world = World { server, store, now: Time::from_secs(1), done: VecDeque::new() };
@@ -32,7 +35,7 @@ impl World {
     }
 
     /// Carries out what was asked for, and tells of nothing.
-    fn carry_out(&mut self) -> usize {
+    pub(crate) fn carry_out(&mut self) -> usize {
         while let Some((id, operation)) = self.server.poll_store() {
             let result = self.store.execute(operation);
             self.done.push_back((id, result));
@@ -40,30 +43,30 @@ impl World {
         self.done.len()
     }
 
-    fn tell(&mut self) -> bool {
+    pub(crate) fn tell(&mut self) -> bool {
         let Some((id, result)) = self.done.pop_front() else { return false };
         self.server.handle_stored(self.now, id, result);
         true
     }
 
-    fn keep(&mut self) {
+    pub(crate) fn keep(&mut self) {
         while self.carry_out() > 0 {
             self.tell();
         }
     }
 
     /// Refuses all that is asked for.
-    fn refuse(&mut self, error: StoreError) {
+    pub(crate) fn refuse(&mut self, error: StoreError) {
         while let Some((id, _)) = self.server.poll_store() {
             self.server.handle_stored(self.now, id, Err(error));
         }
     }
 
-    fn say(&mut self, id: ConnectionId, message: &Json) {
+    pub(crate) fn say(&mut self, id: ConnectionId, message: &Json) {
         self.server.handle_frame(self.now, id, Frame::Text(&message.to_string())).unwrap();
     }
 
-    fn hear(&mut self, id: ConnectionId) -> Vec<Json> {
+    pub(crate) fn hear(&mut self, id: ConnectionId) -> Vec<Json> {
         let mut all = Vec::new();
         while let Some(transmit) = self.server.poll_transmit(id) {
             all.push(match transmit {
@@ -74,14 +77,14 @@ impl World {
         all
     }
 
-    fn connect(&mut self) -> (ConnectionId, String) {
+    pub(crate) fn connect(&mut self) -> (ConnectionId, String) {
         let id = self.server.connect(self.now, Some(Format::Json)).unwrap();
         let token = self.hear(id)[0]["token"].as_str().unwrap().to_owned();
         (id, token)
     }
 
     /// Asks to sign in, with a cursor at the head of the log if it is wanted.
-    fn authorize(&mut self, login: &str, has_cursor: bool) -> ConnectionId {
+    pub(crate) fn authorize(&mut self, login: &str, has_cursor: bool) -> ConnectionId {
         let (id, token) = self.connect();
         let proof = auth::proof(login, &token);
         let mut request = json!({"type": "authorize", "on_request": 1, "login": login, "password": proof});
@@ -92,14 +95,14 @@ impl World {
         id
     }
 
-    fn sign_in(&mut self, login: &str, has_cursor: bool) -> (ConnectionId, String) {
+    pub(crate) fn sign_in(&mut self, login: &str, has_cursor: bool) -> (ConnectionId, String) {
         let id = self.authorize(login, has_cursor);
         self.keep();
         let sid = self.hear(id)[0]["session_id"].as_str().unwrap().to_owned();
         (id, sid)
     }
 
-    fn send(&mut self, id: ConnectionId, number: u64, to: &str) {
+    pub(crate) fn send(&mut self, id: ConnectionId, number: u64, to: &str) {
         let request = json!({"type": "send_message", "on_request": number, "to": to, "body": "hi"});
         self.say(id, &request);
     }
@@ -267,7 +270,7 @@ fn what_operators_do_reaches_who_is_here() {
     assert_eq!(world.hear(cursor)[0]["position"], 1);
     world.server.operate(world.now, Operation::RemoveAccount { login: "bob".into() });
     world.keep();
-    assert_eq!(world.hear(plain), ["Close(Policy)"]);
+    assert_eq!(world.hear(plain).pop().unwrap(), "Close(SessionEnded)");
     assert!(!world.server.is_online("bob"));
     assert!(world.server.add_user("carol", "carol").is_err(), "the store is not inside");
 }
@@ -289,4 +292,120 @@ fn what_comes_while_somebody_signs_in_is_not_missed() {
     let heard = world.hear(bob);
     assert_eq!((&heard[0]["status"], heard[0]["head"].clone()), (&"200".into(), 0.into()));
     assert_eq!(heard[1]["position"], 1);
+}
+
+/// The rate is given back while she is away, so the account is to be forgotten earlier than when she left.
+#[test]
+fn an_account_that_is_used_again_is_not_forgotten() {
+    let mut world = World::new();
+    let (alice, _) = world.sign_in("alice", false);
+    world.send(alice, 2, "bob");
+    world.server.handle_disconnected(world.now, alice);
+    world.refuse(StoreError::Unavailable);
+    let (alice, _) = world.sign_in("alice", true);
+    world.now = world.now + Duration::from_secs(10);
+    let (bob, _) = world.sign_in("bob", false);
+    world.send(bob, 2, "alice");
+    world.keep();
+    assert_eq!(world.hear(alice)[0]["body"], "hi");
+    world.server.handle_disconnected(world.now, bob);
+    world.keep();
+    assert!(world.server.is_online("alice"));
+    world.say(alice, &json!({"type": "get_history", "on_request": 2, "login": "bob"}));
+    world.keep();
+    assert_eq!(world.hear(alice)[0]["status"], "200");
+}
+
+/// Everything that ends the sessions of alice, and the reason that she is told.
+fn ends(sid: &str) -> Vec<(Operation, &'static str)> {
+    use sha2::{Digest, Sha512};
+    use skaro_proto::server::store::SessionKey;
+    let login = || "alice".into();
+    let session = SessionKey(Sha512::digest(sid)[..16].try_into().unwrap());
+    let verifier = auth::Verifier::new("changed");
+    vec![
+        (Operation::SetVerifier { login: login(), verifier }, "the password was changed"),
+        (Operation::SetDisabled { login: login(), is_disabled: true }, "disabled"),
+        (Operation::EndSessions { login: login() }, "sign in again"),
+        (Operation::EndSession { session }, "sign in again"),
+        (Operation::RemoveAccount { login: login() }, "removed"),
+    ]
+}
+
+#[test]
+fn operators_end_sessions_and_their_connections() {
+    for n in 0..5 {
+        let mut world = World::new();
+        let ((alice, sid), (bob, _)) = (world.sign_in("alice", true), world.sign_in("bob", true));
+        let (end, reason) = ends(&sid).remove(n);
+        world.server.operate(world.now, end);
+        assert_eq!((world.hear(alice), world.hear(bob)), (vec![], vec![]), "not before it is durable");
+        world.keep();
+        let told = world.hear(alice);
+        assert_eq!(
+            (told[0]["type"].clone(), told[1].clone()),
+            ("error".into(), "Close(SessionEnded)".into())
+        );
+        assert!(told[0]["info"].as_str().unwrap().contains(reason), "{told:?}");
+        assert_eq!(world.hear(bob), [Json::Null; 0]);
+        let (again, _) = world.connect();
+        world.say(again, &json!({"type": "session_restore", "on_request": 1, "sid": sid}));
+        world.keep();
+        assert_eq!(world.hear(again)[0]["status"], "401");
+    }
+}
+
+#[test]
+fn a_sign_in_that_is_under_way_does_not_succeed_by_what_was_valid_before() {
+    for n in 0..5 {
+        // The end is told before the account is found, before the session begins, and before a session is taken.
+        for step in 0..3 {
+            let mut world = World::new();
+            let (first, sid) = world.sign_in("alice", false);
+            world.server.handle_disconnected(world.now, first);
+            world.keep();
+            let (end, _) = ends(&sid).remove(n);
+            let id = match step {
+                2 => {
+                    let (id, _) = world.connect();
+                    world.say(id, &json!({"type": "session_restore", "on_request": 1, "sid": sid}));
+                    id
+                }
+                _ => world.authorize("alice", false),
+            };
+            world.carry_out();
+            if step == 1 {
+                world.tell();
+                world.carry_out();
+            }
+            let late = world.done.pop_front().unwrap();
+            world.server.operate(world.now, end.clone());
+            world.keep();
+            world.done.push_back(late);
+            world.tell();
+            world.keep();
+            // The session that was ended is not the one that begins.
+            let is_another = matches!(end, Operation::EndSession { .. }) && step < 2;
+            let status = world.hear(id)[0]["status"].as_str().unwrap().to_owned();
+            assert_eq!(status == "200", is_another, "{end:?} at step {step}: {status}");
+            assert_eq!(world.server.is_online("alice"), is_another);
+        }
+    }
+}
+
+#[test]
+fn a_disabled_user_is_told_so_and_nobody_else() {
+    let mut world = World::new();
+    world.server.operate(world.now, Operation::SetDisabled { login: "alice".into(), is_disabled: true });
+    world.keep();
+    let id = world.authorize("alice", false);
+    world.keep();
+    let told = world.hear(id).remove(0);
+    assert_eq!(told["status"], "403");
+    assert!(told["info"].as_str().unwrap().contains("disabled"));
+    let (id, token) = world.connect();
+    let proof = auth::proof("wrong", &token);
+    world.say(id, &json!({"type": "authorize", "on_request": 1, "login": "alice", "password": proof}));
+    world.keep();
+    assert_eq!(world.hear(id)[0]["status"], "401");
 }

@@ -61,6 +61,7 @@ pub(crate) fn run(role: &str) {
     match role {
         "append" => append_for_ever(&place),
         "one by one" => append_one_by_one(&place),
+        "until it fails" => append_until_it_fails(&place),
         "grow" => grow(&place, &|| {
             nix::sys::resource::setrlimit(
                 nix::sys::resource::Resource::RLIMIT_FSIZE,
@@ -81,17 +82,19 @@ fn append_for_ever(place: &std::path::Path) {
     let (reports, reported) = channel();
     let mut config = WorkerConfig::default();
     config.idle = std::time::Duration::from_millis(20);
-    let worker = Worker::start(open(place), config, move |report| reports.send(report).unwrap()).unwrap();
+    let report = move |report| match report {
+        Report::Completed(all) => all.into_iter().for_each(|one| reports.send(one).unwrap()),
+        other => panic!("{other:?}"),
+    };
+    let worker = Worker::start(open(place), config, report).unwrap();
     let mut submit = |sender: usize| {
         worker.submit((sender, next[sender]), append(sender, next[sender])).unwrap();
         next[sender] += 1;
     };
     (0..16 * SENDERS).for_each(|n| submit(n % SENDERS));
     let mut out = std::io::stdout().lock();
-    for report in reported {
-        let Report::Completed((sender, n), Ok(Outcome::Appended(sent))) = report else {
-            panic!("{report:?}")
-        };
+    for one in reported {
+        let ((sender, n), Ok(Outcome::Appended(sent))) = one else { panic!("{one:?}") };
         // In one piece, so that what is cut off can be told.
         out.write_all(format!("{sender} {n} {} .\n", sent.position).as_bytes()).unwrap();
         submit(sender);
@@ -107,6 +110,24 @@ fn append_one_by_one(place: &std::path::Path) {
         assert!(matches!(store.execute(append(0, n)), Ok(Outcome::Appended(_))));
         out.write_all(b"answered\n").unwrap();
     }
+}
+
+/// Appends until the disk fails, and tells how many messages were acknowledged. Then nothing is carried out any more.
+fn append_until_it_fails(place: &std::path::Path) {
+    let mut store = open(place);
+    let mut acknowledged = 0;
+    while store.execute_all(&[append(0, acknowledged)]).is_ok_and(|outcomes| outcomes[0].is_ok()) {
+        acknowledged += 1;
+        assert!(acknowledged < 1000, "it does not fail");
+    }
+    for operation in
+        [append(0, acknowledged), append(0, 0), Operation::FindAccount { login: "user 0".into() }]
+    {
+        assert!(matches!(store.execute(operation.clone()), Err(StoreError::Unavailable)));
+        store.execute_all(&[operation]).unwrap_err();
+    }
+    store.checkpoint().unwrap_err();
+    println!("{acknowledged}");
 }
 
 /// Appends until there is no room, reads, makes room, and goes on.
@@ -141,6 +162,19 @@ fn grow(place: &std::path::Path, make_room: &dyn Fn()) {
         let reading = Operation::ReadLog { account, after, max_entries: 64, max_bytes: 65_536 };
         let Ok(Outcome::Entries(entries)) = store.execute(reading) else { panic!() };
         assert_eq!(entries.len() as u64, taken - after);
+    }
+    assert!(taken > 100, "only {taken} messages fitted");
+    // People sign in, more often than the log of changes has room for.
+    for n in 1..500 {
+        let restored = store.execute(Operation::TakeSession { session, now: 0 });
+        assert!(
+            matches!(restored, Ok(Outcome::Restored(Some((_, epoch)))) if epoch == n + 1),
+            "{restored:?}"
+        );
+        let left = store.execute(Operation::LeaveSession { session, epoch: n + 1, now: 0 });
+        assert!(matches!(left, Ok(Outcome::Done)), "{left:?}");
+        let begun = Operation::BeginSession { account, session: SessionKey([2; 16]) };
+        assert!(matches!(store.execute(begun), Ok(Outcome::Session { epoch: 1 })));
     }
     make_room();
     for n in 0..20 {

@@ -7,6 +7,7 @@ mod accounts;
 #[path = "../audit/mod.rs"]
 mod audit;
 mod messages;
+mod operators;
 mod random;
 mod readings;
 mod retention;
@@ -22,7 +23,9 @@ type Law = fn(&Open<'_>);
 
 fn main() {
     let arguments = Arguments::from_args();
-    let laws = [accounts::LAWS, messages::LAWS, readings::LAWS, retention::LAWS, sessions::LAWS].concat();
+    let laws =
+        [accounts::LAWS, messages::LAWS, operators::LAWS, readings::LAWS, retention::LAWS, sessions::LAWS]
+            .concat();
     let mut trials = Vec::new();
     for kind in [Kind::Memory, Kind::Sqlite] {
         for is_reopened in [false, true] {

@@ -74,6 +74,15 @@ fn operation() -> impl Strategy<Value = Operation> {
             Operation::SetVerifier { login, verifier: Verifier::new(&n.to_string()) }
         }),
         1 => login().prop_map(|login| Operation::RemoveAccount { login }),
+        1 => (login(), any::<bool>())
+            .prop_map(|(login, is_disabled)| Operation::SetDisabled { login, is_disabled }),
+        1 => login().prop_map(|login| Operation::EndSessions { login }),
+        1 => session().prop_map(|session| Operation::EndSession { session }),
+        1 => (proptest::option::of(login()), size())
+            .prop_map(|(after, max_accounts)| Operation::ListAccounts { after, max_accounts }),
+        1 => (proptest::option::of(login()), proptest::option::of(session()), size()).prop_map(
+            |(login, after, max_sessions)| Operation::ListSessions { login, after, max_sessions }
+        ),
         1 => (login(), login()).prop_map(|(one, other)| Operation::Introduce { one, other }),
         2 => (account(), session()).prop_map(|(account, session)| Operation::BeginSession { account, session }),
         2 => (session(), time()).prop_map(|(session, now)| Operation::TakeSession { session, now }),
@@ -138,6 +147,8 @@ fn small() -> impl Strategy<Value = StoreLimits> {
 /// Everything that can be read.
 fn readings() -> Vec<Operation> {
     let mut all: Vec<_> = LOGINS.map(|login| Operation::FindAccount { login: login.into() }).into();
+    all.push(Operation::ListAccounts { after: None, max_accounts: 100 });
+    all.push(Operation::ListSessions { login: None, after: None, max_sessions: 100 });
     for account in (0..8).map(AccountId) {
         all.push(Operation::ReadLog { account, after: 0, max_entries: 1000, max_bytes: usize::MAX });
         for is_all in [false, true] {

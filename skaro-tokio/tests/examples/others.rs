@@ -26,6 +26,16 @@ fn the_embedded_server_serves() {
     assert!(command("embedded").status().unwrap().success());
 }
 
+#[test]
+fn the_server_with_a_store_goes_on_where_it_ended() {
+    let place = tempfile::tempdir().unwrap();
+    for count in ["1\n", "2\n"] {
+        let output = command("stored").arg(place.path().join("store")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(String::from_utf8_lossy(&output.stdout), count);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_bridge_carries_lines_both_ways() {
     let server = serve("127.0.0.1:0", config()).await;

@@ -43,10 +43,11 @@ pub(crate) struct ChatArgs {
     /// Ends when the connection breaks, instead of reconnecting.
     #[arg(long)]
     pub(crate) no_reconnect: bool,
-    /// Time-out of each request.
+    /// Seconds within which a request must be answered; else it ends as timed out. Default 30.
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     pub(crate) request_timeout: Option<Duration>,
-    /// A file for the place up to which everything was shown: the next chat with it begins there. One chat at a time.
+    /// A file that keeps how far this chat has shown the user's log: the next chat with it first shows what was said
+    /// meanwhile. It is made if there is none, and belongs to one user of one server, and to one chat at a time.
     #[arg(long, value_name = "FILE", requires = "login", requires = "url")]
     pub(crate) state: Option<PathBuf>,
     /// Moves the place of --state only when the program says so, by the command "taken".

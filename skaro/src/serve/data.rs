@@ -1,9 +1,11 @@
-//! Where the server keeps its data.
+//! The directory of the server's data, and the store in it.
 
 use std::env;
 use std::fs::DirBuilder;
 use std::io;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -11,10 +13,17 @@ use skaro_proto::server::store::{Operation, StoreLimits};
 use skaro_sqlite::{Fatal, OpenError, Report, SqliteStore, Worker, WorkerConfig};
 use skaro_tokio::{Completions, Submit};
 
+use crate::config::ConfigOptions;
 use crate::exit::{Exit, Fault};
+use crate::output;
 
 /// The directory that systemd gives a service (systemd.exec(5)).
 const VARIABLE: &str = "STATE_DIRECTORY";
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The store's file in the directory.
+const STORE: &str = "store";
 
 #[derive(Args)]
 pub(crate) struct DataOptions {
@@ -25,18 +34,53 @@ pub(crate) struct DataOptions {
     /// Keeps everything in memory only, so that it is lost when the server ends.
     #[arg(long)]
     memory: bool,
+    /// Age in days at which messages are given up, in the background. Without this option they are never given up for their
+    /// age.
+    #[arg(long, value_name = "DAYS", conflicts_with = "memory")]
+    keep_days: Option<NonZeroU32>,
+}
+
+/// The directory of a server, for those who look after it.
+#[derive(Args)]
+pub(crate) struct StoreDirectory {
+    #[command(flatten)]
+    _config: ConfigOptions,
+    /// The server's directory. Default: that of the environment variable STATE_DIRECTORY, else ./skaro-data.
+    #[arg(long, value_name = "DIR", global = true)]
+    data: Option<PathBuf>,
+}
+
+impl StoreDirectory {
+    /// Returns the directory.
+    pub(crate) fn path(&self) -> PathBuf {
+        directory(self.data.as_deref())
+    }
+
+    /// Returns the path of the store in the directory.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.path().join(STORE)
+    }
+}
+
+/// Returns the directory that is given by an option, the environment, or by itself.
+fn directory(option: Option<&Path>) -> PathBuf {
+    // There may be several ones, with colons between them.
+    let given = env::var_os(VARIABLE).and_then(|list| env::split_paths(&list).next());
+    let given = given.filter(|path| !path.as_os_str().is_empty());
+    option.map(Path::to_path_buf).or(given).unwrap_or_else(|| "skaro-data".into())
 }
 
 impl DataOptions {
     /// Returns the directory; `None` for memory.
     pub(crate) fn directory(&self) -> Option<PathBuf> {
-        if self.memory {
-            return None;
-        }
-        // There may be several ones, with colons between them.
-        let given = env::var_os(VARIABLE).and_then(|list| env::split_paths(&list).next());
-        let given = given.filter(|path| !path.as_os_str().is_empty());
-        self.data.clone().or(given).or_else(|| Some("skaro-data".into()))
+        (!self.memory).then(|| directory(self.data.as_deref()))
+    }
+
+    /// Returns the settings of the store's threads.
+    pub(crate) fn worker(&self) -> WorkerConfig {
+        let mut config = WorkerConfig::default();
+        config.max_age = self.keep_days.map(|days| DAY * days.get());
+        config
     }
 }
 
@@ -48,20 +92,34 @@ pub(crate) fn open(directory: &Path, limits: StoreLimits) -> Result<SqliteStore,
             format!("can't use {}: {error}; give another directory with --data", directory.display());
         Fault::new(Exit::System, reason)
     };
-    let path = made.map_err(unusable)?.join("store");
+    let directory = made.map_err(unusable)?;
+    warn_if_open(&directory);
+    let path = directory.join(STORE);
     SqliteStore::open(path, limits, Timestamp::now().as_millisecond()).map_err(|error| {
         let exit = match error {
             OpenError::InUse { .. } => Exit::Temporary,
             OpenError::Foreign { .. } | OpenError::TooNew { .. } => Exit::Config,
-            OpenError::File { .. } => Exit::System,
+            OpenError::NoLog { .. } | OpenError::File { .. } => Exit::System,
             _ => Exit::Output,
         };
         Fault::new(exit, error.to_string())
     })
 }
 
+/// Warns of a directory in which others can replace the private files.
+#[cfg(unix)]
+fn warn_if_open(directory: &Path) {
+    use std::os::unix::fs::MetadataExt;
+    if std::fs::metadata(directory).is_ok_and(|metadata| metadata.mode() & 0o002 != 0) {
+        output::warn(&format!("others can replace the data: chmod o-w {}", directory.display()));
+    }
+}
+
+#[cfg(not(unix))]
+const fn warn_if_open(_: &Path) {}
+
 /// Makes a directory that only its owner can read, if there is none. The store's files are private in any.
-fn make_private(directory: &Path) -> io::Result<()> {
+pub(crate) fn make_private(directory: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -82,9 +140,13 @@ fn failed(fatal: Fatal) -> Fault {
 }
 
 /// Lets a store work in threads of its own.
-pub(crate) fn start(store: SqliteStore, completions: Completions) -> io::Result<Submit> {
-    let worker = Worker::start(store, WorkerConfig::default(), move |report| match report {
-        Report::Completed(id, result) => completions.complete(id, result),
+pub(crate) fn start(
+    store: SqliteStore,
+    config: WorkerConfig,
+    completions: Completions,
+) -> io::Result<Submit> {
+    let worker = Worker::start(store, config, move |report| match report {
+        Report::Completed(all) => completions.complete_all(all),
         Report::Failed(fatal) => completions.fail(fatal),
         // A later version's.
         _ => (),

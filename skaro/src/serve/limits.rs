@@ -11,14 +11,20 @@ const LEAST_MEMORY: usize = 1 << 20;
 
 #[derive(Args)]
 pub(crate) struct LimitOptions {
-    /// Memory for connections and queues, in bytes, or with K, M or G behind the number. At this limit clients are
-    /// refused. With --memory half of it is for messages and sessions; beyond that the oldest messages are dropped.
-    /// Default 1G.
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    max_memory: Option<usize>,
-    /// Maximum number of connections. Default 20000.
-    #[arg(long, value_name = "NUMBER", value_parser = number)]
-    max_connections: Option<NonZeroUsize>,
+    /// Memory for connections and queues, in bytes, or with K, M or G behind the number; 1M at least. At this limit
+    /// requests are refused (503). The store's caches and queues take up to 64M more. With --memory half of it is for
+    /// messages and sessions, beyond which the oldest messages are dropped.
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1G")]
+    max_memory: usize,
+    /// Maximum number of connections.
+    #[arg(long, value_name = "NUMBER", value_parser = number, default_value = "20000")]
+    max_connections: NonZeroUsize,
+    /// Maximum number of connections from one address (IPv6: from one network of 56 bits).
+    #[arg(long, value_name = "NUMBER", value_parser = number, default_value = "256")]
+    max_connections_per_address: NonZeroUsize,
+    /// Maximum number of connections of one user.
+    #[arg(long, value_name = "NUMBER", value_parser = number, default_value = "64")]
+    max_connections_per_user: NonZeroUsize,
     /// The header in which a proxy in front of this server gives clients' addresses, for limits by address. Only safe
     /// if clients can't reach the server except through that proxy.
     #[arg(long, value_enum, value_name = "HEADER")]
@@ -34,8 +40,10 @@ enum Header {
 impl LimitOptions {
     /// Applies the options to a configuration.
     pub(crate) fn apply(&self, config: &mut ServerConfig) {
-        config.max_memory = self.max_memory.or(config.max_memory);
-        config.max_connections = self.max_connections.map_or(config.max_connections, NonZeroUsize::get);
+        config.max_memory = Some(self.max_memory);
+        config.max_connections = self.max_connections.get();
+        config.max_connections_per_address = Some(self.max_connections_per_address.get());
+        config.max_connections_per_user = self.max_connections_per_user.get();
     }
 
     pub(crate) fn address_header(&self) -> Option<AddressHeader> {
@@ -68,7 +76,18 @@ fn size(text: &str) -> Result<usize, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use clap::FromArgMatches;
+
     use super::*;
+
+    #[test]
+    fn the_defaults_are_those_of_the_machine() {
+        let command = LimitOptions::augment_args(clap::Command::new("limits"));
+        let options = LimitOptions::from_arg_matches(&command.get_matches_from(["limits"])).unwrap();
+        let (mut config, default) = (ServerConfig::default(), ServerConfig::default());
+        options.apply(&mut config);
+        assert_eq!(config, default);
+    }
 
     #[test]
     fn sizes_have_units() {

@@ -6,7 +6,8 @@ mod limits;
 mod tls;
 mod users;
 
-use std::net::TcpListener;
+use std::net::{TcpListener, ToSocketAddrs};
+use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use skaro_proto::message::Registration;
@@ -16,10 +17,14 @@ use skaro_tokio::{Server, ServerOptions, random_seed};
 use tokio::sync::mpsc;
 
 use data::DataOptions;
+pub(crate) use data::{StoreDirectory, make_private, open as open_store};
 use limits::LimitOptions;
 use tls::TlsOptions;
 use users::UserOptions;
 
+use crate::config::ConfigOptions;
+#[cfg(unix)]
+use crate::control::socket::Control;
 use crate::exit::{self, Exit, Fault};
 use crate::signals::{self, Signal};
 use crate::text::Shown;
@@ -42,6 +47,11 @@ Without CA:FALSE it would be an authority's certificate, which a server must not
 #[derive(Args)]
 #[command(after_help = RECIPE, after_long_help = format!("{RECIPE}\n\n{}", exit::TABLE))]
 pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    _config: ConfigOptions,
+    /// Reads the configuration, says what is wrong with it, and ends. It may be that of a server that runs.
+    #[arg(long)]
+    check: bool,
     /// The address to listen on; with port 0 the system chooses a port.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000", value_parser = address::parse)]
     listen: String,
@@ -76,6 +86,9 @@ enum Format {
 
 /// Serves until a signal ends it.
 pub(crate) fn run(args: ServeArgs) -> Result<Exit, Fault> {
+    if args.check {
+        return check(&args);
+    }
     // First, so that no signal is missed.
     let (sender, mut stop) = mpsc::channel(1);
     let mut is_ending = false;
@@ -94,12 +107,14 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Fault> {
     raise_file_limit(machine.config().max_connections);
     runtime::start()?.block_on(async {
         let server = listen(&args, machine, store)?;
+        let control = args.data.directory().and_then(|directory| control(&directory));
         // The server runs even if standard output is closed.
         _ = output::say(&Shown::from(format!("listening on {}", server.url())));
         tokio::select! {
             // `None` would mean that signals are no longer watched.
             _ = stop.recv() => (),
             _ = server.store_failed() => (),
+            () = obey(control.as_ref(), &server) => (),
         }
         log("shutting down");
         match server.shut_down("the server is shutting down").await {
@@ -107,6 +122,50 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Fault> {
             None => Ok(Exit::Success),
         }
     })
+}
+
+/// Reads all that a server would read at its start, but for its data.
+fn check(args: &ServeArgs) -> Result<Exit, Fault> {
+    let mut machine = machine(config(args))?;
+    args.users.add_to(|login, password| machine.account(login, password).map(drop))?;
+    args.tls.read()?;
+    let listen = &args.listen;
+    let unknown = |error| Fault::new(Exit::System, format!("can't listen on {listen}: {error}"));
+    listen.to_socket_addrs().map_err(unknown)?;
+    output::tell(&Shown::from("the configuration is right"))
+}
+
+/// Does what operators want through a socket in the data directory. Never ends.
+#[cfg(unix)]
+async fn obey(control: Option<&Control>, server: &Server) {
+    match control {
+        Some(control) => control.serve(server).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Listens to operators. Without the socket the server does all else.
+#[cfg(unix)]
+fn control(directory: &Path) -> Option<Control> {
+    let listening = Control::listen(directory);
+    let why = |error| {
+        log(&format!(
+            "skaro user and the like can't reach this server: no socket in {}: {error}",
+            directory.display()
+        ));
+    };
+    listening.map_err(why).ok()
+}
+
+/// Operators work on the store while no server runs.
+#[cfg(not(unix))]
+async fn obey(_: Option<&()>, _: &Server) {
+    std::future::pending().await
+}
+
+#[cfg(not(unix))]
+const fn control(_: &Path) -> Option<()> {
+    None
 }
 
 /// Raises the limit of open files as far as the system allows: each connection needs one.
@@ -139,12 +198,15 @@ fn listen(args: &ServeArgs, machine: server::Server, store: Option<SqliteStore>)
     let impossible = |error| Fault::new(Exit::System, format!("can't listen on {address}: {error}"));
     let listener = TcpListener::bind(address).map_err(impossible)?;
     let Some(store) = store else { return Server::listen(listener, machine, options).map_err(impossible) };
-    Server::listen_with_store(listener, machine, options, |completions| data::start(store, completions))
-        .map_err(|error| Fault::new(Exit::System, format!("can't serve: {error}")))
+    let config = args.data.worker();
+    Server::listen_with_store(listener, machine, options, |completions| {
+        data::start(store, config, completions)
+    })
+    .map_err(|error| Fault::new(Exit::System, format!("can't serve: {error}")))
 }
 
-/// Creates the machine, opens its store, adds the users, and tells where the data is.
-fn furnish(args: &ServeArgs) -> Result<(server::Server, Option<SqliteStore>), Fault> {
+/// Returns the machine's configuration.
+fn config(args: &ServeArgs) -> ServerConfig {
     let mut config = ServerConfig::default();
     args.limits.apply(&mut config);
     // The protocol has no request to add a contact, so all users know each other.
@@ -158,6 +220,12 @@ fn furnish(args: &ServeArgs) -> Result<(server::Server, Option<SqliteStore>), Fa
         Format::Cbor => skaro_proto::Format::Cbor,
         Format::Json => skaro_proto::Format::Json,
     };
+    config
+}
+
+/// Creates the machine, opens its store, adds the users, and tells where the data is.
+fn furnish(args: &ServeArgs) -> Result<(server::Server, Option<SqliteStore>), Fault> {
+    let config = config(args);
     let (machine, store, users, place) = match args.data.directory() {
         Some(directory) => {
             let mut store = data::open(&directory, config.store_limits())?;
@@ -183,7 +251,7 @@ fn furnish(args: &ServeArgs) -> Result<(server::Server, Option<SqliteStore>), Fa
     let plural = if users == 1 { "" } else { "s" };
     log(&format!("{place}; {users} user{plural}"));
     if users == 0 {
-        output::warn("nobody can sign in: give --user-file");
+        output::warn("nobody can sign in: give --user-file, or set SKARO_USERS");
     }
     Ok((machine, store))
 }
@@ -193,6 +261,6 @@ pub(crate) fn machine(config: ServerConfig) -> Result<server::Server, Fault> {
     Ok(server::Server::new(config, seed()?))
 }
 
-fn seed() -> Result<[u8; 32], Fault> {
+pub(crate) fn seed() -> Result<[u8; 32], Fault> {
     random_seed().map_err(|error| Fault::new(Exit::System, format!("the system has no randomness: {error}")))
 }

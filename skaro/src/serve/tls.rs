@@ -11,6 +11,7 @@ use rustls::{Error, ServerConfig};
 use webpki::{EndEntityCert, KeyUsage};
 
 use crate::exit::{Exit, Fault};
+use crate::{output, secrets};
 
 #[derive(Args)]
 pub(crate) struct TlsOptions {
@@ -25,8 +26,12 @@ pub(crate) struct TlsOptions {
 impl TlsOptions {
     /// Reads the files; `None` without these options.
     pub(crate) fn read(&self) -> Result<Option<Arc<ServerConfig>>, Fault> {
-        let (Some(cert), Some(key)) = (&self.tls_cert, &self.tls_key) else { return Ok(None) };
-        configuration(cert, key).map(|config| Some(Arc::new(config)))
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(cert), Some(key)) => configuration(cert, key).map(|config| Some(Arc::new(config))),
+            (None, None) => Ok(None),
+            // From a file with options.
+            _ => Err(Fault::new(Exit::Config, "a certificate needs its key: give both tls-cert and tls-key")),
+        }
     }
 }
 
@@ -38,6 +43,10 @@ fn configuration(cert: &Path, key: &Path) -> Result<ServerConfig, Fault> {
     let chain = chain.map_err(|error| unreadable(cert, error))?;
     let Some(first) = chain.first() else { return Err(unreadable(cert, pem::Error::NoItemsFound)) };
     let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, error))?;
+    let is_open = std::fs::metadata(key).is_ok_and(|metadata| secrets::is_open_to_others(&metadata));
+    if is_open {
+        output::warn(&format!("others can read or change the key: chmod o= {}", key.display()));
+    }
     let unusable =
         |reason: &dyn Display| Fault::new(Exit::Config, format!("can't use {}: {reason}", cert.display()));
     if is_authority(first) {

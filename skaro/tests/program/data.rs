@@ -1,5 +1,8 @@
 //! What a server keeps in its directory.
 
+use skaro_proto::server::store::{AccountId, Operation, Store, StoreLimits};
+use skaro_sqlite::SqliteStore;
+
 use crate::files::Files;
 use crate::process::{ADAPTERS, Process, command};
 
@@ -76,6 +79,86 @@ fn the_environment_gives_a_directory() {
         let mode = std::fs::metadata(files.path(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700, "{name}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_directory_that_others_can_write_to_is_told() {
+    let files = Files::new();
+    files.mode("", 0o777);
+    let mut server = serve(files.folder(), &USERS);
+    server.address();
+    server.complaint("others can replace the data: chmod o-w");
+}
+
+#[test]
+fn messages_are_given_up_at_an_age() {
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+    let files = Files::new();
+    let mut server = serve(files.folder(), &USERS);
+    server.address();
+    server.signal("TERM");
+    assert_eq!(server.status(), Some(0));
+    let now = jiff::Timestamp::now().as_millisecond();
+    let mut store = SqliteStore::open(files.path("store"), StoreLimits::default(), now).unwrap();
+    for (age, body) in [(3, "three days ago"), (1, "yesterday")] {
+        let (from, to, body) = (AccountId(0), "bob".into(), body.into());
+        store.execute(Operation::Append { from, to, body, key: None, now: now - age * DAY }).unwrap();
+    }
+    drop(store);
+    let mut server = serve(files.folder(), &["--keep-days", "2"]);
+    let url = server.address();
+    // Signing in is stored behind the first step of retention.
+    let mut bob = ADAPTERS[0].user(&url, "bob");
+    bob.type_line("/history alice");
+    let history = bob.event("history");
+    let bodies: Vec<_> = history["history"].as_array().unwrap().iter().map(|it| &it["body"]).collect();
+    assert_eq!(bodies, ["yesterday"]);
+    let mut nothing = serve(files.folder(), &["--keep-days", "0"]);
+    nothing.complaint("invalid value '0'");
+    assert_eq!(nothing.status(), Some(64));
+}
+
+/// A limit on the length of files, as of a disk that is full.
+#[cfg(target_os = "linux")]
+#[test]
+fn without_room_people_sign_in_and_read_and_messages_are_refused_until_there_is_some() {
+    use crate::process::{PROGRAM, password};
+
+    let files = Files::new();
+    let mut server = serve(files.folder(), &USERS);
+    let url = server.address();
+    let mut alice = ADAPTERS[0].user(&url, "alice");
+    alice.type_line("/msg bob before");
+    alice.event("message_sent");
+    let mut bob = ADAPTERS[0].chat(&["--url", &url, "--login", "bob", "--password", password("bob")]);
+    let session = bob.event("authorized")["session_id"].clone();
+    server.signal("TERM");
+    assert_eq!(server.status(), Some(0));
+
+    let mut limited = std::process::Command::new("prlimit");
+    limited.args(["--fsize=1048576:unlimited", PROGRAM, "serve", "--listen", "127.0.0.1:0", "--data"]);
+    let mut server = Process::run(limited.arg(files.folder()));
+    let url = server.address();
+    let mut bob = ADAPTERS[0].guest(&url);
+    bob.type_line(&format!("/restore {}", session.as_str().unwrap()));
+    bob.event("restored");
+    bob.type_line("/history alice");
+    assert_eq!(bob.event("history")["history"][0]["body"], "before");
+    let mut alice = ADAPTERS[0].user(&url, "alice");
+    alice.type_line("/msg bob refused");
+    let refused = alice.event_of(&["info", "message_sent"]);
+    assert_eq!(
+        (&refused["event"], &refused["request"]),
+        (&"info".into(), &"send_message".into()),
+        "{refused}"
+    );
+    server.limit("--fsize=unlimited");
+    alice.type_line("/msg bob after");
+    alice.event("message_sent");
+    assert_eq!(bob.event("message")["message"]["body"], "after");
+    server.signal("TERM");
+    assert_eq!(server.status(), Some(0));
 }
 
 /// Nothing is served from data that can't be relied on.

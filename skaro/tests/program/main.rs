@@ -9,10 +9,12 @@
 
 mod chat;
 mod commands;
+mod config;
 mod data;
 mod elsewhere;
 mod files;
 mod limits;
+mod operators;
 mod process;
 mod proxy;
 mod relay;

@@ -186,6 +186,13 @@ impl Process {
         wait(&mut self.child).unwrap_or_else(|| self.fail("it does not end"))
     }
 
+    /// Changes a limit of the process, by an option of prlimit(1).
+    #[cfg(target_os = "linux")]
+    pub(crate) fn limit(&self, option: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("prlimit").args(["--pid", &pid, option]).status().unwrap().success());
+    }
+
     #[cfg(unix)]
     pub(crate) fn signal(&self, signal: &str) {
         let kill = format!("kill -{signal} {}", self.child.id());
@@ -222,7 +229,10 @@ fn read(from: impl Read + Send + 'static, to: Sender<Line>, kind: fn(String) -> 
 /// The program with these arguments, and nothing from the environment.
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.args(args).env_remove("SKARO_PASSWORD").env_remove("SKARO_USERS").env_remove("STATE_DIRECTORY");
+    command.args(args).env_remove("STATE_DIRECTORY");
+    let variables = std::env::vars_os().map(|(name, _)| name);
+    let ours = variables.filter(|name| name.to_string_lossy().starts_with("SKARO_"));
+    ours.for_each(|name| _ = command.env_remove(name));
     command
 }
 

@@ -155,6 +155,40 @@ fn a_server_that_has_lost_its_data_is_noticed() {
     assert_eq!(missed(&mut alice), ["in the new log"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_server_that_goes_on_from_a_backup_says_so() {
+    let files = Files::new();
+    let (file, copy, data) = (files.path("alice"), files.path("copy"), files.path("data"));
+    let talk = |message: &str, is_other_log: bool| {
+        let users = ["--user", "alice:correct:horse", "--user", "bob:battery staple"];
+        let mut server =
+            Process::start(&[&["serve", "--listen", "127.0.0.1:0", "--data", &data], &users[..]].concat());
+        let url = server.address();
+        let mut bob = ADAPTERS[0].user(&url, "bob");
+        bob.type_line(&format!("/msg alice {message}"));
+        bob.event("message_sent");
+        let mut alice = with_state(ADAPTERS[0], &url, &file);
+        if is_other_log {
+            assert_eq!(alice.event("log_changed")["position"], 0);
+        }
+        let heard = missed(&mut alice);
+        alice.end_of_input();
+        assert_eq!(alice.status(), Some(0));
+        server.signal("TERM");
+        server.end();
+        heard
+    };
+    let operate = |command| assert_eq!(Process::start(&[command, &copy, "--data", &data]).status(), Some(0));
+    // The first chat begins with what is said from then on.
+    assert_eq!(talk("kept", false), [""; 0]);
+    operate("backup");
+    assert_eq!(talk("lost", false), ["lost"]);
+    std::fs::remove_dir_all(&data).unwrap();
+    operate("restore");
+    assert_eq!(talk("new", true), ["kept", "new"]);
+}
+
 /// What a program reads, nobody has seen yet; a position comes with each entry.
 #[test]
 fn positions_are_told_and_nothing_is_marked_as_read() {

@@ -33,6 +33,17 @@ fn both_chats_understand_each_other() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_key_that_others_can_read_is_told() {
+    let files = certificates();
+    files.mode("key.pem", 0o644);
+    let (certificate, key) = (files.path("server.pem"), files.path("key.pem"));
+    let mut server = Process::start(&[&SERVE[..], &["--tls-cert", &certificate, "--tls-key", &key]].concat());
+    server.address();
+    server.complaint("others can read or change the key: chmod o= ");
+}
+
 #[test]
 fn certificates_that_no_client_accepts_are_refused_at_the_start() {
     let files = certificates();

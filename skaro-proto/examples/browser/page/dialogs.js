@@ -3,6 +3,11 @@
 /** A message on its way: what became of those that the user sent. */
 export const STATE = { waiting: "waiting", sent: "sent", failed: "failed", unknown: "unknown" };
 
+/** Whether a message follows one that the server has dated: dates of a dialog increase. */
+function isLater(message, { date }) {
+  return message.state === STATE.waiting || message.date > date;
+}
+
 class Dialog {
   messages = [];
   unread = 0;
@@ -66,10 +71,11 @@ export class Dialogs {
     }
   }
 
-  /** Somebody wrote; returns the dialog. */
+  /** Somebody wrote; returns the dialog. What was missed during a break stands before what the user wrote meanwhile. */
   arrived(login, message) {
     const dialog = this.with(login);
-    dialog.messages.push(message);
+    const place = dialog.messages.findLastIndex((other) => !isLater(other, message)) + 1;
+    dialog.messages.splice(place, 0, message);
     if (message.from !== this.user) dialog.unread += 1;
     return dialog;
   }

@@ -13,7 +13,7 @@ class Serve:
     """`skaro serve`. It forgets all but its users when it ends."""
 
     def __init__(self, program, users):
-        self.command = [program, "serve", *(f"--user={login}:{password}" for login, password in users.items())]
+        self.command = [program, "serve", "--memory", *(f"--user={login}:{password}" for login, password in users.items())]
         self.port = 0
         self.start()
 

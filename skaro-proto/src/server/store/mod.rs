@@ -3,9 +3,11 @@
 //! The machine decides, the store keeps. Each [`Operation`] is atomic, and durable before its [`Outcome`] is given back;
 //! nothing is told to a client before that. An [error](StoreError) means that the operation was not carried out, and never
 //! will be. Operations of one [lane](Operation::lane) are carried out in the order in which the machine asked for them,
-//! others in any order, several in one transaction where that is convenient. Operations without a lane only read, and see
-//! all that was given back before they were asked for. A store should let them see what their own account has asked for
-//! before, too: a client that asks for a history right behind a message expects it there.
+//! others in any order, several in one transaction where that is convenient. The outcomes of changes should be given back in
+//! the order in which they were carried out, also across lanes: in that order connections without a cursor are told of
+//! messages. Operations without a lane only read, and see all that was given back before they were asked for. A store
+//! should let them see what their own account has asked for before, too: a client that asks for a history right behind a
+//! message expects it there.
 //!
 //! An operation whose outcome is unknown, since the store failed while it was carried out, may be repeated until it is
 //! known: appends have keys, changes of sessions have epochs, and all others have the same effect once and twice.
@@ -22,8 +24,8 @@ use crate::message::Page;
 
 pub use memory::MemoryStore;
 pub use types::{
-    Account, AccountId, Appended, Contact, Content, DialogMessage, Entry, LogId, Login, Message, SessionKey,
-    StoreLimits,
+    Account, AccountId, AccountSummary, Appended, Contact, Content, DialogMessage, Entry, LogId, Login,
+    Message, SessionKey, SessionSummary, StoreLimits,
 };
 
 /// Something that the machine asks of its store. Times are Unix times in milliseconds.
@@ -44,7 +46,7 @@ pub enum Operation {
         /// The id of its log, made at random.
         log: LogId,
     },
-    /// Changes the password of an account: [`Outcome::Done`], or [`Outcome::NoSuchUser`].
+    /// Changes the password of an account, and ends its sessions: [`Outcome::Done`], or [`Outcome::NoSuchUser`].
     SetVerifier {
         /// Its login.
         login: Login,
@@ -58,6 +60,40 @@ pub enum Operation {
         /// Its login.
         login: Login,
     },
+    /// Disables an account, which ends its sessions and begins no others, or enables it again: [`Outcome::Done`], or
+    /// [`Outcome::NoSuchUser`]. What others send to it arrives in its log.
+    SetDisabled {
+        /// Its login.
+        login: Login,
+        /// `true` to disable it.
+        is_disabled: bool,
+    },
+    /// Lists accounts in the order of their logins' bytes: [`Outcome::Accounts`].
+    ListAccounts {
+        /// The login behind which the list begins; `None` for the beginning. There need not be such an account.
+        after: Option<Login>,
+        /// Number of accounts at most.
+        max_accounts: usize,
+    },
+    /// Lists sessions in the order of their keys: [`Outcome::Sessions`], or [`Outcome::NoSuchUser`].
+    ListSessions {
+        /// Their user; `None` for those of all users.
+        login: Option<Login>,
+        /// The key behind which the list begins; `None` for the beginning. There need not be such a session.
+        after: Option<SessionKey>,
+        /// Number of sessions at most.
+        max_sessions: usize,
+    },
+    /// Ends all sessions of an account: [`Outcome::Done`], or [`Outcome::NoSuchUser`].
+    EndSessions {
+        /// Its login.
+        login: Login,
+    },
+    /// Ends a session, if there is one with this key: [`Outcome::Done`].
+    EndSession {
+        /// Its key.
+        session: SessionKey,
+    },
     /// Makes two users contacts of each other: [`Outcome::Done`], or [`Outcome::NoSuchUser`].
     Introduce {
         /// One login.
@@ -65,7 +101,7 @@ pub enum Operation {
         /// The other.
         other: Login,
     },
-    /// Begins a session: [`Outcome::Session`], or [`Outcome::NoSuchUser`] if the account was removed. If its user has [as
+    /// Begins a session: [`Outcome::Session`], or [`Outcome::NoSuchUser`] if the account was removed or is disabled. If its user has [as
     /// many as allowed](StoreLimits::max_sessions_per_user), the one that is broken longest makes room. If the session has
     /// begun before, nothing changes.
     BeginSession {
@@ -195,15 +231,20 @@ impl Operation {
             Operation::AddAccount { login, .. }
             | Operation::SetVerifier { login, .. }
             | Operation::RemoveAccount { login }
+            | Operation::SetDisabled { login, .. }
+            | Operation::EndSessions { login }
             | Operation::Introduce { one: login, .. } => Some(Lane::Login(login.clone())),
             Operation::BeginSession { session, .. }
             | Operation::TakeSession { session, .. }
+            | Operation::EndSession { session }
             | Operation::LeaveSession { session, .. } => Some(Lane::Session(*session)),
             // What is looked for may still be on its way into the store.
             Operation::Append { from: account, .. }
             | Operation::FindKey { from: account, .. }
             | Operation::MoveMark { account, .. } => Some(Lane::Account(*account)),
             Operation::FindAccount { .. }
+            | Operation::ListAccounts { .. }
+            | Operation::ListSessions { .. }
             | Operation::Expire { .. }
             | Operation::ReadLog { .. }
             | Operation::ReadDialog { .. }
@@ -212,7 +253,39 @@ impl Operation {
     }
 }
 
-/// What came of an operation.
+impl Operation {
+    /// Returns the bytes of its texts, by which memory for operations that wait is counted.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        match self {
+            Operation::FindAccount { login }
+            | Operation::AddAccount { login, .. }
+            | Operation::SetVerifier { login, .. }
+            | Operation::RemoveAccount { login }
+            | Operation::SetDisabled { login, .. }
+            | Operation::EndSessions { login }
+            | Operation::ReadDialog { with: login, .. }
+            | Operation::MoveMark { with: login, .. } => login.len(),
+            Operation::Introduce { one, other } => one.len() + other.len(),
+            Operation::Append { to, body, key, .. } => {
+                to.len() + body.len() + key.as_ref().map_or(0, |key| key.len())
+            }
+            Operation::FindKey { to, body, key, .. } => to.len() + body.len() + key.len(),
+            Operation::ListAccounts { after: login, .. } | Operation::ListSessions { login, .. } => {
+                login.as_ref().map_or(0, |login| login.len())
+            }
+            Operation::BeginSession { .. }
+            | Operation::EndSession { .. }
+            | Operation::TakeSession { .. }
+            | Operation::LeaveSession { .. }
+            | Operation::Expire { .. }
+            | Operation::ReadLog { .. }
+            | Operation::ListContacts { .. } => 0,
+        }
+    }
+}
+
+/// The outcome of an operation.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -226,6 +299,20 @@ pub enum Outcome {
     Exists,
     /// There is no user with the login that was given.
     NoSuchUser,
+    /// Accounts, ordered by login.
+    Accounts {
+        /// The accounts.
+        accounts: alloc::vec::Vec<AccountSummary>,
+        /// `true` if there are more behind these.
+        more: bool,
+    },
+    /// Sessions, ordered by key.
+    Sessions {
+        /// The sessions.
+        sessions: alloc::vec::Vec<SessionSummary>,
+        /// `true` if there are more behind these.
+        more: bool,
+    },
     /// The session's epoch.
     Session {
         /// The epoch.

@@ -89,13 +89,57 @@ pub struct Account {
     pub begin: u64,
     /// Position of the last entry of its log; 0 if there was none.
     pub head: u64,
+    /// `true` if nobody may sign in to it.
+    pub is_disabled: bool,
 }
 
 impl Account {
-    /// An account with an empty log.
+    /// Creates an account with an empty log, to which its user may sign in.
     #[must_use]
     pub const fn new(id: AccountId, login: Login, verifier: Verifier, log: LogId) -> Self {
-        Account { id, login, verifier, log, begin: 0, head: 0 }
+        Account { id, login, verifier, log, begin: 0, head: 0, is_disabled: false }
+    }
+}
+
+/// An account as an operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AccountSummary {
+    /// Its login.
+    pub login: Login,
+    /// `true` if nobody may sign in to it.
+    pub is_disabled: bool,
+    /// Number of its sessions, in use or broken.
+    pub sessions: u64,
+    /// Position of the last entry of its log; 0 if there was none.
+    pub head: u64,
+}
+
+impl AccountSummary {
+    /// Creates the summary of an account without sessions, with an empty log.
+    #[must_use]
+    pub const fn new(login: Login) -> Self {
+        AccountSummary { login, is_disabled: false, sessions: 0, head: 0 }
+    }
+}
+
+/// A session as an operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionSummary {
+    /// Its key.
+    pub key: SessionKey,
+    /// Its user.
+    pub login: Login,
+    /// The last moment at which it can be taken, as a Unix time in milliseconds; `None` while it is in use.
+    pub until: Option<i64>,
+}
+
+impl SessionSummary {
+    /// Creates the summary of a session in use.
+    #[must_use]
+    pub const fn new(key: SessionKey, login: Login) -> Self {
+        SessionSummary { key, login, until: None }
     }
 }
 
@@ -153,7 +197,7 @@ impl Message {
 pub struct Entry {
     /// Its position: 1, 2, 3, … without holes.
     pub position: u64,
-    /// What it says.
+    /// Its content.
     pub content: Content,
 }
 
@@ -165,7 +209,7 @@ impl Entry {
     }
 }
 
-/// What an entry says.
+/// The content of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Content {
@@ -249,7 +293,7 @@ impl Default for StoreLimits {
             max_log_bytes: 64 << 20,
             max_keys: 65_536,
             max_sessions_per_user: 128,
-            session_lifetime: Duration::from_secs(300),
+            session_lifetime: crate::SESSION_LIFETIME,
         }
     }
 }

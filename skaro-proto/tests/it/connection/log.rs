@@ -194,7 +194,8 @@ fn what_is_open_is_sent_again_at_once_with_its_key_and_in_order() {
         r#"{{"type":"show_message","from":{{"login":"alice"}},"to":"bob","body":"one","date":9,"position":1,"key":"{}"}}"#,
         first[0].2
     );
-    assert!(matches!(script.tell(&own), Event::Message(own) if own.is_own()));
+    // Not as a message, too: the application shows what it sends itself.
+    assert!(matches!(script.tell(&own), Event::Sent(sent) if sent.key.as_deref() == Some(&*first[0].2)));
     let [(id, Ok(Answer::MessageSent { position: Some(1), .. }))] = &script.ends()[..] else { panic!() };
     assert_eq!(*id, ids[0]);
     assert!(matches!(script.answer(again[0].0, r#""status":"200","date":9,"position":1"#), Event::Late(_)));
@@ -228,6 +229,26 @@ fn a_repetition_that_the_server_can_t_take_waits_and_a_first_attempt_does_not() 
     assert_eq!(again.iter().map(|(_, body, _)| body.as_str()).collect::<Vec<_>>(), ["two", "three"]);
     let event = script.answer(again[0].0, r#""status":"404""#);
     assert!(matches!(event, Event::Ended(ended) if ended.ticket.id() == id));
+}
+
+#[test]
+fn a_first_attempt_of_which_the_server_does_not_know_what_came_is_sent_again() {
+    let mut script = Script::begin(ClientConfig::default(), 0);
+    let id = script.send("one");
+    let [(first, _, key)] = &messages(&script.sent())[..] else { panic!() };
+    let postponed = script.answer(*first, r#""status":"504","info":"later""#);
+    assert!(matches!(&postponed, Event::Postponed(ended) if ended.ticket.id() == id), "{postponed:?}");
+    assert_eq!(script.sent(), []);
+    script.now = script.client.poll_timeout().unwrap();
+    script.client.handle_timeout(script.now);
+    let [(second, _, again)] = &messages(&script.sent())[..] else { panic!() };
+    assert_eq!(key, again);
+    // Now it is a repetition.
+    assert!(matches!(script.answer(*second, r#""status":"503""#), Event::Postponed(_)));
+    script.now = script.client.poll_timeout().unwrap();
+    script.client.handle_timeout(script.now);
+    let [(third, ..)] = messages(&script.sent())[..] else { panic!() };
+    assert!(matches!(script.answer(third, r#""status":"200","date":1"#), Event::Ended(_)));
 }
 
 #[test]
@@ -282,6 +303,25 @@ fn another_log_is_told_and_what_the_server_may_have_had_ends_as_unknown() {
         let event = script.answer(*number, r#""status":"200""#);
         assert!(matches!(event, Event::Ended(ended) if ended.ticket.id() == waiting));
     }
+}
+
+/// The server can't know from where another user's log is wanted, so it begins at its beginning.
+#[test]
+fn a_session_of_another_user_has_another_log_and_that_is_told() {
+    let mut script = Script::begin(ClientConfig::default(), 3);
+    script.cut();
+    events(&mut script.client);
+    let [Request::SessionRestore { since: Some(Since::Position(3)), .. }] = &script.connect()[..] else {
+        panic!()
+    };
+    script.tell(
+        r#"{"type":"request","for":"session_restore","id":2,"status":"200","session_id":"s","user":{"login":"bob"},"log":"b","head":9,"begin":0}"#,
+    );
+    let told = events(&mut script.client);
+    assert!(
+        told.iter().any(|event| matches!(event, Event::LogChanged { log, position: 0 } if log == "b")),
+        "{told:?}"
+    );
 }
 
 #[test]

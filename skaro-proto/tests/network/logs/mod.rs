@@ -6,7 +6,7 @@
 //!
 //! In the end, when all is quiet, everybody's log is read from its beginning, and everything else is compared with it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use skaro_proto::Time;
@@ -126,6 +126,8 @@ struct Device {
     incarnation: usize,
     mailbox: VecDeque<Event<'static>>,
     open: BTreeMap<RequestId, usize>,
+    /// The messages that it shows already, since it sent them.
+    accepted: BTreeSet<usize>,
     /// What it read, in each log that it had.
     handled: Vec<Handled>,
 }
@@ -259,6 +261,7 @@ impl World {
             incarnation: 0,
             mailbox: VecDeque::new(),
             open: BTreeMap::new(),
+            accepted: BTreeSet::new(),
             handled: Vec::new(),
         }
     }
@@ -300,12 +303,17 @@ impl World {
         let what = match &event {
             Event::Message(incoming) => {
                 let number = number_in(incoming.message.body.as_bytes());
-                Some(What::Message(number.ok_or("a message without a number")?))
+                let number = number.ok_or("a message without a number")?;
+                let is_shown =
+                    device.accepted.contains(&number) || device.open.values().any(|it| *it == number);
+                ensure!(!is_shown, "device {n} has its message {number} twice");
+                Some(What::Message(number))
             }
             Event::Sent(_) => Some(What::Sent),
             Event::Read(mark) => Some(What::Read { with: user_of(&mark.login)?, up_to: mark.up_to }),
             Event::Unknown { kind, .. } if kind == "gone" => Some(What::Gone),
             Event::LogChanged { log, position } => {
+                device.accepted.clear();
                 device.handled.push(Handled { log: log.clone(), begin: *position, entries: Vec::new() });
                 None
             }
@@ -371,7 +379,7 @@ impl World {
                 }
                 return Ok(());
             }
-            // It was sent before: it does not end by that, and is sent again.
+            // The server may have it: it does not end by that, and is sent again.
             Event::Postponed(_) => {
                 self.exercised.postponed += 1;
                 return Ok(());
@@ -398,12 +406,15 @@ impl World {
 
     fn ended(&mut self, n: usize, number: usize, outcome: &Result<Answer<'_>, Failure<'_>>) -> Checked {
         self.devices[n].kept.open.retain(|(_, open)| *open != number);
+        self.devices[n].accepted.extend(outcome.is_ok().then_some(number));
         let message = &mut self.messages[number];
         let is_again = message.sender.1 != self.devices[n].incarnation;
         ensure!(message.end == End::Open, "message {number} ended twice");
         message.end = match outcome {
             Ok(_) => End::Taken,
-            Err(Failure::Refused(refusal)) if is(refusal, 504) => End::Unknown,
+            Err(Failure::Refused(refusal)) if is(refusal, 504) => {
+                return Err(format!("message {number} ended although nobody knows what came of it"));
+            }
             // An application that gives a message again after its restart does not know what came of it before.
             Err(Failure::Refused(refusal)) if is_again && (is(refusal, 503) || is(refusal, 429)) => {
                 End::Unknown
@@ -438,6 +449,7 @@ impl World {
         }
         device.client = client;
         device.incarnation += 1;
+        device.accepted.clear();
         device.mailbox.clear();
         if !keeps {
             device.kept = Kept { keys: kept.keys, ..Kept::default() };

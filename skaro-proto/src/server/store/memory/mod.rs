@@ -6,6 +6,7 @@ mod keys;
 mod ledger;
 mod log;
 mod logs;
+mod operators;
 mod sessions;
 mod users;
 
@@ -108,7 +109,7 @@ impl MemoryStore {
         let account = Account::new(id.account(), self.users.login(id), access.verifier.clone(), access.log);
         let entries = self.logs.get(id).map(|log| (log.entries.begin(), log.entries.head()));
         let (begin, head) = entries.unwrap_or_default();
-        Some(Account { begin, head, ..account })
+        Some(Account { begin, head, is_disabled: access.is_disabled, ..account })
     }
 
     fn session_end(&self, now: i64) -> i64 {
@@ -173,7 +174,7 @@ impl MemoryStore {
         session: super::SessionKey,
     ) -> Result<Outcome, StoreError> {
         let user = UserId::of(account);
-        if self.users.access(user).is_none() {
+        if self.users.access(user).is_none_or(|access| access.is_disabled) {
             return Ok(Outcome::NoSuchUser);
         }
         if !self.make_room(SESSION) {
@@ -208,7 +209,21 @@ impl Store for MemoryStore {
                     .map_or(Outcome::Exists, |id| Outcome::Added(id.account()))
             }
             Operation::SetVerifier { login, verifier } => {
-                Self::done_if(self.users.set_verifier(&login, verifier))
+                self.change_access(&login, |access| access.verifier = verifier, true)
+            }
+            Operation::SetDisabled { login, is_disabled } => {
+                self.change_access(&login, |access| access.is_disabled = is_disabled, is_disabled)
+            }
+            Operation::EndSessions { login } => self.change_access(&login, |_| (), true),
+            Operation::EndSession { session } => {
+                self.sessions.end(session);
+                Outcome::Done
+            }
+            Operation::ListAccounts { after, max_accounts } => {
+                self.list_accounts(after.as_ref(), max_accounts)
+            }
+            Operation::ListSessions { login, after, max_sessions } => {
+                self.list_sessions(login.as_ref(), after, max_sessions)
             }
             Operation::RemoveAccount { login } => {
                 let removed = self.users.remove(&login);

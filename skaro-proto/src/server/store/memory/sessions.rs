@@ -2,6 +2,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use core::ops::Bound;
 
 use super::users::UserId;
 use crate::server::store::SessionKey;
@@ -12,7 +13,7 @@ pub(super) struct Sessions {
     all: BTreeMap<SessionKey, Session>,
     /// Those of each user, oldest first.
     by_user: BTreeMap<UserId, Vec<SessionKey>>,
-    /// When the broken ones end.
+    /// The times at which the broken ones end.
     ends: BTreeSet<(i64, SessionKey)>,
 }
 
@@ -88,7 +89,23 @@ impl Sessions {
         theirs.into_iter().for_each(|key| self.end(key));
     }
 
-    fn end(&mut self, key: SessionKey) {
+    /// Returns the number of sessions of a user.
+    pub(super) fn count(&self, user: UserId) -> usize {
+        self.by_user.get(&user).map_or(0, Vec::len)
+    }
+
+    /// Returns the sessions after this key, in the order of keys: key, user, and the end of a broken one.
+    pub(super) fn after(
+        &self,
+        key: Option<SessionKey>,
+    ) -> impl Iterator<Item = (SessionKey, UserId, Option<i64>)> {
+        let from = key.map_or(Bound::Unbounded, Bound::Excluded);
+        let range = self.all.range((from, Bound::Unbounded));
+        range.map(|(key, session)| (*key, session.user, session.until))
+    }
+
+    /// Forgets a session.
+    pub(super) fn end(&mut self, key: SessionKey) {
         let Some(session) = self.all.remove(&key) else { return };
         if let Some(until) = session.until {
             self.ends.remove(&(until, key));

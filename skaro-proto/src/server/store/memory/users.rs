@@ -2,6 +2,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use core::ops::Bound;
 
 use crate::auth::Verifier;
 use crate::server::store::{AccountId, LogId, Login};
@@ -27,7 +28,7 @@ impl UserId {
 #[derive(Clone)]
 pub(super) struct User {
     pub(super) login: Login,
-    /// What one needs to sign in; `None` once the user was removed.
+    /// The data needed to sign in; `None` once the user was removed.
     access: Option<Access>,
     contacts: BTreeSet<UserId>,
 }
@@ -36,6 +37,7 @@ pub(super) struct User {
 pub(super) struct Access {
     pub(super) verifier: Verifier,
     pub(super) log: LogId,
+    pub(super) is_disabled: bool,
 }
 
 /// Bytes that a user takes besides the login, which is stored twice.
@@ -65,15 +67,25 @@ impl Users {
         }
         self.bytes += Self::cost(login.len());
         self.by_login.insert(login.clone(), id);
-        self.all.push(User { login, access: Some(Access { verifier, log }), contacts: BTreeSet::new() });
+        self.all.push(User {
+            login,
+            access: Some(Access { verifier, log, is_disabled: false }),
+            contacts: BTreeSet::new(),
+        });
         Some(id)
     }
 
-    /// Changes a user's password; returns whether there is such a user.
-    pub(super) fn set_verifier(&mut self, login: &Login, verifier: Verifier) -> bool {
-        let user = self.find(login).and_then(|id| self.all.get_mut(id.index()));
-        let access = user.and_then(|user| user.access.as_mut());
-        access.map(|access| access.verifier = verifier).is_some()
+    /// Returns the id of a user and what is needed to sign in, to be changed.
+    pub(super) fn access_mut(&mut self, login: &Login) -> Option<(UserId, &mut Access)> {
+        let id = self.find(login)?;
+        let access = self.all.get_mut(id.index())?.access.as_mut()?;
+        Some((id, access))
+    }
+
+    /// Returns the users whose logins come after this one, in the order of logins.
+    pub(super) fn after(&self, login: Option<&Login>) -> impl Iterator<Item = (&Login, UserId)> {
+        let from = login.map_or(Bound::Unbounded, Bound::Excluded);
+        self.by_login.range::<Login, _>((from, Bound::Unbounded)).map(|(login, id)| (login, *id))
     }
 
     /// Removes a user. The login stays, for the logs of others.

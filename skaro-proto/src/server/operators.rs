@@ -1,0 +1,39 @@
+//! Effects of what operators do to accounts and sessions on the connections that are here.
+
+use super::store::Operation;
+use super::{ConnectionId, Server};
+use crate::log::debug;
+use crate::output::CloseCode;
+
+impl Server {
+    /// An account or a session was changed in the name of whoever runs the server: connections whose sessions ended by that
+    /// are closed, and sign-ins that are under way don't succeed by what was valid before.
+    pub(super) fn account_changed(&mut self, operation: &Operation) {
+        let (login, info) = match operation {
+            Operation::RemoveAccount { login } => (login, "this account was removed"),
+            Operation::SetVerifier { login, .. } => {
+                (login, "the password was changed: sign in with the new one")
+            }
+            Operation::SetDisabled { login, is_disabled: true } => (login, "this account was disabled"),
+            Operation::EndSessions { login } => (login, ENDED),
+            Operation::EndSession { session } => {
+                let session = *session;
+                self.change_pending(|pending| pending.end_session(session));
+                let holder = self.sessions.get(&session).map(|(holder, _)| *holder);
+                return holder.into_iter().for_each(|id| self.end_connection(id, ENDED));
+            }
+            _ => return,
+        };
+        self.change_pending(|pending| pending.end_sessions(login));
+        let ids = self.accounts.find(login).map(|account| account.online.clone());
+        ids.into_iter().flatten().for_each(|id| self.end_connection(id, info));
+    }
+
+    fn end_connection(&mut self, id: ConnectionId, info: &'static str) {
+        debug!("connection {id}: its session was ended");
+        self.notify_error(id, info.into());
+        self.begin_close(id, CloseCode::SessionEnded);
+    }
+}
+
+const ENDED: &str = "this session was ended: sign in again";

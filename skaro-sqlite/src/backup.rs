@@ -1,0 +1,143 @@
+//! Backups of a store while a server works with it, and stores made from them.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::check::check;
+use crate::error::OpenError;
+use crate::file;
+
+/// An error of [`backup`] or [`restore`]. Nothing was made.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BackupError {
+    /// The file to be made is there already.
+    #[error("{path} exists: give another name, or remove it first")]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file to be copied can't be opened, or is no store.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The copy could not be written.
+    #[error("{path} can't be written: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// The copy is damaged, and so is probably what it was made from.
+    #[error("{path} is damaged, so it was not copied: {faults}")]
+    Damaged {
+        /// The file that was copied.
+        path: PathBuf,
+        /// What is wrong.
+        faults: String,
+    },
+}
+
+/// Copies a store to a new file that only its owner can read, as it is at one moment. A server may work with the store
+/// meanwhile, and goes on; its log of changes grows until the copy is made. The copy is checked, synchronized, and gets its
+/// name last. Returns its size in bytes.
+///
+/// # Errors
+/// If the new file is there already or can't be written, or the store can't be read or is damaged.
+pub fn backup(store: &Path, to: &Path) -> Result<u64, BackupError> {
+    make(store, to, |part| {
+        let db = file::existing(store)?;
+        let target = part.to_str().ok_or_else(|| write_error(part, "the name is not UTF-8"))?;
+        db.execute("VACUUM INTO ?", [target]).map(drop).map_err(|error| write_error(part, error))
+    })
+}
+
+/// Makes a store from a backup. Its logs get new ids, so that clients know that what they had may not be there, and nobody is
+/// signed in. Returns its size in bytes.
+///
+/// # Errors
+/// If there is a store already or it is in use, or the backup can't be read, is no store, or is damaged.
+pub fn restore(backup: &Path, to: &Path) -> Result<u64, BackupError> {
+    let _lock = file::lock(to)?;
+    make(backup, to, |part| {
+        drop(file::existing(backup)?);
+        fs::copy(backup, part).map_err(|error| write_error(part, error))?;
+        let (db, file) = file::writer(part)?;
+        let renew = db.execute_batch(
+            // SQLite's random numbers begin with those of the system.
+            "BEGIN; DELETE FROM sessions; UPDATE accounts SET log = randomblob(16); COMMIT;
+             PRAGMA wal_checkpoint(TRUNCATE)",
+        );
+        renew.map_err(|error| write_error(part, error))?;
+        // Closing it removes its log of changes, which is empty.
+        db.close().map_err(|(_, error)| write_error(part, error))?;
+        drop(file);
+        Ok(())
+    })
+}
+
+fn write_error(path: &Path, error: impl ToString) -> BackupError {
+    BackupError::Write { path: path.into(), source: io::Error::other(error.to_string()) }
+}
+
+/// Makes a file under another name, checks and synchronizes it, and gives it its name.
+fn make(
+    from: &Path,
+    to: &Path,
+    write: impl FnOnce(&Path) -> Result<(), BackupError>,
+) -> Result<u64, BackupError> {
+    if to.symlink_metadata().is_ok() {
+        return Err(BackupError::Exists { path: to.into() });
+    }
+    let part = beside(to, ".part");
+    let made = fill(&part, write).and_then(|()| {
+        let faults = check(&part)?;
+        if !faults.is_empty() {
+            return Err(BackupError::Damaged { path: from.into(), faults: faults.join("; ") });
+        }
+        let named = || {
+            let size = File::open(&part)?.sync_all().and_then(|()| part.metadata())?.len();
+            fs::rename(&part, to)?;
+            sync_directory(to).map(|()| size)
+        };
+        named().map_err(|source| BackupError::Write { path: to.into(), source })
+    });
+    if made.is_err() {
+        ["", "-wal", "-shm", "-journal"].iter().for_each(|end| _ = fs::remove_file(beside(&part, end)));
+    }
+    made
+}
+
+/// Begins with an empty file that only its owner can read, whatever was left of an earlier attempt.
+fn fill(part: &Path, write: impl FnOnce(&Path) -> Result<(), BackupError>) -> Result<(), BackupError> {
+    match fs::remove_file(part) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            return Err(BackupError::Write { path: part.into(), source });
+        }
+        _ => (),
+    }
+    file::private(part).map_err(|source| BackupError::Write { path: part.into(), source })?;
+    write(part)
+}
+
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+/// Makes a new name durable.
+#[cfg(unix)]
+fn sync_directory(of: &Path) -> io::Result<()> {
+    let directory = of.parent().filter(|path| !path.as_os_str().is_empty());
+    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// A directory can't be opened as a file.
+#[cfg(not(unix))]
+const fn sync_directory(_: &Path) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,199 @@
+//! Control of a server by its operator: requests that `skaro user` and the like make of a server that runs, through a
+//! socket in its data directory, or of its store while none does.
+//!
+//! A request and its answer are one line of JSON each.
+
+pub(crate) mod client;
+#[cfg(unix)]
+pub(crate) mod socket;
+
+use serde::{Deserialize, Serialize};
+use skaro_proto::server::Server;
+use skaro_proto::server::store::{Login, Operation, Outcome, SessionKey};
+use zeroize::Zeroizing;
+
+/// Maximum length of a line in bytes: passwords and logins may have some KiB, and a page of users as many logins.
+const MAX_LINE: usize = 1 << 20;
+
+/// Accounts or sessions in one answer.
+const PAGE: usize = 100;
+
+/// Name of the socket in the data directory.
+#[cfg(unix)]
+const SOCKET: &str = "control";
+
+/// A wish of the operator.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Request {
+    AddUser { login: String, password: Zeroizing<String> },
+    SetPassword { login: String, password: Zeroizing<String> },
+    RemoveUser { login: String },
+    SetDisabled { login: String, is_disabled: bool },
+    ListUsers { after: Option<String> },
+    ListSessions { login: Option<String>, after: Option<String> },
+    EndSessions { login: String },
+    EndSession { session: String },
+}
+
+/// The answer to it.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Answer {
+    Done,
+    Users { users: Vec<User>, more: bool },
+    Sessions { sessions: Vec<Session>, more: bool },
+    Refused { why: Why, reason: String },
+}
+
+/// An account, in a list.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct User {
+    pub(crate) login: String,
+    pub(crate) is_disabled: bool,
+    pub(crate) sessions: u64,
+    pub(crate) head: u64,
+}
+
+/// A session, in a list.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Session {
+    pub(crate) session: String,
+    pub(crate) login: String,
+    /// The last moment at which it can be restored, as a Unix time in milliseconds; `None` while it is in use.
+    pub(crate) until: Option<i64>,
+}
+
+/// The kind of a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Why {
+    /// The request makes no sense.
+    Invalid,
+    /// There is no such user.
+    NoSuchUser,
+    /// There is such a user already.
+    Exists,
+    /// The store can't do it at present.
+    Unavailable,
+}
+
+fn refused(why: Why, reason: impl Into<String>) -> Answer {
+    Answer::Refused { why, reason: reason.into() }
+}
+
+impl Request {
+    /// Returns the operation of the store; the refusal if a text is over a limit, or no key.
+    fn operation(self, machine: &mut Server) -> Result<Operation, Answer> {
+        let login = |login: String| Login::from(&*login);
+        Ok(match self {
+            Request::AddUser { login, password } => account(machine, &login, &password)?,
+            Request::SetPassword { login, password } => match account(machine, &login, &password)? {
+                Operation::AddAccount { login, verifier, .. } => Operation::SetVerifier { login, verifier },
+                other => other,
+            },
+            Request::RemoveUser { login: it } => Operation::RemoveAccount { login: login(it) },
+            Request::SetDisabled { login: it, is_disabled } => {
+                Operation::SetDisabled { login: login(it), is_disabled }
+            }
+            Request::ListUsers { after } => {
+                Operation::ListAccounts { after: after.map(login), max_accounts: PAGE }
+            }
+            Request::ListSessions { login: it, after } => Operation::ListSessions {
+                login: it.map(login),
+                after: after.as_deref().map(session_key).transpose()?,
+                max_sessions: PAGE,
+            },
+            Request::EndSessions { login: it } => Operation::EndSessions { login: login(it) },
+            Request::EndSession { session } => Operation::EndSession { session: session_key(&session)? },
+        })
+    }
+}
+
+fn account(machine: &mut Server, login: &str, password: &str) -> Result<Operation, Answer> {
+    if password.is_empty() {
+        return Err(refused(Why::Invalid, "the password is empty"));
+    }
+    machine.account(login, password).map_err(|error| refused(Why::Invalid, error.to_string()))
+}
+
+fn session_key(text: &str) -> Result<SessionKey, Answer> {
+    let number = u128::from_str_radix(text, 16).ok().filter(|_| text.len() == 32);
+    let key = number.map(|number| SessionKey(number.to_be_bytes()));
+    key.ok_or_else(|| refused(Why::Invalid, "a session is told by 32 hexadecimal digits, as they are listed"))
+}
+
+impl From<Outcome> for Answer {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done | Outcome::Added(_) => Answer::Done,
+            Outcome::Exists => refused(Why::Exists, "there is a user with this login already"),
+            Outcome::NoSuchUser => refused(Why::NoSuchUser, "there is no user with this login"),
+            Outcome::Accounts { accounts, more } => {
+                let user = |account: skaro_proto::server::store::AccountSummary| User {
+                    login: account.login.to_string(),
+                    is_disabled: account.is_disabled,
+                    sessions: account.sessions,
+                    head: account.head,
+                };
+                Answer::Users { users: accounts.into_iter().map(user).collect(), more }
+            }
+            Outcome::Sessions { sessions, more } => {
+                let session = |session: skaro_proto::server::store::SessionSummary| Session {
+                    session: format!("{:032x}", u128::from_be_bytes(session.key.0)),
+                    login: session.login.to_string(),
+                    until: session.until,
+                };
+                Answer::Sessions { sessions: sessions.into_iter().map(session).collect(), more }
+            }
+            _ => refused(Why::Unavailable, "the store has made a mistake"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use skaro_proto::server::ServerConfig;
+    use skaro_proto::server::store::{MemoryStore, Store};
+
+    use super::*;
+
+    #[test]
+    fn requests_are_carried_out_and_errors_contain_no_secret() {
+        let config = ServerConfig::default();
+        let mut store = MemoryStore::new(config.store_limits());
+        let mut machine = Server::with_store(config, [7; 32]);
+        let mut ask = |line: &str| {
+            let request: Request = serde_json::from_str(line).unwrap();
+            match request.operation(&mut machine) {
+                Ok(operation) => Answer::from(store.execute(operation).unwrap()),
+                Err(refused) => refused,
+            }
+        };
+        let add = r#"{"do":"add_user","login":"alice","password":"hunter2"}"#;
+        assert_eq!(ask(add), Answer::Done);
+        let why = |answer| match answer {
+            Answer::Refused { why, reason } => {
+                assert!(!reason.contains("hunter"), "{reason}");
+                why
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(why(ask(add)), Why::Exists);
+        assert_eq!(ask(r#"{"do":"set_password","login":"alice","password":"x"}"#), Answer::Done);
+        let long = "hunter2".repeat(10_000);
+        for (line, refusal) in [
+            (r#"{"do":"add_user","login":"","password":"hunter2"}"#.into(), Why::Invalid),
+            (r#"{"do":"add_user","login":"bob","password":""}"#.into(), Why::Invalid),
+            (format!(r#"{{"do":"set_password","login":"alice","password":"{long}"}}"#), Why::Invalid),
+            (r#"{"do":"set_password","login":"bob","password":"hunter2"}"#.into(), Why::NoSuchUser),
+            (r#"{"do":"remove_user","login":"bob"}"#.into(), Why::NoSuchUser),
+            (r#"{"do":"end_session","session":"+7"}"#.into(), Why::Invalid),
+        ] {
+            assert_eq!(why(ask(&line)), refusal, "{line:.60}");
+        }
+        let users = vec![User { login: "alice".into(), is_disabled: false, sessions: 0, head: 0 }];
+        assert_eq!(ask(r#"{"do":"list_users"}"#), Answer::Users { users, more: false });
+        assert!(serde_json::from_str::<Request>(r#"{"do":"format_disk"}"#).is_err());
+    }
+}
