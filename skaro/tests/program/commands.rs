@@ -134,6 +134,12 @@ fn a_bridge_in_python_carries_each_message_once() {
         python.current_dir(files.folder()).env("SKARO", PROGRAM).stdin(Stdio::null());
         python.spawn().unwrap()
     };
+    // Its chats end by themselves when nobody writes to them any more.
+    let wait_for_chats = || {
+        let unlocked = "import fcntl, sys\nfor path in sys.argv[1:]: fcntl.flock(open(path), fcntl.LOCK_EX)";
+        let locks = [files.path("here.state.lock"), files.path("there.state.lock")];
+        assert!(Command::new("python3").args(["-c", unlocked]).args(locks).status().unwrap().success());
+    };
     // Alice is on this server and bob on that one; the bridge is bob here, and alice there.
     let mut alice = ADAPTERS[0].user(&url_here, "alice");
     let mut bob = ADAPTERS[0].user(&url_there, "bob");
@@ -158,10 +164,7 @@ fn a_bridge_in_python_carries_each_message_once() {
         heard_by_bob.push(bob.event("message")["message"]["body"].clone());
         bridge.kill().unwrap();
         bridge.wait().unwrap();
-        // Its chats end by themselves when nobody writes to them any more.
-        let unlocked = "import fcntl, sys\nfor path in sys.argv[1:]: fcntl.flock(open(path), fcntl.LOCK_EX)";
-        let locks = [files.path("here.state.lock"), files.path("there.state.lock")];
-        assert!(Command::new("python3").args(["-c", unlocked]).args(locks).status().unwrap().success());
+        wait_for_chats();
         bridge = start();
     }
     while heard_by_bob.len() < number {
@@ -175,6 +178,7 @@ fn a_bridge_in_python_carries_each_message_once() {
     assert_eq!(heard_by_alice, expected("b"));
     bridge.kill().unwrap();
     bridge.wait().unwrap();
+    wait_for_chats();
     // Nothing comes twice, also after the last one.
     for (chat, sender, line, url) in
         [(&mut alice, "bob", "/msg alice end", &url_here), (&mut bob, "alice", "/msg bob end", &url_there)]

@@ -425,3 +425,30 @@ fn lines_break_between_words_in_a_narrow_terminal() {
         screen.trim_end().ends_with("> half a line that is longer than forty\ncolumns!")
     });
 }
+
+/// Pages come from the server until there are no more.
+#[test]
+fn older_messages_come_by_pages() {
+    let (_serve, url) = serve("127.0.0.1:0");
+    let files = Files::new();
+    let file = files.write("password", password("alice"));
+    let mut bob = ADAPTERS[0].user(&url, "bob");
+    for number in 1..=120 {
+        bob.type_line(&format!("/msg alice number {number}."));
+        bob.event("message_sent");
+    }
+    let script = format!("'{PROGRAM}' chat --url {url} --login alice --password-file '{file}'");
+    let Some(tmux) = Tmux::start(60, 12, &script) else { return };
+    tmux.shows("unread: bob 120");
+    tmux.press("C-n");
+    tmux.shows("number 120.");
+    let mut pages = 0;
+    while !tmux.screen().contains("number 1.") {
+        tmux.press("PageUp");
+        pages += 1;
+        assert!(pages < 1000, "{}", tmux.screen());
+    }
+    let rows: Vec<_> = (1..=9).map(|number| format!("bob: number {number}.")).collect();
+    let screen = tmux.until("first messages", |screen| rows.iter().all(|row| screen.contains(row)));
+    assert!(screen.contains("▼ PageDown"), "{screen}");
+}
