@@ -6,9 +6,9 @@ use std::thread;
 
 use ratatui::crossterm::event::Event;
 
-use super::line::Input;
+use super::line::{Input, Prompt};
 use super::terminal::LineEditor;
-use super::view::Keys;
+use super::view::full_screen::Keys;
 
 /// Maximum length of a line in bytes. The longest message is shorter, even if JSON escapes each of its characters;
 /// without a limit, one line could fill the memory.
@@ -20,14 +20,6 @@ pub(crate) enum Source {
     Terminal(Box<LineEditor>),
     /// The full-screen view, which makes lines of keys.
     View(Keys),
-}
-
-/// A request for a line, with a prompt for a terminal.
-pub(crate) struct Prompt {
-    pub(crate) plain: String,
-    pub(crate) coloured: String,
-    /// Set if the line is a password.
-    pub(crate) is_secret: bool,
 }
 
 /// What a thread reads.

@@ -22,6 +22,14 @@ pub(crate) enum Input {
     Interrupt,
 }
 
+/// A request for a line, with a prompt for a terminal.
+pub(crate) struct Prompt {
+    pub(crate) plain: String,
+    pub(crate) coloured: String,
+    /// Set if the line is a password.
+    pub(crate) is_secret: bool,
+}
+
 /// A parsed line.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Line<'a> {

@@ -6,11 +6,12 @@ use ratatui::crossterm::event::Event;
 use rustyline::error::ReadlineError;
 
 use super::complete::Names;
-use super::input::{Prompt, Source};
-use super::line::Input;
+use super::input::Source;
+use super::line::{Input, Prompt};
 use super::report::Report;
 use super::terminal::{self, Terminal};
-use super::view::{FullScreen, View};
+use super::view::View;
+use super::view::full_screen::FullScreen;
 use super::wording;
 use crate::exit::{Exit, Fault};
 use crate::output;

@@ -25,8 +25,7 @@ use skaro_proto::Secret;
 use unicode_width::UnicodeWidthChar;
 
 use super::complete::Names;
-use super::input::Prompt;
-use super::line::{Input, Line};
+use super::line::{Input, Line, Prompt};
 use crate::rows::rows;
 use crate::text::Shown;
 use crate::tty;

@@ -13,6 +13,7 @@ use ratatui::style::{Color, Modifier, Style};
 
 use super::{Reaction, View};
 use crate::chat::complete::Names;
+use crate::chat::line::Input;
 use crate::chat::report::Report;
 use crate::chat::wording;
 use crate::text::{Colour, Shown};
@@ -113,7 +114,7 @@ impl FullScreen {
     }
 
     /// Handles what the user does; returns the input that it makes.
-    pub(crate) fn handle(&mut self, event: Event, wants_line: bool) -> io::Result<Option<super::Input>> {
+    pub(crate) fn handle(&mut self, event: Event, wants_line: bool) -> io::Result<Option<Input>> {
         match self.view.handle(event, wants_line) {
             Reaction::Draw => (),
             Reaction::Input(input) => return Ok(Some(input)),

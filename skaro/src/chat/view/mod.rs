@@ -3,7 +3,7 @@
 //! [`pane`] is a dialog's content, [`mod@line`] the line that is typed, [`layout`] makes the rows; [`full_screen`] is the
 //! terminal, which only draws them.
 
-mod full_screen;
+pub(crate) mod full_screen;
 mod layout;
 mod line;
 mod pane;
@@ -23,7 +23,6 @@ use super::report::Report;
 use super::wording;
 use crate::text::{Shown, name};
 
-pub(crate) use full_screen::{FullScreen, Keys};
 use line::EditedLine;
 use pane::Panes;
 
