@@ -11,6 +11,7 @@ mod exit;
 mod network;
 mod output;
 mod reload;
+mod rows;
 mod runtime;
 mod secrets;
 mod send;
@@ -129,22 +130,25 @@ mod tests {
     /// Runs the next test, which panics, in a terminal.
     #[test]
     fn a_panic_leaves_the_terminal_as_it_was() {
-        let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/program/terminal.py");
-        let mut python = Command::new("python3");
-        python.args(["-B", driver, "[]"]).arg(std::env::current_exe().unwrap());
-        python.args(["--exact", "tests::panics_if_asked", "--nocapture"]).env(VARIABLE, "1");
-        let ended = python.output().unwrap();
-        let ended: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
-        assert_eq!((&ended["echo"], &ended["status"]), (&true.into(), &70.into()), "{ended}");
-        assert!(ended["output"].as_str().unwrap().contains("on purpose"), "{ended}");
+        for (user, leaves) in [("prompt", ""), ("view", "\u{1b}[?1049l\u{1b}[?25h")] {
+            let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/program/terminal.py");
+            let mut python = Command::new("python3");
+            python.args(["-B", driver, "[]"]).arg(std::env::current_exe().unwrap());
+            python.args(["--exact", "tests::panics_if_asked", "--nocapture"]).env(VARIABLE, user);
+            let ended = python.output().unwrap();
+            let ended: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
+            assert_eq!((&ended["echo"], &ended["status"]), (&true.into(), &70.into()), "{ended}");
+            let output = ended["output"].as_str().unwrap();
+            let (before, after) = output.split_once("on purpose").unwrap();
+            assert!(before.contains(leaves) && !after.contains('\u{1b}'), "{ended}");
+        }
     }
 
     #[test]
     fn panics_if_asked() {
-        if std::env::var_os(VARIABLE).is_some() {
-            restore_on_panic();
-            tty::hide().unwrap();
-            panic!("on purpose");
-        }
+        let Some(user) = std::env::var_os(VARIABLE) else { return };
+        restore_on_panic();
+        if user == "view" { tty::fill() } else { tty::hide() }.unwrap();
+        panic!("on purpose");
     }
 }

@@ -13,21 +13,44 @@ use icu_properties::props::{
 };
 use icu_properties::{CodePointMapData, CodePointSetData};
 
-const DIM: &str = "2";
-const RED: &str = "31";
-/// Colours that are readable on both dark and light backgrounds.
-const NAMES: [&str; 10] = ["32", "33", "34", "35", "36", "92", "93", "94", "95", "96"];
+/// Colours of names, as numbers of SGR, readable on both dark and light backgrounds.
+const NAMES: [u8; 10] = [32, 33, 34, 35, 36, 92, 93, 94, 95, 96];
 
 /// Clean text, with colours.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Shown(Vec<Span>);
 
+/// A part of a text in one colour.
 #[derive(Clone, Debug, PartialEq)]
-struct Span {
-    /// An ANSI colour (SGR).
-    colour: Option<&'static str>,
+pub(crate) struct Span {
+    pub(crate) colour: Option<Colour>,
     /// Cleaned text, or a line feed of the program itself.
-    text: String,
+    pub(crate) text: String,
+}
+
+/// A colour that the program uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Colour {
+    Dim,
+    Red,
+    Bold,
+    /// Foreground and background exchanged.
+    Reverse,
+    /// One of the ANSI colours for names, as its number in SGR (ECMA-48).
+    Name(u8),
+}
+
+impl Colour {
+    /// Returns the parameter of SGR (ECMA-48, section 8.3.117).
+    const fn sgr(self) -> u8 {
+        match self {
+            Colour::Dim => 2,
+            Colour::Red => 31,
+            Colour::Bold => 1,
+            Colour::Reverse => 7,
+            Colour::Name(number) => number,
+        }
+    }
 }
 
 impl Shown {
@@ -47,17 +70,17 @@ impl Shown {
     }
 
     pub(crate) fn dim(self, text: &str) -> Self {
-        self.push(Some(DIM), text)
+        self.push(Some(Colour::Dim), text)
     }
 
     pub(crate) fn red(self, text: &str) -> Self {
-        self.push(Some(RED), text)
+        self.push(Some(Colour::Red), text)
     }
 
     /// Appends a [name], which always has the same colour.
     pub(crate) fn name(self, name: &str) -> Self {
         let sum = name.bytes().fold(5381_usize, |sum, byte| sum.wrapping_mul(33) ^ usize::from(byte));
-        self.push(NAMES.get(sum % NAMES.len()).copied(), &self::name(name))
+        self.push(NAMES.get(sum % NAMES.len()).copied().map(Colour::Name), &self::name(name))
     }
 
     /// Starts a new line.
@@ -73,7 +96,7 @@ impl Shown {
 
     /// Returns the same text in red.
     pub(crate) fn reddened(mut self) -> Self {
-        self.0.iter_mut().for_each(|span| span.colour = Some(RED));
+        self.0.iter_mut().for_each(|span| span.colour = Some(Colour::Red));
         self
     }
 
@@ -83,14 +106,24 @@ impl Shown {
         for Span { colour, text } in &self.0 {
             // Writing to a string can't fail.
             _ = match colour.filter(|_| colours) {
-                Some(colour) => write!(rendered, "\x1b[{colour}m{text}\x1b[0m"),
+                Some(colour) => write!(rendered, "\x1b[{}m{text}\x1b[0m", colour.sgr()),
                 None => rendered.write_str(text),
             };
         }
         rendered
     }
 
-    fn push(mut self, colour: Option<&'static str>, text: &str) -> Self {
+    /// Returns the parts. A line feed is a part of its own.
+    pub(crate) fn spans(&self) -> &[Span] {
+        &self.0
+    }
+
+    /// Appends a part of a text that is clean already.
+    pub(crate) fn push_clean(&mut self, colour: Option<Colour>, text: &str) {
+        self.0.push(Span { colour, text: text.into() });
+    }
+
+    fn push(mut self, colour: Option<Colour>, text: &str) -> Self {
         self.0.push(Span { colour, text: clean(text).into_owned() });
         self
     }
@@ -254,7 +287,7 @@ impl Context {
     }
 }
 
-fn is_pictograph(char: char) -> bool {
+pub(crate) fn is_pictograph(char: char) -> bool {
     CodePointSetData::new::<ExtendedPictographic>().contains(char)
 }
 

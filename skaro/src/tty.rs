@@ -1,26 +1,53 @@
 //! The terminal's settings, which are restored whenever the program ends.
 
 #[cfg(unix)]
-pub(crate) use unix::{hide, hold, is_held, restore, suspend};
+pub(crate) use unix::{fill, hide, hold, is_held, restore, suspend, wait_for_end};
 
 #[cfg(unix)]
 mod unix {
     use std::io::{self, Write};
+    use std::os::fd::AsFd;
     use std::sync::{Mutex, MutexGuard, PoisonError};
 
+    use nix::errno::Errno;
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     use nix::sys::signal::{Signal, raise};
     use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 
     /// The original settings.
     static BEFORE: Mutex<Option<Before>> = Mutex::new(None);
 
-    const PASTE_ON: &[u8] = b"\x1b[?2004h";
-    const PASTE_OFF: &[u8] = b"\x1b[?2004l";
+    /// What uses the terminal.
+    #[derive(Clone, Copy)]
+    enum User {
+        Prompt,
+        /// The line editor has pasted text in brackets.
+        LineEditor,
+        /// The full-screen view has the alternate screen as well, and may hide the cursor.
+        View,
+    }
+
+    impl User {
+        const fn enter(self) -> &'static [u8] {
+            match self {
+                User::Prompt => b"",
+                User::LineEditor => b"\x1b[?2004h",
+                User::View => b"\x1b[?1049h\x1b[?2004h",
+            }
+        }
+
+        const fn leave(self) -> &'static [u8] {
+            match self {
+                User::Prompt => b"",
+                User::LineEditor => b"\x1b[?2004l",
+                User::View => b"\x1b[?2004l\x1b[?1049l\x1b[?25h",
+            }
+        }
+    }
 
     struct Before {
         settings: Termios,
-        /// Set while the line editor uses the terminal, which changes more than the settings.
-        is_edited: bool,
+        user: User,
     }
 
     fn before() -> MutexGuard<'static, Option<Before>> {
@@ -29,18 +56,23 @@ mod unix {
 
     /// Turns the echo off for the line editor, which shows what is typed while it reads.
     pub(crate) fn hold() -> io::Result<()> {
-        turn_echo_off(true)
+        turn_echo_off(User::LineEditor)
+    }
+
+    /// Turns the echo off for the full-screen view.
+    pub(crate) fn fill() -> io::Result<()> {
+        turn_echo_off(User::View)
     }
 
     /// Turns the echo off.
     pub(crate) fn hide() -> io::Result<()> {
-        turn_echo_off(false)
+        turn_echo_off(User::Prompt)
     }
 
-    fn turn_echo_off(is_edited: bool) -> io::Result<()> {
+    fn turn_echo_off(user: User) -> io::Result<()> {
         let settings = tcgetattr(io::stdin())?;
         let mut hidden = settings.clone();
-        *before() = Some(Before { settings, is_edited });
+        *before() = Some(Before { settings, user });
         hidden.local_flags.remove(LocalFlags::ECHO);
         Ok(tcsetattr(io::stdin(), SetArg::TCSANOW, &hidden)?)
     }
@@ -54,39 +86,65 @@ mod unix {
     ///
     /// Otherwise it does nothing: the system stops a background program that sets a terminal's settings.
     pub(crate) fn restore() {
-        let Some(Before { settings, is_edited }) = before().take() else { return };
+        let Some(Before { settings, user }) = before().take() else { return };
         _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &settings);
-        if is_edited {
-            write(PASTE_OFF);
-        }
+        write(user.leave());
     }
 
     /// Stops the program until somebody continues it. Meanwhile the terminal has its original settings.
     pub(crate) fn suspend() -> io::Result<()> {
         let edited = tcgetattr(io::stdin())?;
-        if let Some(Before { settings, .. }) = &*before() {
-            tcsetattr(io::stdin(), SetArg::TCSADRAIN, settings)?;
-            write(PASTE_OFF);
+        let mut user = User::Prompt;
+        if let Some(before) = &*before() {
+            tcsetattr(io::stdin(), SetArg::TCSADRAIN, &before.settings)?;
+            user = before.user;
+            write(user.leave());
         }
         // To this thread only: a signal to the process may reach another thread first, and this one would change the
         // settings back before it is stopped.
         raise(Signal::SIGTSTP)?;
         tcsetattr(io::stdin(), SetArg::TCSADRAIN, &edited)?;
-        write(PASTE_ON);
+        write(user.enter());
         // The window may have changed meanwhile, which only the program in the foreground is told.
         Ok(raise(Signal::SIGWINCH)?)
     }
 
-    /// Writes a sequence that turns bracketed paste on or off.
+    /// Waits until the terminal is gone. An error means that this system does not tell.
+    pub(crate) fn wait_for_end() -> io::Result<()> {
+        let stdin = io::stdin();
+        loop {
+            let mut polled = [PollFd::new(stdin.as_fd(), PollFlags::empty())];
+            match poll(&mut polled, PollTimeout::NONE) {
+                Err(Errno::EINTR) => continue,
+                Err(error) => return Err(error.into()),
+                Ok(_) => (),
+            }
+            let happened =
+                polled.iter().filter_map(PollFd::revents).fold(PollFlags::empty(), PollFlags::union);
+            return match happened.intersects(PollFlags::POLLHUP | PollFlags::POLLERR) {
+                true => Ok(()),
+                false => Err(io::ErrorKind::Unsupported.into()),
+            };
+        }
+    }
+
+    /// Writes control sequences.
     fn write(sequence: &[u8]) {
         let mut stdout = io::stdout();
         _ = stdout.write_all(sequence).and_then(|()| stdout.flush());
     }
 }
 
-// On Windows the libraries restore the console themselves.
+// On Windows the line editor restores the console itself, and a library does it for the view.
 #[cfg(not(unix))]
 pub(crate) const fn hold() -> std::io::Result<()> {
+    Ok(())
+}
+#[cfg(not(unix))]
+static IS_FILLED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+#[cfg(not(unix))]
+pub(crate) fn fill() -> std::io::Result<()> {
+    IS_FILLED.store(true, std::sync::atomic::Ordering::SeqCst);
     Ok(())
 }
 #[cfg(not(unix))]
@@ -94,4 +152,12 @@ pub(crate) const fn is_held() -> bool {
     false
 }
 #[cfg(not(unix))]
-pub(crate) const fn restore() {}
+pub(crate) fn restore() {
+    use ratatui::crossterm::event::DisableBracketedPaste;
+    use ratatui::crossterm::terminal::{LeaveAlternateScreen, disable_raw_mode};
+    use ratatui::crossterm::{cursor::Show, execute};
+    if IS_FILLED.swap(false, std::sync::atomic::Ordering::SeqCst) {
+        _ = execute!(std::io::stdout(), DisableBracketedPaste, LeaveAlternateScreen, Show);
+        _ = disable_raw_mode();
+    }
+}

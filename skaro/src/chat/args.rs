@@ -31,9 +31,15 @@ pub(crate) struct ChatArgs {
     pub(crate) password: PasswordOptions,
     #[command(flatten)]
     pub(crate) network: NetworkOptions,
-    /// Writes one JSON object per line, for programs.
+    /// Writes one JSON object per line, and reads such commands, for programs.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Prints lines on a terminal, instead of filling it with a list of contacts and a dialog.
+    #[arg(long)]
+    pub(crate) plain: bool,
+    /// Does not ring the terminal's bell when a message arrives.
+    #[arg(long)]
+    pub(crate) no_bell: bool,
     /// Ends when the connection breaks, instead of reconnecting.
     #[arg(long)]
     pub(crate) no_reconnect: bool,
@@ -44,6 +50,9 @@ pub(crate) struct ChatArgs {
     /// meanwhile. It is made if there is none, and belongs to one user of one server, and to one chat at a time.
     #[arg(long, value_name = "FILE", requires = "login", requires = "url")]
     pub(crate) state: Option<PathBuf>,
+    /// Moves the place of --state only when the program says so, by the command "taken".
+    #[arg(long, requires = "state", requires = "json")]
+    pub(crate) taken: bool,
     /// Uses the blocking adapter instead of the one for tokio; nothing else changes.
     #[arg(long)]
     pub(crate) blocking: bool,

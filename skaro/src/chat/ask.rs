@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-use skaro_proto::client::{Client, Command, CommandError, RequestId};
-use skaro_proto::message::{Answer, RequestKind};
+use skaro_proto::client::{Client, Command, CommandError, GetHistory, RequestId, SendMessage};
+use skaro_proto::message::{Answer, Page, RequestKind};
 use skaro_proto::{Secret, Time};
+
+use super::command::Id;
 
 /// A request, with the data for reporting its end.
 pub(crate) enum Ask {
@@ -21,8 +23,14 @@ pub(crate) enum Ask {
     Unread,
     History {
         login: String,
+        page: Page,
     },
     Read {
+        login: String,
+        up_to: u64,
+    },
+    /// A read mark that the chat sets by itself.
+    Shown {
         login: String,
         up_to: u64,
     },
@@ -30,7 +38,22 @@ pub(crate) enum Ask {
         to: String,
         body: String,
         marker: u64,
+        key: Option<String>,
     },
+}
+
+/// A request with the id that its end repeats, if a program gave one.
+pub(crate) struct Asked {
+    pub(crate) ask: Ask,
+    pub(crate) id: Option<Id>,
+    /// Set if it is a command of `--json`, whose failures are events.
+    pub(crate) is_command: bool,
+}
+
+impl From<Ask> for Asked {
+    fn from(ask: Ask) -> Self {
+        Asked { ask, id: None, is_command: false }
+    }
 }
 
 impl Ask {
@@ -42,7 +65,7 @@ impl Ask {
             Ask::RegisterType => RequestKind::RegisterType,
             Ask::Contacts | Ask::Unread => RequestKind::GetContacts,
             Ask::History { .. } => RequestKind::GetHistory,
-            Ask::Read { .. } => RequestKind::Read,
+            Ask::Read { .. } | Ask::Shown { .. } => RequestKind::Read,
             Ask::Message { .. } => RequestKind::SendMessage,
         }
         .as_str()
@@ -50,7 +73,7 @@ impl Ask {
 
     /// Returns whether the chat asks this by itself, and it matters to nobody if it fails.
     pub(crate) const fn is_by_itself(&self) -> bool {
-        matches!(self, Ask::Unread | Ask::Read { .. })
+        matches!(self, Ask::Unread | Ask::Shown { .. })
     }
 
     /// Returns whether the request signs in.
@@ -77,9 +100,11 @@ impl Command for &Ask {
             Ask::Restore { sid } => client.session_restore(now, sid.expose()),
             Ask::RegisterType => client.register_type(now),
             Ask::Contacts | Ask::Unread => client.get_contacts(now),
-            Ask::History { login } => client.get_history(now, login),
-            Ask::Read { login, up_to } => client.read(now, login, *up_to),
-            Ask::Message { to, body, marker } => client.send_message(now, to, body, Some(*marker)),
+            Ask::History { login, page } => GetHistory { login, page: *page }.give(client, now),
+            Ask::Read { login, up_to } | Ask::Shown { login, up_to } => client.read(now, login, *up_to),
+            Ask::Message { to, body, marker, key } => {
+                SendMessage { to, body, marker: Some(*marker), key: key.as_deref() }.give(client, now)
+            }
         }
     }
 

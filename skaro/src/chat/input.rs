@@ -4,44 +4,68 @@ use std::io::{self, BufRead, Read};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
-use super::line::Input;
-use super::terminal::LineEditor;
+use ratatui::crossterm::event::Event;
 
-/// Maximum length of a line in bytes. The longest message is shorter; without a limit, one line could fill the memory.
-const LINE: u64 = 64 << 10;
+use super::line::{Input, Prompt};
+use super::terminal::LineEditor;
+use super::view::full_screen::Keys;
+
+/// Maximum length of a line in bytes. The longest message is shorter, even if JSON escapes each of its characters;
+/// without a limit, one line could fill the memory.
+const LINE: u64 = 128 << 10;
 
 /// The source of lines.
 pub(crate) enum Source {
     Pipe,
     Terminal(Box<LineEditor>),
+    /// The full-screen view, which makes lines of keys.
+    View(Keys),
 }
 
-/// A thread that reads lines, one for each request.
+/// What a thread reads.
+pub(crate) enum Typed {
+    Input(Input),
+    /// What the user does in the view; `None` when the terminal is gone.
+    Key(Option<Event>),
+}
+
+/// A thread that reads lines, one for each request, or keys.
 pub(crate) struct Lines {
-    prompts: Sender<(String, String)>,
+    /// None if it reads keys.
+    prompts: Option<Sender<Prompt>>,
     /// Set between the request for a line and its arrival.
     pub(crate) is_reading: bool,
 }
 
 impl Lines {
-    /// Starts a thread that reads lines and passes each to the sink.
-    pub(crate) fn start(mut source: Source, sink: impl Fn(Input) + Send + 'static) -> Self {
+    /// Starts a thread that passes what it reads to the sink.
+    pub(crate) fn start(source: Source, sink: impl Fn(Typed) + Clone + Send + 'static) -> Self {
         let (prompts, asked) = mpsc::channel();
+        let mut read: Box<dyn FnMut(&Prompt) -> Input + Send> = match source {
+            Source::Pipe => Box::new(|_| read(&mut io::stdin().lock())),
+            Source::Terminal(mut editor) => Box::new(move |prompt| editor.read(prompt)),
+            Source::View(keys) => {
+                keys.start(move |event| sink(Typed::Key(event)));
+                return Lines { prompts: None, is_reading: false };
+            }
+        };
         thread::spawn(move || {
             for prompt in asked {
-                sink(match &mut source {
-                    Source::Pipe => read(&mut io::stdin().lock()),
-                    Source::Terminal(editor) => editor.read(&prompt),
-                });
+                sink(Typed::Input(read(&prompt)));
             }
         });
-        Lines { prompts, is_reading: false }
+        Lines { prompts: Some(prompts), is_reading: false }
     }
 
-    /// Requests a line, with a prompt (plain and in colour) for a terminal.
-    pub(crate) fn ask(&mut self, prompt: (String, String)) {
+    /// Returns whether lines come only when they are asked for.
+    pub(crate) const fn need_prompts(&self) -> bool {
+        self.prompts.is_some()
+    }
+
+    /// Requests a line.
+    pub(crate) fn ask(&mut self, prompt: Prompt) {
         // Can't fail: the thread lives as long as this.
-        _ = self.prompts.send(prompt);
+        _ = self.prompts.as_ref().map(|prompts| prompts.send(prompt));
         self.is_reading = true;
     }
 }
@@ -59,10 +83,10 @@ fn read(stdin: &mut impl BufRead) -> Input {
     } else if line.len() as u64 == LINE {
         // An error here will occur again when the next line is read.
         _ = stdin.skip_until(b'\n');
-        return Input::Bad(format!("this line is over the limit of {LINE} bytes"));
+        return Input::TooLong(LINE);
     }
     if line.last() == Some(&b'\r') {
         line.pop();
     }
-    String::from_utf8(line).map_or_else(|_| Input::Bad("this line is not UTF-8".into()), Input::Line)
+    String::from_utf8(line).map_or_else(|_| Input::NotUtf8, Input::Line)
 }

@@ -1,26 +1,52 @@
 //! Input from the user, and parsing of lines.
 
+use skaro_proto::Secret;
+
 /// An input from the user.
 pub(crate) enum Input {
     Line(String),
-    /// An unreadable line, with the reason.
-    Bad(String),
+    /// The answer to the question for a password.
+    Password(Secret),
+    /// A line over this limit, in bytes.
+    TooLong(u64),
+    NotUtf8,
     /// The input can't be read any more, with the reason.
     Failed(String),
     /// The end of the input.
     End,
+    /// The dialog with this user is to be shown.
+    Open(String),
+    /// What is older in the dialog that is shown.
+    Older,
     /// Ctrl-C, or a signal to end.
     Interrupt,
 }
 
+/// A request for a line, with a prompt for a terminal.
+pub(crate) struct Prompt {
+    pub(crate) plain: String,
+    pub(crate) coloured: String,
+    /// Set if the line is a password.
+    pub(crate) is_secret: bool,
+}
+
 /// A parsed line.
+#[derive(Debug, PartialEq)]
 pub(crate) enum Line<'a> {
     Empty,
-    /// A message for the user named by `/to`.
+    /// A message for the one in the prompt.
     Plain(&'a str),
     Contacts,
+    /// Without a login it is the history with the one in the prompt.
     History {
-        login: &'a str,
+        login: Option<&'a str>,
+        count: Option<u64>,
+    },
+    /// The page before the one that was shown last.
+    Older,
+    /// A message for the last one who has written; without a text that one is chosen.
+    Reply {
+        body: Option<&'a str>,
     },
     Message {
         to: &'a str,
@@ -41,17 +67,36 @@ pub(crate) enum Line<'a> {
     Quit,
 }
 
-/// The list of commands, at most 40 columns wide.
+/// The list of commands, at most 40 columns wide. Completion reads it, too.
 pub(crate) const HELP: &str = "\
-/contacts        lists your contacts
-/history LOGIN   shows the history
+TEXT             goes to the one in the
+                 prompt; // starts text
+                 with a slash
 /msg LOGIN TEXT  sends a message
-/to LOGIN        sets who gets your lines
+/to LOGIN        chooses who gets lines
+/r TEXT          answers the last writer
+/r               chooses that one
+/contacts        lists your contacts
+/history [LOGIN [COUNT]]  shows messages
+/older           shows the ones before
 /register-type   asks how to register
 /authorize LOGIN PASSWORD  signs in
 /restore SID     restores a session
 /help            shows this text
 /quit            leaves at once";
+
+/// The list of the full-screen view's keys, at most 40 columns wide.
+pub(crate) const KEYS: &str = "\
+Ctrl-N, Ctrl-P   next, previous contact
+Tab              next unread; completes
+PageUp, PageDown older, newer messages
+Alt-Enter        goes on in a new line
+Ctrl-C           clears the line; leaves";
+
+/// Returns whether a command's first argument is a login that one may have met.
+pub(crate) fn takes_login(command: &str) -> bool {
+    matches!(command, "/history" | "/msg" | "/to")
+}
 
 impl<'a> Line<'a> {
     /// Parses a line; the error is a text for the user.
@@ -65,6 +110,9 @@ impl<'a> Line<'a> {
                 true => Err("remove the spaces before this command".into()),
                 false => Ok(Line::Plain(line)),
             };
+        }
+        if line.starts_with("//") {
+            return Ok(Line::Plain(line.get(1..).unwrap_or_default()));
         }
         let (command, rest) = first_word(line);
         let rest = rest.trim_start();
@@ -84,7 +132,9 @@ impl<'a> Line<'a> {
         };
         match command {
             "/contacts" => none(Line::Contacts),
-            "/history" => one("a LOGIN").map(|login| Line::History { login }),
+            "/history" => history(rest),
+            "/older" => none(Line::Older),
+            "/r" => Ok(Line::Reply { body: Some(rest).filter(|body| !body.trim().is_empty()) }),
             "/msg" => two("a LOGIN and a TEXT").map(|(to, body)| Line::Message { to, body }),
             "/to" => one("a LOGIN").map(|login| Line::To { login }),
             "/register-type" => none(Line::RegisterType),
@@ -114,6 +164,16 @@ impl<'a> Line<'a> {
         };
         if secret.is_empty() { None } else { line.split_at_checked(line.len() - secret.len()) }
     }
+}
+
+/// Parses the arguments of `/history`.
+fn history(rest: &str) -> Result<Line<'_>, String> {
+    let mut words = rest.split_whitespace();
+    let (login, count) = (words.next(), words.next());
+    let wrong = || "/history takes a LOGIN and a COUNT from 1, and nothing else".to_owned();
+    let count =
+        count.map(|count| count.parse().ok().filter(|count| *count > 0).ok_or_else(wrong)).transpose()?;
+    if words.next().is_some() { Err(wrong()) } else { Ok(Line::History { login, count }) }
 }
 
 /// Splits off the first word and the white space after it.
@@ -146,5 +206,35 @@ mod tests {
     fn a_secret_is_no_plain_line() {
         assert!(Line::parse(" /authorize alice secret").is_err());
         assert!(matches!(Line::parse(" /help is no command here"), Ok(Line::Plain(_))));
+    }
+
+    #[test]
+    fn a_text_may_begin_with_a_slash() {
+        for (line, text) in [("//shrug", "/shrug"), ("///", "//"), ("//authorize a b", "/authorize a b")] {
+            assert_eq!(Line::parse(line), Ok(Line::Plain(text)));
+            assert!(!Line::has_secret(line));
+        }
+    }
+
+    #[test]
+    fn histories_have_a_login_and_a_count() {
+        let history = |login, count| Ok(Line::History { login, count });
+        assert_eq!(Line::parse("/history"), history(None, None));
+        assert_eq!(Line::parse("/history bob"), history(Some("bob"), None));
+        assert_eq!(Line::parse("/history bob  20 "), history(Some("bob"), Some(20)));
+        for line in ["/history bob 0", "/history bob x", "/history bob 1 2", "/history bob -1"] {
+            assert!(Line::parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn answers_keep_their_spaces() {
+        assert_eq!(Line::parse("/r a  b "), Ok(Line::Reply { body: Some("a  b ") }));
+        assert_eq!(Line::parse("/r "), Ok(Line::Reply { body: None }));
+    }
+
+    #[test]
+    fn the_help_is_forty_columns_wide() {
+        assert!(HELP.lines().chain(KEYS.lines()).all(|line| line.len() <= 40));
     }
 }

@@ -1,38 +1,45 @@
 //! `skaro chat`: reads lines, and prints messages and events.
 //!
-//! [`args`] defines the options, [`input`] reads lines and [`mod@line`] parses them; [`session`] decides how to react;
-//! [`report`] is the output, as JSON or, through [`wording`], for people; [`screen`] shows it; [`client`] talks to the
+//! [`args`] defines the options, [`input`] reads lines, [`complete`] completes them, and [`mod@line`] parses them, or [`command`] if they are JSON; [`session`]
+//! decides how to react, [`partner`] to whom lines go; [`report`] is the output, as JSON or, through [`wording`], for people; [`screen`] shows it, on a terminal in the
+//! [`view`]; [`client`] talks to the
 //! server. This module is the loop around them.
 
 mod args;
 mod ask;
 mod client;
+mod command;
+mod complete;
 mod demo;
 mod echo_bot;
 mod input;
 mod line;
+mod partner;
 mod report;
 mod screen;
 mod session;
 mod state;
 mod terminal;
+mod view;
 mod wording;
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ratatui::crossterm::event::Event as TerminalEvent;
 use skaro_proto::Secret;
 use skaro_proto::client::Event;
 
 pub(crate) use args::ChatArgs;
 use ask::Ask;
 use client::Client;
+use complete::Names;
 use demo::Demo;
-use input::Lines;
+use input::{Lines, Typed};
 use line::Input;
 use screen::Screen;
-use session::Session;
+use session::{Session, Setup};
 use state::State;
 
 use crate::exit::{Exit, Fault};
@@ -44,11 +51,16 @@ const ANSWERS: Duration = Duration::from_secs(1);
 /// Maximum number of waiting events and lines. Further ones stay in the client, whose memory is limited.
 const WAITING: usize = 256;
 
+/// Number of inputs that are handled before they are shown even if more wait.
+const BATCH: usize = 64;
+
 /// An input of the chat's loop.
 enum Happened {
     /// An event; `None` at the end of the events.
     Event(Option<Event<'static>>),
     Input(Input),
+    /// What the user does in the full-screen view; `None` when the terminal is gone.
+    Key(Option<TerminalEvent>),
 }
 
 /// Runs the chat until it ends.
@@ -62,7 +74,7 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<Exit, Fault> {
         bot = Demo::bot(user);
     }
     let login = args.login.as_deref().unwrap_or_default();
-    let state = args.state.take().map(|path| State::open(path, login)).transpose()?;
+    let state = args.state.take().map(|path| State::open(path, login, args.taken)).transpose()?;
     let sign_in = sign_in(&args, demo.is_some())?;
     let url = demo.as_ref().map(Demo::url).or(args.url.take()).unwrap_or_default();
     let mut options = args.network.options(url)?;
@@ -91,10 +103,16 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<Exit, Fault> {
         }
         _ = sender.send(Happened::Event(None));
     });
-    let (screen, source) = Screen::open(args.json)?;
-    let lines = Lines::start(source, move |input| _ = lines_sink.send(Happened::Input(input)));
-    let session = Session::new(screen, sign_in, bot, state);
-    let exit = Chat { client, happenings, lines, answers, deadline: None, session }.run();
+    let names = Names::default();
+    let (screen, source) = Screen::open(args.json, args.plain, names.clone())?;
+    let lines = Lines::start(source, move |typed| {
+        _ = lines_sink.send(match typed {
+            Typed::Input(input) => Happened::Input(input),
+            Typed::Key(event) => Happened::Key(event),
+        });
+    });
+    let session = Session::new(screen, Setup { names, rings: !args.no_bell, sign_in, bot, state });
+    let exit = Chat { client, happenings, lines, answers, deadline: None, since_refresh: 0, session }.run();
     // A pending name resolution is not awaited.
     runtime.shutdown_background();
     Ok(exit)
@@ -117,13 +135,15 @@ struct Chat {
     /// Time to wait for answers after the last line.
     answers: Duration,
     deadline: Option<Instant>,
+    /// Number of inputs since the screen was refreshed.
+    since_refresh: usize,
     session: Session,
 }
 
 impl Chat {
     fn run(mut self) -> Exit {
         while !self.session.is_done() {
-            if !self.lines.is_reading && self.session.wants_line() {
+            if self.lines.need_prompts() && !self.lines.is_reading && self.session.wants_line() {
                 self.lines.ask(self.session.prompt());
             }
             match self.wait() {
@@ -142,17 +162,30 @@ impl Chat {
             match happened {
                 Happened::Event(Some(event)) => self.session.handle_event(&event),
                 Happened::Event(None) => break,
-                Happened::Input(_) => (),
+                Happened::Input(_) | Happened::Key(_) => (),
             }
         }
         _ = closing.join();
         self.session.save();
-        self.session.screen().close(self.lines.is_reading);
+        self.session.close(self.lines.is_reading);
         self.session.exit()
     }
 
     /// Waits for the next input, until the deadline.
     fn wait(&mut self) -> Result<Happened, RecvTimeoutError> {
+        if self.since_refresh < BATCH
+            && let Ok(happened) = self.happenings.try_recv()
+        {
+            self.since_refresh += 1;
+            return Ok(happened);
+        }
+        self.since_refresh = 0;
+        self.session.refresh();
+        // What is on the screen now is marked as read.
+        self.session.ask(|ask| self.client.submit(ask));
+        if self.session.is_done() {
+            return Err(RecvTimeoutError::Disconnected);
+        }
         if let Ok(happened) = self.happenings.try_recv() {
             return Ok(happened);
         }
@@ -175,6 +208,8 @@ impl Chat {
                 self.lines.is_reading &= matches!(input, Input::Interrupt);
                 self.session.handle_input(input);
             }
+            Happened::Key(None) => self.session.handle_input(Input::Interrupt),
+            Happened::Key(Some(event)) => self.session.handle_key(event),
         }
     }
 

@@ -5,6 +5,8 @@ use skaro_proto::Fields;
 use skaro_proto::client::{Delivery, Failure};
 use skaro_proto::message::{Contacts, Date, Message, Registration, User};
 
+use super::command::{Id, Reason};
+
 /// Something to show. `--json` writes it as it is here; for the text for people see [`wording`](super::wording).
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -24,10 +26,16 @@ pub(crate) enum Report<'a> {
     },
     Contacts {
         contacts: &'a Contacts<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a Id>,
     },
     History {
         login: &'a str,
         history: &'a [Message<'a>],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        more: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a Id>,
     },
     MessageSent {
         to: &'a str,
@@ -35,6 +43,8 @@ pub(crate) enum Report<'a> {
         date: Option<&'a Date<'a>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         position: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a Id>,
         #[serde(skip)]
         from: &'a str,
         #[serde(skip)]
@@ -48,6 +58,20 @@ pub(crate) enum Report<'a> {
         login: &'a str,
         up_to: u64,
         position: u64,
+    },
+    /// The end of the command `read`.
+    Marked {
+        login: &'a str,
+        up_to: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a Id>,
+    },
+    /// The end of a command that has not begun.
+    Rejected {
+        reason: Reason,
+        info: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a Id>,
     },
     CaughtUp {
         log: &'a str,
@@ -72,6 +96,8 @@ pub(crate) enum Report<'a> {
         request: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         marker: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a Id>,
     },
     Error {
         info: &'a str,
@@ -99,6 +125,8 @@ pub(crate) enum Report<'a> {
         request: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         marker: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a Id>,
     },
     Lost {
         request: &'a str,
@@ -106,18 +134,25 @@ pub(crate) enum Report<'a> {
         marker: Option<u64>,
         #[serde(serialize_with = "serialize_delivery")]
         delivery: Delivery,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a Id>,
     },
 }
 
 impl<'a> Report<'a> {
     /// Returns the report of a failed request of this type; `None` if the kind of failure is unknown.
-    pub(crate) fn failure(request: &'a str, marker: Option<u64>, failure: &'a Failure<'_>) -> Option<Self> {
+    pub(crate) fn failure(
+        request: &'a str,
+        marker: Option<u64>,
+        failure: &'a Failure<'_>,
+        id: Option<&'a Id>,
+    ) -> Option<Self> {
         match failure {
             Failure::Refused(refusal) => {
-                Some(Report::Info { info: &refusal.info, request: Some(request), marker })
+                Some(Report::Info { info: &refusal.info, request: Some(request), marker, id })
             }
-            Failure::TimedOut => Some(Report::TimedOut { request, marker }),
-            Failure::Lost(delivery) => Some(Report::Lost { request, marker, delivery: *delivery }),
+            Failure::TimedOut => Some(Report::TimedOut { request, marker, id }),
+            Failure::Lost(delivery) => Some(Report::Lost { request, marker, delivery: *delivery, id }),
             _ => None,
         }
     }
@@ -140,7 +175,7 @@ mod tests {
     use super::*;
 
     /// Number of variants. Raise it with each arm of [`kind`], which does not compile when a variant is missing.
-    const KINDS: usize = 20;
+    const KINDS: usize = 22;
 
     fn kind(report: &Report<'_>) -> usize {
         match report {
@@ -164,6 +199,8 @@ mod tests {
             Report::CaughtUp { .. } => 17,
             Report::LogChanged { .. } => 18,
             Report::Postponed { .. } => 19,
+            Report::Marked { .. } => 20,
+            Report::Rejected { .. } => 21,
         }
     }
 
@@ -175,6 +212,8 @@ mod tests {
         let (user, contacts, fields) = (User::new("alice"), Contacts::default(), Fields::new());
         let message = Message::new("alice", "bob", "hi");
         let (text, reason) = ("x", String::from("x"));
+        let number = Id::Number(1);
+        let id = Some(&number);
         let mut table = Table::new();
         let mut kinds = BTreeSet::new();
         let mut add = |full: Report<'_>, least: Option<Report<'_>>| {
@@ -195,25 +234,32 @@ mod tests {
         add(Report::RegisterType { register_type: &Registration::Open }, None);
         add(Report::Authorized { session_id: text, user: &user }, None);
         add(Report::Restored { session_id: text, user: &user }, None);
-        add(Report::Contacts { contacts: &contacts }, None);
-        add(Report::History { login: text, history: &[] }, None);
-        let sent = |date, position| Report::MessageSent {
+        let contacts = |id| Report::Contacts { contacts: &contacts, id };
+        add(contacts(id), Some(contacts(None)));
+        let history = |more, id| Report::History { login: text, history: &[], more, id };
+        add(history(Some(true), id), Some(history(None, None)));
+        let marked = |id| Report::Marked { login: text, up_to: 1, id };
+        add(marked(id), Some(marked(None)));
+        let rejected = |id| Report::Rejected { reason: Reason::Busy, info: text, id };
+        add(rejected(id), Some(rejected(None)));
+        let sent = |date, position, id| Report::MessageSent {
             to: text,
             marker: 1,
             date,
             position,
+            id,
             from: text,
             body: text,
         };
-        add(sent(Some(&Date::Integer(1)), Some(1)), Some(sent(None, None)));
+        add(sent(Some(&Date::Integer(1)), Some(1), id), Some(sent(None, None, None)));
         add(Report::Read { login: text, up_to: 1, position: 2 }, None);
         add(Report::CaughtUp { log: text, position: 1, messages: 1 }, None);
         add(Report::LogChanged { log: text, position: 1 }, None);
         let postponed = |marker| Report::Postponed { request: text, marker, info: text };
         add(postponed(Some(1)), Some(postponed(None)));
         add(Report::Message { dialog: text, message: &message }, None);
-        let info = |request, marker| Report::Info { info: text, request, marker };
-        add(info(Some(text), Some(1)), Some(info(None, None)));
+        let info = |request, marker, id| Report::Info { info: text, request, marker, id };
+        add(info(Some(text), Some(1), id), Some(info(None, None, None)));
         add(Report::Error { info: text }, None);
         let unknown = |position| Report::Unknown { kind: text, message: &fields, position };
         add(unknown(Some(1)), Some(unknown(None)));
@@ -221,10 +267,10 @@ mod tests {
         add(Report::Disconnected { reason: reason.clone() }, None);
         let reconnecting = |reason| Report::Reconnecting { after_ms: 1, reason };
         add(reconnecting(Some(reason)), Some(reconnecting(None)));
-        let timed_out = |marker| Report::TimedOut { request: text, marker };
-        add(timed_out(Some(1)), Some(timed_out(None)));
-        let lost = |marker| Report::Lost { request: text, marker, delivery: Delivery::NotSent };
-        add(lost(Some(1)), Some(lost(None)));
+        let timed_out = |marker, id| Report::TimedOut { request: text, marker, id };
+        add(timed_out(Some(1), id), Some(timed_out(None, None)));
+        let lost = |marker, id| Report::Lost { request: text, marker, delivery: Delivery::NotSent, id };
+        add(lost(Some(1), id), Some(lost(None, None)));
         assert_eq!(kinds.len(), KINDS, "an event has no sample here");
         table
     }

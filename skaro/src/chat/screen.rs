@@ -1,25 +1,33 @@
-//! The chat's output: JSON, plain text, or a terminal with a prompt.
+//! The chat's output: JSON, plain text, a terminal with a prompt, or a terminal that is filled.
 
 use std::io::{self, IsTerminal};
 
+use ratatui::crossterm::event::Event;
+use rustyline::error::ReadlineError;
+
+use super::complete::Names;
 use super::input::Source;
+use super::line::{Input, Prompt};
 use super::report::Report;
 use super::terminal::{self, Terminal};
+use super::view::View;
+use super::view::full_screen::FullScreen;
 use super::wording;
 use crate::exit::{Exit, Fault};
 use crate::output;
-use crate::text::{Shown, clean_json};
+use crate::text::{Shown, clean_json, name};
 
 /// The output.
 pub(crate) enum Screen {
     Json,
     Plain,
     Terminal { terminal: Terminal, colours: bool },
+    View(Box<FullScreen>),
 }
 
 impl Screen {
     /// Opens the output that suits standard output, and the input that belongs to it.
-    pub(crate) fn open(json: bool) -> Result<(Screen, Source), Fault> {
+    pub(crate) fn open(json: bool, plain: bool, names: Names) -> Result<(Screen, Source), Fault> {
         if json {
             return Ok((Screen::Json, Source::Pipe));
         }
@@ -27,16 +35,23 @@ impl Screen {
         if is_dumb || !io::stdin().is_terminal() || !io::stdout().is_terminal() {
             return Ok((Screen::Plain, Source::Pipe));
         }
-        let unusable = |error| Fault::new(Exit::System, format!("can't use the terminal: {error}"));
-        let (terminal, editor) = terminal::open().map_err(unusable)?;
+        let unusable =
+            |error: ReadlineError| Fault::new(Exit::System, format!("can't use the terminal: {error}"));
         // See no-color.org.
         let colours = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        if !plain {
+            let opened = FullScreen::open(names.clone(), colours);
+            if let Some((view, keys)) = opened.map_err(|error| unusable(error.into()))? {
+                return Ok((Screen::View(Box::new(view)), Source::View(keys)));
+            }
+        }
+        let (terminal, editor) = terminal::open(names).map_err(unusable)?;
         Ok((Screen::Terminal { terminal, colours }, Source::Terminal(Box::new(editor))))
     }
 
     /// Returns whether a person at a terminal uses the chat.
     pub(crate) const fn is_terminal(&self) -> bool {
-        matches!(self, Screen::Terminal { .. })
+        matches!(self, Screen::Terminal { .. } | Screen::View(_))
     }
 
     /// Returns whether a program reads the events.
@@ -44,9 +59,18 @@ impl Screen {
         matches!(self, Screen::Json)
     }
 
+    /// Returns the full-screen view, if that is the output.
+    pub(crate) fn view(&mut self) -> Option<&mut View> {
+        if let Screen::View(screen) = self { Some(&mut screen.view) } else { None }
+    }
+
     /// Shows an event. An error means that it can't be written.
-    pub(crate) fn show(&self, report: &Report<'_>) -> io::Result<()> {
+    pub(crate) fn show(&mut self, report: &Report<'_>) -> io::Result<()> {
         match self {
+            Screen::View(screen) => {
+                screen.show(report);
+                Ok(())
+            }
             Screen::Json => output::write_line(&clean_json(&serde_json::to_string(report)?)),
             // A terminal already shows what the user has typed.
             Screen::Plain | Screen::Terminal { .. } => {
@@ -56,51 +80,90 @@ impl Screen {
     }
 
     /// Shows a text that the user asked for.
-    pub(crate) fn say(&self, text: &Shown) -> io::Result<()> {
+    pub(crate) fn say(&mut self, text: &Shown) -> io::Result<()> {
         match self {
             // It is not one of the JSON events.
             Screen::Json => output::complain(text),
-            Screen::Plain | Screen::Terminal { .. } => self.print(text)?,
+            Screen::Plain | Screen::Terminal { .. } | Screen::View(_) => self.print(text)?,
         }
         Ok(())
     }
 
     /// Shows a hint for people; nothing in JSON.
-    pub(crate) fn hint(&self, text: &Shown) -> io::Result<()> {
+    pub(crate) fn hint(&mut self, text: &Shown) -> io::Result<()> {
         if self.is_json() { Ok(()) } else { self.print(text) }
     }
 
     /// Reports a problem that does not count as a failure of the chat.
-    pub(crate) fn complain(&self, text: impl Into<Shown>) {
+    pub(crate) fn complain(&mut self, text: impl Into<Shown>) {
         let text = text.into();
         match self {
             Screen::Json | Screen::Plain => output::complain(&text),
             Screen::Terminal { terminal, colours } => terminal.print(&text.reddened(), *colours),
+            Screen::View(screen) => screen.complain(text),
         }
     }
 
-    /// Returns the prompt, plain and in colour.
-    pub(crate) fn prompt(&self, dialog: Option<&str>) -> (String, String) {
-        let prompt = match dialog {
+    /// Returns the prompt for a line to this user.
+    pub(crate) fn prompt(&self, partner: Option<&str>) -> Prompt {
+        self.prompt_of(match partner {
             None => Shown::from("> "),
-            Some(dialog) => Shown::from("to ").name(dialog).plain("> "),
-        };
-        let colours = matches!(self, Screen::Terminal { colours: true, .. });
-        (prompt.render(false), prompt.render(colours))
+            Some(partner) => Shown::from("to ").name(partner).plain("> "),
+        })
     }
 
-    /// Flushes the output.
-    pub(crate) fn close(&self, is_typing: bool) {
-        if let Screen::Terminal { terminal, .. } = self {
-            terminal.close(is_typing);
+    /// Returns the question for a password.
+    pub(crate) fn password_prompt(&self, login: &str) -> Prompt {
+        Prompt { is_secret: true, ..self.prompt_of(Shown::from(format!("Password of {}: ", name(login)))) }
+    }
+
+    fn prompt_of(&self, prompt: Shown) -> Prompt {
+        let colours = matches!(self, Screen::Terminal { colours: true, .. });
+        Prompt { plain: prompt.render(false), coloured: prompt.render(colours), is_secret: false }
+    }
+
+    /// Rings the terminal's bell.
+    pub(crate) fn ring(&mut self) {
+        match self {
+            Screen::Json | Screen::Plain => (),
+            Screen::Terminal { terminal, .. } => terminal.ring(),
+            Screen::View(screen) => screen.ring(),
         }
     }
 
-    fn print(&self, text: &Shown) -> io::Result<()> {
+    /// Shows what the view has to show, and waits while the output can't keep up.
+    pub(crate) fn refresh(&mut self) -> io::Result<()> {
+        match self {
+            Screen::Json | Screen::Plain => (),
+            Screen::Terminal { terminal, .. } => terminal.wait(),
+            Screen::View(screen) => screen.draw()?,
+        }
+        Ok(())
+    }
+
+    /// Handles what the user does in the view; returns the input that it makes.
+    pub(crate) fn handle_key(&mut self, event: Event, wants_line: bool) -> io::Result<Option<Input>> {
+        if let Screen::View(screen) = self { screen.handle(event, wants_line) } else { Ok(None) }
+    }
+
+    /// Shows the rest. A view that ends with a failure tells it again.
+    pub(crate) fn close(&mut self, is_typing: bool, has_failed: bool) {
+        match self {
+            Screen::Json | Screen::Plain => (),
+            Screen::Terminal { terminal, .. } => terminal.close(is_typing),
+            Screen::View(screen) => screen.close(has_failed),
+        }
+    }
+
+    fn print(&mut self, text: &Shown) -> io::Result<()> {
         match self {
             Screen::Json | Screen::Plain => output::say(text),
             Screen::Terminal { terminal, colours } => {
                 terminal.print(text, *colours);
+                Ok(())
+            }
+            Screen::View(screen) => {
+                screen.view.note(text);
                 Ok(())
             }
         }

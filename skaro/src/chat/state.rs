@@ -15,6 +15,8 @@ pub(crate) struct State {
     path: PathBuf,
     login: String,
     place: LogStart,
+    /// Place behind the last event, if only the program moves that of the file.
+    come: Option<LogStart>,
     /// Events that were shown since the file was written.
     unsaved: usize,
     _lock: File,
@@ -32,8 +34,9 @@ struct Content {
 }
 
 impl State {
-    /// Locks and reads the file; if there is none yet, the chat begins at the log's head.
-    pub(crate) fn open(path: PathBuf, login: &str) -> Result<State, Fault> {
+    /// Locks and reads the file; if there is none yet, the chat begins at the log's head. The place moves with each event, or
+    /// by [`handle_taken`](Self::handle_taken) only.
+    pub(crate) fn open(path: PathBuf, login: &str, waits_for_taken: bool) -> Result<State, Fault> {
         let fault =
             |exit, reason: &dyn std::fmt::Display| Fault::new(exit, format!("{}: {reason}", path.display()));
         // A file of its own: the state itself is replaced with each change.
@@ -59,7 +62,8 @@ impl State {
             Err(error) if error.kind() == io::ErrorKind::NotFound => LogStart::Head,
             Err(error) => return Err(fault(Exit::NoInput, &error)),
         };
-        Ok(State { login: login.into(), place, unsaved: 0, _lock: lock, path })
+        let come = waits_for_taken.then(|| place.clone());
+        Ok(State { login: login.into(), place, come, unsaved: 0, _lock: lock, path })
     }
 
     /// Returns the place at which the chat begins, or to which it has come.
@@ -70,9 +74,31 @@ impl State {
     /// Moves the place behind an event of this user.
     pub(crate) fn follow(&mut self, user: &str, event: &Event<'_>) {
         // Who signs in as somebody else by hand is in another log.
-        if user == self.login && self.place.follow(event) {
+        if user != self.login {
+            return;
+        }
+        let is_beginning = self.place == LogStart::Head || matches!(event, Event::LogChanged { .. });
+        let waits_for_taken = self.come.as_mut().map(|come| come.follow(event)).is_some();
+        if (is_beginning || !waits_for_taken) && self.place.follow(event) {
             self.unsaved += 1;
         }
+    }
+
+    /// Moves the place behind an event that the program has handled. Returns whether such an event has come.
+    pub(crate) fn handle_taken(&mut self, position: u64) -> bool {
+        let Some(LogStart::Since { log, position: come }) = &self.come else { return false };
+        if position > *come {
+            return false;
+        }
+        let is_later = match &self.place {
+            LogStart::Since { position: before, .. } => position > *before,
+            _ => true,
+        };
+        if is_later {
+            self.place = LogStart::Since { log: log.clone(), position };
+            self.unsaved += 1;
+        }
+        true
     }
 
     /// Returns whether the file must be written now, whatever else waits.

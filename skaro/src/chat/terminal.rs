@@ -6,30 +6,40 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use ratatui::crossterm::terminal::size;
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
 use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
 use rustyline::history::MemHistory;
 use rustyline::validate::Validator;
-#[cfg(unix)]
-use rustyline::{Cmd, ConditionalEventHandler, Event, EventContext, EventHandler, KeyEvent, RepeatCount};
-use rustyline::{Config, Editor, ExternalPrinter, Helper};
+use rustyline::{
+    Cmd, CompletionType, ConditionalEventHandler, Config, Editor, Event, EventContext, EventHandler,
+    ExternalPrinter, Helper, KeyEvent, Movement, RepeatCount,
+};
+use skaro_proto::Secret;
 use unicode_width::UnicodeWidthChar;
 
-use super::line::{Input, Line};
+use super::complete::Names;
+use super::line::{Input, Line, Prompt};
+use crate::rows::rows;
 use crate::text::Shown;
 use crate::tty;
 
 /// Time-out for printing the last lines.
 const FLUSH: Duration = Duration::from_millis(500);
 
+/// Number of texts that wait for being printed from which the chat takes no more events.
+const BACKLOG: usize = 256;
+
 /// The printing half of the terminal.
 pub(crate) struct Terminal {
     printer: Sender<Print>,
+    backlog: Arc<Backlog>,
 }
 
 enum Print {
@@ -38,29 +48,70 @@ enum Print {
     Done(Sender<()>),
 }
 
-/// The reading half of the terminal.
-pub(crate) struct LineEditor(Editor<Mask, MemHistory>);
-
-/// Opens the terminal.
-pub(crate) fn open() -> Result<(Terminal, LineEditor), ReadlineError> {
-    tty::hold()?;
-    let config = Config::builder().max_history_size(1000)?.auto_add_history(false).build();
-    let history = MemHistory::with_config(&config);
-    let mut editor = Editor::with_history(config, history)?;
-    editor.set_helper(Some(Mask));
-    #[cfg(unix)]
-    editor.bind_sequence(KeyEvent::ctrl('Z'), EventHandler::Conditional(Box::new(Suspend)));
-    let printer = print_from(editor.create_external_printer()?);
-    Ok((Terminal { printer }, LineEditor(editor)))
+/// What the printer has still to do.
+#[derive(Default)]
+struct Backlog {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
 }
 
-fn print_from(mut printer: impl ExternalPrinter + Send + 'static) -> Sender<Print> {
+#[derive(Default)]
+struct Waiting {
+    /// Number of texts.
+    texts: usize,
+    /// Set while the line editor reads. Otherwise the printer may have to wait for it.
+    is_reading: bool,
+}
+
+impl Backlog {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Waiting)) {
+        change(&mut self.waiting());
+        self.changed.notify_all();
+    }
+
+    /// Waits until there is room, unless the printer may have to wait for the next prompt.
+    fn wait(&self) {
+        let is_full = |waiting: &mut Waiting| waiting.texts >= BACKLOG && waiting.is_reading;
+        drop(self.changed.wait_while(self.waiting(), is_full));
+    }
+}
+
+/// The reading half of the terminal.
+pub(crate) struct LineEditor {
+    editor: Editor<Assistant, MemHistory>,
+    backlog: Arc<Backlog>,
+}
+
+/// Opens the terminal. These names complete.
+pub(crate) fn open(names: Names) -> Result<(Terminal, LineEditor), ReadlineError> {
+    tty::hold()?;
+    let config = Config::builder().max_history_size(1000)?.auto_add_history(false);
+    let config = config.completion_type(CompletionType::List).build();
+    let history = MemHistory::with_config(&config);
+    let mut editor = Editor::with_history(config, history)?;
+    editor.set_helper(Some(Assistant { names, is_secret: false }));
+    editor.bind_sequence(KeyEvent::ctrl('C'), EventHandler::Conditional(Box::new(Clear)));
+    #[cfg(unix)]
+    editor.bind_sequence(KeyEvent::ctrl('Z'), EventHandler::Conditional(Box::new(Suspend)));
+    let backlog = Arc::<Backlog>::default();
+    let printer = print_from(editor.create_external_printer()?, backlog.clone());
+    Ok((Terminal { printer, backlog: backlog.clone() }, LineEditor { editor, backlog }))
+}
+
+fn print_from(mut printer: impl ExternalPrinter + Send + 'static, backlog: Arc<Backlog>) -> Sender<Print> {
     let (sender, prints) = mpsc::channel();
     thread::spawn(move || {
         for print in prints {
             match print {
-                // If the terminal is gone, the reading thread notices.
-                Print::Text(text) => _ = printer.print(text),
+                Print::Text(text) => {
+                    // If the terminal is gone, the reading thread notices.
+                    _ = printer.print(text);
+                    backlog.change(|waiting| waiting.texts = waiting.texts.saturating_sub(1));
+                }
                 Print::Done(done) => _ = done.send(()),
             }
         }
@@ -69,9 +120,26 @@ fn print_from(mut printer: impl ExternalPrinter + Send + 'static) -> Sender<Prin
 }
 
 impl Terminal {
-    /// Prints lines above the prompt.
+    /// Prints lines above the prompt, broken between words.
     pub(crate) fn print(&self, text: &Shown, colours: bool) {
-        _ = self.printer.send(Print::Text(text.render(colours) + "\n"));
+        // A terminal that does not know its size breaks the lines itself.
+        let columns = size().map_or(0, |(columns, _)| usize::from(columns));
+        let rows = rows(text, if columns == 0 { usize::MAX } else { columns });
+        self.write(rows.iter().map(|row| row.render(colours) + "\n").collect());
+    }
+
+    pub(crate) fn ring(&self) {
+        self.write("\x07".into());
+    }
+
+    fn write(&self, text: String) {
+        self.backlog.change(|waiting| waiting.texts += 1);
+        _ = self.printer.send(Print::Text(text));
+    }
+
+    /// Waits while too much is still to be printed: meanwhile events stay where they are.
+    pub(crate) fn wait(&self) {
+        self.backlog.wait();
     }
 
     /// Prints the remaining lines. The line editor can't be interrupted, so the program restores the terminal at its
@@ -88,12 +156,22 @@ impl Terminal {
     }
 }
 
-/// Shows asterisks instead of a secret in the line that is being typed.
-struct Mask;
+/// Completes commands and names, and shows asterisks instead of a secret in the line that is being typed.
+struct Assistant {
+    names: Names,
+    /// Set while all of the line is a secret.
+    is_secret: bool,
+}
 
-impl Highlighter for Mask {
+impl Assistant {
+    fn split_secret<'l>(&self, line: &'l str) -> Option<(&'l str, &'l str)> {
+        if self.is_secret { Some(("", line)) } else { Line::split_secret(line) }
+    }
+}
+
+impl Highlighter for Assistant {
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
-        let Some((shown, secret)) = Line::split_secret(line) else { return Cow::Borrowed(line) };
+        let Some((shown, secret)) = self.split_secret(line) else { return Cow::Borrowed(line) };
         // The editor counts columns in the line itself.
         let columns = secret.chars().filter_map(UnicodeWidthChar::width).sum();
         Cow::Owned(shown.to_owned() + &"*".repeat(columns))
@@ -101,20 +179,39 @@ impl Highlighter for Mask {
 
     /// Returns whether the whole line must be shown anew after a change.
     fn highlight_char(&self, line: &str, _: usize, _: CmdKind) -> bool {
-        Line::split_secret(line).is_some()
+        self.split_secret(line).is_some()
     }
 }
 
-impl Completer for Mask {
+impl Completer for Assistant {
     type Candidate = String;
+
+    fn complete(
+        &self,
+        line: &str,
+        position: usize,
+        _: &rustyline::Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<String>)> {
+        let text = line.get(..position).filter(|_| !self.is_secret).unwrap_or_default();
+        Ok(self.names.complete(text))
+    }
 }
 
-impl Hinter for Mask {
+impl Hinter for Assistant {
     type Hint = String;
 }
 
-impl Validator for Mask {}
-impl Helper for Mask {}
+impl Validator for Assistant {}
+impl Helper for Assistant {}
+
+/// The reaction to Ctrl-C: clears the line; ends the chat if there is nothing to clear.
+struct Clear;
+
+impl ConditionalEventHandler for Clear {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, context: &EventContext<'_>) -> Option<Cmd> {
+        (!context.line().is_empty()).then_some(Cmd::Kill(Movement::WholeBuffer))
+    }
+}
 
 /// The reaction to Ctrl-Z. The line editor's own one may leave the terminal with its original settings.
 #[cfg(unix)]
@@ -131,21 +228,30 @@ impl ConditionalEventHandler for Suspend {
 
 impl LineEditor {
     /// Reads a line from the user.
-    pub(crate) fn read(&mut self, prompt: &(String, String)) -> Input {
+    pub(crate) fn read(&mut self, prompt: &Prompt) -> Input {
+        self.backlog.change(|waiting| waiting.is_reading = true);
+        let input = self.read_line(prompt);
+        self.backlog.change(|waiting| waiting.is_reading = false);
+        input
+    }
+
+    fn read_line(&mut self, prompt: &Prompt) -> Input {
+        if let Some(assistant) = self.editor.helper_mut() {
+            assistant.is_secret = prompt.is_secret;
+        }
         loop {
-            return match self.0.readline(prompt) {
+            return match self.editor.readline(&(&*prompt.plain, &*prompt.coloured)) {
+                Ok(line) if prompt.is_secret => Input::Password(Secret::from(line)),
                 Ok(line) => {
                     if !Line::has_secret(&line) {
                         // It is only the history, so an error is ignored.
-                        _ = self.0.add_history_entry(&line);
+                        _ = self.editor.add_history_entry(&line);
                     }
                     Input::Line(line)
                 }
                 Err(ReadlineError::Signal(_)) => continue,
                 Err(ReadlineError::Interrupted) => Input::Interrupt,
-                Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
-                    Input::Bad("this line is not UTF-8".into())
-                }
+                Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => Input::NotUtf8,
                 Err(_) => Input::End,
             };
         }

@@ -19,14 +19,16 @@ pub(crate) fn report(report: &Report<'_>, echoes: bool) -> Shown {
         Report::RegisterType { register_type } => registration(register_type),
         Report::Authorized { user, .. } => shown.plain("signed in as ").name(&user.login),
         Report::Restored { user, .. } => shown.plain("signed in again as ").name(&user.login),
-        Report::Contacts { contacts } => list_contacts(contacts),
-        Report::History { login, history } => list_history(login, history),
+        Report::Contacts { contacts, .. } => list_contacts(contacts),
+        Report::History { login, history, more, .. } => list_history(login, history, *more == Some(true)),
         Report::MessageSent { to, date, from, body, .. } if echoes => said(*date, to, from, body),
         Report::MessageSent { to, marker, date, .. } => {
             shown.dim(&format!("{} sent to {}, #{marker}", time(*date), name(to)))
         }
         Report::Message { dialog, message } => told(dialog, message),
         Report::Read { login, .. } => shown.dim(&format!("read: what {} wrote", name(login))),
+        Report::Marked { login, .. } => shown.dim(&format!("marked as read: what {} wrote", name(login))),
+        Report::Rejected { info, .. } => shown.red(info),
         Report::CaughtUp { messages, .. } => {
             let plural = if *messages == 1 { "" } else { "s" };
             shown.dim(&format!("{messages} message{plural} came while you were away"))
@@ -38,7 +40,7 @@ pub(crate) fn report(report: &Report<'_>, echoes: bool) -> Shown {
             shown.dim(&format!("{request}{} is sent again later: {info}", number(*marker)))
         }
         Report::Info { info, request: None, .. } => shown.plain("the server says: ").plain(info),
-        Report::Info { info, request: Some(request), marker } => {
+        Report::Info { info, request: Some(request), marker, .. } => {
             let why = if info.is_empty() { "no reason given" } else { info };
             shown.red(&format!("{request}{} was refused: {why}", number(*marker)))
         }
@@ -55,10 +57,10 @@ pub(crate) fn report(report: &Report<'_>, echoes: bool) -> Shown {
             let failed = reason.as_ref().map(|reason| format!("no connection: {reason}; "));
             shown.dim(&format!("{}connecting again in {seconds:.1} s", failed.unwrap_or_default()))
         }
-        Report::TimedOut { request, marker } => {
+        Report::TimedOut { request, marker, .. } => {
             shown.red(&format!("{request}{}: no answer came in time", number(*marker)))
         }
-        Report::Lost { request, marker, delivery } => {
+        Report::Lost { request, marker, delivery, .. } => {
             let known = match delivery {
                 Delivery::NotSent => "was not sent",
                 Delivery::Unknown => "may or may not have arrived",
@@ -72,20 +74,22 @@ fn told(dialog: &str, message: &Message<'_>) -> Shown {
     said(message.date.as_ref(), dialog, &message.from.login, &message.body)
 }
 
+/// Returns a message as a line. The other user is named only if that is not the sender.
 fn said(date: Option<&Date<'_>>, dialog: &str, from: &str, body: &str) -> Shown {
-    Shown::new()
-        .dim(&time(date))
-        .plain(" ")
-        .dim(&format!("[{}]", name(dialog)))
-        .plain(" ")
-        .name(from)
-        .plain(": ")
-        .plain(body)
+    let shown = Shown::new().dim(&time(date)).plain(" ").name(from);
+    let shown = if dialog == from { shown } else { shown.dim(" to ").name(dialog) };
+    shown.plain(": ").plain(body)
 }
 
-fn list_history(login: &str, history: &[Message<'_>]) -> Shown {
+/// Returns a message as a line within its dialog, where only the sender is named.
+pub(crate) fn within_dialog(date: Option<&Date<'_>>, from: &str, body: &str) -> Shown {
+    said(date, from, from, body)
+}
+
+fn list_history(login: &str, history: &[Message<'_>], more: bool) -> Shown {
     let plural = if history.len() == 1 { "" } else { "s" };
-    let heading = format!("history with {}: {} message{plural}", name(login), history.len());
+    let more = if more { "; /older shows those before" } else { "" };
+    let heading = format!("history with {}: {} message{plural}{more}", name(login), history.len());
     let heading = Shown::new().dim(&heading);
     history.iter().fold(heading, |shown, message| shown.line().append(told(login, message)))
 }
@@ -132,6 +136,12 @@ fn last(user: &User<'_>) -> Option<(String, String)> {
     Some((login.as_text()?.into(), body.as_text()?.into()))
 }
 
+/// Returns the position of the last message of a contact's dialog, if the server tells it.
+pub(crate) fn last_position(user: &User<'_>) -> Option<u64> {
+    let position = user.extra.get("last")?.as_map()?.get("position")?.as_integer()?;
+    u64::try_from(position).ok()
+}
+
 /// Returns the beginning of a text.
 fn beginning(text: &str) -> String {
     match text.char_indices().nth(BEGINNING) {
@@ -175,16 +185,21 @@ mod tests {
         report(&Report::Message { dialog: from, message: &message }, false).render(false)
     }
 
-    /// Only the chat itself writes lines that do not begin with a time, a dialog and a name.
+    /// Only the chat itself writes lines that do not begin with a time and a name.
     #[test]
     fn messages_do_not_look_like_output_of_the_chat() {
-        assert_eq!(
-            shown("bob", None, "hi\n12:00 [carol] carol: hi"),
-            "--:-- [bob] bob: hi ⏎ 12:00 [carol] carol: hi"
-        );
-        let forged = "x] 12:00 [carol] carol: hi";
-        assert_eq!(shown(forged, None, "y"), format!("--:-- [\"{forged}\"] \"{forged}\": y"));
-        let date = Date::Text("12:00 [carol] carol: hi".into());
-        assert_eq!(shown("bob", Some(date), "y"), "\"12:00 [carol] carol: hi\" [bob] bob: y");
+        assert_eq!(shown("bob", None, "hi\n12:00 carol: hi"), "--:-- bob: hi ⏎ 12:00 carol: hi");
+        let forged = "x: hi\n12:00 carol: hi";
+        assert_eq!(shown(forged, None, "y"), "--:-- \"x: hi ⏎ 12:00 carol: hi\": y");
+        let date = Date::Text("12:00 carol: hi".into());
+        assert_eq!(shown("bob", Some(date), "y"), "\"12:00 carol: hi\" bob: y");
+    }
+
+    #[test]
+    fn a_name_is_shown_once() {
+        let shown = |dialog, from| said(None, dialog, from, "hi").render(false);
+        assert_eq!(shown("bob", "bob"), "--:-- bob: hi");
+        assert_eq!(shown("bob", "alice"), "--:-- alice to bob: hi");
+        assert_eq!(shown("bob to carol", "alice"), "--:-- alice to \"bob to carol\": hi");
     }
 }

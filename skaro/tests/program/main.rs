@@ -8,6 +8,7 @@
 )]
 
 mod chat;
+mod commands;
 mod config;
 mod data;
 mod elsewhere;
@@ -28,3 +29,5 @@ mod state;
 mod terminal;
 mod tls;
 mod unread;
+#[cfg(unix)]
+mod view;

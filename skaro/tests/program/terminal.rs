@@ -55,7 +55,7 @@ fn a_chat_leaves_the_terminal_as_it_was() {
     for end in [
         json!(["type", "/quit\r"]),
         json!(["type", "\u{4}"]),
-        json!(["type", "half a line\u{3}"]),
+        json!(["type", "half a line\u{3}\u{3}"]),
         json!(["signal", 15]),
         json!(["signal", 1]),
         json!(["signal", 2]),
@@ -142,10 +142,50 @@ fn people_at_a_terminal_see_refusals_and_end_well() {
         ["expect", "Password of alice: "],
         ["type", "wrong\r"],
         ["expect", "authorize was refused"],
+        ["expect", "Password of alice: "],
+        ["type", "wrong again\r"],
+        ["expect", "authorize was refused"],
+        ["expect", "Password of alice: "],
+        ["type", "correct:horse\r"],
+        ["expect", "signed in as"],
+        ["expect", "> "],
         ["type", "/quit\r"],
     ]);
     let ended = on_terminal(&["chat", "--url", &url, "--login", "alice"], &steps);
     assert_eq!((&ended["echo"], &ended["status"]), (&json!(true), &json!(0)), "{ended}");
+    let shown = ended["output"].as_str().unwrap();
+    assert!(!shown.contains("horse") && !shown.contains("again"), "{ended}");
+}
+
+#[test]
+fn commands_and_names_complete_and_a_line_can_be_cleared() {
+    let steps = json!([
+        ["expect", "I'll answer."],
+        ["type", "half a line\u{3}"],
+        ["type", "/hi\thello\u{3}"],
+        ["type", "/ms\tdav\thello\r"],
+        ["expect", "sent to dave, #1"],
+        // Whom one has written to last gets the next line.
+        ["expect", "to \u{1b}"],
+        ["type", "/t\tbo\tx\u{7f}\r"],
+        ["type", "hi\r"],
+        ["expect", "sent to bob, #2"],
+        ["expect", "Hello alice!"],
+        ["type", "//me waves\r"],
+        ["expect", "sent to bob, #3"],
+        ["type", "/history bob 1\r"],
+        ["expect", "1 message; /older shows"],
+        ["type", "/older\r"],
+        ["expect", "1 message; /older shows"],
+        ["type", "/quit\r"],
+    ]);
+    for (options, rings) in [(&["chat"][..], true), (&["chat", "--no-bell"], false)] {
+        let ended = on_terminal(options, &steps);
+        assert_eq!(ended["status"], 0, "{ended}");
+        let shown = ended["output"].as_str().unwrap();
+        assert_eq!(shown.contains('\u{7}'), rings, "{ended}");
+        assert!(!shown.contains("sent to dave, #2") && !shown.contains("half a line\r"), "{ended}");
+    }
 }
 
 /// Case 25, where it harms.

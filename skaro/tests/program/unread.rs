@@ -3,8 +3,10 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::process::{ADAPTERS, command, wait};
+use crate::process::{ADAPTERS, WAIT, command, wait};
 
 /// Starts the program; whoever drops a pipe reads no more from it.
 fn start(args: &[&str]) -> Child {
@@ -19,9 +21,14 @@ fn a_chat_ends_when_nobody_reads_any_more() {
         let mut line = String::new();
         BufReader::new(chat.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "connected\n");
-        // Keep the input open: the chat must see by itself that it is over.
-        writeln!(chat.stdin.as_mut().unwrap(), "/contacts").unwrap();
-        let input = chat.stdin.take();
+        // Keep the input open: the chat must see by itself that it is over. It may take more than one line to see that: programs
+        // that other tests are starting have the pipe, too, until they run.
+        let mut input = chat.stdin.take().unwrap();
+        let deadline = Instant::now() + WAIT;
+        while chat.try_wait().unwrap().is_none() && Instant::now() < deadline {
+            _ = writeln!(input, "/contacts");
+            thread::sleep(Duration::from_millis(2));
+        }
         assert_eq!(wait(&mut chat), Some(Some(0)));
         drop(input);
     }

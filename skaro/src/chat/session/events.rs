@@ -3,12 +3,15 @@
 use skaro_proto::client::{Disconnect, Ended, Event, Failure, Incoming, SignedOutReason, Ticket};
 use skaro_proto::message::{Answer, ReadMark, RequestKind, SignedIn};
 
-use super::super::ask::Ask;
+use super::super::ask::{Ask, Asked};
+use super::super::command::Id;
+use super::super::echo_bot::EchoBot;
 use super::super::report::Report;
 use super::super::state::State;
 use super::super::wording;
-use super::{Leaving, Session};
+use super::{Leaving, PAGE, Session, Shelf};
 use crate::exit::Exit;
+use crate::text::Shown;
 
 impl Session {
     /// Handles an event of the client.
@@ -48,7 +51,7 @@ impl Session {
                 self.show(&Report::Postponed { request, marker, info: &refusal.info });
             }
             Event::Info(notice) => {
-                self.show(&Report::Info { info: &notice.info, request: None, marker: None })
+                self.show(&Report::Info { info: &notice.info, request: None, marker: None, id: None })
             }
             Event::Error(notice) => self.show(&Report::Error { info: &notice.info }),
             Event::Unknown { kind, message, position } => {
@@ -73,7 +76,7 @@ impl Session {
     fn handle_connected(&mut self) {
         self.show(&Report::Connected);
         self.is_cut_off &= self.is_signed_in;
-        self.asks.extend(self.sign_in.take());
+        self.asks.extend(self.sign_in.take().map(Asked::from));
     }
 
     fn handle_disconnected(&mut self, reason: &Disconnect) {
@@ -90,12 +93,20 @@ impl Session {
         }
         self.show(&Report::Message { dialog, message });
         if !incoming.is_own() {
+            self.names.add(dialog);
+            self.partners.handle_message(dialog);
+            if self.rings && self.is_signed_in && self.catching_up.is_none() {
+                self.screen.ring();
+            }
             self.note_shown(dialog, message.position);
             self.catching_up = self.catching_up.map(|count| count + 1);
         }
     }
 
     fn handle_read(&mut self, mark: &ReadMark<'_>) {
+        if let Some(view) = self.screen.view() {
+            view.handle_read(&mark.login);
+        }
         // People know what they have read.
         if self.screen.is_json() {
             self.show(&Report::Read { login: &mark.login, up_to: mark.up_to, position: mark.position });
@@ -111,11 +122,14 @@ impl Session {
 
     /// Handles the end of a request, of the chat or of the client itself, which signs in again on its own.
     fn handle_ended(&mut self, ended: &Ended<'_>) {
-        let ask = self.pending.remove(&ended.ticket.id());
+        let (ask, id) = match self.pending.remove(&ended.ticket.id()) {
+            Some(asked) => (Some(asked.ask), asked.id),
+            None => (None, None),
+        };
         self.is_signing_in &= !ask.as_ref().is_some_and(Ask::signs_in);
         match &ended.outcome {
-            Ok(answer) => self.handle_answer(ask.as_ref(), answer),
-            Err(failure) => self.handle_failure(ask, &ended.ticket, failure),
+            Ok(answer) => self.handle_answer(ask.as_ref(), answer, id.as_ref()),
+            Err(failure) => self.handle_failure(ask, &ended.ticket, failure, id.as_ref()),
         }
     }
 
@@ -127,37 +141,52 @@ impl Session {
         }
         // This counts all the same: the server takes the user for signed in.
         if let Ok(answer @ (Answer::Authorized(_) | Answer::Restored(_))) = &ended.outcome {
-            self.handle_answer(None, answer);
+            self.handle_answer(None, answer, None);
         }
     }
 
-    fn handle_answer(&mut self, ask: Option<&Ask>, answer: &Answer<'_>) {
+    fn handle_answer(&mut self, ask: Option<&Ask>, answer: &Answer<'_>, id: Option<&Id>) {
         match (answer, ask) {
             (Answer::Authorized(signed_in), _) => self.handle_signed_in(signed_in, false),
             (Answer::Restored(signed_in), _) => self.handle_signed_in(signed_in, true),
             (Answer::RegisterType(register_type), _) => self.show(&Report::RegisterType { register_type }),
-            (Answer::Contacts(contacts), Some(Ask::Unread)) => {
-                let hinted = wording::unread(contacts).map_or(Ok(()), |unread| self.screen.hint(&unread));
-                self.end_if_unread(hinted);
+            (Answer::Contacts(contacts), ask) => {
+                contacts.iter().for_each(|user| self.names.add(&user.login));
+                if !matches!(ask, Some(Ask::Unread)) {
+                    self.show(&Report::Contacts { contacts, id });
+                } else if let Some(view) = self.screen.view() {
+                    view.meet(contacts);
+                } else if self.bot.is_none() && self.state.is_none() {
+                    // With a place of its own the chat hears all of it.
+                    let hinted = wording::unread(contacts).map_or(Ok(()), |unread| self.screen.hint(&unread));
+                    self.end_if_unread(hinted);
+                }
             }
-            (Answer::Contacts(contacts), _) => self.show(&Report::Contacts { contacts }),
-            (Answer::History(history), Some(Ask::History { login })) => {
-                self.show(&Report::History { login, history });
+            (Answer::History(history), Some(Ask::History { login, page })) => {
+                self.show(&Report::History { login, history, more: history.more, id });
+                let first = history.iter().filter_map(|message| message.position).min();
+                let before = first.filter(|_| history.more == Some(true));
+                let count = page.limit.unwrap_or(PAGE);
+                self.page = Some(Shelf { login: login.clone(), count, before });
                 self.note_shown(login, history.iter().filter_map(|message| message.position).max());
             }
-            (Answer::MessageSent { date, position }, Some(Ask::Message { to, body, marker })) => {
+            (Answer::MessageSent { date, position }, Some(Ask::Message { to, body, marker, .. })) => {
                 if let Some(bot) = &mut self.bot {
                     bot.handle_sent(to);
                 }
                 let from = self.user.clone();
                 let (marker, date) = (*marker, date.as_ref());
-                self.show(&Report::MessageSent { to, marker, date, position: *position, from: &from, body });
+                let position = *position;
+                self.show(&Report::MessageSent { to, marker, date, position, id, from: &from, body });
+            }
+            (Answer::Read, Some(Ask::Read { login, up_to })) => {
+                self.show(&Report::Marked { login, up_to: *up_to, id });
             }
             _ => (),
         }
     }
 
-    fn handle_failure(&mut self, ask: Option<Ask>, ticket: &Ticket, failure: &Failure<'_>) {
+    fn handle_failure(&mut self, ask: Option<Ask>, ticket: &Ticket, failure: &Failure<'_>, id: Option<&Id>) {
         if ask.as_ref().is_some_and(Ask::is_by_itself) {
             return;
         }
@@ -171,12 +200,16 @@ impl Session {
         if ask.is_some() || ticket.kind() == RequestKind::Authorize {
             self.note(Exit::from(failure));
         }
+        let is_denied = Exit::from(failure) == Exit::Denied;
         match ask {
             // The client signs in again on its own only if a user was signed in before.
             Some(ask) if is_lost && ask.signs_in() && !self.is_signed_in => self.sign_in = Some(ask),
+            Some(Ask::Authorize { login, .. }) if is_denied && self.screen.is_terminal() => {
+                self.asks_password = Some(login);
+            }
             _ => (),
         }
-        match Report::failure(ticket.kind().as_str(), ticket.marker(), failure) {
+        match Report::failure(ticket.kind().as_str(), ticket.marker(), failure, id) {
             Some(report) => self.show(&report),
             None => self.screen.complain(format!("{}: {failure}", name(ticket))),
         }
@@ -192,22 +225,30 @@ impl Session {
         let is_first = !std::mem::replace(&mut self.is_signed_in, true);
         self.is_cut_off = false;
         self.catching_up = signed_in.cursor.as_ref().map(|_| 0);
+        if self.screen.is_terminal() && (is_first || self.screen.view().is_some()) {
+            self.asks.push_back(Ask::Unread.into());
+        }
         if is_first {
             self.introduce_bot();
-            // With a place of its own the chat hears all of it.
-            if self.screen.is_terminal() && self.bot.is_none() && self.state.is_none() {
-                self.asks.push_back(Ask::Unread);
-            }
         }
     }
 
     fn introduce_bot(&mut self) {
-        let Some(bot) = &self.bot else { return };
-        let hinted = self.screen.hint(&bot.hint);
-        if self.screen.is_terminal() {
-            self.asks.push_back(Ask::History { login: bot.login.clone() });
-        }
+        let Some(EchoBot { login, hint, .. }) = &self.bot else {
+            if self.screen.view().is_some() {
+                let hint = "Ctrl-N opens the next contact; /help lists all commands and keys.";
+                let hinted = self.screen.hint(&Shown::new().dim(hint));
+                self.end_if_unread(hinted);
+            }
+            return;
+        };
+        let (login, hint) = (login.clone(), hint.clone());
+        self.choose(&login);
+        let hinted = self.screen.hint(&hint);
         self.end_if_unread(hinted);
+        if self.screen.is_terminal() && self.screen.view().is_none() {
+            self.ask_history(None, None);
+        }
     }
 }
 

@@ -7,22 +7,33 @@ mod events;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 
+use ratatui::crossterm::event::Event;
 use skaro_proto::Secret;
 use skaro_proto::client::{CommandError, RequestId, Status};
+use skaro_proto::message::Page;
 
 use super::args::OFFLINE_MESSAGES;
-use super::ask::Ask;
+use super::ask::{Ask, Asked};
+use super::command::{self, Command, Reason, Unusable};
+use super::complete::Names;
 use super::echo_bot::EchoBot;
-use super::line::{HELP, Input, Line};
+use super::line::{HELP, Input, KEYS, Line, Prompt};
+use super::partner::Partners;
 use super::report::Report;
 use super::screen::Screen;
 use super::state::State;
 use crate::exit::Exit;
-use crate::text::Shown;
+use crate::text::{Shown, name};
 
 /// Number of running requests from which no more lines are read from a pipe. That many of the longest messages fit into
 /// the client's queue.
 const WINDOW: usize = 250;
+
+/// Number of messages of a history that a person gets at once.
+const PAGE: u64 = 20;
+
+/// Number of messages of a history that fill a screen.
+const SCREENFUL: u64 = 50;
 
 /// The state of a chat.
 pub(crate) struct Session {
@@ -35,14 +46,21 @@ pub(crate) struct Session {
     user: String,
     /// Set from the end of a connection until the session is restored.
     is_cut_off: bool,
-    /// With whom plain lines are exchanged.
-    dialog: Option<String>,
+    /// Login of the user whose password was wrong, and is asked for again.
+    asks_password: Option<String>,
+    /// To whom plain lines go.
+    partners: Partners,
+    names: Names,
+    /// Set if the terminal's bell rings with each message from others.
+    rings: bool,
+    /// The page of a history that was shown last.
+    page: Option<Shelf>,
     /// Number of sent messages so far.
     messages: u64,
     /// Requests to make next.
-    asks: VecDeque<Ask>,
+    asks: VecDeque<Asked>,
     /// Requests that have not ended.
-    pending: HashMap<RequestId, Ask>,
+    pending: HashMap<RequestId, Asked>,
     bot: Option<EchoBot>,
     state: Option<State>,
     /// Set when the output can't be written: nothing counts as shown any more.
@@ -56,6 +74,24 @@ pub(crate) struct Session {
     failure: Option<Exit>,
 }
 
+/// What a session is made of.
+pub(crate) struct Setup {
+    pub(crate) names: Names,
+    pub(crate) rings: bool,
+    /// The request to sign in by the options.
+    pub(crate) sign_in: Option<Ask>,
+    pub(crate) bot: Option<EchoBot>,
+    pub(crate) state: Option<State>,
+}
+
+/// A page of a history, for the one before it.
+struct Shelf {
+    login: String,
+    count: u64,
+    /// The first position on the page; `None` if there is nothing before.
+    before: Option<u64>,
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Leaving {
     AfterAnswers,
@@ -64,12 +100,10 @@ enum Leaving {
 
 /// Queries.
 impl Session {
-    pub(crate) fn new(
-        screen: Screen,
-        sign_in: Option<Ask>,
-        bot: Option<EchoBot>,
-        state: Option<State>,
-    ) -> Self {
+    pub(crate) fn new(screen: Screen, setup: Setup) -> Self {
+        let Setup { names, rings, sign_in, bot, state } = setup;
+        let mut partners = Partners::default();
+        bot.iter().for_each(|bot| partners.choose(&bot.login));
         Session {
             screen,
             sign_in,
@@ -77,7 +111,11 @@ impl Session {
             is_signed_in: false,
             user: String::new(),
             is_cut_off: false,
-            dialog: bot.as_ref().map(|bot| bot.login.clone()),
+            asks_password: None,
+            partners,
+            names,
+            rings,
+            page: None,
             messages: 0,
             asks: VecDeque::new(),
             pending: HashMap::new(),
@@ -101,8 +139,11 @@ impl Session {
     }
 
     /// Returns the prompt for the next line.
-    pub(crate) fn prompt(&self) -> (String, String) {
-        self.screen.prompt(self.dialog.as_deref())
+    pub(crate) fn prompt(&self) -> Prompt {
+        match &self.asks_password {
+            Some(login) => self.screen.password_prompt(login),
+            None => self.screen.prompt(self.partners.chosen()),
+        }
     }
 
     /// Returns whether there are no more lines and only answers are missing.
@@ -126,9 +167,44 @@ impl Session {
         let failure = self.failure.filter(|_| !self.screen.is_terminal());
         failure.unwrap_or(if self.is_cut_off { Exit::Temporary } else { Exit::Success })
     }
+}
 
-    pub(crate) const fn screen(&self) -> &Screen {
-        &self.screen
+/// The screen.
+impl Session {
+    /// Shows what has happened so far.
+    pub(crate) fn refresh(&mut self) {
+        if let Some(view) = self.screen.view() {
+            view.ask_password(self.asks_password.as_deref());
+            if let Some((login, position)) = view.take_seen() {
+                self.note_seen(login, position);
+            }
+        }
+        let refreshed = self.screen.refresh();
+        self.end_if_unread(refreshed);
+    }
+
+    /// Handles what the user does in the view.
+    pub(crate) fn handle_key(&mut self, event: Event) {
+        let wants_line = self.wants_line();
+        match self.screen.handle_key(event, wants_line) {
+            Ok(Some(input)) => self.handle_input(input),
+            Ok(None) => (),
+            Err(error) => self.end_if_unread(Err(error)),
+        }
+    }
+
+    /// Closes the screen.
+    pub(crate) fn close(&mut self, is_typing: bool) {
+        let has_failed = self.exit() != Exit::Success;
+        self.screen.close(is_typing, has_failed);
+    }
+
+    /// Chooses who gets lines, and shows the dialog with that user.
+    fn choose(&mut self, login: &str) {
+        self.partners.choose(login);
+        if self.screen.view().is_some_and(|view| view.open(login)) && self.is_signed_in {
+            self.ask_history(Some(login), Some(SCREENFUL));
+        }
     }
 }
 
@@ -137,34 +213,51 @@ impl Session {
     /// Submits waiting requests, in order. Their events must be passed back to this session.
     pub(crate) fn ask(&mut self, mut submit: impl FnMut(&Ask) -> Result<RequestId, CommandError>) {
         self.ask_for_marks();
-        while let Some(ask) = self.asks.pop_front() {
-            match submit(&ask) {
+        while let Some(asked) = self.asks.pop_front() {
+            match submit(&asked.ask) {
                 Ok(id) => {
-                    self.is_signing_in |= ask.signs_in();
-                    self.tell_waiting(&ask);
-                    self.pending.insert(id, ask);
+                    self.is_signing_in |= asked.ask.signs_in();
+                    self.tell_waiting(&asked.ask);
+                    self.pending.insert(id, asked);
                 }
-                Err(_) if ask.is_by_itself() => (),
-                Err(error) => self.fail(Exit::from(&error), format!("{ask}: {error}")),
+                Err(_) if asked.ask.is_by_itself() => (),
+                Err(error) if asked.is_command => {
+                    let info = format!("{}: {error}", asked.ask);
+                    self.reject(
+                        Exit::from(&error),
+                        Unusable { reason: Reason::from(&error), info, id: asked.id },
+                    );
+                }
+                Err(error) => {
+                    if let (Ask::Message { marker, .. }, Some(view)) = (&asked.ask, self.screen.view()) {
+                        view.fail(*marker);
+                    }
+                    self.fail(Exit::from(&error), format!("{}: {error}", asked.ask));
+                }
             }
         }
     }
 
     /// Tells the server what a person at a terminal has seen: all of what came together at once.
     fn ask_for_marks(&mut self) {
-        let is_asked = self.pending.values().any(|ask| matches!(ask, Ask::Read { .. }));
+        let is_asked = self.pending.values().any(|asked| matches!(asked.ask, Ask::Shown { .. }));
         if self.catching_up.is_none() && !is_asked && !self.is_cut_off {
             let shown = std::mem::take(&mut self.shown).into_iter();
-            self.asks.extend(shown.map(|(login, up_to)| Ask::Read { login, up_to }));
+            self.asks.extend(shown.map(|(login, up_to)| Ask::Shown { login, up_to }.into()));
         }
     }
 
     /// Takes note that a message is on the screen. What a program reads, nobody has seen yet.
     fn note_shown(&mut self, dialog: &str, position: Option<u64>) {
-        if let (true, Some(position)) = (self.screen.is_terminal(), position) {
-            let shown = self.shown.entry(dialog.to_owned()).or_default();
-            *shown = position.max(*shown);
+        // The view shows one dialog at a time, and tells by itself what was seen.
+        if let (true, None, Some(position)) = (self.screen.is_terminal(), self.screen.view(), position) {
+            self.note_seen(dialog.to_owned(), position);
         }
+    }
+
+    fn note_seen(&mut self, dialog: String, position: u64) {
+        let shown = self.shown.entry(dialog).or_default();
+        *shown = position.max(*shown);
     }
 }
 
@@ -186,12 +279,21 @@ impl Session {
     pub(crate) fn handle_input(&mut self, input: Input) {
         match input {
             Input::Line(line) => self.handle_line(&line),
-            Input::Bad(problem) => self.fail(Exit::Data, problem),
+            Input::Password(password) => self.handle_password(password),
+            Input::TooLong(limit) => {
+                self.handle_unreadable(
+                    Reason::TooLong,
+                    format!("this line is over the limit of {limit} bytes"),
+                );
+            }
+            Input::NotUtf8 => self.handle_unreadable(Reason::NotJson, "this line is not UTF-8".into()),
             Input::Failed(problem) => {
                 self.fail(Exit::NoInput, problem);
                 self.handle_end();
             }
             Input::End => self.handle_end(),
+            Input::Open(login) => self.choose(&login),
+            Input::Older => self.ask_older(),
             Input::Interrupt => self.leaving = Some(Leaving::Now),
         }
     }
@@ -200,38 +302,128 @@ impl Session {
         self.leaving = self.leaving.or(Some(Leaving::AfterAnswers));
     }
 
+    fn handle_unreadable(&mut self, reason: Reason, info: String) {
+        match self.screen.is_json() {
+            true => self.reject(Exit::Data, Unusable { reason, info, id: None }),
+            false => self.fail(Exit::Data, info),
+        }
+    }
+
     fn handle_line(&mut self, line: &str) {
+        if self.screen.is_json() && line.trim_start().starts_with('{') {
+            return self.handle_command(line);
+        }
         match Line::parse(line) {
             Err(problem) => self.fail(Exit::Data, problem),
             Ok(Line::Empty) => (),
-            Ok(Line::Plain(body)) => match self.dialog.clone() {
-                Some(to) => self.send(&to, body),
-                None => self.fail(
-                    Exit::Data,
-                    "no recipient: choose one with /to LOGIN; /help lists all commands".into(),
-                ),
+            Ok(Line::Plain(body)) => match self.partners.recipient().map(str::to_owned) {
+                Ok(to) => self.send(&to, body),
+                Err(problem) => self.fail(Exit::Data, problem.into()),
             },
             Ok(Line::Message { to, body }) => self.send(to, body),
-            Ok(Line::To { login }) => self.dialog = Some(login.into()),
-            Ok(Line::Contacts) => self.asks.push_back(Ask::Contacts),
-            Ok(Line::History { login }) => self.asks.push_back(Ask::History { login: login.into() }),
-            Ok(Line::RegisterType) => self.asks.push_back(Ask::RegisterType),
+            Ok(Line::Reply { body }) => match (self.partners.last_writer().map(str::to_owned), body) {
+                (Some(to), Some(body)) => self.send(&to, body),
+                (Some(to), None) => self.choose(&to),
+                (None, _) => self.fail(Exit::Data, "nobody has written yet".into()),
+            },
+            Ok(Line::To { login }) => self.choose(login),
+            Ok(Line::Contacts) => self.asks.push_back(Ask::Contacts.into()),
+            Ok(Line::History { login, count }) => self.ask_history(login, count),
+            Ok(Line::Older) => self.ask_older(),
+            Ok(Line::RegisterType) => self.asks.push_back(Ask::RegisterType.into()),
             Ok(Line::Authorize { login, password }) => {
                 let password = Secret::from(password);
-                self.asks.push_back(Ask::Authorize { login: login.into(), password });
+                self.asks.push_back(Ask::Authorize { login: login.into(), password }.into());
             }
-            Ok(Line::Restore { sid }) => self.asks.push_back(Ask::Restore { sid: Secret::from(sid) }),
+            Ok(Line::Restore { sid }) => self.asks.push_back(Ask::Restore { sid: Secret::from(sid) }.into()),
             Ok(Line::Help) => {
-                let said = self.screen.say(&Shown::lines(HELP));
+                let keys = self.screen.view().map(|_| Shown::new().line().append(Shown::lines(KEYS)));
+                let said = self.screen.say(&Shown::lines(HELP).append(keys.unwrap_or_default()));
                 self.end_if_unread(said);
             }
             Ok(Line::Quit) => self.leaving = Some(Leaving::Now),
         }
     }
 
+    /// Handles the second try after a wrong password; without one it is the last.
+    fn handle_password(&mut self, password: Secret) {
+        let Some(login) = self.asks_password.take() else { return };
+        if !password.expose().is_empty() {
+            self.asks.push_back(Ask::Authorize { login, password }.into());
+        }
+    }
+
+    fn ask_history(&mut self, login: Option<&str>, count: Option<u64>) {
+        let Some(login) = login.or_else(|| self.partners.chosen()).map(str::to_owned) else {
+            self.fail(Exit::Data, "/history needs a LOGIN".into());
+            return;
+        };
+        // People see the last ones, programs all that the server gives at once.
+        let limit = count.or(self.screen.is_terminal().then_some(PAGE));
+        self.asks.push_back(Ask::History { login, page: Page { limit, ..Page::default() } }.into());
+    }
+
+    fn ask_older(&mut self) {
+        if let (Some(view), Some(login)) = (self.screen.view(), self.partners.chosen()) {
+            let (login, count) = (login.to_owned(), SCREENFUL);
+            self.page = Some(Shelf { login, count, before: view.oldest() });
+        }
+        match &self.page {
+            Some(Shelf { login, count, before: Some(before) }) => {
+                let page = Page { before: Some(*before), limit: Some(*count), ..Page::default() };
+                self.asks.push_back(Ask::History { login: login.clone(), page }.into());
+            }
+            Some(Shelf { login, before: None, .. }) => {
+                let said = format!("there is nothing older of the history with {}", name(login));
+                let hinted = self.screen.hint(&Shown::new().dim(&said));
+                self.end_if_unread(hinted);
+            }
+            None => self.fail(Exit::Data, "no history was shown yet: /history LOGIN".into()),
+        }
+    }
+
     fn send(&mut self, to: &str, body: &str) {
         self.messages += 1;
-        self.asks.push_back(Ask::Message { to: to.into(), body: body.into(), marker: self.messages });
+        self.choose(to);
+        if let Some(view) = self.screen.view() {
+            view.show_sending(to, self.messages, body);
+        }
+        self.asks.push_back(
+            Ask::Message { to: to.into(), body: body.into(), marker: self.messages, key: None }.into(),
+        );
+    }
+
+    /// Handles a command of a program.
+    fn handle_command(&mut self, line: &str) {
+        let (command, id) = match command::parse(line) {
+            Ok(parsed) => parsed,
+            Err(unusable) => return self.reject(Exit::Data, unusable),
+        };
+        let ask = match command {
+            Command::Send(command::Send { to, body, key }) => {
+                self.messages += 1;
+                Ask::Message { to, body, key, marker: self.messages }
+            }
+            Command::History(history) => Ask::History { page: history.page(), login: history.login },
+            Command::Contacts(_) => Ask::Contacts,
+            Command::Read(command::Read { login, up_to }) => Ask::Read { login, up_to },
+            Command::Taken(command::Taken { position }) => {
+                let moved = self.state.as_mut().is_some_and(|state| state.handle_taken(position));
+                if !moved {
+                    let info = "taken: nothing has come with that position, or there is no --taken".into();
+                    self.reject(Exit::Data, Unusable { reason: Reason::Invalid, info, id });
+                }
+                return;
+            }
+        };
+        self.asks.push_back(Asked { ask, id, is_command: true });
+    }
+
+    /// Reports that a command has not begun.
+    fn reject(&mut self, exit: Exit, unusable: Unusable) {
+        self.note(exit);
+        let Unusable { reason, info, id } = &unusable;
+        self.show(&Report::Rejected { reason: *reason, info, id: id.as_ref() });
     }
 
     /// Handles a change of the client's state: without a connection now or later, the chat ends.

@@ -1,0 +1,177 @@
+//! The view's rows: contacts at the left, the dialog, a status line, the line that is typed.
+
+use super::{Contact, Link, View, name};
+use crate::rows::{beginning, width};
+use crate::text::{Colour, Shown};
+
+/// Columns from which the contacts have a column of their own.
+const WIDE: usize = 60;
+
+/// Columns of the contacts' column.
+const CONTACTS: (usize, usize) = (14, 26);
+
+/// Rows of the line that is typed.
+const LINE: usize = 5;
+
+/// The picture: rows that fit, and the cursor's column and row.
+pub(crate) struct Picture {
+    pub(crate) rows: Vec<Shown>,
+    pub(crate) cursor: (usize, usize),
+}
+
+impl View {
+    /// Draws the view for a terminal of this size.
+    pub(crate) fn draw(&mut self, columns: usize, lines: usize) -> Picture {
+        self.size = (columns, lines);
+        let (typed, cursor) = self.typed_rows();
+        let height = self.page();
+        let dialog = self.dialog_rows(height);
+        let left = self.left();
+        let mut rows: Vec<Shown> = if left > 0 {
+            let contacts = self.contact_rows(left, height);
+            let beside = |(contact, row): (Shown, Shown)| {
+                let mut whole = contact;
+                whole.push_clean(Some(Colour::Dim), "│ ");
+                whole.append(row)
+            };
+            contacts.into_iter().zip(dialog).map(beside).collect()
+        } else {
+            dialog
+        };
+        rows.push(self.status());
+        let above = rows.len();
+        rows.extend(typed);
+        rows.truncate(lines);
+        Picture { rows, cursor: (cursor.0.min(columns.saturating_sub(1)), above + cursor.1) }
+    }
+
+    /// Returns the number of rows for the dialog.
+    pub(super) fn page(&self) -> usize {
+        self.size.1.saturating_sub(1 + self.typed_rows().0.len()).max(1)
+    }
+
+    /// Returns the columns of the contacts, 0 if the terminal is too narrow for them.
+    fn left(&self) -> usize {
+        if self.size.0 < WIDE { 0 } else { (self.size.0 / 4).clamp(CONTACTS.0, CONTACTS.1) }
+    }
+
+    fn typed_rows(&self) -> (Vec<Shown>, (usize, usize)) {
+        let (columns, lines) = self.size;
+        let most = LINE.min(lines.saturating_sub(2)).max(1);
+        match (&self.question, &self.open) {
+            (Some((login, line)), _) => {
+                let prompt = Shown::from(format!("Password of {}: ", name(login)));
+                line.rows(&short(&prompt, columns), true, columns, most)
+            }
+            (None, Some(login)) => {
+                let prompt = Shown::from("to ").name(login).plain("> ");
+                self.line.rows(&short(&prompt, columns), false, columns, most)
+            }
+            (None, None) => self.line.rows(&Shown::from("> "), false, columns, most),
+        }
+    }
+
+    /// Returns so many rows from the end of the open dialog, the last one first.
+    pub(super) fn rows_of_dialog(&self, count: usize) -> Vec<Shown> {
+        let left = self.left();
+        let columns = self.size.0 - if left > 0 { left + 2 } else { 0 };
+        self.panes.get(self.open.as_deref()).rows_from_end(columns, count)
+    }
+
+    fn dialog_rows(&mut self, height: usize) -> Vec<Shown> {
+        let mut rows = self.rows_of_dialog(self.scroll.saturating_add(height));
+        self.scroll = self.scroll.min(rows.len().saturating_sub(height));
+        rows.drain(..self.scroll);
+        rows.truncate(height);
+        // Few rows are at the bottom, near the line that is typed.
+        rows.resize_with(height, Shown::new);
+        rows.reverse();
+        rows
+    }
+
+    fn contact_rows(&self, columns: usize, height: usize) -> Vec<Shown> {
+        let sorted = self.sorted();
+        let is_open = |login: &str| self.open.as_deref() == Some(login);
+        let at = sorted.iter().position(|(login, _)| is_open(login)).unwrap_or_default();
+        let first = (at + 1).saturating_sub(height);
+        let rows = sorted.iter().skip(first).take(height);
+        let mut rows: Vec<_> =
+            rows.map(|(login, contact)| contact_row(login, contact, is_open(login), columns)).collect();
+        rows.resize_with(height, || padded(Shown::new(), columns));
+        rows
+    }
+
+    /// Returns the status line.
+    fn status(&self) -> Shown {
+        let columns = self.size.0;
+        let state = match self.link {
+            Link::Down => "not connected".to_owned(),
+            Link::Up => "not signed in".to_owned(),
+            Link::SignedIn => name(&self.user).into_owned(),
+        };
+        let mut parts = vec![state];
+        if self.scroll > 0 {
+            parts.push("▼ PageDown".into());
+        }
+        let open = self.open.as_ref().and_then(|login| Some((login, self.contacts.get(login)?)));
+        if let Some((login, Contact { is_online: Some(is_online), .. })) = open {
+            let presence = if *is_online { "online" } else { "offline" };
+            parts.push(format!("{} {presence}", name(login)));
+        }
+        let unread: Vec<_> = self
+            .sorted()
+            .into_iter()
+            .filter(|(login, contact)| contact.unread > 0 && !self.shows(login))
+            .map(|(login, contact)| format!("{} {}", name(login), contact.unread))
+            .collect();
+        if !unread.is_empty() {
+            parts.push(format!("unread: {}", unread.join(", ")));
+        }
+        let status = Shown::from(format!(" {}", parts.join(" · ")));
+        let text: String = status.spans().iter().map(|span| &*span.text).collect();
+        let mut bar = Shown::new();
+        let text = beginning(&text, columns);
+        let gap = " ".repeat(columns.saturating_sub(width(&text)));
+        bar.push_clean(Some(Colour::Reverse), &(text.into_owned() + &gap));
+        bar
+    }
+}
+
+/// Returns a contact's row: presence, name, number of unread messages.
+fn contact_row(login: &str, contact: &Contact, is_open: bool, columns: usize) -> Shown {
+    let dot = match contact.is_online {
+        Some(true) => "●",
+        Some(false) => "○",
+        None => " ",
+    };
+    let unread = if contact.unread > 0 { format!(" {}", contact.unread) } else { String::new() };
+    let named = Shown::new().name(login);
+    let colour = named.spans().first().and_then(|span| span.colour);
+    let whole: String = named.spans().iter().map(|span| &*span.text).collect();
+    let settled = crate::rows::settled(&whole);
+    let room = columns.saturating_sub(4 + width(&unread));
+    let mut row = Shown::new();
+    row.push_clean(None, if is_open { ">" } else { " " });
+    row.push_clean(Some(Colour::Dim), dot);
+    row.push_clean(None, " ");
+    let colour = if is_open { Some(Colour::Bold) } else { colour };
+    row.push_clean(colour, &beginning(&settled, room));
+    row.push_clean(Some(Colour::Bold), &unread);
+    padded(row, columns)
+}
+
+/// Returns a row with spaces up to this width.
+fn padded(mut row: Shown, columns: usize) -> Shown {
+    let taken: usize = row.spans().iter().map(|span| width(&span.text)).sum();
+    row.push_clean(None, &" ".repeat(columns.saturating_sub(taken)));
+    row
+}
+
+/// Returns a prompt that leaves room for what is typed.
+fn short(prompt: &Shown, columns: usize) -> Shown {
+    let mut short = Shown::new();
+    for span in prompt.spans() {
+        short.push_clean(span.colour, &beginning(&crate::rows::settled(&span.text), columns / 2));
+    }
+    short
+}
