@@ -13,6 +13,7 @@ use skaro_proto::server::store::{Login, Operation, Outcome, SessionKey};
 use zeroize::Zeroizing;
 
 /// Maximum length of a line in bytes: passwords and logins may have some KiB, and a page of users as many logins.
+#[cfg(unix)]
 const MAX_LINE: usize = 1 << 20;
 
 /// Accounts or sessions in one answer.
