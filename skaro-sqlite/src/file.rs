@@ -35,11 +35,16 @@ pub(crate) fn private(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
+/// Returns the name of a file beside a store.
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
 /// Locks the file beside a store. The lock ends with the process.
 pub(crate) fn lock(path: &Path) -> Result<File, OpenError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let name = PathBuf::from(name);
+    let name = beside(path, ".lock");
     let file = private(&name).map_err(|source| OpenError::File { path: name.clone(), source })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -85,17 +90,27 @@ pub(crate) fn writer(path: &Path) -> Result<(Connection, File), OpenError> {
 /// Pages that are added stand in the log of changes, until they are carried over to the file. Without room for them there the
 /// log could not begin anew on a full disk, and nothing could be changed any more, not even a session. What is appended is
 /// never in the way: SQLite knows the number of its pages, and cuts the file when all are carried over.
-pub(crate) fn has_room(db: &Connection, mut file: &File) -> rusqlite::Result<bool> {
+pub(crate) fn has_room(db: &Connection, path: &Path, mut file: &File) -> rusqlite::Result<bool> {
     let pages = db.prepare_cached("PRAGMA page_count")?.query_row([], |row| row.get(0))?;
     let needed = number(pages).saturating_mul(PAGE) + ROOM;
-    let length = || file.metadata().map_or(0, |data| data.len());
-    if length() >= needed {
+    let length = file.metadata().map_or(0, |data| data.len());
+    if length >= needed {
         return Ok(true);
     }
-    let zeros = [0; 1 << 16];
+    let missing = needed + ROOM - length;
+    // What fits only in part shall not take the last room of others, such as SQLite's log of changes.
+    let scratch = beside(path, ".room");
+    let fits = private(&scratch).and_then(|mut file| extend(&mut file, missing));
+    _ = std::fs::remove_file(scratch);
+    let extended = fits.and_then(|()| extend(&mut file, missing));
     // An error means that there is no room, as on a full disk, or in a file that may not grow.
-    while length() < needed + ROOM && file.write_all(&zeros).is_ok() {}
-    Ok(length() >= needed)
+    Ok(extended.is_ok())
+}
+
+/// Appends zeros.
+fn extend(file: &mut impl Write, bytes: u64) -> std::io::Result<()> {
+    let zeros = [0; 1 << 16];
+    (0..bytes.div_ceil(1 << 16)).try_for_each(|_| file.write_all(&zeros))
 }
 
 /// Returns the version of the file's format; 0 for an empty file, `None` for a file of another program.

@@ -91,7 +91,7 @@ impl SqliteStore {
 
     /// Returns whether there is room for what is added.
     fn has_room(&mut self) -> core::result::Result<bool, Fatal> {
-        let has_room = file::has_room(&self.db, &self.file).map_err(Failure::from);
+        let has_room = file::has_room(&self.db, &self.path, &self.file).map_err(Failure::from);
         self.settle(has_room)
     }
 
@@ -230,10 +230,16 @@ fn execute(
     operation: &Operation,
     has_room: bool,
 ) -> Result<core::result::Result<Outcome, StoreError>> {
-    if adds(operation) && !has_room {
-        return Ok(Err(StoreError::Full));
+    if has_room || !adds(operation) {
+        return tx.execute(operation).map(Ok);
     }
-    tx.execute(operation).map(Ok)
+    // It may have been carried out before.
+    let known = match operation {
+        Operation::Append { from, to, body, key: Some(key), .. } => tx.find_key(*from, to, body, key)?,
+        Operation::AddAccount { login, .. } => tx.id_of(login)?.map(|_| Outcome::Exists),
+        _ => None,
+    };
+    Ok(known.ok_or(StoreError::Full))
 }
 
 /// Returns whether an operation makes the file longer. Others need a few pages at most, such as those of sessions.

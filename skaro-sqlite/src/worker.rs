@@ -134,14 +134,14 @@ impl<I: Send + 'static> Worker<I> {
             report: Box::new(report),
         });
         let mut worker = Worker { shared: shared.clone(), threads: Vec::new() };
-        let writing = shared.clone();
+        let reading = shared.clone();
         worker.threads.push(
             Builder::new()
-                .name("store-write".into())
-                .spawn(move || writing.guard(|| writing.write(store)))?,
+                .name("store-read".into())
+                .spawn(move || reading.guard(|| reading.read(&reader)))?,
         );
         worker.threads.push(
-            Builder::new().name("store-read".into()).spawn(move || shared.guard(|| shared.read(&reader)))?,
+            Builder::new().name("store-write".into()).spawn(move || shared.guard(|| shared.write(store)))?,
         );
         Ok(worker)
     }
@@ -173,9 +173,10 @@ impl<I: Send + 'static> Worker<I> {
 
 impl<I: Send + 'static> Drop for Worker<I> {
     fn drop(&mut self) {
-        self.shared.writes.close();
-        self.shared.reads.close();
-        for thread in self.threads.drain(..) {
+        // The connection that writes is the last to go: another one can't remove SQLite's log of changes.
+        let queues = [&self.shared.reads, &self.shared.writes];
+        for (queue, thread) in queues.into_iter().zip(self.threads.drain(..)) {
+            queue.close();
             // Whoever drops it in a report waits for the others only.
             if thread.thread().id() != std::thread::current().id() {
                 let _panicked = thread.join();
@@ -251,16 +252,15 @@ impl<I> Shared<I> {
                 Taken::Some => {
                     self.carry_out(&mut store, &mut batch)?;
                     is_changed = true;
-                    self.shorten_log(&mut store, &mut long_log)?;
                 }
                 Taken::Idle if time == idle => {
                     store.checkpoint()?;
-                    self.shorten_log(&mut store, &mut long_log)?;
                     is_changed = false;
                 }
                 Taken::Idle => (),
                 Taken::Closed => return store.checkpoint(),
             }
+            self.shorten_log(&mut store, &mut long_log)?;
             if self.has_failed.load(Ordering::Acquire) {
                 return Ok(());
             }

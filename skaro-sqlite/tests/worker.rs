@@ -135,6 +135,8 @@ fn what_waits_has_a_bound_and_is_carried_out_on_closing() {
     worker.submit(12, READ).unwrap();
     open_gate.send(()).unwrap();
     drop(worker);
+    // All is in the one file.
+    assert!(!place.path().join("store-wal").exists());
     let Ok(Outcome::Entries(entries)) = open(&place).execute(READ) else { panic!() };
     assert_eq!(entries.len(), 11);
 }

@@ -10,6 +10,7 @@ mod control;
 mod exit;
 mod network;
 mod output;
+mod reload;
 mod rows;
 mod runtime;
 mod secrets;
@@ -50,6 +51,7 @@ enum Command {
     Restore(backup::RestoreArgs),
     Check(backup::CheckArgs),
     Certificate(certificate::CertificateArgs),
+    Reload(reload::ReloadArgs),
 }
 
 fn main() -> ExitCode {
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Command::Restore(args) => backup::restore(&args),
         Command::Check(args) => backup::check(args),
         Command::Certificate(args) => certificate::run(&args),
+        Command::Reload(args) => reload::run(&args),
     });
     let exit = ended.unwrap_or_else(failed);
     // Last, because the line editor's thread may change the settings until here.

@@ -29,7 +29,8 @@ enum Action {
     List {
         /// The user's login.
         login: Option<String>,
-        /// Writes a JSON object a line: session, login, until (Unix time in milliseconds; null while in use).
+        /// Writes a JSON object a line: session, login, until (Unix time in milliseconds; null while in use),
+        /// address (null if it is not known).
         #[arg(long)]
         json: bool,
     },
@@ -96,7 +97,7 @@ fn each(
 
 fn shown(session: &Session) -> Shown {
     let state = match session.until.map(Timestamp::from_millisecond) {
-        None => "in use".into(),
+        None => session.address.as_ref().map_or("in use".into(), |address| format!("in use from {address}")),
         Some(Ok(until)) => format!("can be restored until {until:.0}"),
         Some(Err(_)) => "can be restored".into(),
     };

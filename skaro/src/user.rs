@@ -97,9 +97,9 @@ fn list(target: &mut Target, json: bool) -> Result<Exit, Fault> {
                 continue;
             }
             let state = if user.is_disabled { ", disabled" } else { "" };
-            let sessions = user.sessions;
-            let shown =
-                format!("{}: {sessions} sessions, log at {}{state}", text::name(&user.login), user.head);
+            let sessions = if user.sessions == 1 { "session" } else { "sessions" };
+            let (name, count, head) = (text::name(&user.login), user.sessions, user.head);
+            let shown = format!("{name}: {count} {sessions}, log at {head}{state}");
             lines.say(&Shown::from(shown))?;
         }
         if !more || lines.is_closed() {

@@ -21,8 +21,9 @@ const AT_ONCE: usize = 4;
 
 /// Serves one connection, which the machine has taken, to its end.
 pub(super) async fn serve<R: Runtime>(socket: R::Stream, id: ConnectionId, shared: Arc<Shared>) {
-    if let Ok(channel) = shared.channel() {
-        let connection = Connection::new(id, shared.address_header());
+    let options = shared.options();
+    if let Ok(channel) = options.channel() {
+        let connection = Connection::new(id, options.address_header);
         let (link, timer) = (Link::new(channel), Timer::new());
         let mut task = Task::<R> { shared: &shared, id, connection, socket, link, timer };
         poll_fn(|cx| task.poll(cx)).await;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::task::Waker;
 use std::{fmt, io, mem};
 
@@ -29,11 +29,22 @@ pub struct ServerOptions {
     pub address_header: Option<AddressHeader>,
 }
 
+impl ServerOptions {
+    /// Creates the channel between a new socket and its WebSocket.
+    pub(super) fn channel(&self) -> io::Result<Channel> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            return Channel::server(tls.clone()).map_err(io::Error::other);
+        }
+        Ok(Channel::plain())
+    }
+}
+
 /// The state that all tasks of a server share.
 pub(super) struct Shared {
     pub(super) state: Mutex<State>,
     pub(super) clock: Clock,
-    pub(super) options: ServerOptions,
+    options: RwLock<ServerOptions>,
 }
 
 pub(super) struct State {
@@ -57,18 +68,18 @@ pub(super) struct State {
 pub(super) type Operated = oneshot::Sender<Result<Outcome, StoreError>>;
 
 impl Shared {
-    /// Returns the header in which a proxy gives clients' addresses.
-    pub(super) const fn address_header(&self) -> Option<AddressHeader> {
-        self.options.address_header
+    pub(super) fn new(machine: machine::Server, options: ServerOptions) -> Self {
+        let (state, clock) = (Mutex::new(State::new(machine)), Clock::start());
+        Shared { state, clock, options: RwLock::new(options) }
     }
 
-    /// Creates the channel between a new socket and its WebSocket.
-    pub(super) fn channel(&self) -> io::Result<Channel> {
-        #[cfg(feature = "tls")]
-        if let Some(tls) = &self.options.tls {
-            return Channel::server(tls.clone()).map_err(io::Error::other);
-        }
-        Ok(Channel::plain())
+    /// Returns the options for connections that come from now on.
+    pub(super) fn options(&self) -> ServerOptions {
+        self.options.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_options(&self, options: ServerOptions) {
+        *self.options.write().unwrap_or_else(PoisonError::into_inner) = options;
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

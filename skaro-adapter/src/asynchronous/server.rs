@@ -7,7 +7,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -20,9 +20,8 @@ use skaro_proto::server::{self as machine, Peer};
 use super::peer;
 use super::polled::Timer;
 use super::runtime::Runtime;
-use super::served::{Completions, ServerOptions, Shared, State};
+use super::served::{Completions, ServerOptions, Shared};
 use super::store::{OperateError, StoreFailure, Submit};
-use crate::clock::Clock;
 
 /// Wait after a failed accept, most often because no file descriptors are left.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
@@ -97,8 +96,7 @@ impl<R: Runtime> Server<R> {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let listener = R::listen(listener)?;
-        let state = Mutex::new(State::new(machine));
-        let shared = Arc::new(Shared { state, clock: Clock::start(), options });
+        let shared = Arc::new(Shared::new(machine, options));
         let store = start(Completions(Arc::downgrade(&shared)))?;
         shared.lock().store = store;
         let (accepting, stopped) = oneshot::channel();
@@ -119,7 +117,7 @@ impl<R> Server<R> {
     #[must_use]
     pub fn url(&self) -> String {
         #[cfg(feature = "tls")]
-        let scheme = if self.shared.options.tls.is_some() { "wss" } else { "ws" };
+        let scheme = if self.shared.options().tls.is_some() { "wss" } else { "ws" };
         #[cfg(not(feature = "tls"))]
         let scheme = "ws";
         format!("{scheme}://{}/skaro_client/", self.address)
@@ -129,6 +127,12 @@ impl<R> Server<R> {
     /// connections are locked meanwhile: return quickly, and do not call this server from within, which would deadlock.
     pub fn with<T>(&self, call: impl FnOnce(&mut machine::Server, Time) -> T) -> T {
         self.shared.call(call)
+    }
+
+    /// Changes the options for connections that come from now on, such as a certificate that was renewed. The others go on as
+    /// they are.
+    pub fn set_options(&self, options: ServerOptions) {
+        self.shared.set_options(options);
     }
 
     /// Carries out an operation of the store in the name of whoever runs the server, and waits for its outcome. What it
@@ -244,7 +248,7 @@ async fn accept<R: Runtime>(
         match accepted {
             Ok((stream, address)) => {
                 // With a proxy in front, the address of the socket is the proxy's.
-                let is_behind_proxy = shared.address_header().is_some();
+                let is_behind_proxy = shared.options().address_header.is_some();
                 let peer = if is_behind_proxy { Peer::UNKNOWN } else { address.ip().into() };
                 // Here, not in the task: tasks begin in any order, and the oldest connection makes room for others.
                 if let Ok(id) = shared.call(|machine, now| machine.handle_accepted(now, peer)) {
@@ -272,6 +276,7 @@ mod tests {
     use std::collections::VecDeque;
     use std::future::{pending, ready};
     use std::io::ErrorKind;
+    use std::sync::Mutex;
     use std::task::Context;
 
     use skaro_proto::server::ServerConfig;
@@ -322,9 +327,7 @@ mod tests {
     fn accepting_goes_on_at_once_or_when_there_is_room() {
         let mut machine = machine::Server::new(ServerConfig::default(), [7; 32]);
         machine.handle_accepted(Time::ZERO, Peer::UNKNOWN).unwrap();
-        let state = State::new(machine);
-        let options = ServerOptions::default();
-        let shared = Arc::new(Shared { state: Mutex::new(state), clock: Clock::start(), options });
+        let shared = Arc::new(Shared::new(machine, ServerOptions::default()));
         let of_one = [ErrorKind::ConnectionAborted, ErrorKind::ConnectionReset, ErrorKind::Interrupted];
         // No file descriptors, twice: there is a stranger to make room, and then there is none.
         let failures = of_one.into_iter().chain([ErrorKind::Other, ErrorKind::Other]).collect();

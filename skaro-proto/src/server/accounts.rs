@@ -51,6 +51,11 @@ impl Accounts {
         self.all.get(&id).map_or(&[], |account| &account.online)
     }
 
+    /// Number of users who are signed in.
+    pub(super) fn online_users(&self) -> usize {
+        self.all.values().filter(|account| !account.online.is_empty()).count()
+    }
+
     /// Number of connections on which the user with this login is signed in.
     pub(super) fn count(&self, login: &str) -> usize {
         self.find(login).map_or(0, |account| account.online.len())

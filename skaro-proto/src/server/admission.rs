@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::connection::{Connection, State};
 use super::memory::CONNECTION;
+use super::notes::Note;
 use super::peer::{Peer, Place};
 use super::{ConnectionId, Server};
 use crate::codec::Format;
@@ -46,6 +47,19 @@ pub enum AcceptError {
     ShuttingDown,
 }
 
+impl AcceptError {
+    /// Returns the reason as a word, for counters.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            AcceptError::Full { .. } => "full",
+            AcceptError::TooManyFromAddress { .. } => "address",
+            AcceptError::OutOfMemory { .. } => "memory",
+            AcceptError::ShuttingDown => "shutting_down",
+        }
+    }
+}
+
 /// Connections on which nobody has signed in.
 #[derive(Default)]
 pub(super) struct Strangers {
@@ -66,7 +80,11 @@ impl Server {
     pub fn handle_accepted(&mut self, now: Time, peer: Peer) -> Result<ConnectionId, AcceptError> {
         self.advance(now);
         let place = Place::of(peer);
-        self.admit(place).inspect_err(|error| warn!("connection refused: {error}"))?;
+        if let Err(error) = self.admit(place) {
+            self.note_not_accepted(place, error);
+            return Err(error);
+        }
+        self.tally.accepted += 1;
         self.last_connection += 1;
         let id = ConnectionId(self.last_connection);
         let until = self.now + self.config.handshake_timeout;
@@ -119,8 +137,9 @@ impl Server {
         let Some(connection) = self.connections.get_mut(&id) else { return Ok(()) };
         connection.place.take().into_iter().for_each(|place| self.places.remove(place, self.now));
         if let Some(limit) = self.is_full_for(place) {
-            warn!("connection {id}: refused, {limit} from its address");
-            return Err(AcceptError::TooManyFromAddress { limit });
+            let error = AcceptError::TooManyFromAddress { limit };
+            self.note_not_accepted(place, error);
+            return Err(error);
         }
         if let (Some(connection), Some(place)) = (self.connections.get_mut(&id), place) {
             connection.place = Some(place);
@@ -149,6 +168,12 @@ impl Server {
 }
 
 impl Server {
+    fn note_not_accepted(&mut self, place: Option<Place>, error: AcceptError) {
+        warn!("connection refused: {error}");
+        self.tally.not_accepted(error.kind());
+        self.tally.notes.add(|| Note::NotAccepted { address: place.map(Place::address), error });
+    }
+
     /// The limit of connections from one address, if it is reached for this one.
     fn is_full_for(&self, place: Option<Place>) -> Option<usize> {
         let limit = self.config.max_connections_per_address?;

@@ -6,6 +6,7 @@ use alloc::format;
 
 use super::config::ServerConfig;
 use super::cursor::Cursor;
+use super::notes::Note;
 use super::operations::Operations;
 use super::peer::Place;
 use super::rate::{BYTES_PER_UNIT, Bucket};
@@ -120,10 +121,11 @@ impl Connection {
         }
     }
 
-    /// Returns whether it is not read because of what its requests have asked the store for.
+    /// Returns whether it is not read because of what its requests have asked the store for. After the end nothing is asked.
     fn waits_for_store(&self, operations: &Operations) -> bool {
         let has_many = || self.user().is_some_and(|user| operations.has_many_of(user));
-        self.is_signing_in || self.open >= MAX_OPEN || self.open_long > 0 || has_many()
+        let is_waiting = self.is_signing_in || self.open >= MAX_OPEN || self.open_long > 0;
+        self.is_heard() && (is_waiting || has_many())
     }
 
     pub(super) const fn is_signed_in(&self) -> bool {
@@ -323,8 +325,10 @@ impl Server {
             State::Open { .. } | State::SignedIn { .. } => (),
         }
         debug!("connection {id}: closing with code {}", code.code());
+        self.tally.closed(code.code());
+        let address = connection.place.map(Place::address);
+        self.tally.notes.add(|| Note::Closed { connection: id, address, code });
         connection.state = State::Closing { until };
-        connection.is_signing_in = false;
         connection.output.push_close(code);
         connection.wrote(id, &self.config, &mut self.agenda);
         self.set_deadline(id);

@@ -20,20 +20,30 @@ impl Server {
     /// to some 20 %.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.own_memory() + self.operations.inside.as_ref().map_or(0, |store| store.bytes())
+        self.memory_by_kind().map(|(_, bytes)| bytes).sum()
     }
 
-    /// Bytes that the machine takes itself: connections, queues, operations that are under way, accounts and sessions of
-    /// those who are here, and tables.
-    fn own_memory(&self) -> usize {
+    /// Returns what takes memory, and how much.
+    pub(super) fn memory_by_kind(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        let inside = self.operations.inside.as_ref().map(|store| ("store", store.bytes()));
+        self.own_memory_by_kind().into_iter().chain(inside)
+    }
+
+    fn own_memory_by_kind(&self) -> [(&'static str, usize); 6] {
         let addresses = self.guesses_by_address.len() + self.guesses_by_login.len() + self.places.left();
-        self.accounts.bytes()
-            + self.agenda.queued
-            + self.connections.len() * CONNECTION
-            + self.sessions.len() * SESSION
-            + addresses * ADDRESS
-            + self.regulars.len() * REGULAR
-            + self.operations.bytes()
+        [
+            ("accounts", self.accounts.bytes()),
+            ("queues", self.agenda.queued),
+            ("connections", self.connections.len() * CONNECTION),
+            ("sessions", self.sessions.len() * SESSION),
+            ("addresses", addresses * ADDRESS + self.regulars.len() * REGULAR),
+            ("operations", self.operations.bytes()),
+        ]
+    }
+
+    /// Bytes that the machine takes itself, without a store inside.
+    fn own_memory(&self) -> usize {
+        self.own_memory_by_kind().iter().map(|(_, bytes)| bytes).sum()
     }
 
     /// Returns whether there is room for so many bytes. A store inside has half of the limit for itself: so queues of

@@ -11,6 +11,7 @@ mod entries;
 mod guesses;
 mod history;
 mod memory;
+mod notes;
 mod operations;
 mod operators;
 mod peer;
@@ -21,6 +22,7 @@ mod refusal;
 mod request;
 mod secrets;
 mod sign_in;
+mod stats;
 pub mod store;
 mod user_error;
 
@@ -31,10 +33,12 @@ use core::fmt;
 pub use admission::AcceptError;
 pub use config::ServerConfig;
 pub use guesses::GuessLimit;
+pub use notes::Note;
 pub use peer::Peer;
 pub use pending::OperationId;
 pub use rate::Rate;
 pub use request::{Decoded, decode};
+pub use stats::{Histogram, Stats};
 pub use user_error::UserError;
 
 use crate::auth::Verifier;
@@ -48,6 +52,7 @@ use guesses::Guesses;
 use operations::Operations;
 use peer::{Places, Regulars};
 use secrets::Secrets;
+use stats::Tally;
 use store::{Account, Login, MemoryStore, Operation, Outcome, SessionKey, Store};
 
 /// The number of a connection, unique for the server.
@@ -68,7 +73,7 @@ impl fmt::Display for ConnectionId {
 /// * **ask**: [`config`](Self::config), [`connections`](Self::connections), [`has_connection`](Self::has_connection),
 ///   [`wants_frames`](Self::wants_frames), [`max_frame_bytes`](Self::max_frame_bytes), [`is_online`](Self::is_online),
 ///   [`sessions`](Self::sessions), [`memory`](Self::memory), [`open_operations`](Self::open_operations),
-///   [`is_shutting_down`](Self::is_shutting_down);
+///   [`is_shutting_down`](Self::is_shutting_down), [`stats`](Self::stats), [`holder`](Self::holder);
 /// * **handle_**: what the outside reports: [`handle_accepted`](Self::handle_accepted),
 ///   [`handle_forwarded`](Self::handle_forwarded), [`handle_connected`](Self::handle_connected)
 ///   ([`connect`](Self::connect) is the first and the third in one), [`handle_frame`](Self::handle_frame) (or [`decode`] and
@@ -80,13 +85,14 @@ impl fmt::Display for ConnectionId {
 /// * **commands**: what whoever runs the server wants: [`add_user`](Self::add_user),
 ///   [`introduce`](Self::introduce), [`post`](Self::post), [`account`](Self::account), [`operate`](Self::operate),
 ///   [`announce`](Self::announce),
-///   [`set_registration`](Self::set_registration), [`shut_down`](Self::shut_down);
+///   [`set_registration`](Self::set_registration), [`set_config`](Self::set_config),
+///   [`keep_notes`](Self::keep_notes), [`shut_down`](Self::shut_down);
 /// * **poll_**: what to do next. After each call of the second or third family fetch from
 ///   [`poll_ready`](Self::poll_ready) the connections that have something to send, drain
 ///   [`poll_transmit`](Self::poll_transmit) for each as fast as it takes frames, read from each that
 ///   [wants frames](Self::wants_frames), and arm a timer for [`poll_timeout`](Self::poll_timeout). Unless the store is
 ///   inside, first give it what [`poll_store`](Self::poll_store) asks for; [`poll_operated`](Self::poll_operated) has what
-///   came of [`operate`](Self::operate).
+///   came of [`operate`](Self::operate), [`poll_note`](Self::poll_note) what to write into a log.
 ///
 /// ```
 /// use skaro_proto::server::{ServerConfig, Peer, Server};
@@ -131,6 +137,7 @@ pub struct Server {
     guesses_by_login: Guesses,
     time_of_day: TimeOfDay,
     shutting_down: bool,
+    tally: Tally,
     scratch: Scratch,
 }
 
@@ -171,6 +178,7 @@ impl Server {
             guesses_by_login: Guesses::default(),
             time_of_day: TimeOfDay::default(),
             shutting_down: false,
+            tally: Tally::default(),
             scratch: Scratch::default(),
         }
     }
@@ -290,6 +298,12 @@ impl Server {
     /// Sets the answer to `register_type`.
     pub fn set_registration(&mut self, registration: Registration<'static>) {
         self.config.registration = registration;
+    }
+
+    /// Changes the configuration. What is there stays, also if it is over a new limit; deadlines that are set already hold. The
+    /// store's [limits](ServerConfig::store_limits) stay those that it began with.
+    pub fn set_config(&mut self, config: ServerConfig) {
+        self.config = config;
     }
 
     /// Lets the store inside carry out an operation now.

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Server;
+use super::notes::Note;
 use super::pending::{Asker, OperationId, Pending, SignIn};
 use super::refusal::outcome_unknown;
 use super::store::{AccountId, MemoryStore, Operation, Outcome, SessionKey, Store, StoreError};
@@ -22,6 +23,9 @@ const RETRIES: usize = 256;
 const MAX_OPEN_OF_ACCOUNT: u32 = 256;
 /// Sign-ins that may be under way, those included whose connections are gone.
 const MAX_SIGN_INS: usize = 1024;
+
+/// Time of an operation beyond which it is noted.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// An operation that is under way.
 struct Waiting {
@@ -138,6 +142,12 @@ impl Operations {
         self.open_of.get(&account) == Some(&(MAX_OPEN_OF_ACCOUNT - 1))
     }
 
+    /// Time for which the oldest operation has been under way.
+    pub(super) fn longest_wait(&self, now: Time) -> Duration {
+        let oldest = self.waiting.first_key_value();
+        oldest.map_or(Duration::ZERO, |(_, waiting)| (now + TIMEOUT) - waiting.until)
+    }
+
     /// Returns the time at which the machine has something to do about operations.
     pub(super) fn deadline(&self) -> Option<Time> {
         let waiting = self.deadlines.first().map(|(at, _)| *at);
@@ -163,9 +173,10 @@ impl Server {
     /// An operation has come to its end: it is durable, or was not carried out. A second completion has no effect.
     pub fn handle_stored(&mut self, now: Time, id: OperationId, result: Result<Outcome, StoreError>) {
         self.advance(now);
-        let Some(Waiting { asker, account, is_told, pending, .. }) = self.operations.remove(id) else {
+        let Some(Waiting { asker, account, is_told, pending, until, .. }) = self.operations.remove(id) else {
             return;
         };
+        self.note_time(&pending, (self.now + TIMEOUT) - until);
         if let Some(account) = account.filter(|account| self.operations.has_room_for_one(*account)) {
             for id in self.accounts.online(account) {
                 let connection = self.connections.get_mut(id);
@@ -183,6 +194,14 @@ impl Server {
         self.complete(Some(asker).filter(|_| !is_told), pending, result);
         self.charge_output(asker.id, 0, before);
         self.pump(asker.id);
+    }
+
+    fn note_time(&mut self, pending: &Pending, took: Duration) {
+        let request = if pending.kind().is_empty() { "internal" } else { pending.kind() };
+        self.tally.stored(request, took);
+        if took > SLOW {
+            self.tally.notes.add(|| Note::Slow { request, took });
+        }
     }
 
     /// Asks for an operation in the name of whoever runs the server, and returns its number. Its outcome comes from

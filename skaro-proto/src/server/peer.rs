@@ -52,6 +52,11 @@ impl Place {
         }))
     }
 
+    /// Returns the address, or the network's.
+    pub(super) fn address(self) -> IpAddr {
+        Ipv6Addr::from(self.0).to_canonical()
+    }
+
     pub(super) const fn bytes(self) -> [u8; 16] {
         self.0
     }

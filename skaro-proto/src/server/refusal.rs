@@ -33,10 +33,7 @@ pub(super) fn outcome_unknown<T>() -> Result<T, Refused> {
 
 /// Refuses a request that the store has refused.
 pub(super) fn not_stored<T>(error: StoreError) -> Result<T, Refused> {
-    match error {
-        StoreError::Full => out_of_memory(),
-        StoreError::Busy | StoreError::Unavailable => refused(503, error.to_string()),
-    }
+    refused(503, error.to_string())
 }
 
 /// Refuses a request since the store has given an outcome of another operation, which is its mistake.

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::ToString;
 
 use super::connection::{MAX_OPEN, State};
+use super::notes::Note;
 use super::pending::{Asker, Start};
 use super::rate::BYTES_PER_UNIT;
 use super::refusal::{Refused, out_of_memory, refused, unknown_user};
@@ -141,8 +142,15 @@ impl Server {
         kind: &str,
         outcome: Result<Answer<'_>, Refused>,
     ) {
-        if let Err((code, _)) = &outcome {
-            debug!("connection {id}: request {number} ({}) refused, status {code}", listed(kind));
+        match &outcome {
+            Ok(answer) => self.tally.answered(answer),
+            Err((code, _)) => {
+                let (request, status) = (listed(kind), *code);
+                debug!("connection {id}: request {number} ({request}) refused, status {status}");
+                self.tally.refused(request, status);
+                let address = self.address(id);
+                self.tally.notes.add(|| Note::Refused { connection: id, address, request, status });
+            }
         }
         let refusal = |(code, info)| Refusal { status: Some(StatusCode::new(code)), info };
         let outcome = outcome.map_err(refusal);

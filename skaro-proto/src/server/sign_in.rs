@@ -7,6 +7,7 @@ use alloc::string::ToString;
 use super::connection::State;
 use super::cursor::Cursor;
 use super::memory::SESSION;
+use super::notes::Note;
 use super::peer::Place;
 use super::pending::{Asker, Pending, SignIn, Start};
 use super::rate::seconds;
@@ -275,6 +276,9 @@ impl Server {
     fn signed_in(&mut self, asker: Asker, kind: &str, sign_in: &SignIn, account: &Account, epoch: u64) {
         let (id, session) = (asker.id, sign_in.session);
         debug!("connection {id}: signed in");
+        let (address, is_restored) = (self.address(id), kind == "session_restore");
+        let login = account.login.clone();
+        self.tally.notes.add(|| Note::SignedIn { connection: id, address, login, is_restored });
         self.sessions.insert(session, (id, epoch));
         let head = self.accounts.join(account, id);
         let mut answer =

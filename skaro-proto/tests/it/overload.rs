@@ -165,12 +165,14 @@ fn a_repetition_of_what_was_told_makes_nobody_read() {
 }
 
 #[test]
-fn a_connection_that_closes_during_its_sign_in_is_read_on() {
+fn a_connection_that_closes_while_it_waits_for_the_store_is_read_on() {
     let mut world = World::new();
-    let id = world.authorize("alice", false);
-    assert!(!world.server.wants_frames(id));
+    let (bob, _) = world.sign_in("bob", false);
+    (0..64).for_each(|number| world.send(bob, number + 2, "alice"));
+    let ids = [world.authorize("alice", false), bob];
+    assert!(!ids.iter().any(|id| world.server.wants_frames(*id)));
     world.server.shut_down(world.now, "good night");
-    assert!(world.server.wants_frames(id));
+    assert!(ids.iter().all(|id| world.server.wants_frames(*id)));
 }
 
 #[test]

@@ -409,3 +409,59 @@ fn a_disabled_user_is_told_so_and_nobody_else() {
     world.keep();
     assert_eq!(world.hear(id)[0]["status"], "401");
 }
+
+#[test]
+fn what_happens_is_counted_and_noted_without_secrets() {
+    use skaro_proto::server::{Note, Peer};
+    let mut world = World::new();
+    world.server.keep_notes(4);
+    let (alice, sid) = world.sign_in("alice", false);
+    world.send(alice, 2, "bob");
+    world.send(alice, 3, "nobody");
+    world.carry_out();
+    world.now = world.now + Duration::from_secs(2);
+    world.keep();
+    let id = world.server.handle_accepted(world.now, Peer::from([192, 0, 2, 7])).unwrap();
+    world.server.handle_connected(world.now, id, Some(Format::Json));
+    world.say(id, &json!({"type": "authorize", "on_request": 1, "login": "hunter2", "password": "hunter2"}));
+    world.keep();
+    world.say(id, &json!({"type": "get_weather", "on_request": 2}));
+
+    let stats = world.server.stats();
+    assert_eq!((stats.connections, stats.signed_in, stats.users, stats.accepted), (2, 1, 1, 2));
+    let answers = [
+        ("authorize", 200, 1),
+        ("send_message", 200, 1),
+        ("authorize", 401, 1),
+        ("other", 501, 1),
+        ("send_message", 404, 1),
+    ];
+    assert_eq!(stats.answers, answers);
+    let times = |kind| stats.store_times.iter().find(|(it, _)| *it == kind).unwrap().1.clone();
+    assert_eq!(times("send_message").sum(), Duration::from_secs(4));
+    assert_eq!(times("authorize").counts().iter().sum::<u64>(), 3);
+    assert_eq!(stats.memory.iter().map(|(_, bytes)| bytes).sum::<usize>(), world.server.memory());
+
+    let notes: Vec<_> = std::iter::from_fn(|| world.server.poll_note()).collect();
+    let (login, address) = ("alice".into(), Some([192, 0, 2, 7].into()));
+    assert_eq!(notes[0], Note::SignedIn { connection: alice, address: None, login, is_restored: false });
+    let took = Duration::from_secs(2);
+    assert_eq!(
+        notes[1..3],
+        [Note::Slow { request: "send_message", took }, Note::Slow { request: "send_message", took },]
+    );
+    assert!(matches!(notes[3], Note::Refused { connection, status: 404, .. } if connection == alice));
+    assert_eq!((notes.len(), world.server.take_lost_notes(), world.server.take_lost_notes()), (4, 2, 0));
+    world.say(id, &json!({"type": "get_weather", "on_request": 3}));
+    let refused = Note::Refused { connection: id, address, request: "other", status: 501 };
+    assert_eq!(world.server.poll_note(), Some(refused.clone()));
+    let shown = format!("{notes:?} {refused:?} {stats:?}");
+    assert!(!shown.contains("hunter") && !shown.contains("weather") && !shown.contains(&sid), "{shown}");
+
+    use sha2::{Digest, Sha512};
+    use skaro_proto::server::store::SessionKey;
+    let key = SessionKey(Sha512::digest(&sid)[..16].try_into().unwrap());
+    assert_eq!(world.server.holder(&key), Some((alice, None)));
+    world.server.handle_disconnected(world.now, alice);
+    assert_eq!(world.server.holder(&key), None);
+}

@@ -164,6 +164,12 @@ fn grow(place: &std::path::Path, make_room: &dyn Fn()) {
         assert_eq!(entries.len() as u64, taken - after);
     }
     assert!(taken > 100, "only {taken} messages fitted");
+    // What would add nothing is no matter of room.
+    let Ok(Outcome::Appended(sent)) = store.execute(append(0, 0)) else { panic!() };
+    assert!(sent.is_repetition);
+    let (login, verifier) = ("user 0".into(), Verifier::new("password"));
+    let again = store.execute(Operation::AddAccount { login, verifier, log: LogId([0; 16]) });
+    assert!(matches!(again, Ok(Outcome::Exists)), "{again:?}");
     // People sign in, more often than the log of changes has room for.
     for n in 1..500 {
         let restored = store.execute(Operation::TakeSession { session, now: 0 });

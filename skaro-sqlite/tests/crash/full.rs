@@ -37,7 +37,7 @@ pub(crate) fn a_file_that_may_not_grow() -> Result<(), &'static str> {
 pub(crate) fn a_full_disk() -> Result<(), &'static str> {
     let place = TempDir::new().unwrap();
     let mounted = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=9m", "tmpfs"])
+        .args(["-t", "tmpfs", "-o", "size=11m", "tmpfs"])
         .arg(place.path())
         .output()
         .is_ok_and(|output| output.status.success());
@@ -51,7 +51,7 @@ pub(crate) fn a_full_disk() -> Result<(), &'static str> {
 }
 
 fn fill(place: &Path) {
-    std::fs::write(place.join("ballast"), vec![0; 3 << 20]).unwrap();
+    std::fs::write(place.join("ballast"), vec![0; 5 << 20]).unwrap();
     assert_success(child::command("fill", place));
     audit(&place.join("store"));
 }

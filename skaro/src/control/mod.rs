@@ -34,6 +34,7 @@ pub(crate) enum Request {
     ListSessions { login: Option<String>, after: Option<String> },
     EndSessions { login: String },
     EndSession { session: String },
+    Reload,
 }
 
 /// The answer to it.
@@ -62,6 +63,9 @@ pub(crate) struct Session {
     pub(crate) login: String,
     /// The last moment at which it can be restored, as a Unix time in milliseconds; `None` while it is in use.
     pub(crate) until: Option<i64>,
+    /// The address of its connection, if a server runs and knows it (IPv6: the network of 56 bits).
+    #[serde(default)]
+    pub(crate) address: Option<String>,
 }
 
 /// The kind of a refusal.
@@ -83,6 +87,21 @@ fn refused(why: Why, reason: impl Into<String>) -> Answer {
 }
 
 impl Request {
+    /// Returns what changes and for whom, for the log.
+    #[cfg(unix)]
+    fn change(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Request::AddUser { login, .. } => Some(("user added", login)),
+            Request::SetPassword { login, .. } => Some(("password changed", login)),
+            Request::RemoveUser { login } => Some(("user removed", login)),
+            Request::SetDisabled { login, is_disabled: true } => Some(("user disabled", login)),
+            Request::SetDisabled { login, is_disabled: false } => Some(("user enabled", login)),
+            Request::EndSessions { login } => Some(("sessions ended", login)),
+            Request::EndSession { session } => Some(("session ended", session)),
+            Request::ListUsers { .. } | Request::ListSessions { .. } | Request::Reload => None,
+        }
+    }
+
     /// Returns the operation of the store; the refusal if a text is over a limit, or no key.
     fn operation(self, machine: &mut Server) -> Result<Operation, Answer> {
         let login = |login: String| Login::from(&*login);
@@ -106,6 +125,7 @@ impl Request {
             },
             Request::EndSessions { login: it } => Operation::EndSessions { login: login(it) },
             Request::EndSession { session } => Operation::EndSession { session: session_key(&session)? },
+            Request::Reload => return Err(refused(Why::Unavailable, "no server runs")),
         })
     }
 }
@@ -143,6 +163,7 @@ impl From<Outcome> for Answer {
                     session: format!("{:032x}", u128::from_be_bytes(session.key.0)),
                     login: session.login.to_string(),
                     until: session.until,
+                    address: None,
                 };
                 Answer::Sessions { sessions: sessions.into_iter().map(session).collect(), more }
             }

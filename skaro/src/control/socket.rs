@@ -6,13 +6,15 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use skaro_tokio::Server;
+use skaro_proto::server::Server;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::{Answer, MAX_LINE, Request, SOCKET, Why, refused};
+use super::{Answer, MAX_LINE, Request, SOCKET, Session, Why, refused, session_key};
+use crate::serve::Running;
+use crate::text::name;
 
 /// Time for a request or an answer to cross the socket.
 const CROSSING: Duration = Duration::from_secs(10);
@@ -42,15 +44,15 @@ impl Control {
     }
 
     /// Serves four operators at the same time; the others wait in the system's queue. Never ends.
-    pub(crate) async fn serve(&self, server: &Server) {
-        tokio::join!(self.work(server), self.work(server), self.work(server), self.work(server));
+    pub(crate) async fn serve(&self, running: &Running) {
+        tokio::join!(self.work(running), self.work(running), self.work(running), self.work(running));
     }
 
-    async fn work(&self, server: &Server) {
+    async fn work(&self, running: &Running) {
         loop {
             match self.listener.accept().await {
                 // An operator who has gone away misses nothing.
-                Ok((stream, _)) => _ = converse(stream, server).await,
+                Ok((stream, _)) => _ = converse(stream, running).await,
                 // No file descriptors are left.
                 Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
             }
@@ -65,7 +67,7 @@ impl Drop for Control {
 }
 
 /// Answers requests until the other end closes, or is silent for too long.
-async fn converse(stream: UnixStream, server: &Server) -> io::Result<()> {
+async fn converse(stream: UnixStream, running: &Running) -> io::Result<()> {
     let (reading, mut writing) = stream.into_split();
     let mut reading = BufReader::new(reading);
     loop {
@@ -75,7 +77,7 @@ async fn converse(stream: UnixStream, server: &Server) -> io::Result<()> {
             return Ok(());
         }
         let answer = match serde_json::from_slice(&line) {
-            Ok(request) => carry_out(request, server).await,
+            Ok(request) => carry_out(request, running).await,
             Err(error) => {
                 // Nothing is repeated of what may be a password.
                 let reason = format!("this is no request, at column {}", error.column());
@@ -88,13 +90,34 @@ async fn converse(stream: UnixStream, server: &Server) -> io::Result<()> {
     }
 }
 
-async fn carry_out(request: Request, server: &Server) -> Answer {
-    let operation = match server.with(|machine, _| request.operation(machine)) {
+async fn carry_out(request: Request, running: &Running) -> Answer {
+    if matches!(request, Request::Reload) {
+        return match running.reload().await {
+            Ok(()) => Answer::Done,
+            Err(fault) => refused(Why::Invalid, fault.reason.render(false)),
+        };
+    }
+    let change = request.change().map(|(what, whose)| (what, name(whose).into_owned()));
+    let operation = match running.server.with(|machine, _| request.operation(machine)) {
         Ok(operation) => operation,
         Err(refused) => return refused,
     };
-    match server.operate(operation).await {
+    let mut answer = match running.server.operate(operation).await {
         Ok(outcome) => outcome.into(),
         Err(error) => refused(Why::Unavailable, error.to_string()),
+    };
+    if let (Answer::Done, Some((what, whose))) = (&answer, change) {
+        tracing::info!(of = whose, "{what} by an operator");
     }
+    if let Answer::Sessions { sessions, .. } = &mut answer {
+        running
+            .server
+            .with(|machine, _| sessions.iter_mut().for_each(|it| it.address = address(machine, it)));
+    }
+    answer
+}
+
+fn address(machine: &Server, session: &Session) -> Option<String> {
+    let key = session_key(&session.session).ok()?;
+    Some(machine.holder(&key)?.1?.to_string())
 }

@@ -3,6 +3,10 @@
 mod address;
 mod data;
 mod limits;
+mod logging;
+mod metrics;
+mod running;
+mod service;
 mod tls;
 mod users;
 
@@ -15,10 +19,13 @@ use skaro_proto::server::{self, ServerConfig};
 use skaro_sqlite::SqliteStore;
 use skaro_tokio::{Server, ServerOptions, random_seed};
 use tokio::sync::mpsc;
+use tracing::{error, info, warn};
 
 use data::DataOptions;
 pub(crate) use data::{StoreDirectory, make_private, open as open_store};
 use limits::LimitOptions;
+use logging::LogOptions;
+pub(crate) use running::Running;
 use tls::TlsOptions;
 use users::UserOptions;
 
@@ -43,7 +50,8 @@ Without CA:FALSE it would be an authority's certificate, which a server must not
 
 /// Serves, and keeps users, messages and sessions in a directory.
 ///
-/// Ctrl-C or SIGTERM shut it down properly and notify the clients. SIGHUP is ignored.
+/// Ctrl-C or SIGTERM shut it down properly and notify the clients. SIGHUP and `skaro reload` let it read options, certificates
+/// and users again.
 #[derive(Args)]
 #[command(after_help = RECIPE, after_long_help = format!("{RECIPE}\n\n{}", exit::TABLE))]
 pub(crate) struct ServeArgs {
@@ -69,6 +77,26 @@ pub(crate) struct ServeArgs {
     format: Format,
     #[command(flatten)]
     tls: TlsOptions,
+    /// An address for /metrics (numbers for Prometheus), /alive and /ready, by HTTP. Whoever reaches it can read them.
+    #[arg(long, value_name = "ADDR", value_parser = address::parse)]
+    metrics: Option<String>,
+    #[command(flatten)]
+    log: LogOptions,
+}
+
+impl ServeArgs {
+    /// Returns the options that only a restart changes, as texts to be compared.
+    fn fixed(&self) -> [(&'static str, String); 6] {
+        let [format, level] = self.log.texts();
+        [
+            ("listen", self.listen.clone()),
+            ("data", format!("{:?}", self.data.directory())),
+            ("keep-days", format!("{:?}", self.data.worker().max_age)),
+            ("metrics", self.metrics.clone().unwrap_or_default()),
+            ("log-format", format),
+            ("log-level", level),
+        ]
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -86,42 +114,74 @@ enum Format {
 
 /// Serves until a signal ends it.
 pub(crate) fn run(args: ServeArgs) -> Result<Exit, Fault> {
+    args.log.start();
     if args.check {
         return check(&args);
     }
+    let is_json = args.log.is_json();
+    match serve(args) {
+        // Machines read all of the log as JSON.
+        Err(fault) if is_json => {
+            error!("{}", fault.reason.render(false));
+            Ok(fault.exit)
+        }
+        ended => ended,
+    }
+}
+
+fn serve(args: ServeArgs) -> Result<Exit, Fault> {
     // First, so that no signal is missed.
-    let (sender, mut stop) = mpsc::channel(1);
+    let (sender, mut signals) = mpsc::channel(8);
     let mut is_ending = false;
-    signals::take(move |signal| match signal {
-        Signal::End => {
-            _ = sender.try_send(());
-            // A second signal ends the program at once.
-            !std::mem::replace(&mut is_ending, true)
-        }
-        Signal::HangUp => {
-            log("SIGHUP is ignored: there is nothing to read again");
-            true
-        }
+    signals::take(move |signal| {
+        // One that does not fit in asks for what others ask for already.
+        _ = sender.try_send(signal);
+        // A second signal to end ends the program at once.
+        signal != Signal::End || !std::mem::replace(&mut is_ending, true)
     });
     let (machine, store) = furnish(&args)?;
     raise_file_limit(machine.config().max_connections);
     runtime::start()?.block_on(async {
+        let metrics = args.metrics.as_deref().map(listen_for_metrics).transpose()?;
         let server = listen(&args, machine, store)?;
         let control = args.data.directory().and_then(|directory| control(&directory));
+        let url = server.url();
+        info!(version = env!("CARGO_PKG_VERSION"), url, "listening");
         // The server runs even if standard output is closed.
-        _ = output::say(&Shown::from(format!("listening on {}", server.url())));
-        tokio::select! {
+        _ = output::say(&Shown::from(format!("listening on {url}")));
+        service::ready();
+        let running = Running::new(server, args);
+        let obey_signals = async {
             // `None` would mean that signals are no longer watched.
-            _ = stop.recv() => (),
-            _ = server.store_failed() => (),
-            () = obey(control.as_ref(), &server) => (),
+            while let Some(Signal::HangUp) = signals.recv().await {
+                // What is wrong is in the log.
+                _ = running.reload().await;
+            }
+        };
+        tokio::select! {
+            () = obey_signals => (),
+            _ = running.server.store_failed() => (),
+            () = obey(control.as_ref(), &running) => (),
+            () = running.watch() => (),
+            () = metrics::serve(metrics.as_ref(), &running) => (),
         }
-        log("shutting down");
-        match server.shut_down("the server is shutting down").await {
+        info!("shutting down");
+        service::stopping();
+        match running.server.shut_down("the server is shutting down").await {
             Some(failure) => Err(Fault::new(Exit::Output, failure.to_string())),
             None => Ok(Exit::Success),
         }
     })
+}
+
+/// Listens where numbers are told. Must be called within the runtime.
+fn listen_for_metrics(address: &str) -> Result<tokio::net::TcpListener, Fault> {
+    let listening = TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        info!("metrics are at http://{}/metrics", listener.local_addr()?);
+        tokio::net::TcpListener::from_std(listener)
+    });
+    listening.map_err(|error| Fault::new(Exit::System, format!("can't listen on {address}: {error}")))
 }
 
 /// Reads all that a server would read at its start, but for its data.
@@ -137,9 +197,9 @@ fn check(args: &ServeArgs) -> Result<Exit, Fault> {
 
 /// Does what operators want through a socket in the data directory. Never ends.
 #[cfg(unix)]
-async fn obey(control: Option<&Control>, server: &Server) {
+async fn obey(control: Option<&Control>, running: &Running) {
     match control {
-        Some(control) => control.serve(server).await,
+        Some(control) => control.serve(running).await,
         None => std::future::pending().await,
     }
 }
@@ -149,17 +209,15 @@ async fn obey(control: Option<&Control>, server: &Server) {
 fn control(directory: &Path) -> Option<Control> {
     let listening = Control::listen(directory);
     let why = |error| {
-        log(&format!(
-            "skaro user and the like can't reach this server: no socket in {}: {error}",
-            directory.display()
-        ));
+        let directory = directory.display();
+        warn!("skaro user and the like can't reach this server: no socket in {directory}: {error}");
     };
     listening.map_err(why).ok()
 }
 
 /// Operators work on the store while no server runs.
 #[cfg(not(unix))]
-async fn obey(_: Option<&()>, _: &Server) {
+async fn obey(_: Option<&()>, _: &Running) {
     std::future::pending().await
 }
 
@@ -175,26 +233,19 @@ fn raise_file_limit(max_connections: usize) {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
     let limit = if setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() { hard } else { soft };
     if limit <= max_connections as u64 {
-        log(&format!(
+        warn!(
             "only {limit} files can be open, and there may be {max_connections} connections: raise ulimit -n, or \
              lower --max-connections"
-        ));
+        );
     }
 }
 
 #[cfg(not(unix))]
 const fn raise_file_limit(_: usize) {}
 
-/// Prints a message for the operator to standard error.
-fn log(text: &str) {
-    output::complain(&Shown::from("skaro serve: ").plain(text));
-}
-
 fn listen(args: &ServeArgs, machine: server::Server, store: Option<SqliteStore>) -> Result<Server, Fault> {
     let address = args.listen.as_str();
-    let mut options = ServerOptions::default();
-    options.address_header = args.limits.address_header();
-    options.tls = args.tls.read()?;
+    let options = options(args)?;
     let impossible = |error| Fault::new(Exit::System, format!("can't listen on {address}: {error}"));
     let listener = TcpListener::bind(address).map_err(impossible)?;
     let Some(store) = store else { return Server::listen(listener, machine, options).map_err(impossible) };
@@ -203,6 +254,14 @@ fn listen(args: &ServeArgs, machine: server::Server, store: Option<SqliteStore>)
         data::start(store, config, completions)
     })
     .map_err(|error| Fault::new(Exit::System, format!("can't serve: {error}")))
+}
+
+/// Returns the options of the adapter.
+fn options(args: &ServeArgs) -> Result<ServerOptions, Fault> {
+    let mut options = ServerOptions::default();
+    options.address_header = args.limits.address_header();
+    options.tls = args.tls.read()?;
+    Ok(options)
 }
 
 /// Returns the machine's configuration.
@@ -249,9 +308,9 @@ fn furnish(args: &ServeArgs) -> Result<(server::Server, Option<SqliteStore>), Fa
         }
     };
     let plural = if users == 1 { "" } else { "s" };
-    log(&format!("{place}; {users} user{plural}"));
+    info!("{place}; {users} user{plural}");
     if users == 0 {
-        output::warn("nobody can sign in: give --user-file, or set SKARO_USERS");
+        warn!("nobody can sign in: give --user-file, or set SKARO_USERS");
     }
     Ok((machine, store))
 }

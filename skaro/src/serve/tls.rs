@@ -11,7 +11,7 @@ use rustls::{Error, ServerConfig};
 use webpki::{EndEntityCert, KeyUsage};
 
 use crate::exit::{Exit, Fault};
-use crate::{output, secrets};
+use crate::secrets;
 
 #[derive(Args)]
 pub(crate) struct TlsOptions {
@@ -45,7 +45,7 @@ fn configuration(cert: &Path, key: &Path) -> Result<ServerConfig, Fault> {
     let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, error))?;
     let is_open = std::fs::metadata(key).is_ok_and(|metadata| secrets::is_open_to_others(&metadata));
     if is_open {
-        output::warn(&format!("others can read or change the key: chmod o= {}", key.display()));
+        tracing::warn!("others can read or change the key: chmod o= {}", key.display());
     }
     let unusable =
         |reason: &dyn Display| Fault::new(Exit::Config, format!("can't use {}: {reason}", cert.display()));

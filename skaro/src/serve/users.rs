@@ -7,7 +7,7 @@ use clap::Args;
 use skaro_proto::server::UserError;
 
 use crate::exit::{Exit, Fault};
-use crate::{output, secrets};
+use crate::secrets;
 
 const VARIABLE: &str = "SKARO_USERS";
 
@@ -43,7 +43,7 @@ impl UserOptions {
             add_lines(&text, VARIABLE, &mut add)?;
         }
         if !self.users.is_empty() {
-            output::warn("others can see the passwords of --user; --user-file is better");
+            tracing::warn!("others can see the passwords of --user; --user-file is better");
         }
         for (index, user) in self.users.iter().enumerate() {
             // Without a colon all of it may be a password, so it is not repeated.

@@ -153,6 +153,7 @@ fn without_room_people_sign_in_and_read_and_messages_are_refused_until_there_is_
         (&"info".into(), &"send_message".into()),
         "{refused}"
     );
+    assert!(refused["info"].as_str().unwrap().contains("no room left"), "{refused}");
     server.limit("--fsize=unlimited");
     alice.type_line("/msg bob after");
     alice.event("message_sent");

@@ -15,9 +15,13 @@ mod elsewhere;
 mod files;
 mod limits;
 mod operators;
+#[cfg(unix)]
+mod page;
 mod process;
 mod proxy;
 mod relay;
+#[cfg(unix)]
+mod running;
 mod send;
 mod serve;
 mod state;

@@ -134,7 +134,7 @@ fn whoever_is_here_hears_of_it() {
         (sessions.len(), &sessions[0]["login"], &sessions[0]["until"]),
         (1, &json!("alice"), &Value::Null)
     );
-    assert!(operator.does(&["session", "list", "alice"], "").ends_with(" alice: in use\n"));
+    assert!(operator.does(&["session", "list", "alice"], "").ends_with(" alice: in use from 127.0.0.1\n"));
     operator.fails(&["session", "list", "bob"], "", "no user", 67);
     operator.fails(&["session", "end"], "", "--all", 64);
     operator.fails(&["session", "end", "--session", "x"], "", "32 hexadecimal digits", 64);

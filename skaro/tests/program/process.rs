@@ -148,10 +148,11 @@ impl Process {
         }
     }
 
-    pub(crate) fn complaint(&mut self, wanted: &str) {
+    /// Waits for a line of its log, and returns it.
+    pub(crate) fn complaint(&mut self, wanted: &str) -> String {
         loop {
             match self.next(wanted) {
-                Some(Line::Complaint(line)) if line.contains(wanted) => return,
+                Some(Line::Complaint(line)) if line.contains(wanted) => return line,
                 Some(_) => (),
                 None => self.fail(&format!("it ended without complaining of {wanted}")),
             }

@@ -1,0 +1,53 @@
+//! What the system that started the server wants to hear (sd_notify(3)); nothing if it wants nothing.
+
+use std::time::{Duration, Instant};
+
+#[cfg(unix)]
+use sd_notify::{NotifyState, notify, watchdog_enabled};
+
+/// The server listens, or has read its options again.
+pub(crate) fn ready() {
+    #[cfg(unix)]
+    // Whoever does not listen misses nothing.
+    let _ = notify(&[NotifyState::Ready]);
+}
+
+/// The server reads its options again.
+pub(crate) fn reloading() {
+    #[cfg(unix)]
+    if let Ok(now) = NotifyState::monotonic_usec_now() {
+        _ = notify(&[NotifyState::Reloading, now]);
+    }
+}
+
+/// The server shuts down.
+pub(crate) fn stopping() {
+    #[cfg(unix)]
+    let _ = notify(&[NotifyState::Stopping]);
+}
+
+/// Signs of life, if the system wants them.
+pub(crate) struct Watchdog {
+    /// Half of the time after which the system would end the server.
+    every: Option<Duration>,
+    last: Instant,
+}
+
+impl Watchdog {
+    pub(crate) fn start() -> Self {
+        #[cfg(unix)]
+        let every = watchdog_enabled().map(|time| time / 2);
+        #[cfg(not(unix))]
+        let every = None;
+        Watchdog { every, last: Instant::now() }
+    }
+
+    /// Gives a sign of life, if it is time.
+    pub(crate) fn tell(&mut self) {
+        if self.every.is_some_and(|every| self.last.elapsed() >= every) {
+            self.last = Instant::now();
+            #[cfg(unix)]
+            let _ = notify(&[NotifyState::Watchdog]);
+        }
+    }
+}
