@@ -175,7 +175,14 @@ fn operations_of_whoever_runs_the_server_are_waited_for() {
         ended(events).await;
         // What the store was doing when it failed is unknown.
         let (from, to, body) = (AccountId(0), "bob".into(), "hello".into());
-        let append = slow.server.operate(Operation::Append { from, to, body, key: None, now: 1 });
+        let append = slow.server.operate(Operation::Append {
+            from,
+            sender: "alice".into(),
+            to,
+            body,
+            key: None,
+            now: 1,
+        });
         let mut append = Box::pin(append);
         assert!(futures_util::FutureExt::now_or_never(&mut append).is_none());
         slow.begun.recv().unwrap();

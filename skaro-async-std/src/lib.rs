@@ -48,7 +48,8 @@ use async_std::task;
 use skaro_adapter::asynchronous::{self, Runtime};
 
 pub use skaro_adapter::asynchronous::{
-    Completions, Events, OperateError, ServerOptions, StoreFailure, Submit,
+    Completions, Events, Hooks, OperateError, Reply, SentMessage, ServerOptions, StoreFailure, Submit,
+    VerifierReply, in_thread, with_hooks,
 };
 pub use skaro_adapter::http::AddressHeader;
 pub use skaro_adapter::prelude::*;

@@ -85,11 +85,11 @@ impl Tx<'_> {
                 self.list_sessions(login.as_ref(), *after, *max_sessions)
             }
             Operation::Introduce { one, other } => self.introduce(one, other),
-            Operation::BeginSession { account, session } => self.begin_session(*account, *session),
+            Operation::BeginSession { account, session, .. } => self.begin_session(*account, *session),
             Operation::TakeSession { session, now } => self.take_session(*session, *now),
             Operation::LeaveSession { session, epoch, now } => self.leave_session(*session, *epoch, *now),
             Operation::Expire { now } => self.expire_sessions(*now),
-            Operation::Append { from, to, body, key, now } => {
+            Operation::Append { from, to, body, key, now, .. } => {
                 self.append(*from, to, body, key.as_deref(), *now)
             }
             Operation::FindKey { from, to, body, key } => {
@@ -105,6 +105,7 @@ impl Tx<'_> {
                 self.list_contacts(*account, *all, *max_contacts, *max_bytes)
             }
             Operation::MoveMark { account, with, up_to } => self.move_mark(*account, with, *up_to),
+            Operation::Request { .. } => Ok(Outcome::NoSuchRequest),
             // An operation that this version does not know.
             _ => Err(crate::error::Failure::Refused(skaro_proto::server::store::StoreError::Unavailable)),
         }

@@ -24,14 +24,20 @@ fn filled(path: &Path, messages: usize) -> SqliteStore {
         let (verifier, log) = (Verifier::new(login), LogId([1; 16]));
         store.execute(Operation::AddAccount { login: login.into(), verifier, log }).unwrap();
     }
-    store.execute(Operation::BeginSession { account: AccountId(0), session: SessionKey([1; 16]) }).unwrap();
+    store
+        .execute(Operation::BeginSession {
+            account: AccountId(0),
+            login: "alice".into(),
+            session: SessionKey([1; 16]),
+        })
+        .unwrap();
     (0..messages).for_each(|n| drop(store.execute(message(n)).unwrap()));
     store
 }
 
 fn message(n: usize) -> Operation {
     let (to, body, key) = ("bob".into(), n.to_string().into(), Some(n.to_string().into()));
-    Operation::Append { from: AccountId(0), to, body, key, now: n as i64 }
+    Operation::Append { from: AccountId(0), sender: "alice".into(), to, body, key, now: n as i64 }
 }
 
 fn find(store: &mut SqliteStore, login: &str) -> Account {

@@ -24,7 +24,14 @@ fn add(login: &str) -> Operation {
 }
 
 fn append(body: &str, now: i64) -> Operation {
-    Operation::Append { from: AccountId(0), to: "bob".into(), body: body.into(), key: None, now }
+    Operation::Append {
+        from: AccountId(0),
+        sender: "alice".into(),
+        to: "bob".into(),
+        body: body.into(),
+        key: None,
+        now,
+    }
 }
 
 const READ: Operation =
@@ -148,7 +155,9 @@ fn a_key_is_looked_up_after_the_messages_before_it() {
     let report = move |report| ends(report).into_iter().for_each(|one| reports.send(one).unwrap());
     let (worker, open_gate) = start_gated(filled(&place), WorkerConfig::default(), report);
     let (from, body, key) = (AccountId(0), "text".into(), Some("key".into()));
-    worker.submit(1, Operation::Append { from, to: "bob".into(), body, key, now: 0 }).unwrap();
+    worker
+        .submit(1, Operation::Append { from, sender: "alice".into(), to: "bob".into(), body, key, now: 0 })
+        .unwrap();
     let (to, body, key) = ("bob".into(), "text".into(), "key".into());
     worker.submit(2, Operation::FindKey { from, to, body, key }).unwrap();
     open_gate.send(()).unwrap();
@@ -228,7 +237,7 @@ fn old_messages_are_given_up_behind_those_of_a_later_date() {
     let place = TempDir::new().unwrap();
     let mut store = filled(&place);
     let (from, to, body) = (AccountId(1), "bob".into(), "late".into());
-    let late = Operation::Append { from, to, body, key: None, now: 1_000_000 };
+    let late = Operation::Append { from, sender: "alice".into(), to, body, key: None, now: 1_000_000 };
     store.execute_all(&[late.clone(), late, append("old", 0), append("old", 0)]).unwrap();
     assert_eq!([(); 3].map(|()| store.forget_older(1000, 1).unwrap()), [true, true, false]);
     let Ok(Outcome::Entries(entries)) = store.execute(READ) else { panic!() };
@@ -388,6 +397,7 @@ fn keys_of_silent_senders_are_given_up_in_small_steps() {
     let mut store = filled(&place);
     let send = |to: &str, key: Option<&str>, now| Operation::Append {
         from: AccountId(0),
+        sender: "alice".into(),
         to: to.into(),
         body: "text".into(),
         key: key.map(Into::into),
@@ -422,7 +432,7 @@ fn keys_are_given_up_behind_one_that_is_kept() {
     let (from, body) = (AccountId(0), "text");
     let send = |to: &str, key: &str| {
         let (to, body, key) = (to.into(), body.into(), Some(key.into()));
-        Operation::Append { from, to, body, key, now: 0 }
+        Operation::Append { from, sender: "alice".into(), to, body, key, now: 0 }
     };
     store.execute_all(&[add("carol"), send("carol", "kept"), send("bob", "gone")]).unwrap();
     let mut limits = StoreLimits::default();

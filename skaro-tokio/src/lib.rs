@@ -34,7 +34,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
 pub use skaro_adapter::asynchronous::{
-    Completions, Events, OperateError, ServerOptions, StoreFailure, Submit,
+    Completions, Events, Hooks, OperateError, Reply, SentMessage, ServerOptions, StoreFailure, Submit,
+    VerifierReply, in_thread, with_hooks,
 };
 pub use skaro_adapter::http::AddressHeader;
 pub use skaro_adapter::prelude::*;

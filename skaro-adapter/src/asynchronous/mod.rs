@@ -5,6 +5,9 @@
 
 mod client;
 mod dial;
+mod hooks;
+mod in_thread;
+mod passing;
 mod peer;
 mod polled;
 mod runtime;
@@ -15,6 +18,9 @@ mod store;
 mod task;
 
 pub use client::{Client, Events};
+pub use hooks::{Hooks, Reply, VerifierReply, with_hooks};
+pub use in_thread::in_thread;
+pub use passing::SentMessage;
 pub use runtime::Runtime;
 pub use served::{Completions, ServerOptions};
 pub use server::Server;

@@ -12,6 +12,7 @@ use skaro_proto::Time;
 use skaro_proto::server::store::{Operation, Outcome, StoreError};
 use skaro_proto::server::{self as machine, ConnectionId, OperationId};
 
+use super::passing::Passing;
 use super::store::{StoreFailure, Submit};
 use crate::channel::Channel;
 use crate::clock::{Clock, unix_millis};
@@ -255,9 +256,17 @@ impl State {
 /// Tells a server what came of the operations that it asked its store for. It may be called from any thread, and locks all
 /// connections for a moment. Once the server has ended, it has no effect.
 #[derive(Clone)]
-pub struct Completions(pub(super) Weak<Shared>);
+pub struct Completions {
+    shared: Weak<Shared>,
+    /// What stands between the store and the server, if anything does.
+    passing: Option<Arc<Passing>>,
+}
 
 impl Completions {
+    pub(super) const fn new(shared: Weak<Shared>) -> Self {
+        Completions { shared, passing: None }
+    }
+
     /// Tells that an operation has come to its end: it is durable, or was not carried out. Operations of one
     /// [lane](machine::store::Operation::lane) must be told in the order in which they were carried out.
     pub fn complete(&self, id: OperationId, result: Result<Outcome, StoreError>) {
@@ -266,19 +275,31 @@ impl Completions {
 
     /// Tells the same of several operations, and locks all connections once.
     pub fn complete_all(&self, all: impl IntoIterator<Item = (OperationId, Result<Outcome, StoreError>)>) {
-        if let Some(shared) = self.0.upgrade() {
-            shared.call(|machine, now| {
-                for (id, result) in all {
-                    machine.handle_stored(now, id, result);
-                }
-            });
+        let Some(shared) = self.shared.upgrade() else { return };
+        let mut missed = Vec::new();
+        shared.call(|machine, now| {
+            for (id, mut result) in all {
+                let passing = self.passing.as_ref();
+                let taken = passing.and_then(|passing| passing.returned(id, &mut result));
+                machine.handle_stored(now, id, result);
+                missed.extend(taken.filter(|message| !machine.is_online(&message.to)));
+            }
+        });
+        if let Some(passing) = &self.passing {
+            missed.into_iter().for_each(|message| passing.missed(message));
         }
+    }
+
+    /// Returns completions that pass by the hooks.
+    pub(super) fn through(mut self, passing: Arc<Passing>) -> Self {
+        self.passing = Some(passing);
+        self
     }
 
     /// Tells that the store can't go on, and that nobody knows what is durable of the operations that are open. The server
     /// shuts down; [`Server::store_failed`](super::Server::store_failed) has the reason.
     pub fn fail(&self, failure: impl Error + Send + Sync + 'static) {
-        if let Some(shared) = self.0.upgrade() {
+        if let Some(shared) = self.shared.upgrade() {
             shared.fail(Arc::new(failure));
         }
     }

@@ -97,7 +97,7 @@ impl<R: Runtime> Server<R> {
         let address = listener.local_addr()?;
         let listener = R::listen(listener)?;
         let shared = Arc::new(Shared::new(machine, options));
-        let store = start(Completions(Arc::downgrade(&shared)))?;
+        let store = start(Completions::new(Arc::downgrade(&shared)))?;
         shared.lock().store = store;
         let (accepting, stopped) = oneshot::channel();
         R::spawn(keep_time::<R>(shared.clone()));

@@ -6,11 +6,12 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::entries::kept_message;
 use super::pending::{Asker, Pending, Sending};
 use super::rate::{BYTES_PER_UNIT, seconds};
-use super::refusal::{Refused, not_stored, out_of_memory, refused, unknown_user, wrong_outcome};
-use super::store::{AccountId, Appended, Content, Entry, Login, Operation, Outcome, StoreError};
+use super::refusal::{
+    Refused, not_stored, out_of_memory, refused, refused_elsewhere, unknown_user, wrong_outcome,
+};
+use super::store::{AccountId, Appended, Login, Operation, Outcome, StoreError};
 use super::{ConnectionId, Server};
 use crate::codec::{Fields, Format};
 use crate::message::{Answer, Date, Message, Notice, ServerMessage};
@@ -141,8 +142,16 @@ impl Server {
         match (self.charge_message(from, to, body), key) {
             (Ok(charged), _) => {
                 let (to, body, key) = (Login::from(to), Arc::<str>::from(body), key.map(Arc::<str>::from));
-                let sending = Sending { from, to: to.clone(), body: body.clone(), key: key.clone(), charged };
-                let append = Operation::Append { from, to, body, key, now: self.unix_now() };
+                let sender = self.accounts.get(from).map(|account| account.login.clone()).unwrap_or_default();
+                let append = Operation::Append {
+                    from,
+                    sender: sender.clone(),
+                    to: to.clone(),
+                    body: body.clone(),
+                    key: key.clone(),
+                    now: self.unix_now(),
+                };
+                let sending = Sending { from, sender, to, body, key, charged };
                 self.ask(append, Some(asker), Pending::Send(sending));
             }
             (Err(refused), None) => refuse(self, refused),
@@ -231,6 +240,7 @@ impl Server {
             }
             Ok(Outcome::KeyTaken) => key_taken(),
             Ok(Outcome::NoSuchUser) => unknown_user(),
+            Ok(Outcome::Refused(refusal)) => refused_elsewhere(refusal),
             Ok(_) => wrong_outcome(),
             Err(error) => not_stored(error),
         };
@@ -252,7 +262,7 @@ impl Server {
     /// Shows a message that was appended to everybody concerned but the connection that it came from: that one has had its
     /// answer.
     pub(super) fn deliver(&mut self, sending: &Sending, appended: &Appended, origin: Option<ConnectionId>) {
-        let &Sending { from, ref to, ref body, .. } = sending;
+        let &Sending { from, ref sender, ref to, ref body, .. } = sending;
         if appended.is_repetition {
             // Unless something as new was heard of, nobody here may have been told of the first time.
             if self.accounts.get(from).is_none_or(|sender| sender.head < appended.position) {
@@ -262,16 +272,10 @@ impl Server {
             }
             return;
         }
-        let Some(sender) = self.accounts.get(from) else {
-            // Nobody knows the sender's login here.
-            self.accounts.grew(appended.to, appended.their_position);
-            self.look_again(appended.to);
-            return self.read_entry(appended.to, appended.their_position - 1);
-        };
-        let mut message = Message::new(&*sender.login, &**to, &**body);
+        let mut message = Message::new(&**sender, &**to, &**body);
         message.date = Some(Date::Integer(appended.date));
         let message = ServerMessage::ShowMessage(message);
-        let others = sender.online.iter().filter(|_| from != appended.to);
+        let others = self.accounts.online(from).iter().filter(|_| from != appended.to);
         let targets = self.accounts.online(appended.to).iter().chain(others).copied();
         let (mut slow, mut has_cursors) = (Vec::new(), false);
         self.scratch.begin();
@@ -300,13 +304,12 @@ impl Server {
     /// Sends a message's entries to the cursors over both logs.
     #[inline(never)]
     fn feed_cursors(&mut self, sending: &Sending, appended: &Appended, origin: Option<ConnectionId>) {
-        let Sending { from, to, body, key, .. } = sending;
-        let Some(sender) = self.accounts.get(*from).map(|account| account.login.clone()) else { return };
+        let Sending { from, sender, to, body, key, .. } = sending;
         let theirs = (*from != appended.to).then_some((appended.to, appended.their_position, None));
         let own = (*from, appended.position, key.as_deref());
         for (account, position, key) in [Some(own), theirs].into_iter().flatten() {
             self.accounts.grew(account, position);
-            let mut message = Message::new(&*sender, &**to, &**body);
+            let mut message = Message::new(&**sender, &**to, &**body);
             message.date = Some(Date::Integer(appended.date));
             (message.position, message.key) = (Some(position), key.map(Into::into));
             let ids = self.accounts.online(account).to_vec();
@@ -325,34 +328,13 @@ impl Server {
         }
     }
 
-    /// Shows an entry that was read to connections without a cursor.
-    pub(super) fn entry_read(&mut self, account: AccountId, entries: &[Entry]) {
-        let Some(Entry { content: Content::Message(stored), .. }) = entries.first() else { return };
-        let Some(user) = self.accounts.get(account) else { return };
-        let message = ServerMessage::ShowMessage(kept_message(&user.login, stored, None));
-        let mut slow = Vec::new();
-        self.scratch.begin();
-        for id in user.online.iter().copied() {
-            let Some(connection) = self.connections.get_mut(&id) else { continue };
-            if connection.cursor.is_some() {
-                continue;
-            }
-            if connection.is_slow(&self.config) {
-                slow.push(id);
-                continue;
-            }
-            let written = self.scratch.write(connection.format, &message);
-            connection.push_written(id, written, self.now, &self.config, &mut self.agenda);
-        }
-        slow.into_iter().for_each(|id| self.cut_off(id));
-    }
-
     /// Tells those who are here what an operation of whoever runs the server has changed.
     pub(super) fn operated(&mut self, operation: &Operation, result: &Result<Outcome, StoreError>) {
         match (operation, result) {
-            (Operation::Append { from, to, body, key, .. }, Ok(Outcome::Appended(appended))) => {
-                let (to, body, key) = (to.clone(), body.clone(), key.clone());
-                self.deliver(&Sending { from: *from, to, body, key, charged: 0 }, appended, None);
+            (Operation::Append { from, sender, to, body, key, .. }, Ok(Outcome::Appended(appended))) => {
+                let (sender, to, body, key) = (sender.clone(), to.clone(), body.clone(), key.clone());
+                let sending = Sending { from: *from, sender, to, body, key, charged: 0 };
+                self.deliver(&sending, appended, None);
             }
             (Operation::MoveMark { account, .. }, Ok(Outcome::Marked(Some(position)))) => {
                 self.accounts.grew(*account, *position);

@@ -279,13 +279,14 @@ impl Server {
     /// If there is no such user, or the body is over its limit; or if the store is not inside, or has no room.
     pub fn post(&mut self, now: Time, from: &str, to: &str, body: &str) -> Result<i64, UserError> {
         self.advance(now);
-        let (sender, _) = (self.stored_account(from)?, self.stored_account(to)?);
+        let (account, _) = (self.stored_account(from)?, self.stored_account(to)?);
         let (length, limit) = (body.len(), self.config.limits.max_body_bytes);
         if length > limit {
             return Err(UserError::TooLong { field: "body", length, limit });
         }
         let (to, body, now) = (Login::from(to), body.into(), self.unix_now());
-        let append = Operation::Append { from: sender.id, to, body, key: None, now };
+        let (from_id, sender) = (account.id, account.login);
+        let append = Operation::Append { from: from_id, sender, to, body, key: None, now };
         match self.execute(append.clone())? {
             Outcome::Appended(appended) => {
                 self.operated(&append, &Ok(Outcome::Appended(appended)));

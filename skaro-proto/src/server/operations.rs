@@ -271,10 +271,7 @@ impl Server {
                 Ok(Outcome::Entries(entries)) => self.log_read(id, &entries),
                 _ => self.try_again(Pending::ReadLog { id }),
             },
-            Pending::ReadEntry { account, after } => match result {
-                Ok(Outcome::Entries(entries)) => self.entry_read(account, &entries),
-                _ => self.try_again(Pending::ReadEntry { account, after }),
-            },
+            Pending::Other { ref kind } => self.answered_elsewhere(asker, kind, result),
             Pending::Leave { .. } | Pending::Expire => {
                 if result.is_err() {
                     self.try_again(pending);
@@ -323,12 +320,16 @@ impl Server {
             let Some(waiting) = self.operations.waiting.get_mut(&id) else { continue };
             let Some(asker) = waiting.asker else { continue };
             waiting.is_told = true;
-            let (pending, kind) = (&waiting.pending, waiting.pending.kind());
+            let pending = &waiting.pending;
+            let kind = match pending {
+                Pending::Other { kind } => kind.clone(),
+                listed => listed.kind().into(),
+            };
             if let Some(connection) = self.connections.get_mut(&asker.id) {
                 connection.is_signing_in &= !pending.is_sign_in();
                 connection.open_long -= u16::from(pending.is_long());
             }
-            self.answer(asker.id, asker.number, kind, outcome_unknown());
+            self.answer(asker.id, asker.number, &kind, outcome_unknown());
         }
         if self.operations.retry_at.take_if(|at| *at <= now).is_some() {
             // Those that are refused again wait behind them.
@@ -352,7 +353,6 @@ impl Server {
         match pending {
             Pending::Leave { session, epoch } => self.leave_session(session, epoch),
             Pending::Expire => self.expire(),
-            Pending::ReadEntry { account, after } => self.read_entry(account, after),
             Pending::ReadLog { id } => {
                 if let Some(cursor) = self.connections.get_mut(&id).and_then(|it| it.cursor.as_mut()) {
                     cursor.read_failed();
@@ -368,11 +368,5 @@ impl Server {
     fn expire(&mut self) {
         let now = self.unix_now();
         self.ask(Operation::Expire { now }, None, Pending::Expire);
-    }
-
-    /// Reads the entry after a position, for connections without a cursor.
-    pub(super) fn read_entry(&mut self, account: AccountId, after: u64) {
-        let read = Operation::ReadLog { account, after, max_entries: 1, max_bytes: 0 };
-        self.ask(read, None, Pending::ReadEntry { account, after });
     }
 }

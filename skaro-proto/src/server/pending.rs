@@ -49,8 +49,8 @@ pub(super) enum Pending {
     Mark { account: AccountId },
     /// A cursor reads its log.
     ReadLog { id: ConnectionId },
-    /// An entry is read that connections without a cursor are to see.
-    ReadEntry { account: AccountId, after: u64 },
+    /// A request of a type that the protocol does not list.
+    Other { kind: Arc<str> },
     /// A session's connection has ended.
     Leave { session: SessionKey, epoch: u64 },
     /// Nothing continues.
@@ -62,6 +62,7 @@ pub(super) enum Pending {
 /// A message on its way to the logs.
 pub(super) struct Sending {
     pub(super) from: AccountId,
+    pub(super) sender: Login,
     pub(super) to: Login,
     pub(super) body: Arc<str>,
     pub(super) key: Option<Arc<str>>,
@@ -70,7 +71,7 @@ pub(super) struct Sending {
 }
 
 impl Pending {
-    /// The type of the request that waits for it.
+    /// The type of the request that waits for it; `other` for one that the protocol does not list.
     pub(super) const fn kind(&self) -> &'static str {
         match self {
             Pending::Identify(_) | Pending::Begin(_) => "authorize",
@@ -79,11 +80,10 @@ impl Pending {
             Pending::History { .. } => "get_history",
             Pending::Contacts => "get_contacts",
             Pending::Mark { .. } => "read",
-            Pending::ReadLog { .. }
-            | Pending::ReadEntry { .. }
-            | Pending::Leave { .. }
-            | Pending::Expire
-            | Pending::Operated { .. } => "",
+            Pending::Other { .. } => "other",
+            Pending::ReadLog { .. } | Pending::Leave { .. } | Pending::Expire | Pending::Operated { .. } => {
+                ""
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use alloc::borrow::Cow;
 use alloc::string::ToString;
 
 use super::store::StoreError;
+use crate::message::{Refusal, StatusCode};
 
 /// Text for an `info` field.
 pub(super) type Info = Cow<'static, str>;
@@ -24,6 +25,12 @@ pub(super) fn unknown_user<T>() -> Result<T, Refused> {
 /// Refuses a request for which there is no memory.
 pub(super) fn out_of_memory<T>() -> Result<T, Refused> {
     refused(503, "the server has no memory left for this: try again later")
+}
+
+/// Refuses a request since an application between machine and store does. Without a status that refuses, it is 403.
+pub(super) fn refused_elsewhere<T>(refusal: Refusal<'static>) -> Result<T, Refused> {
+    let status = refusal.status.as_ref().map_or(0, StatusCode::code);
+    Err((if (400..600).contains(&status) { status } else { 403 }, refusal.info))
 }
 
 /// Refuses a request of which nobody knows what came of it.

@@ -2,13 +2,16 @@
 
 use alloc::boxed::Box;
 use alloc::string::ToString;
+use alloc::sync::Arc;
 
 use super::connection::{MAX_OPEN, State};
 use super::notes::Note;
-use super::pending::{Asker, Start};
+use super::pending::{Asker, Pending, Start};
 use super::rate::BYTES_PER_UNIT;
-use super::refusal::{Refused, out_of_memory, refused, unknown_user};
-use super::store::AccountId;
+use super::refusal::{
+    Refused, not_stored, out_of_memory, refused, refused_elsewhere, unknown_user, wrong_outcome,
+};
+use super::store::{AccountId, Operation, Outcome, StoreError};
 use super::{ConnectionId, Server};
 use crate::codec::Fields;
 use crate::codec::{DecodeError, DecodeErrorKind, Frame};
@@ -177,9 +180,37 @@ impl Server {
             Request::GetContacts => return self.get_contacts(asker),
             Request::RegisterType => Ok(Answer::RegisterType(self.config.registration.clone())),
             Request::Read { login, up_to } => return self.read(asker, login, *up_to),
-            Request::Ack { .. } | Request::Other { .. } => refused(501, "this server knows no such request"),
+            Request::Other { kind, fields } if self.config.hands_on_requests => {
+                return self.hand_on(asker, kind, fields.clone());
+            }
+            Request::Ack { .. } | Request::Other { .. } => no_such_request(),
         };
         self.answer(id, number, request.kind(), outcome);
+    }
+
+    /// Asks whoever stands before the store for the answer to a request that the protocol does not list.
+    fn hand_on(&mut self, asker: Asker, kind: &str, fields: Fields<'_>) {
+        let user = self.signed_in_user(asker.id).ok().and_then(|user| self.accounts.get(user));
+        let (login, kind) = (user.map(|user| user.login.clone()), Arc::<str>::from(kind));
+        let request = Operation::Request { login, kind: kind.clone(), fields: fields.into_owned() };
+        self.ask(request, Some(asker), Pending::Other { kind });
+    }
+
+    pub(super) fn answered_elsewhere(
+        &mut self,
+        asker: Option<Asker>,
+        kind: &str,
+        result: Result<Outcome, StoreError>,
+    ) {
+        let Some(asker) = asker else { return };
+        let outcome = match result {
+            Ok(Outcome::Answer(fields)) => Ok(Answer::Other(without_listed(fields))),
+            Ok(Outcome::NoSuchRequest) => no_such_request(),
+            Ok(Outcome::Refused(refusal)) => refused_elsewhere(refusal),
+            Ok(_) => wrong_outcome(),
+            Err(error) => not_stored(error),
+        };
+        self.answer(asker.id, asker.number, kind, outcome);
     }
 
     pub(super) fn signed_in_user(&self, id: ConnectionId) -> Result<AccountId, Refused> {
@@ -193,4 +224,17 @@ impl Server {
     pub(super) fn check_login(&self, login: &str) -> Result<(), Refused> {
         if login.len() > self.config.limits.max_login_bytes { unknown_user() } else { Ok(()) }
     }
+}
+
+fn no_such_request<T>() -> Result<T, Refused> {
+    refused(501, "this server knows no such request")
+}
+
+/// Removes the fields that every answer has from what an application adds to one.
+fn without_listed(fields: Fields<'static>) -> Fields<'static> {
+    let is_listed = |name: &str| matches!(name, "type" | "for" | "id" | "status");
+    if fields.iter().any(|(name, _)| is_listed(&name)) {
+        return fields.iter().filter(|(name, _)| !is_listed(name)).collect::<Fields<'_>>().into_owned();
+    }
+    fields
 }

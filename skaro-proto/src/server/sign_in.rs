@@ -11,7 +11,7 @@ use super::notes::Note;
 use super::peer::Place;
 use super::pending::{Asker, Pending, SignIn, Start};
 use super::rate::seconds;
-use super::refusal::{Refused, not_stored, out_of_memory, refused, wrong_outcome};
+use super::refusal::{Refused, not_stored, out_of_memory, refused, refused_elsewhere, wrong_outcome};
 use super::secrets::{ID, session_key};
 use super::store::{Account, Login, Operation, Outcome, SessionKey, StoreError};
 use super::{ConnectionId, Server};
@@ -56,6 +56,7 @@ impl Server {
         let Some(asker) = asker.filter(|asker| self.is_signing_in(asker.id)) else { return };
         let account = match result {
             Ok(Outcome::Account(account)) => self.identify(asker.id, &sign_in, account),
+            Ok(Outcome::Refused(refusal)) => refused_elsewhere(refusal),
             Ok(_) => wrong_outcome(),
             Err(error) => not_stored(error),
         };
@@ -63,9 +64,9 @@ impl Server {
             Ok(account) => {
                 sign_in.secret = Secret::from(self.secrets.next());
                 sign_in.session = session_key(sign_in.secret.expose());
-                let (account_id, session) = (account.id, sign_in.session);
+                let (id, session, login) = (account.id, sign_in.session, account.login.clone());
                 sign_in.account = Some(account);
-                let begin = Operation::BeginSession { account: account_id, session };
+                let begin = Operation::BeginSession { account: id, login, session };
                 self.ask(begin, Some(asker), Pending::Begin(sign_in));
             }
             Err(refused) => self.fail_sign_in(asker, "authorize", refused),
@@ -140,6 +141,7 @@ impl Server {
                 }
             }
             Ok(Outcome::NoSuchUser) => wrong_login(),
+            Ok(Outcome::Refused(refusal)) => refused_elsewhere(refusal),
             Ok(_) => wrong_outcome(),
             Err(error) => not_stored(error),
         };

@@ -257,9 +257,11 @@ fn what_operators_do_reaches_who_is_here() {
     else {
         panic!("no alice")
     };
-    // Nobody here knows the sender's login but the store.
     let (to, body) = ("bob".into(), "hello".into());
-    world.server.operate(world.now, Operation::Append { from: alice.id, to, body, key: None, now: 5 });
+    world.server.operate(
+        world.now,
+        Operation::Append { from: alice.id, sender: alice.login, to, body, key: None, now: 5 },
+    );
     world.keep();
     assert_eq!(
         world.hear(plain),

@@ -53,7 +53,14 @@ pub(crate) fn open(place: &std::path::Path) -> SqliteStore {
 pub(crate) fn append(sender: usize, n: u64) -> Operation {
     let (from, to) = (AccountId(sender as u64 + 1), "user 0".into());
     let body = format!("{sender} {n} {}", "x".repeat(150)).into();
-    Operation::Append { from, to, body, key: Some(Arc::from(format!("key {sender} {n}"))), now: 0 }
+    Operation::Append {
+        from,
+        sender: "".into(),
+        to,
+        body,
+        key: Some(Arc::from(format!("key {sender} {n}"))),
+        now: 0,
+    }
 }
 
 pub(crate) fn run(role: &str) {
@@ -135,7 +142,7 @@ fn grow(place: &std::path::Path, make_room: &dyn Fn()) {
     let mut store = open(place);
     let (account, session) = (AccountId(1), SessionKey([1; 16]));
     let find = Operation::FindAccount { login: "user 0".into() };
-    store.execute(Operation::BeginSession { account, session }).unwrap();
+    store.execute(Operation::BeginSession { account, login: "user 0".into(), session }).unwrap();
     let head = |store: &mut SqliteStore| match store.execute(find.clone()) {
         Ok(Outcome::Account(Some(account))) => account.head,
         other => panic!("{other:?}"),
@@ -179,7 +186,7 @@ fn grow(place: &std::path::Path, make_room: &dyn Fn()) {
         );
         let left = store.execute(Operation::LeaveSession { session, epoch: n + 1, now: 0 });
         assert!(matches!(left, Ok(Outcome::Done)), "{left:?}");
-        let begun = Operation::BeginSession { account, session: SessionKey([2; 16]) };
+        let begun = Operation::BeginSession { account, login: "user 1".into(), session: SessionKey([2; 16]) };
         assert!(matches!(store.execute(begun), Ok(Outcome::Session { epoch: 1 })));
     }
     make_room();

@@ -84,13 +84,13 @@ fn operation() -> impl Strategy<Value = Operation> {
             |(login, after, max_sessions)| Operation::ListSessions { login, after, max_sessions }
         ),
         1 => (login(), login()).prop_map(|(one, other)| Operation::Introduce { one, other }),
-        2 => (account(), session()).prop_map(|(account, session)| Operation::BeginSession { account, session }),
+        2 => (account(), session()).prop_map(|(account, session)| Operation::BeginSession { account, login: "".into(), session }),
         2 => (session(), time()).prop_map(|(session, now)| Operation::TakeSession { session, now }),
         2 => (session(), 0..4_u64, time())
             .prop_map(|(session, epoch, now)| Operation::LeaveSession { session, epoch, now }),
         1 => time().prop_map(|now| Operation::Expire { now }),
         16 => (account(), login(), body(), proptest::option::of(message_key()), time())
-            .prop_map(|(from, to, body, key, now)| Operation::Append { from, to, body, key, now }),
+            .prop_map(|(from, to, body, key, now)| Operation::Append { from, sender: "".into(), to, body, key, now }),
         1 => (account(), login(), body(), message_key())
             .prop_map(|(from, to, body, key)| Operation::FindKey { from, to, body, key }),
         2 => (account(), 0..20_u64, size(), bytes()).prop_map(|(account, after, max_entries, max_bytes)| {

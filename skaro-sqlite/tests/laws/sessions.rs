@@ -19,7 +19,7 @@ fn key(n: u8) -> SessionKey {
 }
 
 fn begin(stand: &mut Stand, account: AccountId, n: u8) -> Outcome {
-    stand.execute(Operation::BeginSession { account, session: key(n) })
+    stand.execute(Operation::BeginSession { account, login: "".into(), session: key(n) })
 }
 
 fn leave(stand: &mut Stand, n: u8, epoch: u64) {

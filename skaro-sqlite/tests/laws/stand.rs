@@ -115,7 +115,7 @@ impl Stand {
 
     pub(crate) fn append(&mut self, from: AccountId, to: &str, body: &str, key: Option<&str>) -> Outcome {
         let (to, body, key, now) = (to.into(), body.into(), key.map(Arc::from), self.now);
-        self.execute(Operation::Append { from, to, body, key, now })
+        self.execute(Operation::Append { from, sender: "".into(), to, body, key, now })
     }
 
     /// Sends a message that has to be taken.

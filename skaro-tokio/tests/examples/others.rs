@@ -27,6 +27,17 @@ fn the_embedded_server_serves() {
 }
 
 #[test]
+fn the_server_with_hooks_decides() {
+    let output = command("hooks").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stdout);
+    let [mallory, casino, telephone] = said.lines().collect::<Vec<_>>()[..] else { panic!("{said}") };
+    assert!(mallory.starts_with("mallory: ") && mallory.contains("you know why"), "{said}");
+    assert!(casino.contains("no advertisements"), "{said}");
+    assert_eq!(telephone, "wake the telephone of bob: a message from alice");
+}
+
+#[test]
 fn the_server_with_a_store_goes_on_where_it_ended() {
     let place = tempfile::tempdir().unwrap();
     for count in ["1\n", "2\n"] {

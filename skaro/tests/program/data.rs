@@ -103,7 +103,16 @@ fn messages_are_given_up_at_an_age() {
     let mut store = SqliteStore::open(files.path("store"), StoreLimits::default(), now).unwrap();
     for (age, body) in [(3, "three days ago"), (1, "yesterday")] {
         let (from, to, body) = (AccountId(0), "bob".into(), body.into());
-        store.execute(Operation::Append { from, to, body, key: None, now: now - age * DAY }).unwrap();
+        store
+            .execute(Operation::Append {
+                from,
+                sender: "alice".into(),
+                to,
+                body,
+                key: None,
+                now: now - age * DAY,
+            })
+            .unwrap();
     }
     drop(store);
     let mut server = serve(files.folder(), &["--keep-days", "2"]);

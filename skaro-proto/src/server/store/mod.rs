@@ -11,6 +11,13 @@
 //!
 //! An operation whose outcome is unknown, since the store failed while it was carried out, may be repeated until it is
 //! known: appends have keys, changes of sessions have epochs, and all others have the same effect once and twice.
+//!
+//! # Between machine and store
+//!
+//! Whoever carries operations from the machine to its store may answer some of them in its place. So an application can check
+//! passwords elsewhere ([`Operation::FindAccount`] gets a verifier from there), refuse sign-ins
+//! ([`Operation::BeginSession`]) and messages ([`Operation::Append`]) with an [`Outcome::Refused`], and answer requests of
+//! its own ([`Operation::Request`]).
 
 mod memory;
 mod types;
@@ -20,7 +27,8 @@ use alloc::sync::Arc;
 use thiserror::Error;
 
 use crate::auth::Verifier;
-use crate::message::Page;
+use crate::codec::Fields;
+use crate::message::{Page, Refusal};
 
 pub use memory::MemoryStore;
 pub use types::{
@@ -107,6 +115,8 @@ pub enum Operation {
     BeginSession {
         /// Its user.
         account: AccountId,
+        /// The user's login. A store need not look at it.
+        login: Login,
         /// Its key.
         session: SessionKey,
     },
@@ -140,6 +150,8 @@ pub enum Operation {
     Append {
         /// The sender.
         from: AccountId,
+        /// The sender's login. A store need not look at it.
+        sender: Login,
         /// The recipient's login.
         to: Login,
         /// The text.
@@ -209,6 +221,16 @@ pub enum Operation {
         /// The position in the user's own log.
         up_to: u64,
     },
+    /// Answers a request that the protocol does not list, if the server [hands them on](crate::server::ServerConfig):
+    /// [`Outcome::Answer`], or [`Outcome::NoSuchRequest`], which is all that a store knows of it.
+    Request {
+        /// Whose request it is; `None` if nobody is signed in.
+        login: Option<Login>,
+        /// Its type.
+        kind: Arc<str>,
+        /// All its fields but `type` and `on_request`.
+        fields: Fields<'static>,
+    },
 }
 
 /// An order in which operations are carried out.
@@ -248,7 +270,8 @@ impl Operation {
             | Operation::Expire { .. }
             | Operation::ReadLog { .. }
             | Operation::ReadDialog { .. }
-            | Operation::ListContacts { .. } => None,
+            | Operation::ListContacts { .. }
+            | Operation::Request { .. } => None,
         }
     }
 }
@@ -274,6 +297,7 @@ impl Operation {
             Operation::ListAccounts { after: login, .. } | Operation::ListSessions { login, .. } => {
                 login.as_ref().map_or(0, |login| login.len())
             }
+            Operation::Request { kind, fields, .. } => kind.len() + fields.heap_bytes(),
             Operation::BeginSession { .. }
             | Operation::EndSession { .. }
             | Operation::TakeSession { .. }
@@ -341,6 +365,12 @@ pub enum Outcome {
     Marked(Option<u64>),
     /// The position is beyond the log's head.
     BeyondHead,
+    /// Fields of the answer to a request.
+    Answer(Fields<'static>),
+    /// Nobody knows such a request.
+    NoSuchRequest,
+    /// An application between machine and store refuses a sign-in, a message or a request. The client is told the reason.
+    Refused(Refusal<'static>),
 }
 
 /// An operation that was not carried out, and never will be.

@@ -168,9 +168,9 @@ impl World {
             let posted = self.server.post(self.now, login(from), login(to), body);
             return posted.map(drop).map_err(|error| error.to_string());
         }
-        let from = self.account(from);
+        let (sender, from) = (login(from).into(), self.account(from));
         let (to, body, now) = (login(to).into(), body.into(), self.now.elapsed().as_millis() as i64);
-        let (refuses, append) = (self.refuses, Operation::Append { from, to, body, key: None, now });
+        let (refuses, append) = (self.refuses, Operation::Append { from, sender, to, body, key: None, now });
         self.refuses = false;
         let id = self.server.operate(self.now, append);
         self.keep_all();

@@ -482,8 +482,8 @@ impl World {
             }
             120..480 => self.arrive(w, true).map(drop),
             480..800 => self.arrive(w, false).map(drop),
-            800..910 => self.take(n).map(drop),
-            910..920 => self.read(n),
+            800..895 => self.take(n).map(drop),
+            895..920 => self.read(n),
             920..935 => self.cut(n, false),
             935..950 => self.cut(n, true),
             950..956 => self.restart(n),

@@ -192,11 +192,11 @@ impl MemoryStore {
 impl Store for MemoryStore {
     fn execute(&mut self, operation: Operation) -> Result<Outcome, StoreError> {
         Ok(match operation {
-            Operation::Append { from, to, body, key, now } => {
+            Operation::Append { from, to, body, key, now, .. } => {
                 return self.append(from, &to, &body, key.as_ref(), now);
             }
             Operation::MoveMark { account, with, up_to } => return self.move_mark(account, &with, up_to),
-            Operation::BeginSession { account, session } => return self.begin_session(account, session),
+            Operation::BeginSession { account, session, .. } => return self.begin_session(account, session),
             Operation::FindAccount { login } => {
                 Outcome::Account(self.users.find(&login).and_then(|id| self.account(id)))
             }
@@ -264,6 +264,7 @@ impl Store for MemoryStore {
             Operation::ListContacts { account, all, max_contacts, max_bytes } => {
                 self.list_contacts(account, all, max_contacts, max_bytes)
             }
+            Operation::Request { .. } => Outcome::NoSuchRequest,
         })
     }
 }

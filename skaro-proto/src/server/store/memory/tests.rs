@@ -24,7 +24,14 @@ fn store(limits: StoreLimits) -> (MemoryStore, [AccountId; 2]) {
 
 fn append(store: &mut MemoryStore, from: AccountId, to: &str, body: &str) -> Result<Outcome, StoreError> {
     let to = to.into();
-    store.execute(Operation::Append { from, to, body: body.into(), key: None, now: 0 })
+    store.execute(Operation::Append {
+        from,
+        sender: Login::default(),
+        to,
+        body: body.into(),
+        key: None,
+        now: 0,
+    })
 }
 
 #[test]
@@ -70,7 +77,7 @@ fn a_removed_user_leaves_nothing_but_what_others_received() {
     let (mut store, [alice, bob]) = store(StoreLimits::default());
     append(&mut store, alice, "bob", "hello").unwrap();
     let session = SessionKey([1; 16]);
-    store.execute(Operation::BeginSession { account: alice, session }).unwrap();
+    store.execute(Operation::BeginSession { account: alice, login: "alice".into(), session }).unwrap();
     store.execute(Operation::RemoveAccount { login: "alice".into() }).unwrap();
     let found = store.execute(Operation::FindAccount { login: "alice".into() });
     assert!(matches!(found, Ok(Outcome::Account(None))));
@@ -87,7 +94,7 @@ fn a_removed_user_leaves_nothing_but_what_others_received() {
 fn the_end_of_a_holder_that_was_replaced_has_no_effect() {
     let (mut store, [alice, _]) = store(StoreLimits::default());
     let session = SessionKey([1; 16]);
-    store.execute(Operation::BeginSession { account: alice, session }).unwrap();
+    store.execute(Operation::BeginSession { account: alice, login: "alice".into(), session }).unwrap();
     let mut epochs = Vec::new();
     for now in [0, 1] {
         let Ok(Outcome::Restored(Some((_, epoch)))) = store.execute(Operation::TakeSession { session, now })
