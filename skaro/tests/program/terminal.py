@@ -32,7 +32,9 @@ def main():
     try:
         shown = drive(process, ours, theirs, steps)
         status = process.wait(WAIT)
-        shown += read(ours, 0)
+        # The system takes a moment to pass on the last of it.
+        while rest := read(ours, 0.2):
+            shown += rest
     finally:
         process.kill()
     # This end is still open, so the terminal is as the program has left it.
