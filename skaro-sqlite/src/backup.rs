@@ -15,7 +15,9 @@ use crate::file;
 #[non_exhaustive]
 pub enum BackupError {
     /// The file to be made is there already.
-    #[error("{path} exists: give another name, or remove it first")]
+    #[error(
+        "{path} exists: give another place, or move it away with all files beside it whose names begin the same"
+    )]
     Exists {
         /// The file.
         path: PathBuf,
@@ -89,8 +91,11 @@ fn make(
     to: &Path,
     write: impl FnOnce(&Path) -> Result<(), BackupError>,
 ) -> Result<u64, BackupError> {
-    if to.symlink_metadata().is_ok() {
-        return Err(BackupError::Exists { path: to.into() });
+    // SQLite would take another store's log of changes for this one's.
+    for path in ["", "-wal", "-shm", "-journal"].map(|end| beside(to, end)) {
+        if path.symlink_metadata().is_ok() {
+            return Err(BackupError::Exists { path });
+        }
     }
     let part = beside(to, ".part");
     let made = fill(&part, write).and_then(|()| {
@@ -98,6 +103,8 @@ fn make(
         if !faults.is_empty() {
             return Err(BackupError::Damaged { path: from.into(), faults: faults.join("; ") });
         }
+        // Empty, but whoever only reads can't remove them.
+        remove(&part, &["-wal", "-shm"]);
         let named = || {
             let size = File::open(&part)?.sync_all().and_then(|()| part.metadata())?.len();
             fs::rename(&part, to)?;
@@ -106,9 +113,14 @@ fn make(
         named().map_err(|source| BackupError::Write { path: to.into(), source })
     });
     if made.is_err() {
-        ["", "-wal", "-shm", "-journal"].iter().for_each(|end| _ = fs::remove_file(beside(&part, end)));
+        remove(&part, &["", "-wal", "-shm", "-journal"]);
     }
     made
+}
+
+/// Removes files whose names begin with this one's, if they are there.
+fn remove(path: &Path, ends: &[&str]) {
+    ends.iter().for_each(|end| _ = fs::remove_file(beside(path, end)));
 }
 
 /// Begins with an empty file that only its owner can read, whatever was left of an earlier attempt.

@@ -79,6 +79,13 @@ pub enum Report<I> {
     /// Operations that came to their end: they are durable, or were not carried out. These are the changes of one
     /// batch, or one reading.
     Completed(Vec<(I, Result<Outcome, StoreError>)>),
+    /// A transaction has come to its end, before its operations are told: for whoever measures the disk.
+    Committed {
+        /// The number of its operations.
+        operations: usize,
+        /// Time that it took, with its synchronization.
+        took: Duration,
+    },
     /// Nobody knows what is durable, nor what came of the operations that are open: the process has to end.
     Failed(Fatal),
 }
@@ -274,8 +281,10 @@ impl<I> Shared<I> {
             batch.drain(..).partition(|(_, operation)| is_reading(operation));
         let (ids, changes): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
         if !changes.is_empty() {
+            let begin = Instant::now();
             let outcomes = store.execute_all(&changes)?;
             self.changed(&changes);
+            (self.report)(Report::Committed { operations: changes.len(), took: begin.elapsed() });
             (self.report)(Report::Completed(ids.into_iter().zip(outcomes).collect()));
         }
         readings.into_iter().try_for_each(|(id, reading)| self.tell(id, store.read(&reading)))

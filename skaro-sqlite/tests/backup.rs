@@ -103,6 +103,8 @@ fn a_store_from_a_backup_has_everything_but_sessions_and_other_logs() {
     backup(&path, &copy).unwrap();
     let restored = copy.with_file_name("restored");
     restore(&copy, &restored).unwrap();
+    let names = restored.parent().unwrap().read_dir().unwrap().map(|it| it.unwrap().file_name());
+    assert!(!names.into_iter().any(|name| name.to_string_lossy().contains(".part")));
     let mut restored = open(&restored);
     let (alice, bob) = (find(&mut restored, "alice"), find(&mut restored, "bob"));
     assert!(alice.log != bob.log && alice.log != LogId([1; 16]) && bob.log != LogId([1; 16]));
@@ -124,6 +126,12 @@ fn what_is_there_is_not_overwritten_and_what_fails_leaves_nothing() {
     drop(store);
     assert!(matches!(restore(&copy, &path), Err(BackupError::Exists { .. })));
     assert_eq!(std::fs::read(&copy).unwrap(), written);
+    // The log of changes of a store that ended without a word would be carried over into the new one.
+    let elsewhere = place.path().join("other");
+    let log = place.path().join("other-wal");
+    std::fs::write(&log, "left behind").unwrap();
+    assert!(matches!(restore(&copy, &elsewhere), Err(BackupError::Exists { path }) if path == log));
+    std::fs::remove_file(&log).unwrap();
     // What is damaged, no store, or not there is not copied.
     let other = place.path().join("other");
     let mut damaged = written.clone();

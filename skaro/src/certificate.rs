@@ -37,7 +37,10 @@ pub(crate) fn run(args: &CertificateArgs) -> Result<Exit, Fault> {
     write(&args.key, &key, 0o600)?;
     write(&args.cert, &certificate, 0o644)?;
     let (cert, key) = (args.cert.display(), args.key.display());
-    output::tell(&Shown::from(format!("{cert} and {key} are valid for {} days", args.days)))
+    output::tell(&Shown::from(format!(
+        "{cert} and {key} are valid for {} days; clients trust them by --ca {cert}",
+        args.days
+    )))
 }
 
 /// Returns the certificate and its key as PEM.

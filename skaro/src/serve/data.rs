@@ -5,10 +5,12 @@ use std::fs::DirBuilder;
 use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
+use skaro_proto::server::Histogram;
 use skaro_proto::server::store::{Operation, StoreLimits};
 use skaro_sqlite::{Fatal, OpenError, Report, SqliteStore, Worker, WorkerConfig};
 use skaro_tokio::{Completions, Submit};
@@ -139,14 +141,19 @@ fn failed(fatal: Fatal) -> Fault {
     Fault::new(Exit::Output, fatal.to_string())
 }
 
+/// Times of the store's transactions.
+pub(crate) type CommitTimes = Arc<Mutex<Histogram>>;
+
 /// Lets a store work in threads of its own.
 pub(crate) fn start(
     store: SqliteStore,
     config: WorkerConfig,
     completions: Completions,
+    commits: CommitTimes,
 ) -> io::Result<Submit> {
     let worker = Worker::start(store, config, move |report| match report {
         Report::Completed(all) => completions.complete_all(all),
+        Report::Committed { took, .. } => commits.lock().unwrap_or_else(PoisonError::into_inner).add(took),
         Report::Failed(fatal) => completions.fail(fatal),
         // A later version's.
         _ => (),

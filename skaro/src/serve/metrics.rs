@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -70,7 +71,8 @@ fn respond(running: &Running, method: &Method, path: &str) -> Response<String> {
     }
     match path {
         "/metrics" => {
-            answer(StatusCode::OK, TEXT, written(running.server.with(|machine, _| machine.stats())))
+            let commits = running.commits.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            answer(StatusCode::OK, TEXT, written(running.server.with(|machine, _| machine.stats()), commits))
         }
         // Whoever holds the machine's lock for ever would not let this be answered.
         "/alive" => running.server.with(|_, _| plain(StatusCode::OK, "alive")),
@@ -95,9 +97,9 @@ fn answer(status: StatusCode, kind: &'static str, body: String) -> Response<Stri
 }
 
 /// Returns the text for Prometheus.
-fn written(stats: Stats) -> String {
+fn written(stats: Stats, commits: Histogram) -> String {
     let mut registry = Registry::with_prefix("skaro");
-    registry.register_collector(Box::new(Numbers(stats)));
+    registry.register_collector(Box::new(Numbers { stats, commits }));
     let mut text = String::new();
     // Writing to a string can't fail.
     _ = text::encode(&mut text, &registry);
@@ -105,11 +107,14 @@ fn written(stats: Stats) -> String {
 }
 
 #[derive(Debug)]
-struct Numbers(Stats);
+struct Numbers {
+    stats: Stats,
+    commits: Histogram,
+}
 
 impl Collector for Numbers {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> fmt::Result {
-        let stats = &self.0;
+        let Numbers { stats, commits } = self;
         for (name, help, value) in [
             ("connections", "Connections, opening and closing ones included", stats.connections),
             ("connections_signed_in", "Connections on which somebody is signed in", stats.signed_in),
@@ -161,7 +166,11 @@ impl Collector for Numbers {
             let mut metric = metric.encode_family(&labels)?;
             metric.encode_histogram::<NoLabelSet>(times.sum().as_secs_f64(), total, &bounds, None)?;
         }
-        Ok(())
+        let (name, help) =
+            ("store_commit_seconds", "Time of the store's transactions, each of many operations");
+        let mut metric = to.encode_descriptor(name, help, None, MetricType::Histogram)?;
+        let (bounds, total) = classes(commits);
+        metric.encode_histogram::<NoLabelSet>(commits.sum().as_secs_f64(), total, &bounds, None)
     }
 }
 

@@ -21,7 +21,7 @@ use skaro_tokio::{Server, ServerOptions, random_seed};
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
-use data::DataOptions;
+use data::{CommitTimes, DataOptions};
 pub(crate) use data::{StoreDirectory, make_private, open as open_store};
 use limits::LimitOptions;
 use logging::LogOptions;
@@ -143,14 +143,15 @@ fn serve(args: ServeArgs) -> Result<Exit, Fault> {
     raise_file_limit(machine.config().max_connections);
     runtime::start()?.block_on(async {
         let metrics = args.metrics.as_deref().map(listen_for_metrics).transpose()?;
-        let server = listen(&args, machine, store)?;
+        let commits = CommitTimes::default();
+        let server = listen(&args, machine, store, commits.clone())?;
         let control = args.data.directory().and_then(|directory| control(&directory));
         let url = server.url();
         info!(version = env!("CARGO_PKG_VERSION"), url, "listening");
         // The server runs even if standard output is closed.
         _ = output::say(&Shown::from(format!("listening on {url}")));
         service::ready();
-        let running = Running::new(server, args);
+        let running = Running::new(server, args, commits);
         let obey_signals = async {
             // `None` would mean that signals are no longer watched.
             while let Some(Signal::HangUp) = signals.recv().await {
@@ -243,7 +244,12 @@ fn raise_file_limit(max_connections: usize) {
 #[cfg(not(unix))]
 const fn raise_file_limit(_: usize) {}
 
-fn listen(args: &ServeArgs, machine: server::Server, store: Option<SqliteStore>) -> Result<Server, Fault> {
+fn listen(
+    args: &ServeArgs,
+    machine: server::Server,
+    store: Option<SqliteStore>,
+    commits: CommitTimes,
+) -> Result<Server, Fault> {
     let address = args.listen.as_str();
     let options = options(args)?;
     let impossible = |error| Fault::new(Exit::System, format!("can't listen on {address}: {error}"));
@@ -251,7 +257,7 @@ fn listen(args: &ServeArgs, machine: server::Server, store: Option<SqliteStore>)
     let Some(store) = store else { return Server::listen(listener, machine, options).map_err(impossible) };
     let config = args.data.worker();
     Server::listen_with_store(listener, machine, options, |completions| {
-        data::start(store, config, completions)
+        data::start(store, config, completions, commits)
     })
     .map_err(|error| Fault::new(Exit::System, format!("can't serve: {error}")))
 }
@@ -310,7 +316,7 @@ fn furnish(args: &ServeArgs) -> Result<(server::Server, Option<SqliteStore>), Fa
     let plural = if users == 1 { "" } else { "s" };
     info!("{place}; {users} user{plural}");
     if users == 0 {
-        warn!("nobody can sign in: give --user-file, or set SKARO_USERS");
+        warn!("nobody can sign in: add users with skaro user add, or --user-file");
     }
     Ok((machine, store))
 }

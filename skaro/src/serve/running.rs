@@ -10,6 +10,7 @@ use skaro_proto::server::store::Outcome;
 use skaro_tokio::Server;
 use tracing::{debug, info, warn};
 
+use super::data::CommitTimes;
 use super::{ServeArgs, config, options, service};
 use crate::config::Misunderstood;
 use crate::exit::{Exit, Fault};
@@ -28,12 +29,13 @@ pub(crate) const NOTES: usize = 1024;
 pub(crate) struct Running {
     pub(crate) server: Server,
     args: Mutex<ServeArgs>,
+    pub(crate) commits: CommitTimes,
 }
 
 impl Running {
-    pub(crate) fn new(server: Server, args: ServeArgs) -> Self {
+    pub(crate) fn new(server: Server, args: ServeArgs, commits: CommitTimes) -> Self {
         server.with(|machine, _| machine.keep_notes(NOTES));
-        Running { server, args: Mutex::new(args) }
+        Running { server, args: Mutex::new(args), commits }
     }
 
     /// Reads options, certificates and users again, without a cut. An error changes nothing.

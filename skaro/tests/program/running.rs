@@ -127,6 +127,9 @@ fn numbers_are_told_and_whether_it_is_alive_and_ready() {
     ] {
         assert!(metrics.lines().any(|it| it == line), "no {line} in {metrics}");
     }
+    let commits = metrics.lines().find_map(|line| line.strip_prefix("skaro_store_commit_seconds_count "));
+    // One message after the other.
+    assert!(commits.unwrap().parse::<u64>().unwrap() >= 4, "{metrics}");
     assert!(metrics.contains("skaro_memory_bytes{kind=\"connections\"} "), "{metrics}");
     assert!(!metrics.contains("alice") && !metrics.contains("hunter"), "{metrics}");
     assert!(path("/").starts_with("HTTP/1.1 404 "));
