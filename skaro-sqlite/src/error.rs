@@ -74,6 +74,18 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// Returns whether the file is damaged, or cut off.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        let code = match self {
+            OpenError::Sqlite { source, .. } => source.sqlite_error_code(),
+            _ => None,
+        };
+        matches!(code, Some(rusqlite::ErrorCode::DatabaseCorrupt))
+    }
+}
+
 /// The reason for which an operation was not carried out.
 #[derive(Debug)]
 pub(crate) enum Failure {

@@ -74,6 +74,7 @@ fn fault(error: BackupError) -> Fault {
     let exit = match &error {
         BackupError::Open(OpenError::InUse { .. }) => Exit::Temporary,
         BackupError::Open(OpenError::Foreign { .. } | OpenError::TooNew { .. }) => Exit::Config,
+        BackupError::Open(error) if error.is_damage() => Exit::Data,
         BackupError::Open(_) => Exit::NoInput,
         BackupError::Damaged { .. } => Exit::Data,
         _ => Exit::Output,

@@ -43,9 +43,22 @@ pub(crate) enum Request {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Answer {
     Done,
-    Users { users: Vec<User>, more: bool },
-    Sessions { sessions: Vec<Session>, more: bool },
-    Refused { why: Why, reason: String },
+    /// Options were read again; only a restart changes these.
+    Reloaded {
+        restart: Vec<String>,
+    },
+    Users {
+        users: Vec<User>,
+        more: bool,
+    },
+    Sessions {
+        sessions: Vec<Session>,
+        more: bool,
+    },
+    Refused {
+        why: Why,
+        reason: String,
+    },
 }
 
 /// An account, in a list.

@@ -93,7 +93,7 @@ async fn converse(stream: UnixStream, running: &Running) -> io::Result<()> {
 async fn carry_out(request: Request, running: &Running) -> Answer {
     if matches!(request, Request::Reload) {
         return match running.reload().await {
-            Ok(()) => Answer::Done,
+            Ok(restart) => Answer::Reloaded { restart: restart.into_iter().map(String::from).collect() },
             Err(fault) => refused(Why::Invalid, fault.reason.render(false)),
         };
     }

@@ -3,7 +3,6 @@
 use std::env;
 use std::fs::DirBuilder;
 use std::io;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -38,8 +37,8 @@ pub(crate) struct DataOptions {
     memory: bool,
     /// Age in days at which messages are given up, in the background. Without this option they are never given up for their
     /// age.
-    #[arg(long, value_name = "DAYS", conflicts_with = "memory")]
-    keep_days: Option<NonZeroU32>,
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500), conflicts_with = "memory")]
+    keep_days: Option<u32>,
 }
 
 /// The directory of a server, for those who look after it.
@@ -81,7 +80,7 @@ impl DataOptions {
     /// Returns the settings of the store's threads.
     pub(crate) fn worker(&self) -> WorkerConfig {
         let mut config = WorkerConfig::default();
-        config.max_age = self.keep_days.map(|days| DAY * days.get());
+        config.max_age = self.keep_days.map(|days| DAY * days);
         config
     }
 }

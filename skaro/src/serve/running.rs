@@ -38,19 +38,20 @@ impl Running {
         Running { server, args: Mutex::new(args), commits }
     }
 
-    /// Reads options, certificates and users again, without a cut. An error changes nothing.
-    pub(crate) async fn reload(&self) -> Result<(), Fault> {
+    /// Reads options, certificates and users again, without a cut. An error changes nothing. Returns the options that only a
+    /// restart changes.
+    pub(crate) async fn reload(&self) -> Result<Vec<&'static str>, Fault> {
         service::reloading();
         let reloaded = self.read_again().await;
         service::ready();
         match &reloaded {
-            Ok(()) => info!("options, certificates and users were read again"),
+            Ok(_) => info!("options, certificates and users were read again"),
             Err(fault) => warn!("nothing was changed: {}", fault.reason.render(false)),
         }
         reloaded
     }
 
-    async fn read_again(&self) -> Result<(), Fault> {
+    async fn read_again(&self) -> Result<Vec<&'static str>, Fault> {
         let line: Vec<_> = std::env::args_os().collect();
         let args = match crate::config::parse(&line) {
             Ok(Program { command: Command::Serve(args) }) => args,
@@ -71,11 +72,9 @@ impl Running {
             std::mem::replace(&mut *kept, args).fixed()
         };
         let now = self.args.lock().unwrap_or_else(PoisonError::into_inner).fixed();
-        for ((name, before), (_, now)) in before.iter().zip(&now) {
-            if before != now {
-                warn!("{name} is changed only by a restart");
-            }
-        }
+        let changed = before.iter().zip(&now).filter(|(before, now)| before != now);
+        let restart: Vec<_> = changed.map(|((name, _), _)| *name).collect();
+        restart.iter().for_each(|name| warn!("{name} is changed only by a restart"));
         let mut added = 0;
         for account in accounts {
             match self.server.operate(account).await {
@@ -87,7 +86,7 @@ impl Running {
         if added > 0 {
             info!(users = added, "users were added");
         }
-        Ok(())
+        Ok(restart)
     }
 
     /// Writes what happens into the log, and tells the system that the server is alive. Never ends.

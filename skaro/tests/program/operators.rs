@@ -190,6 +190,8 @@ fn a_backup_is_made_while_the_server_runs_and_restored_elsewhere() {
     // What is damaged is found.
     let mut damaged = std::fs::read(&copy).unwrap();
     damaged[4096..].iter_mut().step_by(97).for_each(|byte| *byte ^= 0x5a);
+    std::fs::write(&copy, &damaged[..5000]).unwrap();
+    here.fails(&["check", &copy], "", "", 65);
     std::fs::write(&copy, damaged).unwrap();
     here.fails(&["check", &copy], "", "is damaged", 65);
     here.fails(&["restore", &copy, "--data", &files.path("third")], "", "", 64);

@@ -209,7 +209,8 @@ fn nothing_is_cut_when_options_and_certificates_change() {
     server.signal("HUP");
     server.complaint("nothing was changed: ");
     files.write("skaro.toml", &format!("listen = '127.0.0.1:9'\ndata = '{data}'\n"));
-    server.signal("HUP");
+    let (status, told) = reload();
+    assert!(status == Some(0) && told.contains("listen is changed only by a restart"), "{told}");
     server.complaint("listen is changed only by a restart");
     alice.type_line("/msg bob the last");
     assert_eq!(bob.event("message")["message"]["body"], "the last");
