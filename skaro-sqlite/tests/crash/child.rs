@@ -91,6 +91,7 @@ fn append_for_ever(place: &std::path::Path) {
     config.idle = std::time::Duration::from_millis(20);
     let report = move |report| match report {
         Report::Completed(all) => all.into_iter().for_each(|one| reports.send(one).unwrap()),
+        Report::Committed { .. } => (),
         other => panic!("{other:?}"),
     };
     let worker = Worker::start(open(place), config, report).unwrap();
