@@ -95,6 +95,7 @@ fn start(store: SqliteStore) -> (Worker<u64>, Reports) {
     let (reports, reported) = channel();
     let report = move |report| match report {
         Report::Completed(all) => all.into_iter().for_each(|one| drop(reports.send(one))),
+        Report::Committed { .. } => (),
         other => panic!("{other:?}"),
     };
     (Worker::start(store, WorkerConfig::default(), report).unwrap(), reported)
