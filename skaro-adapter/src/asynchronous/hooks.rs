@@ -167,7 +167,9 @@ pub fn with_hooks(
 ) -> io::Result<Submit> {
     let (jobs, todo) = channel();
     let passing = Arc::new(Passing::new(jobs.clone()));
-    let store = start(completions.clone().through(passing.clone()))?;
+    // Also for what is answered in the store's place: so nothing stays kept.
+    let completions = completions.through(passing.clone());
+    let store = start(completions.clone())?;
     let mut desk = Desk { hooks, completions, passing, store: Arc::new(Mutex::new(Some(store))) };
     let thread = thread::Builder::new().name("skaro-hooks".into()).spawn(move || desk.run(&todo))?;
     let closing = Closing { jobs, thread: Some(thread) };
