@@ -86,7 +86,7 @@ impl Server {
     pub(super) fn read(&mut self, asker: Asker, login: &str, up_to: u64) {
         let account = self.signed_in_user(asker.id).and_then(|account| {
             self.check_login(login)?;
-            self.charge_entries(account, 1).map(|()| account)
+            self.charge_entries(account, 1).map(|_| account)
         });
         match account {
             Ok(account) => {

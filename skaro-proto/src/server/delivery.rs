@@ -9,7 +9,8 @@ use alloc::vec::Vec;
 use super::pending::{Asker, Pending, Sending};
 use super::rate::{BYTES_PER_UNIT, seconds};
 use super::refusal::{
-    Refused, not_stored, out_of_memory, refused, refused_elsewhere, unknown_user, wrong_outcome,
+    Refused, nobody_signed_in, not_stored, out_of_memory, refused, refused_elsewhere, unknown_user,
+    wrong_outcome,
 };
 use super::store::{AccountId, Appended, Login, Operation, Outcome, StoreError};
 use super::{ConnectionId, Server};
@@ -140,9 +141,8 @@ impl Server {
             return refuse(self, refused);
         }
         match (self.charge_message(from, to, body), key) {
-            (Ok(charged), _) => {
+            (Ok((charged, sender)), _) => {
                 let (to, body, key) = (Login::from(to), Arc::<str>::from(body), key.map(Arc::<str>::from));
-                let sender = self.accounts.get(from).map(|account| account.login.clone()).unwrap_or_default();
                 let append = Operation::Append {
                     from,
                     sender: sender.clone(),
@@ -163,8 +163,9 @@ impl Server {
         }
     }
 
-    /// Checks what needs no store, and takes what the message costs from its sender's rate. Returns how much that was.
-    fn charge_message(&mut self, from: AccountId, to: &str, body: &str) -> Result<u32, Refused> {
+    /// Checks what needs no store, and takes what the message costs from its sender's rate. Returns how much that was, and the
+    /// sender's login.
+    fn charge_message(&mut self, from: AccountId, to: &str, body: &str) -> Result<(u32, Login), Refused> {
         let (length, limit) = (body.len(), self.config.limits.max_body_bytes);
         if length > limit {
             return refused(413, format!("the field \"body\" has {length} bytes, the limit is {limit}"));
@@ -178,18 +179,18 @@ impl Server {
             }
         }
         let count = u32::try_from(length.div_ceil(BYTES_PER_UNIT).max(1)).unwrap_or(u32::MAX);
-        self.charge_entries(from, count).map(|()| count)
+        self.charge_entries(from, count).map(|sender| (count, sender))
     }
 
-    /// Takes from the rate of a user what entries of the log cost.
-    pub(super) fn charge_entries(&mut self, user: AccountId, count: u32) -> Result<(), Refused> {
+    /// Takes from the rate of a user what entries of the log cost. Returns the user's login.
+    pub(super) fn charge_entries(&mut self, user: AccountId, count: u32) -> Result<Login, Refused> {
+        let Some(user) = self.accounts.get_mut(user) else { return nobody_signed_in() };
         if let Some(rate) = self.config.message_rate
-            && let Some(user) = self.accounts.get_mut(user)
             && let Err(wait) = user.messages.try_take(count, self.now, rate)
         {
             return refused(429, format!("too many messages: try again in {} s", seconds(wait)));
         }
-        Ok(())
+        Ok(user.login.clone())
     }
 
     /// Refuses a message, unless it was taken before.

@@ -17,6 +17,11 @@ pub(super) fn refused<T>(code: u16, info: impl Into<Info>) -> Result<T, Refused>
     Err((code, info.into()))
 }
 
+/// Refuses a request that needs a user.
+pub(super) fn nobody_signed_in<T>() -> Result<T, Refused> {
+    refused(401, "nobody is signed in: authorize first")
+}
+
 /// Refuses a request about somebody who does not exist.
 pub(super) fn unknown_user<T>() -> Result<T, Refused> {
     refused(404, "there is no user with this login")

@@ -9,7 +9,8 @@ use super::notes::Note;
 use super::pending::{Asker, Pending, Start};
 use super::rate::BYTES_PER_UNIT;
 use super::refusal::{
-    Refused, not_stored, out_of_memory, refused, refused_elsewhere, unknown_user, wrong_outcome,
+    Refused, nobody_signed_in, not_stored, out_of_memory, refused, refused_elsewhere, unknown_user,
+    wrong_outcome,
 };
 use super::store::{AccountId, Operation, Outcome, StoreError};
 use super::{ConnectionId, Server};
@@ -216,7 +217,7 @@ impl Server {
     pub(super) fn signed_in_user(&self, id: ConnectionId) -> Result<AccountId, Refused> {
         match self.connections.get(&id).and_then(|connection| connection.user()) {
             Some(user) => Ok(user),
-            None => refused(401, "nobody is signed in: authorize first"),
+            None => nobody_signed_in(),
         }
     }
 
