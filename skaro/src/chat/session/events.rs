@@ -54,6 +54,8 @@ impl Session {
                 self.show(&Report::Info { info: &notice.info, request: None, marker: None, id: None })
             }
             Event::Error(notice) => self.show(&Report::Error { info: &notice.info }),
+            // An entry of the log that a later one has replaced, such as an earlier read mark. Programs may count positions.
+            Event::Unknown { kind, position: Some(_), .. } if kind == "gone" && !self.screen.is_json() => (),
             Event::Unknown { kind, message, position } => {
                 self.show(&Report::Unknown { kind, message, position: *position });
             }
