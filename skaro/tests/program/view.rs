@@ -337,6 +337,26 @@ fn only_the_open_dialog_is_read() {
     assert!(!tmux.screen().contains("unread"), "{}", tmux.screen());
 }
 
+/// The server tells presence only with the contacts. Who writes is there.
+#[test]
+fn whoever_writes_is_online() {
+    let (_serve, url) = serve("127.0.0.1:0");
+    let files = Files::new();
+    let file = files.write("password", password("alice"));
+    let bob = || ADAPTERS[0].user(&url, "bob");
+    let mut before = bob();
+    before.type_line("/msg alice before");
+    before.event("message_sent");
+    before.end_of_input();
+    assert_eq!(before.status(), Some(0));
+    let script = format!("'{PROGRAM}' chat --url {url} --login alice --password-file '{file}'");
+    let Some(tmux) = Tmux::start(80, 12, &script) else { return };
+    tmux.shows("○ bob 1");
+    let mut now = bob();
+    now.type_line("/msg alice here I am");
+    tmux.shows("● bob 2");
+}
+
 /// A wrong password is asked for again, within the view.
 #[test]
 fn a_wrong_password_is_asked_for_again() {

@@ -101,6 +101,9 @@ impl Session {
                 self.screen.ring();
             }
             self.note_shown(dialog, message.position);
+            if let (None, Some(view)) = (self.catching_up, self.screen.view()) {
+                view.handle_writer(dialog);
+            }
             self.catching_up = self.catching_up.map(|count| count + 1);
         }
     }

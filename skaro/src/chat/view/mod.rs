@@ -199,6 +199,13 @@ impl View {
         }
     }
 
+    /// Takes note that somebody has just written, and so is there.
+    pub(crate) fn handle_writer(&mut self, login: &str) {
+        if let Some(contact) = self.contacts.get_mut(login) {
+            contact.is_online = Some(true);
+        }
+    }
+
     /// Takes note that the user has read a dialog elsewhere.
     pub(crate) fn handle_read(&mut self, login: &str) {
         if let Some(contact) = self.contacts.get_mut(login) {
