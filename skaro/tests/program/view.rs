@@ -449,6 +449,29 @@ fn lines_break_between_words_in_a_narrow_terminal() {
     });
 }
 
+#[test]
+fn a_history_is_shown_in_its_dialog() {
+    let (_serve, url) = serve("127.0.0.1:0");
+    let files = Files::new();
+    let file = files.write("password", password("alice"));
+    let mut bob = ADAPTERS[0].user(&url, "bob");
+    for number in 1..=3 {
+        bob.type_line(&format!("/msg alice number {number}."));
+        bob.event("message_sent");
+    }
+    let script = format!("'{PROGRAM}' chat --url {url} --login alice --password-file '{file}'");
+    let Some(tmux) = Tmux::start(80, 12, &script) else { return };
+    tmux.shows("signed in as alice");
+    tmux.types("/to carol");
+    tmux.press("Enter");
+    tmux.shows("to carol>");
+    tmux.types("/history bob 2");
+    tmux.press("Enter");
+    tmux.shows("to bob>");
+    let screen = tmux.shows("number 3.");
+    assert!(screen.contains("number 2.") && !screen.contains("number 1."), "{screen}");
+}
+
 /// Pages come from the server until there are no more.
 #[test]
 fn older_messages_come_by_pages() {
