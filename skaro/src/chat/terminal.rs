@@ -80,10 +80,23 @@ impl Backlog {
     }
 }
 
+/// Set from before the line editor draws its prompt until it has returned. Whoever writes to the terminal without the line
+/// editor holds this, so that no prompt is drawn meanwhile. It must not be held while the line editor's printer prints,
+/// which may wait for the reading thread.
+#[derive(Clone, Default)]
+struct AtPrompt(Arc<Mutex<bool>>);
+
+impl AtPrompt {
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The reading half of the terminal.
 pub(crate) struct LineEditor {
     editor: Editor<Assistant, MemHistory>,
     backlog: Arc<Backlog>,
+    at_prompt: AtPrompt,
 }
 
 /// Opens the terminal. These names complete.
@@ -93,23 +106,28 @@ pub(crate) fn open(names: Names) -> Result<(Terminal, LineEditor), ReadlineError
     let config = config.completion_type(CompletionType::List).build();
     let history = MemHistory::with_config(&config);
     let mut editor = Editor::with_history(config, history)?;
-    editor.set_helper(Some(Assistant { names, is_secret: false }));
+    let at_prompt = AtPrompt::default();
+    editor.set_helper(Some(Assistant { names, is_secret: false, at_prompt: at_prompt.clone() }));
     editor.bind_sequence(KeyEvent::ctrl('C'), EventHandler::Conditional(Box::new(Clear)));
     #[cfg(unix)]
     editor.bind_sequence(KeyEvent::ctrl('Z'), EventHandler::Conditional(Box::new(Suspend)));
     let backlog = Arc::<Backlog>::default();
-    let printer = print_from(editor.create_external_printer()?, backlog.clone());
-    Ok((Terminal { printer, backlog: backlog.clone() }, LineEditor { editor, backlog }))
+    let printer = print_from(editor.create_external_printer()?, backlog.clone(), at_prompt.clone());
+    Ok((Terminal { printer, backlog: backlog.clone() }, LineEditor { editor, backlog, at_prompt }))
 }
 
-fn print_from(mut printer: impl ExternalPrinter + Send + 'static, backlog: Arc<Backlog>) -> Sender<Print> {
+fn print_from(
+    mut printer: impl ExternalPrinter + Send + 'static,
+    backlog: Arc<Backlog>,
+    at_prompt: AtPrompt,
+) -> Sender<Print> {
     let (sender, prints) = mpsc::channel();
     thread::spawn(move || {
         for print in prints {
             match print {
                 Print::Text(text) => {
                     // If the terminal is gone, the reading thread notices.
-                    _ = printer.print(text);
+                    _ = print_above(&mut printer, text, &at_prompt);
                     backlog.change(|waiting| waiting.texts = waiting.texts.saturating_sub(1));
                 }
                 Print::Done(done) => _ = done.send(()),
@@ -117,6 +135,24 @@ fn print_from(mut printer: impl ExternalPrinter + Send + 'static, backlog: Arc<B
         }
     });
     sender
+}
+
+/// Prints a text above the prompt. The line editor's printer alone could find that there is no prompt, and then write
+/// behind one that is drawn meanwhile.
+fn print_above(
+    printer: &mut impl ExternalPrinter,
+    text: String,
+    at_prompt: &AtPrompt,
+) -> rustyline::Result<()> {
+    let is_at_prompt = at_prompt.lock();
+    if *is_at_prompt {
+        drop(is_at_prompt);
+        return printer.print(text);
+    }
+    let mut stdout = io::stdout();
+    // The line editor may have changed the terminal's mode already.
+    stdout.write_all(text.replace('\n', "\r\n").as_bytes())?;
+    Ok(stdout.flush()?)
 }
 
 impl Terminal {
@@ -161,6 +197,7 @@ struct Assistant {
     names: Names,
     /// Set while all of the line is a secret.
     is_secret: bool,
+    at_prompt: AtPrompt,
 }
 
 impl Assistant {
@@ -199,6 +236,12 @@ impl Completer for Assistant {
 
 impl Hinter for Assistant {
     type Hint = String;
+
+    /// Gives no hint. The line editor asks for one when it has changed the terminal's mode, and before it draws.
+    fn hint(&self, _: &str, _: usize, _: &rustyline::Context<'_>) -> Option<String> {
+        *self.at_prompt.lock() = true;
+        None
+    }
 }
 
 impl Validator for Assistant {}
@@ -240,7 +283,9 @@ impl LineEditor {
             assistant.is_secret = prompt.is_secret;
         }
         loop {
-            return match self.editor.readline(&(&*prompt.plain, &*prompt.coloured)) {
+            let read = self.editor.readline(&(&*prompt.plain, &*prompt.coloured));
+            *self.at_prompt.lock() = false;
+            return match read {
                 Ok(line) if prompt.is_secret => Input::Password(Secret::from(line)),
                 Ok(line) => {
                     if !Line::has_secret(&line) {

@@ -1,5 +1,6 @@
 //! What the chat promises to people and programs, over each adapter. Its options and its output are a contract.
 
+use std::fs::File;
 use std::io::Write;
 use std::net::TcpListener;
 use std::thread;
@@ -8,7 +9,8 @@ use serde_json::{Value, json};
 use tungstenite::Message;
 use tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 
-use crate::process::{ADAPTERS, Line, Process, password, serve};
+use crate::files::Files;
+use crate::process::{ADAPTERS, Line, Process, command, password, serve};
 
 #[test]
 fn the_chat_has_somebody_who_answers() {
@@ -203,6 +205,32 @@ fn people_learn_what_waits_and_not_how_the_client_signs_in_again() {
         assert!(text.contains("alice to bob: said while away"), "{text}");
         assert!(!text.contains("session_restore"), "{text}");
         assert_eq!(chat.status(), Some(0), "{text}");
+    }
+}
+
+#[test]
+fn who_is_signed_out_learns_what_helps() {
+    for adapter in ADAPTERS {
+        let files = Files::new();
+        let data = files.path("data");
+        let user = format!("alice:{}", password("alice"));
+        let options = ["serve", "--listen", "127.0.0.1:0", "--data", &data, "--user", &user];
+        let mut serve = Process::start(&options);
+        let url = serve.address();
+        let options = ["chat", "--url", &url, "--login", "alice", "--password", password("alice")];
+        let mut chat = Process::start(&[&options[..], adapter.0].concat());
+        chat.output("signed in as alice");
+        let new = File::open(files.write("new", "new words\n")).unwrap();
+        let mut change = command(&["user", "passwd", "alice", "--data", &data]);
+        assert!(change.stdin(new).status().unwrap().success());
+        chat.complaint("/authorize alice PASSWORD signs in");
+        chat.type_line("/authorize alice new words");
+        chat.output("signed in as alice");
+        let mut disable = command(&["user", "disable", "alice", "--data", &data]);
+        assert!(disable.status().unwrap().success());
+        // No password helps.
+        chat.complaint("signed out: this account is disabled");
+        assert_eq!(chat.transcript().matches("/authorize").count(), 1, "{}", chat.transcript());
     }
 }
 

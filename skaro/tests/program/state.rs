@@ -81,6 +81,34 @@ fn after_a_break_comes_what_was_missed_and_nothing_old() {
     }
 }
 
+/// The first mark has left a gap in the log.
+#[test]
+fn people_do_not_see_superseded_read_marks() {
+    for adapter in ADAPTERS {
+        let (_serve, url) = serve("127.0.0.1:0");
+        let files = Files::new();
+        let (file, copy) = (files.path("alice"), files.path("copy"));
+        let mut alice = with_state(adapter, &url, &file);
+        assert_eq!(missed(&mut alice), [""; 0]);
+        alice.end_of_input();
+        assert_eq!(alice.end().1, Some(0));
+        std::fs::copy(&file, &copy).unwrap();
+        let (mut bob, mut alice) = (adapter.user(&url, "bob"), adapter.user(&url, "alice"));
+        for body in ["one", "two"] {
+            bob.type_line(&format!("/msg alice {body}"));
+            let up_to = &alice.event("message")["message"]["position"];
+            alice.type_line(&json!({"command": "read", "login": "bob", "up_to": up_to}).to_string());
+            alice.event("marked");
+        }
+        let mut program = with_state(adapter, &url, &file);
+        assert_eq!(program.event("unknown")["type"], "gone");
+        let options = ["chat", "--url", &url, "--login", "alice", "--password", password("alice")];
+        let mut person = Process::start(&[&options[..], &["--state", &copy], adapter.0].concat());
+        person.output("2 messages came while you were away");
+        assert!(!person.transcript().contains("unknown"), "{}", person.transcript());
+    }
+}
+
 /// A reader that closes the pipe has not read what comes afterwards.
 #[test]
 fn what_nobody_has_read_comes_again() {

@@ -337,6 +337,26 @@ fn only_the_open_dialog_is_read() {
     assert!(!tmux.screen().contains("unread"), "{}", tmux.screen());
 }
 
+/// The server tells presence only with the contacts. Who writes is there.
+#[test]
+fn whoever_writes_is_online() {
+    let (_serve, url) = serve("127.0.0.1:0");
+    let files = Files::new();
+    let file = files.write("password", password("alice"));
+    let bob = || ADAPTERS[0].user(&url, "bob");
+    let mut before = bob();
+    before.type_line("/msg alice before");
+    before.event("message_sent");
+    before.end_of_input();
+    assert_eq!(before.status(), Some(0));
+    let script = format!("'{PROGRAM}' chat --url {url} --login alice --password-file '{file}'");
+    let Some(tmux) = Tmux::start(80, 12, &script) else { return };
+    tmux.shows("○ bob 1");
+    let mut now = bob();
+    now.type_line("/msg alice here I am");
+    tmux.shows("● bob 2");
+}
+
 /// A wrong password is asked for again, within the view.
 #[test]
 fn a_wrong_password_is_asked_for_again() {
@@ -427,6 +447,29 @@ fn lines_break_between_words_in_a_narrow_terminal() {
     tmux.until("half-typed line", |screen| {
         screen.trim_end().ends_with("> half a line that is longer than forty\ncolumns!")
     });
+}
+
+#[test]
+fn a_history_is_shown_in_its_dialog() {
+    let (_serve, url) = serve("127.0.0.1:0");
+    let files = Files::new();
+    let file = files.write("password", password("alice"));
+    let mut bob = ADAPTERS[0].user(&url, "bob");
+    for number in 1..=3 {
+        bob.type_line(&format!("/msg alice number {number}."));
+        bob.event("message_sent");
+    }
+    let script = format!("'{PROGRAM}' chat --url {url} --login alice --password-file '{file}'");
+    let Some(tmux) = Tmux::start(80, 12, &script) else { return };
+    tmux.shows("signed in as alice");
+    tmux.types("/to carol");
+    tmux.press("Enter");
+    tmux.shows("to carol>");
+    tmux.types("/history bob 2");
+    tmux.press("Enter");
+    tmux.shows("to bob>");
+    let screen = tmux.shows("number 3.");
+    assert!(screen.contains("number 2.") && !screen.contains("number 1."), "{screen}");
 }
 
 /// Pages come from the server until there are no more.

@@ -11,7 +11,7 @@ use super::super::state::State;
 use super::super::wording;
 use super::{Leaving, PAGE, Session, Shelf};
 use crate::exit::Exit;
-use crate::text::Shown;
+use crate::text::{self, Shown};
 
 impl Session {
     /// Handles an event of the client.
@@ -54,6 +54,8 @@ impl Session {
                 self.show(&Report::Info { info: &notice.info, request: None, marker: None, id: None })
             }
             Event::Error(notice) => self.show(&Report::Error { info: &notice.info }),
+            // An entry of the log that a later one has replaced, such as an earlier read mark. Programs may count positions.
+            Event::Unknown { kind, position: Some(_), .. } if kind == "gone" && !self.screen.is_json() => (),
             Event::Unknown { kind, message, position } => {
                 self.show(&Report::Unknown { kind, message, position: *position });
             }
@@ -67,7 +69,7 @@ impl Session {
             }
             // The next event reports it.
             Event::SignedOut { reason: SignedOutReason::GaveUp } => (),
-            Event::SignedOut { reason } => self.fail(Exit::Denied, reason.to_string()),
+            Event::SignedOut { reason } => self.fail(Exit::Denied, signed_out(reason, &self.user)),
             Event::GaveUp => self.fail(Exit::Unavailable, "gave up reconnecting".into()),
             _ => (),
         }
@@ -99,6 +101,9 @@ impl Session {
                 self.screen.ring();
             }
             self.note_shown(dialog, message.position);
+            if let (None, Some(view)) = (self.catching_up, self.screen.view()) {
+                view.handle_writer(dialog);
+            }
             self.catching_up = self.catching_up.map(|count| count + 1);
         }
     }
@@ -249,6 +254,20 @@ impl Session {
         if self.screen.is_terminal() && self.screen.view().is_none() {
             self.ask_history(None, None);
         }
+    }
+}
+
+/// Returns why a user is signed in no more, and what helps.
+fn signed_out(reason: &SignedOutReason, login: &str) -> String {
+    let helps = format!("/authorize {} PASSWORD signs in", text::name(login));
+    match reason {
+        SignedOutReason::Refused(refusal) => {
+            let why = if refusal.info.is_empty() { "no reason given" } else { &refusal.info };
+            // A disabled account: no password helps.
+            let is_forbidden = refusal.status.as_ref().is_some_and(|status| status.code() == 403);
+            if is_forbidden { format!("signed out: {why}") } else { format!("signed out: {why}; {helps}") }
+        }
+        _ => format!("{reason}; {helps}"),
     }
 }
 

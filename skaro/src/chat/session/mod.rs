@@ -328,7 +328,14 @@ impl Session {
             },
             Ok(Line::To { login }) => self.choose(login),
             Ok(Line::Contacts) => self.asks.push_back(Ask::Contacts.into()),
-            Ok(Line::History { login, count }) => self.ask_history(login, count),
+            Ok(Line::History { login, count }) => {
+                // The view shows a history in its dialog.
+                if let (Some(login), Some(view)) = (login, self.screen.view()) {
+                    view.open(login);
+                    self.partners.choose(login);
+                }
+                self.ask_history(login, count);
+            }
             Ok(Line::Older) => self.ask_older(),
             Ok(Line::RegisterType) => self.asks.push_back(Ask::RegisterType.into()),
             Ok(Line::Authorize { login, password }) => {

@@ -24,7 +24,7 @@ use super::wording;
 use crate::text::{Shown, name};
 
 use line::EditedLine;
-use pane::Panes;
+use pane::{Pane, Panes};
 
 /// Number of contacts that are listed. Messages of further ones are shown in the open dialog.
 const CONTACTS: usize = 10_000;
@@ -128,9 +128,25 @@ impl View {
             | Report::TimedOut { marker: Some(marker), .. }
             | Report::Lost { marker: Some(marker), .. } => self.fail(*marker),
             Report::Contacts { contacts, .. } => self.meet(contacts),
+            Report::Connected | Report::Reconnecting { .. } => return self.note_attempt(report),
             _ => (),
         }
         self.note(&wording::report(report, false));
+    }
+
+    /// Shows an attempt to connect, or its success, instead of the attempt before.
+    fn note_attempt(&mut self, report: &Report<'_>) {
+        let before = self.height();
+        self.panes.iter_mut().for_each(Pane::drop_attempts);
+        let (pane, text) = (self.panes.of(self.open.as_deref()), wording::report(report, false));
+        match report {
+            Report::Reconnecting { .. } => pane.note_attempt(&text),
+            _ => pane.note(&text),
+        }
+        if self.scroll > 0 {
+            self.scroll = (self.scroll + self.height()).saturating_sub(before).max(1);
+        }
+        self.panes.trim();
     }
 
     /// Shows a text of the chat itself.
@@ -180,6 +196,13 @@ impl View {
             let Some(contact) = self.contacts.get_mut(&*user.login) else { continue };
             contact.is_online = is_online(user);
             contact.unread = user.unread().filter(|_| !is_shown).unwrap_or_default();
+        }
+    }
+
+    /// Takes note that somebody has just written, and so is there.
+    pub(crate) fn handle_writer(&mut self, login: &str) {
+        if let Some(contact) = self.contacts.get_mut(login) {
+            contact.is_online = Some(true);
         }
     }
 

@@ -21,6 +21,8 @@ struct Entry {
     position: Option<u64>,
     /// Set if the chat itself says it.
     is_notice: bool,
+    /// Set if it tells of an attempt to connect, as long as that is the last one.
+    is_attempt: bool,
     /// Number of a message that was sent in this chat and has no answer yet.
     marker: Option<u64>,
     text: Shown,
@@ -53,13 +55,31 @@ impl Pane {
         self.add(Entry { is_notice: true, ..self.entry(text) });
     }
 
+    /// Appends what the chat says of an attempt to connect.
+    pub(crate) fn note_attempt(&mut self, text: &Shown) {
+        self.add(Entry { is_notice: true, is_attempt: true, ..self.entry(text) });
+    }
+
+    /// Removes what the chat has said of attempts to connect.
+    pub(crate) fn drop_attempts(&mut self) {
+        self.entries.retain(|entry| !entry.is_attempt);
+        self.bytes = self.entries.iter().map(bytes).sum();
+    }
+
     /// Appends a message that is on its way.
     pub(crate) fn push_sent(&mut self, text: &Shown, marker: u64) {
         self.add(Entry { marker: Some(marker), ..self.entry(text) });
     }
 
     fn entry(&self, text: &Shown) -> Entry {
-        Entry { order: self.latest, position: None, is_notice: false, marker: None, text: simple(text) }
+        Entry {
+            order: self.latest,
+            position: None,
+            is_notice: false,
+            is_attempt: false,
+            marker: None,
+            text: simple(text),
+        }
     }
 
     /// Replaces a message that was on its way; returns whether there was one.
@@ -96,7 +116,8 @@ impl Pane {
             .filter(|(_, position)| position.is_none_or(|position| !known.contains(&position)))
             .map(|(text, position)| {
                 let order = position.unwrap_or_default();
-                Entry { order, position, is_notice: false, marker: None, text: simple(&text) }
+                let text = simple(&text);
+                Entry { order, position, is_notice: false, is_attempt: false, marker: None, text }
             })
             .collect();
         let latest = merged.iter().map(|entry| entry.order).fold(0, u64::max);
@@ -178,14 +199,14 @@ impl Panes {
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Pane> {
-        self.dialogs.values_mut()
+        self.dialogs.values_mut().chain([&mut self.home])
     }
 
     /// Drops the oldest entries of the largest panes until all together are small enough.
     pub(crate) fn trim(&mut self) {
         let size = |(login, pane): (&String, &Pane)| login.len() + ENTRY + pane.bytes;
         while self.dialogs.iter().map(size).sum::<usize>() + self.home.bytes > BYTES {
-            let largest = self.dialogs.values_mut().chain([&mut self.home]).max_by_key(|pane| pane.bytes);
+            let largest = self.iter_mut().max_by_key(|pane| pane.bytes);
             match largest {
                 Some(pane) if !pane.entries.is_empty() => pane.drop_oldest(pane.entries.len().div_ceil(2)),
                 _ => break,

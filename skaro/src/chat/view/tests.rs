@@ -191,6 +191,41 @@ fn a_message_is_shown_before_its_answer_and_fails_in_red() {
 }
 
 #[test]
+fn each_attempt_to_connect_is_shown_instead_of_the_one_before() {
+    let mut view = view();
+    view.open("bob");
+    history(&mut view, "bob", 20..40, true);
+    view.show(&Report::Disconnected { reason: "gone".into() });
+    let tries = |view: &mut View, after_ms| {
+        view.show(&Report::Reconnecting { after_ms, reason: Some("refused".into()) });
+    };
+    (1..5).for_each(|number| tries(&mut view, number * 1000));
+    assert_eq!(
+        screen(&mut view, 40, 6),
+        [
+            "\"12:00\" bob: number 39",
+            "disconnected: gone",
+            "no connection: refused; connecting again",
+            "    in 4.0 s",
+            " not connected",
+            "to bob>",
+        ]
+    );
+    // What is looked at stays where it is.
+    press(&mut view, KeyCode::PageUp, KeyModifiers::NONE);
+    let before = screen(&mut view, 40, 6);
+    tries(&mut view, 5000);
+    assert_eq!(screen(&mut view, 40, 6), before);
+    press(&mut view, KeyCode::PageDown, KeyModifiers::NONE);
+    view.open("carol");
+    tries(&mut view, 6000);
+    view.show(&Report::Connected);
+    assert_eq!(screen(&mut view, 40, 4)[..2], ["", "connected"]);
+    view.open("bob");
+    assert_eq!(screen(&mut view, 40, 4)[..2], ["\"12:00\" bob: number 39", "disconnected: gone"]);
+}
+
+#[test]
 fn control_characters_are_shown_and_nothing_breaks_the_rows() {
     let mut view = view();
     view.open("bob");
