@@ -287,18 +287,24 @@ impl Run {
         }
     }
 
+    fn acknowledge_all(&mut self, n: usize) {
+        let Some(Connection { id, format, cursor: Some((position, acknowledged)), .. }) =
+            &mut self.connections[n]
+        else {
+            return;
+        };
+        *acknowledged = *position;
+        let (id, format, ack) = (*id, *format, ClientMessage::ack(*position));
+        self.say(id, format, &ack);
+    }
+
     /// Everybody takes and acknowledges everything: then all requests are answered and all cursors are at the head.
     fn finish(&mut self) {
         for n in 0..CONNECTIONS {
+            // All that came may have been taken before, and a whole window of it not acknowledged.
+            self.acknowledge_all(n);
             while self.take(n) {
-                let Some(Connection { id, format, cursor: Some((position, acknowledged)), .. }) =
-                    &mut self.connections[n]
-                else {
-                    continue;
-                };
-                *acknowledged = *position;
-                let (id, format, ack) = (*id, *format, ClientMessage::ack(*position));
-                self.say(id, format, &ack);
+                self.acknowledge_all(n);
             }
             let Some(Connection { user, cursor, due, .. }) = &self.connections[n] else { continue };
             assert_eq!(due.len(), 0, "a request without an answer");
