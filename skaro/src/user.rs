@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use zeroize::Zeroizing;
 
-use crate::control::client::{Target, unexpected};
+use crate::control::client::{Target, expect_store, unexpected};
 use crate::control::{Answer, Request};
 use crate::exit::{self, Exit, Fault};
 use crate::output::Lines;
@@ -61,7 +61,9 @@ enum Action {
 }
 
 pub(crate) fn run(args: UserArgs) -> Result<Exit, Fault> {
-    let mut target = Target::find(&args.directory.path())?;
+    let directory = args.directory.path();
+    // Before somebody types a password, which then is read before a server or a store is held up.
+    expect_store(&directory)?;
     let request = match args.action {
         Action::Add { login } => {
             let password = new_password(&login)?;
@@ -74,9 +76,9 @@ pub(crate) fn run(args: UserArgs) -> Result<Exit, Fault> {
         Action::Remove { login } => Request::RemoveUser { login },
         Action::Disable { login } => Request::SetDisabled { login, is_disabled: true },
         Action::Enable { login } => Request::SetDisabled { login, is_disabled: false },
-        Action::List { json } => return list(&mut target, json),
+        Action::List { json } => return list(&mut Target::find(&directory)?, json),
     };
-    target.have_done(request)?;
+    Target::find(&directory)?.have_done(request)?;
     Ok(Exit::Success)
 }
 

@@ -7,7 +7,6 @@ use thiserror::Error;
 
 use super::connection::{Connection, State};
 use super::memory::CONNECTION;
-use super::notes::Note;
 use super::peer::{Peer, Place};
 use super::{ConnectionId, Server};
 use crate::codec::Format;
@@ -171,7 +170,7 @@ impl Server {
     fn note_not_accepted(&mut self, place: Option<Place>, error: AcceptError) {
         warn!("connection refused: {error}");
         self.tally.not_accepted(error.kind());
-        self.tally.notes.add(|| Note::NotAccepted { address: place.map(Place::address), error });
+        self.tally.notes.add_not_accepted(place.map(Place::address), error);
     }
 
     /// The limit of connections from one address, if it is reached for this one.

@@ -1,6 +1,7 @@
 //! Notes of single events, for the log of whoever runs a server.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
@@ -16,12 +17,14 @@ use crate::output::CloseCode;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Note {
-    /// A connection was not accepted.
+    /// Connections were not accepted. There is one note for each reason until notes are fetched.
     NotAccepted {
-        /// Its address, if it is known.
+        /// The address of the last one, if it is known.
         address: Option<IpAddr>,
         /// The reason.
         error: AcceptError,
+        /// The number of connections.
+        count: u64,
     },
     /// Somebody has signed in.
     SignedIn {
@@ -63,12 +66,36 @@ pub enum Note {
     },
 }
 
+impl Note {
+    /// Returns the name of the kind. Each kind has a share of its own, so that strangers who cause many notes of one
+    /// kind push out no others.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Note::NotAccepted { .. } => "not_accepted",
+            Note::SignedIn { .. } => "signed_in",
+            Note::Refused { request, .. } if is_sign_in(request) => "sign_in_refused",
+            Note::Refused { status: 429 | 503 | 504, .. } => "overload",
+            Note::Refused { .. } => "refused",
+            Note::Closed { .. } => "closed",
+            Note::Slow { .. } => "slow",
+        }
+    }
+}
+
+const fn is_sign_in(request: &str) -> bool {
+    matches!(request.as_bytes(), b"authorize" | b"session_restore")
+}
+
 /// Notes that wait to be fetched.
 #[derive(Default)]
 pub(super) struct Notes {
+    not_accepted: Vec<Note>,
     waiting: VecDeque<Note>,
+    /// The number of those that wait, by kind.
+    shares: BTreeMap<&'static str, usize>,
     max: usize,
-    lost: u64,
+    lost: BTreeMap<&'static str, u64>,
 }
 
 impl Notes {
@@ -76,27 +103,55 @@ impl Notes {
         if self.max == 0 {
             return;
         }
-        if self.waiting.len() < self.max {
-            self.waiting.push_back(note());
+        let note = note();
+        let kind = note.kind();
+        let share = self.shares.entry(kind).or_default();
+        if *share < self.max {
+            *share += 1;
+            self.waiting.push_back(note);
         } else {
-            self.lost += 1;
+            *self.lost.entry(kind).or_default() += 1;
         }
+    }
+
+    pub(super) fn add_not_accepted(&mut self, newest: Option<IpAddr>, reason: AcceptError) {
+        if self.max == 0 {
+            return;
+        }
+        for note in &mut self.not_accepted {
+            if let Note::NotAccepted { address, error, count } = note
+                && error.kind() == reason.kind()
+            {
+                (*address, *error, *count) = (newest, reason, *count + 1);
+                return;
+            }
+        }
+        self.not_accepted.push(Note::NotAccepted { address: newest, error: reason, count: 1 });
+    }
+
+    fn poll(&mut self) -> Option<Note> {
+        let Some(note) = self.waiting.pop_front() else { return self.not_accepted.pop() };
+        if let Some(share) = self.shares.get_mut(note.kind()) {
+            *share -= 1;
+        }
+        Some(note)
     }
 }
 
 impl Server {
-    /// Keeps so many [notes](Note) until they are fetched; further ones are only counted. Default 0.
+    /// Keeps so many [notes](Note) of each [kind](Note::kind) until they are fetched; further ones are only counted.
+    /// Default 0.
     pub fn keep_notes(&mut self, max: usize) {
         self.tally.notes.max = max;
     }
 
     /// Returns the next note; `None` when there is none for now. Fetch all of them now and then.
     pub fn poll_note(&mut self) -> Option<Note> {
-        self.tally.notes.waiting.pop_front()
+        self.tally.notes.poll()
     }
 
-    /// Returns the number of notes for which there was no room since it was asked last.
-    pub fn take_lost_notes(&mut self) -> u64 {
+    /// Returns the number of notes for which there was no room since it was asked last, by [kind](Note::kind).
+    pub fn take_lost_notes(&mut self) -> BTreeMap<&'static str, u64> {
         core::mem::take(&mut self.tally.notes.lost)
     }
 

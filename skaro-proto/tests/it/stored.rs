@@ -416,7 +416,7 @@ fn a_disabled_user_is_told_so_and_nobody_else() {
 fn what_happens_is_counted_and_noted_without_secrets() {
     use skaro_proto::server::{Note, Peer};
     let mut world = World::new();
-    world.server.keep_notes(4);
+    world.server.keep_notes(1);
     let (alice, sid) = world.sign_in("alice", false);
     world.send(alice, 2, "bob");
     world.send(alice, 3, "nobody");
@@ -447,13 +447,13 @@ fn what_happens_is_counted_and_noted_without_secrets() {
     let notes: Vec<_> = std::iter::from_fn(|| world.server.poll_note()).collect();
     let (login, address) = ("alice".into(), Some([192, 0, 2, 7].into()));
     assert_eq!(notes[0], Note::SignedIn { connection: alice, address: None, login, is_restored: false });
-    let took = Duration::from_secs(2);
-    assert_eq!(
-        notes[1..3],
-        [Note::Slow { request: "send_message", took }, Note::Slow { request: "send_message", took },]
-    );
-    assert!(matches!(notes[3], Note::Refused { connection, status: 404, .. } if connection == alice));
-    assert_eq!((notes.len(), world.server.take_lost_notes(), world.server.take_lost_notes()), (4, 2, 0));
+    assert_eq!(notes[1], Note::Slow { request: "send_message", took: Duration::from_secs(2) });
+    assert!(matches!(notes[2], Note::Refused { connection, status: 404, .. } if connection == alice));
+    // Neither what is slow nor what is refused pushes it out.
+    assert_eq!(notes[3], Note::Refused { connection: id, address, request: "authorize", status: 401 });
+    assert_eq!(notes.len(), 4);
+    assert_eq!(Vec::from_iter(world.server.take_lost_notes()), [("refused", 1), ("slow", 1)]);
+    assert!(world.server.take_lost_notes().is_empty());
     world.say(id, &json!({"type": "get_weather", "on_request": 3}));
     let refused = Note::Refused { connection: id, address, request: "other", status: 501 };
     assert_eq!(world.server.poll_note(), Some(refused.clone()));
@@ -466,4 +466,25 @@ fn what_happens_is_counted_and_noted_without_secrets() {
     assert_eq!(world.server.holder(&key), Some((alice, None)));
     world.server.handle_disconnected(world.now, alice);
     assert_eq!(world.server.holder(&key), None);
+}
+
+#[test]
+fn a_flood_of_connections_is_one_note_and_pushes_out_none() {
+    use skaro_proto::server::{Note, Peer};
+    let mut world = World::new();
+    world.server.keep_notes(1);
+    let mut config = world.server.config().clone();
+    config.max_connections_per_address = Some(1);
+    world.server.set_config(config);
+    let peer = Peer::from([192, 0, 2, 7]);
+    world.server.handle_accepted(world.now, peer).unwrap();
+    for _ in 0..10_000 {
+        world.server.handle_accepted(world.now, peer).unwrap_err();
+    }
+    world.sign_in("alice", false);
+    assert_eq!(world.server.poll_note().unwrap().kind(), "signed_in");
+    let Some(Note::NotAccepted { address, count, .. }) = world.server.poll_note() else { panic!() };
+    assert_eq!((address, count), (Some([192, 0, 2, 7].into()), 10_000));
+    assert_eq!(world.server.poll_note(), None);
+    assert!(world.server.take_lost_notes().is_empty());
 }

@@ -6,6 +6,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 #[cfg(unix)]
+use std::path::PathBuf;
+#[cfg(unix)]
 use std::time::Duration;
 
 use skaro_proto::server::store::Store;
@@ -26,9 +28,9 @@ const ANSWER: Duration = Duration::from_secs(30);
 
 /// What carries requests out.
 pub(crate) enum Target {
-    /// A server that runs.
+    /// The socket of a server that runs.
     #[cfg(unix)]
-    Running(BufReader<UnixStream>),
+    Running(PathBuf),
     /// The store, of which no server has the lock.
     Store { store: Box<SqliteStore>, machine: Box<Server> },
 }
@@ -36,14 +38,13 @@ pub(crate) enum Target {
 impl Target {
     /// Finds the server of a data directory, or opens its store.
     pub(crate) fn find(directory: &Path) -> Result<Target, Fault> {
-        if !directory.join("store").exists() {
-            let reason =
-                format!("there is no store in {}: give the directory with --data", directory.display());
-            return Err(Fault::new(Exit::NoInput, reason));
-        }
+        expect_store(directory)?;
         #[cfg(unix)]
-        if let Some(stream) = connect(directory)? {
-            return Ok(Target::Running(BufReader::new(stream)));
+        {
+            let path = directory.join(SOCKET);
+            if connect(&path)?.is_some() {
+                return Ok(Target::Running(path));
+            }
         }
         let config = ServerConfig::default();
         let store = serve::open_store(directory, config.store_limits())?;
@@ -55,7 +56,7 @@ impl Target {
     pub(crate) fn ask(&mut self, request: Request) -> Result<Answer, Fault> {
         let answer = match self {
             #[cfg(unix)]
-            Target::Running(stream) => exchange(stream, &request)?,
+            Target::Running(path) => exchange(path, &request)?,
             Target::Store { store, machine } => match request.operation(machine) {
                 Ok(operation) => match store.execute(operation) {
                     Ok(outcome) => outcome.into(),
@@ -87,6 +88,15 @@ impl Target {
     }
 }
 
+/// Fails if there is no store in a directory.
+pub(crate) fn expect_store(directory: &Path) -> Result<(), Fault> {
+    if directory.join("store").exists() {
+        return Ok(());
+    }
+    let reason = format!("there is no store in {}: give the directory with --data", directory.display());
+    Err(Fault::new(Exit::NoInput, reason))
+}
+
 pub(crate) fn unexpected() -> Fault {
     Fault::new(
         Exit::Protocol,
@@ -94,13 +104,12 @@ pub(crate) fn unexpected() -> Fault {
     )
 }
 
-/// Connects to the server that has this directory open; `None` if nobody listens.
+/// Connects to the server that listens on a socket; `None` if nobody listens.
 #[cfg(unix)]
-fn connect(directory: &Path) -> Result<Option<UnixStream>, Fault> {
+fn connect(path: &Path) -> Result<Option<UnixStream>, Fault> {
     use std::io::ErrorKind::{ConnectionRefused, NotFound};
 
-    let path = directory.join(SOCKET);
-    let connected = UnixStream::connect(&path).and_then(|stream| {
+    let connected = UnixStream::connect(path).and_then(|stream| {
         stream.set_read_timeout(Some(ANSWER))?;
         stream.set_write_timeout(Some(ANSWER))?;
         Ok(stream)
@@ -118,17 +127,21 @@ fn connect(directory: &Path) -> Result<Option<UnixStream>, Fault> {
     }
 }
 
+/// Sends a request on a connection of its own, which the server leaves open for a second without one.
 #[cfg(unix)]
-fn exchange(stream: &mut BufReader<UnixStream>, request: &Request) -> Result<Answer, Fault> {
+fn exchange(path: &Path, request: &Request) -> Result<Answer, Fault> {
+    let not_done = |why: String| Fault::new(Exit::Temporary, format!("{why}: this was not done"));
     let broken = |error: std::io::Error| {
         let reason = format!("the server does not answer ({error}): nobody knows whether this was done");
         Fault::new(Exit::Temporary, reason)
     };
-    let mut line = Zeroizing::new(serde_json::to_vec(request).map_err(|error| broken(error.into()))?);
+    let mut line = Zeroizing::new(serde_json::to_vec(request).map_err(|error| not_done(error.to_string()))?);
     line.push(b'\n');
-    stream.get_mut().write_all(&line).map_err(broken)?;
+    let Some(mut stream) = connect(path)? else { return Err(not_done("the server has ended".into())) };
+    // The server carries out whole lines only.
+    stream.write_all(&line).map_err(|error| not_done(format!("the server does not listen ({error})")))?;
     let mut answer = Vec::new();
-    stream.take(MAX_LINE as u64).read_until(b'\n', &mut answer).map_err(broken)?;
+    BufReader::new(stream.take(MAX_LINE as u64)).read_until(b'\n', &mut answer).map_err(broken)?;
     if answer.is_empty() {
         return Err(broken(std::io::ErrorKind::UnexpectedEof.into()));
     }

@@ -1,7 +1,7 @@
 //! Control of a server by its operator: requests that `skaro user` and the like make of a server that runs, through a
 //! socket in its data directory, or of its store while none does.
 //!
-//! A request and its answer are one line of JSON each.
+//! A request and its answer are one line of JSON each, and all that a connection carries.
 
 pub(crate) mod client;
 #[cfg(unix)]

@@ -14,10 +14,14 @@ use zeroize::Zeroizing;
 
 use super::{Answer, MAX_LINE, Request, SOCKET, Session, Why, refused, session_key};
 use crate::serve::Running;
+use crate::serve::places::{self, Leave};
 use crate::text::name;
 
-/// Time for a request or an answer to cross the socket.
-const CROSSING: Duration = Duration::from_secs(10);
+/// Time for a request to arrive: it is sent at once.
+const ARRIVAL: Duration = Duration::from_secs(1);
+
+/// Time for an answer to leave.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// A listening socket in the data directory, for its owner alone. It is removed when this is dropped.
 pub(crate) struct Control {
@@ -43,20 +47,12 @@ impl Control {
         Ok(Control { listener, path })
     }
 
-    /// Serves four operators at the same time; the others wait in the system's queue. Never ends.
+    /// Serves operators. Never ends.
     pub(crate) async fn serve(&self, running: &Running) {
-        tokio::join!(self.work(running), self.work(running), self.work(running), self.work(running));
-    }
-
-    async fn work(&self, running: &Running) {
-        loop {
-            match self.listener.accept().await {
-                // An operator who has gone away misses nothing.
-                Ok((stream, _)) => _ = converse(stream, running).await,
-                // No file descriptors are left.
-                Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
-            }
-        }
+        let accept = async || Ok(self.listener.accept().await?.0);
+        // An operator who has gone away misses nothing.
+        let converse = async |stream, leave| _ = converse(stream, leave, running).await;
+        places::serve(accept, converse).await;
     }
 }
 
@@ -66,28 +62,33 @@ impl Drop for Control {
     }
 }
 
-/// Answers requests until the other end closes, or is silent for too long.
-async fn converse(stream: UnixStream, running: &Running) -> io::Result<()> {
-    let (reading, mut writing) = stream.into_split();
-    let mut reading = BufReader::new(reading);
-    loop {
-        let mut line = Zeroizing::new(Vec::new());
-        let mut limited = (&mut reading).take(MAX_LINE as u64);
-        if timeout(CROSSING, limited.read_until(b'\n', &mut line)).await?? == 0 {
-            return Ok(());
-        }
-        let answer = match serde_json::from_slice(&line) {
+/// Answers a request.
+async fn converse(mut stream: UnixStream, leave: Leave, running: &Running) -> io::Result<()> {
+    let mut line = Zeroizing::new(Vec::new());
+    let mut limited = BufReader::new((&mut stream).take(MAX_LINE as u64));
+    let arrived = tokio::select! {
+        // What has arrived is carried out.
+        biased;
+        read = timeout(ARRIVAL, limited.read_until(b'\n', &mut line)) => read.ok().transpose()?,
+        _ = leave => None,
+    };
+    let answer = match (arrived, line.last()) {
+        (None, _) => refused(Why::Unavailable, "the request did not arrive in time: it was not carried out"),
+        (Some(0), _) => return Ok(()),
+        // A whole line is needed: who could not send all of it knows that nothing was done.
+        (Some(_), Some(b'\n')) => match serde_json::from_slice(&line) {
             Ok(request) => carry_out(request, running).await,
             Err(error) => {
                 // Nothing is repeated of what may be a password.
                 let reason = format!("this is no request, at column {}", error.column());
                 refused(Why::Invalid, reason)
             }
-        };
-        let mut line = serde_json::to_vec(&answer)?;
-        line.push(b'\n');
-        timeout(CROSSING, writing.write_all(&line)).await??;
-    }
+        },
+        (Some(_), _) => refused(Why::Invalid, "this is no whole line: nothing was carried out"),
+    };
+    let mut line = serde_json::to_vec(&answer)?;
+    line.push(b'\n');
+    timeout(ANSWER, stream.write_all(&line)).await?
 }
 
 async fn carry_out(request: Request, running: &Running) -> Answer {

@@ -19,7 +19,11 @@ use skaro_proto::server::{Histogram, Stats};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
+use super::places;
 use super::running::Running;
+
+/// Time that a request may take to arrive.
+const HEADERS: Duration = Duration::from_secs(2);
 
 /// Time that a request and its answer may take.
 const EXCHANGE: Duration = Duration::from_secs(10);
@@ -30,25 +34,21 @@ const TOO_SLOW: Duration = Duration::from_secs(10);
 /// Type of the text (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
 const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Serves four requests at the same time; the others wait in the system's queue. Never ends.
+/// Answers requests. Never ends.
 pub(crate) async fn serve(listener: Option<&TcpListener>, running: &Running) {
     match listener {
         Some(listener) => {
-            let work = || work(listener, running);
-            tokio::join!(work(), work(), work(), work());
+            let accept = async || Ok(listener.accept().await?.0);
+            let converse = async |stream, leave| {
+                // Whoever has gone away misses nothing.
+                tokio::select! {
+                    _ = timeout(EXCHANGE, exchange(stream, running)) => (),
+                    _ = leave => (),
+                }
+            };
+            places::serve(accept, converse).await;
         }
         None => std::future::pending().await,
-    }
-}
-
-async fn work(listener: &TcpListener, running: &Running) {
-    loop {
-        match listener.accept().await {
-            // Whoever has gone away misses nothing.
-            Ok((stream, _)) => _ = timeout(EXCHANGE, exchange(stream, running)).await,
-            // No file descriptors are left.
-            Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
-        }
     }
 }
 
@@ -58,7 +58,7 @@ async fn exchange(stream: TcpStream, running: &Running) -> hyper::Result<()> {
         async { Ok::<_, Infallible>(response) }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(EXCHANGE).keep_alive(false).max_buf_size(16 << 10);
+    http.timer(TokioTimer::new()).header_read_timeout(HEADERS).keep_alive(false).max_buf_size(16 << 10);
     http.serve_connection(TokioIo::new(stream), service).await
 }
 

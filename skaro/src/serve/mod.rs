@@ -5,6 +5,7 @@ mod data;
 mod limits;
 mod logging;
 mod metrics;
+pub(crate) mod places;
 mod running;
 mod service;
 mod tls;

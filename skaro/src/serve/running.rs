@@ -1,5 +1,6 @@
 //! A server that runs: what its operator can change of it, and what it tells.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -19,11 +20,12 @@ use crate::{Command, Program, text};
 /// Time between two looks at what has happened.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Lines that events may make in the log at each look. Whoever is refused all the time can't fill a disk.
-const LINES: usize = 50;
+/// Lines that events of one kind may make in the log at each look. Whoever is refused all the time can't fill a disk, nor push
+/// out what else happens.
+const LINES: u64 = 25;
 
-/// Events that are kept until the next look.
-pub(crate) const NOTES: usize = 1024;
+/// Events of one kind that are kept until the next look.
+pub(crate) const NOTES: usize = 256;
 
 /// A server that runs.
 pub(crate) struct Running {
@@ -98,23 +100,28 @@ impl Running {
                 let notes: Vec<_> = std::iter::from_fn(|| machine.poll_note()).collect();
                 (notes, machine.take_lost_notes())
             });
-            tell(&notes, lost);
+            tell(&notes, &lost);
             watchdog.tell();
         }
     }
 }
 
-fn tell(notes: &[Note], lost: u64) {
-    let mut lines = 0;
+fn tell(notes: &[Note], lost: &BTreeMap<&'static str, u64>) {
+    // Lines, and events without one, by kind.
+    let mut kinds: BTreeMap<_, (u64, u64)> = BTreeMap::new();
     for note in notes {
-        if lines == LINES {
-            break;
+        let (lines, untold) = kinds.entry(note.kind()).or_default();
+        if *lines == LINES {
+            *untold += 1;
+        } else {
+            *lines += u64::from(tell_one(note));
         }
-        lines += usize::from(tell_one(note));
     }
-    let untold = notes.len().saturating_sub(LINES) as u64 + lost;
-    if lines == LINES && untold > 0 {
-        warn!("{untold} more events within half a second");
+    for (kind, (lines, untold)) in kinds {
+        let untold = untold + lost.get(kind).copied().unwrap_or_default();
+        if lines == LINES && untold > 0 {
+            warn!(kind, "{untold} more events within half a second");
+        }
     }
 }
 
@@ -122,8 +129,8 @@ fn tell(notes: &[Note], lost: u64) {
 fn tell_one(note: &Note) -> bool {
     let shown = |address: &Option<IpAddr>| address.map_or("unknown".into(), |address| address.to_string());
     match note {
-        Note::NotAccepted { address, error } => {
-            warn!(address = shown(address), "connection refused: {error}");
+        Note::NotAccepted { address, error, count } => {
+            warn!(address = shown(address), connections = count, "connection refused: {error}");
         }
         Note::SignedIn { connection, address, login, is_restored } => {
             let how = if *is_restored { "signed in again" } else { "signed in" };
@@ -158,4 +165,47 @@ fn tell_one(note: &Note) -> bool {
         _ => return false,
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::Arc;
+
+    use skaro_proto::Time;
+    use skaro_proto::server::{self, ServerConfig};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn many_events_of_a_kind_push_no_others_out_of_the_log() {
+        let mut machine = server::Server::new(ServerConfig::default(), [7; 32]);
+        let connection = machine.connect(Time::ZERO, None).unwrap();
+        let closed = Note::Closed { connection, address: None, code: CloseCode::Policy };
+        let mut notes = vec![closed; 100];
+        notes.push(Note::Refused { connection, address: None, request: "authorize", status: 401 });
+        notes.push(Note::SignedIn { connection, address: None, login: "alice".into(), is_restored: false });
+        let log = Log::default();
+        let writer = log.clone();
+        let lines = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(lines, || tell(&notes, &BTreeMap::from([("closed", 1000)])));
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.lines().count() as u64, LINES + 3, "{text}");
+        for line in ["sign-in refused", "signed in", "1075 more events"] {
+            assert!(text.contains(line), "no {line} in {text}");
+        }
+    }
 }

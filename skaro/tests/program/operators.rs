@@ -249,7 +249,20 @@ fn the_control_socket_survives_whatever_is_sent() {
     let mut endless = connect();
     let _closed = endless.write_all(&vec![b'x'; 3 << 20]);
     drop(endless);
-    // More of them than are served at once, who say nothing, only delay.
-    let _idle: Vec<_> = (0..3).map(|_| connect()).collect();
-    Operator(&data).does(&["user", "list"], "");
+    // Silent ones are told that nothing was done, and many of them keep nobody out.
+    let mut idle: Vec<_> = (0..200).map(|_| connect()).collect();
+    Operator(&data).does(&["user", "add", "alice"], "hunter2\n");
+    let mut answer = String::new();
+    BufReader::new(idle.remove(0)).read_line(&mut answer).unwrap();
+    assert!(answer.contains("it was not carried out"), "{answer}");
+    // Whoever types a password for long has no connection meanwhile.
+    let mut passwd = command(&["user", "passwd", "alice", "--data", &data]);
+    let mut passwd = passwd.stdin(Stdio::piped()).spawn().unwrap();
+    for mut silent in idle {
+        _ = silent.set_read_timeout(Some(crate::process::WAIT));
+        answer.clear();
+        _ = BufReader::new(&mut silent).read_line(&mut answer);
+    }
+    passwd.stdin.take().unwrap().write_all(b"hunter3\n").unwrap();
+    assert!(passwd.wait().unwrap().success());
 }
