@@ -7,11 +7,11 @@ use skaro_proto::server::ServerConfig;
 use skaro_tokio::AddressHeader;
 
 /// Minimum memory in bytes for a useful server.
-const LEAST_MEMORY: usize = 1 << 20;
+const LEAST_MEMORY: usize = 8 << 20;
 
 #[derive(Args)]
 pub(crate) struct LimitOptions {
-    /// Memory for connections and queues, in bytes, or with K, M or G behind the number; 1M at least. At this limit
+    /// Memory for connections and queues, in bytes, or with K, M or G behind the number; 8M at least. At this limit
     /// requests are refused (503). The store's caches and queues take up to 64M more. With --memory half of it is for
     /// messages and sessions, beyond which the oldest messages are dropped.
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1G")]
@@ -71,7 +71,7 @@ fn size(text: &str) -> Result<usize, &'static str> {
     let number: usize =
         digits.unwrap_or_default().parse().map_err(|_| "not a size: give 512M, for example")?;
     let size = number.checked_mul(1 << shift).ok_or("too large for this machine")?;
-    if size < LEAST_MEMORY { Err("too small: give 1M at least") } else { Ok(size) }
+    if size < LEAST_MEMORY { Err("too small: give 8M at least") } else { Ok(size) }
 }
 
 #[cfg(test)]
@@ -91,11 +91,11 @@ mod tests {
 
     #[test]
     fn sizes_have_units() {
-        for (text, bytes) in [("1048576", 1 << 20), ("1024k", 1 << 20), ("512M", 512 << 20), ("2g", 2 << 30)]
+        for (text, bytes) in [("8388608", 8 << 20), ("8192k", 8 << 20), ("512M", 512 << 20), ("2g", 2 << 30)]
         {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
-        for text in ["", "M", "-1M", "1.5G", "1 M", "1MB", "512", "0", "99999999999999G", "1ſ", "5é"] {
+        for text in ["", "M", "-1M", "1.5G", "1 M", "1MB", "7M", "0", "99999999999999G", "1ſ", "5é"] {
             assert!(size(text).is_err(), "{text}");
         }
     }

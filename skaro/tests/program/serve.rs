@@ -37,7 +37,7 @@ fn a_server_that_can_not_be_ends_with_a_reason_and_a_status() {
         (vec!["--user", ":secret"], "at least one character", 64),
         (vec!["--user", "alice:a", "--user", "alice:b"], "already", 64),
         (vec!["--tls-cert", "x"], "--tls-key", 64),
-        (vec!["--max-memory", "512"], "give 1M at least", 64),
+        (vec!["--max-memory", "512"], "give 8M at least", 64),
         (vec!["--max-connections", "0"], "give 1 at least", 64),
         (vec!["--max-connections", "many"], "not a number", 64),
         (vec!["--listen", "18001"], "127.0.0.1:18001", 64),
