@@ -135,9 +135,12 @@ impl Options {
         let mut defaults = Vec::new();
         for (key, value) in &self.values {
             let name = key.get_ref().as_str();
-            let Some(_) = find(&known, name).filter(|_| !NOT_IN_FILES.contains(&name)) else {
-                return Err(self.fault(key, "there is no such option for files"));
-            };
+            let is_known = |name: &str| find(&known, name).is_some() && !NOT_IN_FILES.contains(&name);
+            if !is_known(name) {
+                let other = name.replace('_', "-");
+                let hint = if is_known(&other) { other } else { "skaro serve --help has them all".into() };
+                return Err(self.fault(key, &format!("there is no such option for files: {hint}")));
+            }
             let Some(arg) = find(&own, name) else { continue };
             let value = text_of(value.get_ref(), &arg).map_err(|reason| self.fault(key, reason))?;
             let others = own.get_arg_conflicts_with(&arg);

@@ -62,6 +62,7 @@ fn a_wrong_file_is_told_with_its_line() {
         ("listen = 1\nlisten = 2", "skaro.toml:2: ", 78),
         ("listen =", "skaro.toml:1: ", 78),
         ("lisen = ''", "skaro.toml:1: lisen: there is no such option", 78),
+        ("max_connections = 5", "for files: max-connections", 78),
         ("user = 'alice:hunter2'", "there is no such option for files", 78),
         ("memory = true\ndata = 'x'", "it can't be used with", 78),
         ("tls-cert = 'x'", "give both tls-cert and tls-key", 78),
