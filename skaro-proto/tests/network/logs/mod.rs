@@ -134,6 +134,8 @@ struct Device {
 
 struct World {
     choices: Choices,
+    /// Number of clients that were made.
+    clients: u64,
     now: Time,
     /// Whether the server takes only so many messages of a user at a time.
     is_strict: bool,
@@ -210,6 +212,7 @@ fn run_with(
 ) -> Result<Exercised, String> {
     let mut world = World {
         choices,
+        clients: 0,
         now: Time::from_secs(1),
         is_strict,
         server,
@@ -269,6 +272,9 @@ impl World {
     fn client(&mut self, n: usize, start: LogStart) -> Client {
         let mut seed = [n as u8; 32];
         seed[..8].copy_from_slice(&(self.choices.below(1 << 30) as u64).to_le_bytes());
+        // Whatever was chosen: two clients of a user with one seed would give their messages the same keys.
+        self.clients += 1;
+        seed[8..16].copy_from_slice(&self.clients.to_le_bytes());
         Client::new(config(start), seed)
     }
 
