@@ -196,7 +196,7 @@ impl Ended<'static> {
 #[non_exhaustive]
 pub enum SignedOutReason {
     /// The server refused to sign the user in again.
-    #[error("the server refused to sign the user in again ({}): authorize with the right password", .0.info)]
+    #[error("the server refused to sign the user in again ({}): authorize anew, once that is mended", .0.info)]
     Refused(Refusal<'static>),
     /// The session was over when the connection was back, and the credentials were not
     /// [kept](super::ClientConfig::keep_credentials).
