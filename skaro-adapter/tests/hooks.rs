@@ -11,7 +11,7 @@ use std::thread;
 
 use over_smol::Smol;
 use skaro_adapter::asynchronous::{
-    Client, Hooks, Reply, SentMessage, Server, ServerOptions, VerifierReply, in_thread, with_hooks,
+    Client, Hooks, Reply, SentMessage, Server, ServerOptions, VerifierReply, store_in_thread, with_hooks,
 };
 use skaro_adapter::prelude::*;
 use skaro_proto::Time;
@@ -71,7 +71,7 @@ impl Hooks for House {
 
 fn serve() -> (Server<Smol>, Receiver<SentMessage>) {
     let mut config = ServerConfig::default();
-    config.hands_on_requests = true;
+    config.forwards_requests = true;
     let mut store = MemoryStore::new(config.store_limits());
     let mut machine = Machine::with_store(config, random_seed().unwrap());
     for login in ["alice", "bob", "mallory", "elsewhere", "silent", "barred"] {
@@ -80,7 +80,7 @@ fn serve() -> (Server<Smol>, Receiver<SentMessage>) {
     let (missed, misses) = channel();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let server = Server::listen_with_store(listener, machine, ServerOptions::default(), |completions| {
-        with_hooks(House(missed, 0), completions, |completions| in_thread(store, completions))
+        with_hooks(House(missed, 0), completions, |completions| store_in_thread(store, completions))
     });
     (server.unwrap(), misses)
 }

@@ -142,6 +142,18 @@ fn what_was_asked_for_is_done_before_the_store_is_closed() {
     });
 }
 
+/// Without a connection there is nothing else to wait for.
+#[test]
+fn nobody_listens_after_the_end() {
+    smol::block_on(async {
+        let slow = Slow::start();
+        let address = slow.server.local_addr();
+        assert!(slow.server.shut_down("that was it").await.is_none());
+        let error = std::net::TcpStream::connect(address).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    });
+}
+
 #[test]
 fn a_failure_of_the_store_ends_the_server() {
     smol::block_on(async {

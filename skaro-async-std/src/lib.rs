@@ -49,7 +49,7 @@ use skaro_adapter::asynchronous::{self, Runtime};
 
 pub use skaro_adapter::asynchronous::{
     Completions, Events, Hooks, OperateError, Reply, SentMessage, ServerOptions, StoreFailure, Submit,
-    VerifierReply, in_thread, with_hooks,
+    VerifierReply, store_in_thread, with_hooks,
 };
 pub use skaro_adapter::http::AddressHeader;
 pub use skaro_adapter::prelude::*;

@@ -38,7 +38,7 @@ pub enum BackupError {
     Damaged {
         /// The file that was copied.
         path: PathBuf,
-        /// What is wrong.
+        /// Descriptions of the faults.
         faults: String,
     },
 }

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 
 use skaro_tokio::proto::server::store::{MemoryStore, Store};
 use skaro_tokio::proto::server::{self, ServerConfig};
-use skaro_tokio::{Client, Server, ServerOptions, in_thread, random_seed};
+use skaro_tokio::{Client, Server, ServerOptions, random_seed, store_in_thread};
 use skaro_tokio::{Fields, Hooks, Refusal, Reply, SentMessage, with_hooks};
 
 struct House;
@@ -41,7 +41,7 @@ impl Hooks for House {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut config = ServerConfig::default();
-    config.hands_on_requests = true;
+    config.forwards_requests = true;
     let mut store = MemoryStore::new(config.store_limits());
     let mut machine = server::Server::with_store(config, random_seed()?);
     for login in ["alice", "bob", "mallory"] {
@@ -49,7 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let server = Server::listen_with_store(listener, machine, ServerOptions::default(), |completions| {
-        with_hooks(House, completions, |completions| in_thread(store, completions))
+        with_hooks(House, completions, |completions| store_in_thread(store, completions))
     })?;
 
     let (alice, _) = Client::connect(server.url()).await?;

@@ -35,7 +35,7 @@ use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
 pub use skaro_adapter::asynchronous::{
     Completions, Events, Hooks, OperateError, Reply, SentMessage, ServerOptions, StoreFailure, Submit,
-    VerifierReply, in_thread, with_hooks,
+    VerifierReply, store_in_thread, with_hooks,
 };
 pub use skaro_adapter::http::AddressHeader;
 pub use skaro_adapter::prelude::*;

@@ -10,7 +10,7 @@ use crate::serve::StoreDirectory;
 
 /// Lets the server that runs read options, certificates and users again, without a cut. SIGHUP does the same.
 ///
-/// An error is told, and changes nothing. What only a restart changes is told, too.
+/// An error is told, and changes no option. What only a restart changes is told, too.
 #[derive(Args)]
 #[command(after_help = exit::TABLE)]
 pub(crate) struct ReloadArgs {

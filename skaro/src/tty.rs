@@ -17,7 +17,7 @@ mod unix {
     /// The original settings.
     static BEFORE: Mutex<Option<Before>> = Mutex::new(None);
 
-    /// What uses the terminal.
+    /// The current use of the terminal.
     #[derive(Clone, Copy)]
     enum User {
         Prompt,

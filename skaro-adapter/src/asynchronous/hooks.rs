@@ -12,15 +12,17 @@ use skaro_proto::message::Refusal;
 use skaro_proto::server::OperationId;
 use skaro_proto::server::store::{Login, Operation, Outcome, StoreError};
 
-use super::passing::{Job, Kept, Passing, SentMessage, lock};
+use super::lock::lock;
+use super::passing::{Job, Kept, Passing, SentMessage};
 use super::served::Completions;
 use super::store::Submit;
 
 /// Decisions about what users do. Each method has a default that changes nothing.
 ///
 /// They are called by a thread of their own, one at a time, in the order in which things happen, and a server waits for them
-/// with everything that needs its store: be brief. What takes long is answered later, from any thread, by a reply. A panic
-/// ends the server, as a [failure](super::Server::store_failed) of its store does.
+/// with everything that needs its store: be brief. A lookup or an answer that takes long is given later, from any thread, by its
+/// reply; after 10 seconds the client is told that nobody knows (504), but its place is taken until the reply is given or dropped.
+/// A panic ends the server, as a [failure](super::Server::store_failed) of its store does.
 ///
 /// A [refusal](Refusal) without a status is 403 for the client.
 pub trait Hooks: Send + 'static {
@@ -52,7 +54,7 @@ pub trait Hooks: Send + 'static {
     }
 
     /// Answers a request of a type that the protocol does not list, of a user or of somebody who has not signed in. It is asked
-    /// only if [`hands_on_requests`](skaro_proto::server::ServerConfig::hands_on_requests) is set. By default no such request is known: 501.
+    /// only if [`forwards_requests`](skaro_proto::server::ServerConfig::forwards_requests) is set. By default no such request is known: 501.
     fn request(&mut self, login: Option<&str>, kind: &str, fields: &Fields<'static>, reply: Reply) {
         _ = (login, kind, fields);
         reply.unknown();
@@ -187,7 +189,8 @@ struct Closing {
 impl Drop for Closing {
     fn drop(&mut self) {
         _ = self.jobs.send(Job::End);
-        if let Some(thread) = self.thread.take() {
+        // A hook that drops the last handle of the server can't wait for itself.
+        if let Some(thread) = self.thread.take().filter(|it| it.thread().id() != thread::current().id()) {
             _ = thread.join();
         }
     }

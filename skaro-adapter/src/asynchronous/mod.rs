@@ -6,7 +6,7 @@
 mod client;
 mod dial;
 mod hooks;
-mod in_thread;
+mod lock;
 mod passing;
 mod peer;
 mod polled;
@@ -15,13 +15,14 @@ mod served;
 mod server;
 mod shared;
 mod store;
+mod store_in_thread;
 mod task;
 
 pub use client::{Client, Events};
 pub use hooks::{Hooks, Reply, VerifierReply, with_hooks};
-pub use in_thread::in_thread;
 pub use passing::SentMessage;
 pub use runtime::Runtime;
 pub use served::{Completions, ServerOptions};
 pub use server::Server;
 pub use store::{OperateError, StoreFailure, Submit};
+pub use store_in_thread::store_in_thread;

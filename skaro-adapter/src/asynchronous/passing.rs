@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use skaro_proto::auth::Verifier;
 use skaro_proto::message::Refusal;
 use skaro_proto::server::OperationId;
 use skaro_proto::server::store::{Appended, Login, Operation, Outcome, StoreError};
+
+use super::lock::lock;
 
 /// A message that somebody sends.
 #[derive(Clone, Debug)]
@@ -21,7 +23,7 @@ pub struct SentMessage {
     pub body: Arc<str>,
 }
 
-/// What has to be known when the outcome of an operation comes back from the store.
+/// Data of an operation that is needed when its outcome comes back from the store.
 pub(super) enum Kept {
     Verifier(Verifier),
     Message(SentMessage),
@@ -39,10 +41,6 @@ pub(super) enum Job {
     Operation(OperationId, Operation),
     Missed(SentMessage),
     End,
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Passing {

@@ -12,6 +12,7 @@ use skaro_proto::Time;
 use skaro_proto::server::store::{Operation, Outcome, StoreError};
 use skaro_proto::server::{self as machine, ConnectionId, OperationId};
 
+use super::lock::lock;
 use super::passing::Passing;
 use super::store::{StoreFailure, Submit};
 use crate::channel::Channel;
@@ -65,7 +66,7 @@ pub(super) struct State {
     pub(super) operating: HashMap<OperationId, Operated>,
 }
 
-/// What waits for the outcome of an operation.
+/// The sending half of a future that waits for the outcome of an operation.
 pub(super) type Operated = oneshot::Sender<Result<Outcome, StoreError>>;
 
 impl Shared {
@@ -84,7 +85,7 @@ impl Shared {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// The store can't go on: the machine shuts down.
@@ -258,7 +259,7 @@ impl State {
 #[derive(Clone)]
 pub struct Completions {
     shared: Weak<Shared>,
-    /// What stands between the store and the server, if anything does.
+    /// The hooks between the store and the server, if there are any.
     passing: Option<Arc<Passing>>,
 }
 

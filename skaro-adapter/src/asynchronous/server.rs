@@ -35,6 +35,8 @@ pub struct Server<R> {
     address: SocketAddr,
     /// Dropped to stop accepting.
     accepting: Option<oneshot::Sender<Infallible>>,
+    /// Resolves when the listening socket is closed; never yields a value.
+    closed: oneshot::Receiver<Infallible>,
     runtime: PhantomData<fn() -> R>,
 }
 
@@ -100,9 +102,14 @@ impl<R: Runtime> Server<R> {
         let store = start(Completions::new(Arc::downgrade(&shared)))?;
         shared.lock().store = store;
         let (accepting, stopped) = oneshot::channel();
+        let (closing, closed) = oneshot::channel();
         R::spawn(keep_time::<R>(shared.clone()));
-        R::spawn(accept::<R>(listener, shared.clone(), stopped));
-        Ok(Server { shared, address, accepting: Some(accepting), runtime: PhantomData })
+        let accept = accept::<R>(listener, shared.clone(), stopped);
+        R::spawn(async move {
+            accept.await;
+            drop(closing);
+        });
+        Ok(Server { shared, address, accepting: Some(accepting), closed, runtime: PhantomData })
     }
 }
 
@@ -161,9 +168,10 @@ impl<R> Server<R> {
         .await
     }
 
-    /// Notifies all clients, closes all connections after their queued messages, and waits for the closing handshakes,
-    /// at most [`close_timeout`](machine::ServerConfig::close_timeout). Then it waits until the store has done what it was
-    /// asked for, and closes the store, which may block the thread for a moment. Returns the store's failure, if it failed.
+    /// Stops listening, so that the address is free afterwards, notifies all clients, closes all connections after their
+    /// queued messages, and waits for the closing handshakes, at most
+    /// [`close_timeout`](machine::ServerConfig::close_timeout). Then it waits until the store has done what it was asked for,
+    /// and closes the store, which may block the thread for a moment. Returns the store's failure, if it failed.
     ///
     /// There is no limit on the wait for the store: nobody can tell what is durable before it answers. Whoever can't wait
     /// for a disk that hangs ends the process.
@@ -179,6 +187,8 @@ impl<R> Server<R> {
             Poll::Pending
         })
         .await;
+        // So that whoever begins anew finds the address free.
+        _ = (&mut self.closed).await;
         // Outside of the lock, which what the store still tells needs.
         let store = self.shared.lock().store.take();
         drop(store);

@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use futures_channel::oneshot;
@@ -13,6 +13,7 @@ use futures_util::task::AtomicWaker;
 use skaro_proto::Time;
 use skaro_proto::client::{Command, CommandError, Ended, Event};
 
+use super::lock::lock;
 use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::mailbox::{Mailbox, Waiter};
@@ -67,10 +68,6 @@ impl Waiter for Answer {
         lock(&self.ends).push_back((self.sender, ended));
         Ok(())
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {

@@ -21,7 +21,7 @@ pub struct ServerConfig {
     pub registration: Registration<'static>,
     /// Choice to ask the [store](super::store#between-machine-and-store) for the answers to requests that the protocol does
     /// not list. With `false` they are refused with 501. Default `false`.
-    pub hands_on_requests: bool,
+    pub forwards_requests: bool,
     /// Choice to make all users contacts of each other, since the protocol has no way to add a contact. With `false`,
     /// contacts are users who were introduced or wrote to each other. Default `false`.
     pub open_directory: bool,
@@ -139,7 +139,7 @@ impl Default for ServerConfig {
             limits: Limits::server(),
             format: Format::Cbor,
             registration: Registration::Closed,
-            hands_on_requests: false,
+            forwards_requests: false,
             open_directory: false,
             session_lifetime: store.session_lifetime,
             keep_alive: Duration::from_secs(120),

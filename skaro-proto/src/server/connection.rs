@@ -20,7 +20,9 @@ use crate::secret::Secret;
 use crate::time::Time;
 
 /// Operations of one connection that may be open until its frames are not wanted any more.
-pub(super) const MAX_OPEN: u32 = 64;
+const MAX_OPEN: u32 = 64;
+/// The same until somebody has signed in: each may keep a frame of a stranger.
+const MAX_OPEN_OF_STRANGER: u32 = 4;
 
 pub(super) struct Connection {
     pub(super) format: Format,
@@ -121,10 +123,15 @@ impl Connection {
         }
     }
 
+    /// Returns the number of open operations from which its frames are not wanted.
+    pub(super) const fn max_open(&self) -> u32 {
+        if self.is_signed_in() { MAX_OPEN } else { MAX_OPEN_OF_STRANGER }
+    }
+
     /// Returns whether it is not read because of what its requests have asked the store for. After the end nothing is asked.
     fn waits_for_store(&self, operations: &Operations) -> bool {
         let has_many = || self.user().is_some_and(|user| operations.has_many_of(user));
-        let is_waiting = self.is_signing_in || self.open >= MAX_OPEN || self.open_long > 0;
+        let is_waiting = self.is_signing_in || self.open >= self.max_open() || self.open_long > 0;
         self.is_heard() && (is_waiting || has_many())
     }
 
@@ -148,8 +155,11 @@ impl Connection {
 impl Server {
     /// Returns whether the adapter is to read frames of this connection. It is not while more than 64 KiB wait to be
     /// sent to the client (or more than half of the limit on its queue, if that is less), nor while a sign-in, a history, a
-    /// list of contacts, 64 other requests, or 256 on all connections of its user, wait for the store, nor after the client has sent frames
-    /// [faster than it may](ServerConfig::frame_rate). Frames then stay in the network, which slows the client down. Ask after each frame, after [`poll_transmit`](Self::poll_transmit) has taken something away, and when
+    /// list of contacts, 64 other requests (4 until somebody has signed in), or 256 on all connections of its user, wait for
+    /// the store, nor after the client has sent frames [faster than it may](ServerConfig::frame_rate). Frames then stay in the
+    /// network, which slows the client down.
+    ///
+    /// Ask after each frame, after [`poll_transmit`](Self::poll_transmit) has taken something away, and when
     /// [`poll_ready`](Self::poll_ready) names the connection. A frame that is handed over anyway is handled.
     #[must_use]
     pub fn wants_frames(&self, id: ConnectionId) -> bool {

@@ -318,7 +318,7 @@ impl Server {
         }
     }
 
-    /// Lets all cursors over a log read on that may have grown beyond what is known here.
+    /// Lets the cursors over a log read on: it may have grown beyond what is known here.
     fn look_again(&mut self, account: AccountId) {
         let ids = self.accounts.online(account).to_vec();
         for id in ids {

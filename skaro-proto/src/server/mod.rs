@@ -1,5 +1,6 @@
 //! The server's side of all its connections: a machine without I/O, and the contract with its store.
 
+mod accept_error;
 mod accounts;
 mod admission;
 mod config;
@@ -30,7 +31,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use core::fmt;
 
-pub use admission::AcceptError;
+pub use accept_error::AcceptError;
 pub use config::ServerConfig;
 pub use guesses::GuessLimit;
 pub use notes::Note;

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use super::admission::AcceptError;
+use super::accept_error::AcceptError;
 use super::store::{Login, SessionKey};
 use super::{ConnectionId, Server};
 use crate::output::CloseCode;

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::sync::Arc;
 
-use super::connection::{MAX_OPEN, State};
+use super::connection::State;
 use super::notes::Note;
 use super::pending::{Asker, Pending, Start};
 use super::rate::BYTES_PER_UNIT;
@@ -101,7 +101,7 @@ impl Server {
                 .acknowledge(id, position)
                 .map_err(|error| self.reject(id, InvalidRequest { error, request: None })),
             // Whoever goes on sending although frames are not wanted.
-            Ok(message) if connection.open >= 2 * MAX_OPEN || has_many => {
+            Ok(message) if connection.open >= 2 * connection.max_open() || has_many => {
                 let outcome = refused(503, "too many requests are under way: wait for their answers");
                 self.answer(id, message.on_request, message.request.kind(), outcome);
                 Ok(())
@@ -181,8 +181,8 @@ impl Server {
             Request::GetContacts => return self.get_contacts(asker),
             Request::RegisterType => Ok(Answer::RegisterType(self.config.registration.clone())),
             Request::Read { login, up_to } => return self.read(asker, login, *up_to),
-            Request::Other { kind, fields } if self.config.hands_on_requests => {
-                return self.hand_on(asker, kind, fields.clone());
+            Request::Other { kind, fields } if self.config.forwards_requests => {
+                return self.forward(asker, kind, fields.clone());
             }
             Request::Ack { .. } | Request::Other { .. } => no_such_request(),
         };
@@ -190,7 +190,7 @@ impl Server {
     }
 
     /// Asks whoever stands before the store for the answer to a request that the protocol does not list.
-    fn hand_on(&mut self, asker: Asker, kind: &str, fields: Fields<'_>) {
+    fn forward(&mut self, asker: Asker, kind: &str, fields: Fields<'_>) {
         let user = self.signed_in_user(asker.id).ok().and_then(|user| self.accounts.get(user));
         let (login, kind) = (user.map(|user| user.login.clone()), Arc::<str>::from(kind));
         let request = Operation::Request { login, kind: kind.clone(), fields: fields.into_owned() };

@@ -8,7 +8,7 @@ use super::Server;
 use super::notes::Notes;
 use crate::message::Answer;
 
-/// What a server has done since it was created, and what it has now.
+/// Numbers of a server: counts since it was created, and the present state.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stats {

@@ -239,3 +239,28 @@ fn whoever_waits_for_the_store_is_not_silent() {
     }
     assert!(!world.server.has_connection(alice));
 }
+
+/// The text of a stranger's request is kept until it is answered, and there may be a thousand strangers.
+#[test]
+fn a_stranger_has_few_requests_open_that_an_application_answers() {
+    let mut config = ServerConfig::default();
+    config.forwards_requests = true;
+    let mut world = World::with(config);
+    let (id, _) = world.connect();
+    let request = |number| json!({"type": "whoami", "on_request": number, "padding": "x".repeat(10_000)});
+    let mut taken = 0;
+    while world.server.wants_frames(id) {
+        taken += 1;
+        world.say(id, &request(taken));
+    }
+    assert_eq!((taken, world.server.open_operations()), (4, 4));
+    // Whoever sends more all the same is refused.
+    (5..20).for_each(|number| world.say(id, &request(number)));
+    assert_eq!(world.server.open_operations(), 8);
+    let refused = world.hear(id);
+    assert!(refused.len() == 11 && refused.iter().all(|answer| answer["status"] == "503"), "{refused:?}");
+    world.keep();
+    let unknown = world.hear(id);
+    assert!(unknown.len() == 8 && unknown.iter().all(|answer| answer["status"] == "501"), "{unknown:?}");
+    assert!(world.server.wants_frames(id));
+}

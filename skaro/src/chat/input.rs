@@ -22,10 +22,10 @@ pub(crate) enum Source {
     View(Keys),
 }
 
-/// What a thread reads.
+/// Input that a thread has read.
 pub(crate) enum Typed {
     Input(Input),
-    /// What the user does in the view; `None` when the terminal is gone.
+    /// A key, or another event of the terminal; `None` when the terminal is gone.
     Key(Option<Event>),
 }
 

@@ -16,7 +16,7 @@ pub(crate) enum Input {
     End,
     /// The dialog with this user is to be shown.
     Open(String),
-    /// What is older in the dialog that is shown.
+    /// Asks for older messages of the dialog that is shown.
     Older,
     /// Ctrl-C, or a signal to end.
     Interrupt,

@@ -59,7 +59,7 @@ enum Happened {
     /// An event; `None` at the end of the events.
     Event(Option<Event<'static>>),
     Input(Input),
-    /// What the user does in the full-screen view; `None` when the terminal is gone.
+    /// A key in the full-screen view, or another event of the terminal; `None` when the terminal is gone.
     Key(Option<TerminalEvent>),
 }
 

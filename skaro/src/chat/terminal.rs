@@ -48,7 +48,7 @@ enum Print {
     Done(Sender<()>),
 }
 
-/// What the printer has still to do.
+/// The printer's remaining work.
 #[derive(Default)]
 struct Backlog {
     waiting: Mutex<Waiting>,

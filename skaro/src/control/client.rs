@@ -26,7 +26,7 @@ use crate::serve;
 #[cfg(unix)]
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// What carries requests out.
+/// The one that carries requests out.
 pub(crate) enum Target {
     /// The socket of a server that runs.
     #[cfg(unix)]

@@ -4,8 +4,6 @@
 //! A request and its answer are one line of JSON each, and all that a connection carries.
 
 pub(crate) mod client;
-#[cfg(unix)]
-pub(crate) mod socket;
 
 use serde::{Deserialize, Serialize};
 use skaro_proto::server::Server;
@@ -14,14 +12,14 @@ use zeroize::Zeroizing;
 
 /// Maximum length of a line in bytes: passwords and logins may have some KiB, and a page of users as many logins.
 #[cfg(unix)]
-const MAX_LINE: usize = 1 << 20;
+pub(crate) const MAX_LINE: usize = 1 << 20;
 
 /// Accounts or sessions in one answer.
 const PAGE: usize = 100;
 
 /// Name of the socket in the data directory.
 #[cfg(unix)]
-const SOCKET: &str = "control";
+pub(crate) const SOCKET: &str = "control";
 
 /// A wish of the operator.
 #[derive(Serialize, Deserialize)]
@@ -96,14 +94,14 @@ pub(crate) enum Why {
     Unavailable,
 }
 
-fn refused(why: Why, reason: impl Into<String>) -> Answer {
+pub(crate) fn refused(why: Why, reason: impl Into<String>) -> Answer {
     Answer::Refused { why, reason: reason.into() }
 }
 
 impl Request {
     /// Returns what changes and for whom, for the log.
     #[cfg(unix)]
-    fn change(&self) -> Option<(&'static str, &str)> {
+    pub(crate) fn change(&self) -> Option<(&'static str, &str)> {
         match self {
             Request::AddUser { login, .. } => Some(("user added", login)),
             Request::SetPassword { login, .. } => Some(("password changed", login)),
@@ -117,7 +115,7 @@ impl Request {
     }
 
     /// Returns the operation of the store; the refusal if a text is over a limit, or no key.
-    fn operation(self, machine: &mut Server) -> Result<Operation, Answer> {
+    pub(crate) fn operation(self, machine: &mut Server) -> Result<Operation, Answer> {
         let login = |login: String| Login::from(&*login);
         Ok(match self {
             Request::AddUser { login, password } => account(machine, &login, &password)?,
@@ -151,7 +149,7 @@ fn account(machine: &mut Server, login: &str, password: &str) -> Result<Operatio
     machine.account(login, password).map_err(|error| refused(Why::Invalid, error.to_string()))
 }
 
-fn session_key(text: &str) -> Result<SessionKey, Answer> {
+pub(crate) fn session_key(text: &str) -> Result<SessionKey, Answer> {
     let number = u128::from_str_radix(text, 16).ok().filter(|_| text.len() == 32);
     let key = number.map(|number| SessionKey(number.to_be_bytes()));
     key.ok_or_else(|| refused(Why::Invalid, "a session is told by 32 hexadecimal digits, as they are listed"))

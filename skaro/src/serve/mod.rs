@@ -1,11 +1,13 @@
 //! `skaro serve`: a server that keeps its data in a directory.
 
 mod address;
+#[cfg(unix)]
+mod control;
 mod data;
 mod limits;
 mod logging;
 mod metrics;
-pub(crate) mod places;
+mod places;
 mod running;
 mod service;
 mod tls;
@@ -22,17 +24,17 @@ use skaro_tokio::{Server, ServerOptions, random_seed};
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
+#[cfg(unix)]
+use control::Control;
 use data::{CommitTimes, DataOptions};
 pub(crate) use data::{StoreDirectory, make_private, open as open_store};
 use limits::LimitOptions;
 use logging::LogOptions;
-pub(crate) use running::Running;
+use running::Running;
 use tls::TlsOptions;
 use users::UserOptions;
 
 use crate::config::ConfigOptions;
-#[cfg(unix)]
-use crate::control::socket::Control;
 use crate::exit::{self, Exit, Fault};
 use crate::signals::{self, Signal};
 use crate::text::Shown;

@@ -40,7 +40,7 @@ impl Running {
         Running { server, args: Mutex::new(args), commits }
     }
 
-    /// Reads options, certificates and users again, without a cut. An error changes nothing. Returns the options that only a
+    /// Reads options, certificates and users again, without a cut. An error changes no option. Returns the options that only a
     /// restart changes.
     pub(crate) async fn reload(&self) -> Result<Vec<&'static str>, Fault> {
         service::reloading();
@@ -48,7 +48,7 @@ impl Running {
         service::ready();
         match &reloaded {
             Ok(_) => info!("options, certificates and users were read again"),
-            Err(fault) => warn!("nothing was changed: {}", fault.reason.render(false)),
+            Err(fault) => warn!("no option was changed: {}", fault.reason.render(false)),
         }
         reloaded
     }
@@ -67,16 +67,6 @@ impl Running {
             accounts.push(self.server.with(|machine, _| machine.account(login, password))?);
             Ok(())
         })?;
-        self.server.with(|machine, _| machine.set_config(config));
-        self.server.set_options(options);
-        let before = {
-            let mut kept = self.args.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *kept, args).fixed()
-        };
-        let now = self.args.lock().unwrap_or_else(PoisonError::into_inner).fixed();
-        let changed = before.iter().zip(&now).filter(|(before, now)| before != now);
-        let restart: Vec<_> = changed.map(|((name, _), _)| *name).collect();
-        restart.iter().for_each(|name| warn!("{name} is changed only by a restart"));
         let mut added = 0;
         for account in accounts {
             match self.server.operate(account).await {
@@ -88,6 +78,17 @@ impl Running {
         if added > 0 {
             info!(users = added, "users were added");
         }
+        // Last, since none of it can fail.
+        self.server.with(|machine, _| machine.set_config(config));
+        self.server.set_options(options);
+        let before = {
+            let mut kept = self.args.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *kept, args).fixed()
+        };
+        let now = self.args.lock().unwrap_or_else(PoisonError::into_inner).fixed();
+        let changed = before.iter().zip(&now).filter(|(before, now)| before != now);
+        let restart: Vec<_> = changed.map(|((name, _), _)| *name).collect();
+        restart.iter().for_each(|name| warn!("{name} is changed only by a restart"));
         Ok(restart)
     }
 

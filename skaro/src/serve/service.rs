@@ -1,4 +1,4 @@
-//! What the system that started the server wants to hear (sd_notify(3)); nothing if it wants nothing.
+//! Notifications for the system that started the server (sd_notify(3)); none if it asked for none.
 
 use std::time::{Duration, Instant};
 

@@ -207,7 +207,7 @@ fn nothing_is_cut_when_options_and_certificates_change() {
     let (status, reason) = reload();
     assert_eq!(status, Some(66), "the directory is another one then: {reason}");
     server.signal("HUP");
-    server.complaint("nothing was changed: ");
+    server.complaint("no option was changed: ");
     files.write("skaro.toml", &format!("listen = '127.0.0.1:9'\ndata = '{data}'\n"));
     let (status, told) = reload();
     assert!(status == Some(0) && told.contains("listen is changed only by a restart"), "{told}");

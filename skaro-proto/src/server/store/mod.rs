@@ -221,7 +221,7 @@ pub enum Operation {
         /// The position in the user's own log.
         up_to: u64,
     },
-    /// Answers a request that the protocol does not list, if the server [hands them on](crate::server::ServerConfig):
+    /// Answers a request that the protocol does not list, if the server [forwards them](crate::server::ServerConfig):
     /// [`Outcome::Answer`], or [`Outcome::NoSuchRequest`], which is all that a store knows of it.
     Request {
         /// Whose request it is; `None` if nobody is signed in.

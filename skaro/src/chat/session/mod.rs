@@ -74,7 +74,7 @@ pub(crate) struct Session {
     failure: Option<Exit>,
 }
 
-/// What a session is made of.
+/// The parts of a session.
 pub(crate) struct Setup {
     pub(crate) names: Names,
     pub(crate) rings: bool,

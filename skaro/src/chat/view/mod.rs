@@ -40,7 +40,7 @@ pub(crate) struct View {
     /// The dialog that is shown; lines go there.
     open: Option<String>,
     line: EditedLine,
-    /// What is half typed in other dialogs.
+    /// Half-typed lines of other dialogs, by login.
     drafts: BTreeMap<String, String>,
     /// The user whose password is asked for, and what is typed of it.
     question: Option<(String, EditedLine)>,

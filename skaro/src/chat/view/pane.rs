@@ -180,7 +180,7 @@ fn simple(text: &Shown) -> Shown {
 /// All panes, of which the largest are cut when all together are too large.
 #[derive(Default)]
 pub(crate) struct Panes {
-    /// What was said while no dialog was open.
+    /// Notices and messages that came while no dialog was open.
     pub(crate) home: Pane,
     dialogs: BTreeMap<String, Pane>,
 }

@@ -12,9 +12,9 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::{Answer, MAX_LINE, Request, SOCKET, Session, Why, refused, session_key};
-use crate::serve::Running;
-use crate::serve::places::{self, Leave};
+use super::places::{self, Leave};
+use super::running::Running;
+use crate::control::{Answer, MAX_LINE, Request, SOCKET, Session, Why, refused, session_key};
 use crate::text::name;
 
 /// Time for a request to arrive: it is sent at once.

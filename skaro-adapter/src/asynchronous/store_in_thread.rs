@@ -13,7 +13,10 @@ use super::store::Submit;
 ///
 /// # Errors
 /// If the system has no thread left.
-pub fn in_thread(mut store: impl Store + Send + 'static, completions: Completions) -> io::Result<Submit> {
+pub fn store_in_thread(
+    mut store: impl Store + Send + 'static,
+    completions: Completions,
+) -> io::Result<Submit> {
     let (submit, submitted) = channel();
     thread::Builder::new().name("skaro-store".into()).spawn(move || {
         for (id, operation) in submitted {
