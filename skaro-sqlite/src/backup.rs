@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::check::check;
 use crate::error::OpenError;
-use crate::file;
+use crate::file::{self, beside};
 
 /// An error of [`backup`] or [`restore`]. Nothing was made.
 #[derive(Debug, Error)]
@@ -133,12 +133,6 @@ fn fill(part: &Path, write: impl FnOnce(&Path) -> Result<(), BackupError>) -> Re
     }
     file::private(part).map_err(|source| BackupError::Write { path: part.into(), source })?;
     write(part)
-}
-
-fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    name.into()
 }
 
 /// Makes a new name durable.

@@ -36,7 +36,7 @@ pub(crate) fn private(path: &Path) -> std::io::Result<File> {
 }
 
 /// Returns the name of a file beside a store.
-fn beside(path: &Path, end: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
     name.into()

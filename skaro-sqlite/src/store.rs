@@ -140,9 +140,7 @@ impl SqliteStore {
 
     /// Returns the length of SQLite's log of changes in bytes.
     pub(crate) fn log_bytes(&self) -> u64 {
-        let mut name = self.path.as_os_str().to_owned();
-        name.push("-wal");
-        std::fs::metadata(name).map_or(0, |data| data.len())
+        std::fs::metadata(file::beside(&self.path, "-wal")).map_or(0, |data| data.len())
     }
 
     /// Gives up messages that are dated before a Unix time in milliseconds, the oldest first, at most so many. Returns

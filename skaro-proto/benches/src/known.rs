@@ -4,14 +4,13 @@
 use std::convert::Infallible;
 use std::hint::black_box;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde::ser::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use skaro_proto::Format;
 
 use crate::Case;
 use crate::samples::{BODY, Content, DATE, FORMATS, TYPE_FIRST, TYPE_LAST, TYPE_MIDDLE, history, sent};
 
-#[derive(serde::Deserialize, serde::Serialize)]
+#[derive(Deserialize, Serialize)]
 pub struct ShowMessage<'a> {
     #[serde(rename = "type")]
     pub kind: &'a str,
@@ -22,12 +21,12 @@ pub struct ShowMessage<'a> {
     pub date: i64,
 }
 
-#[derive(serde::Deserialize, serde::Serialize)]
+#[derive(Deserialize, Serialize)]
 pub struct Sender<'a> {
     pub login: &'a str,
 }
 
-#[derive(serde::Deserialize, serde::Serialize)]
+#[derive(Deserialize, Serialize)]
 pub struct Sent<'a> {
     #[serde(rename = "type")]
     pub kind: &'a str,
@@ -38,7 +37,7 @@ pub struct Sent<'a> {
     pub date: i64,
 }
 
-#[derive(serde::Deserialize)]
+#[derive(Deserialize)]
 pub struct History<'a> {
     #[serde(rename = "type")]
     pub kind: &'a str,
@@ -50,7 +49,7 @@ pub struct History<'a> {
     pub history: Vec<Past<'a>>,
 }
 
-#[derive(serde::Deserialize)]
+#[derive(Deserialize)]
 pub struct Past<'a> {
     #[serde(borrow)]
     pub from: Sender<'a>,
@@ -208,60 +207,5 @@ impl cbor4ii::core::enc::Write for Appending<'_> {
     fn push(&mut self, input: &[u8]) -> Result<(), Infallible> {
         self.0.extend_from_slice(input);
         Ok(())
-    }
-}
-
-/// A flat JSON value that keeps the order of its fields.
-pub enum Ordered {
-    Text(String),
-    Integer(i64),
-    Bool(bool),
-    Map(Vec<(String, Ordered)>),
-}
-
-impl<'de> Deserialize<'de> for Ordered {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(OrderedVisitor)
-    }
-}
-
-struct OrderedVisitor;
-
-impl<'de> Visitor<'de> for OrderedVisitor {
-    type Value = Ordered;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("text, an integer or a map")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Ordered, E> {
-        Ok(Ordered::Text(text.into()))
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Ordered, E> {
-        Ok(Ordered::Bool(value))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Ordered, E> {
-        Ok(Ordered::Integer(number as i64))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Ordered, A::Error> {
-        let mut fields = Vec::new();
-        while let Some(field) = map.next_entry()? {
-            fields.push(field);
-        }
-        Ok(Ordered::Map(fields))
-    }
-}
-
-impl Serialize for Ordered {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Ordered::Text(text) => serializer.serialize_str(text),
-            Ordered::Integer(number) => serializer.serialize_i64(*number),
-            Ordered::Bool(value) => serializer.serialize_bool(*value),
-            Ordered::Map(fields) => serializer.collect_map(fields.iter().map(|(name, value)| (name, value))),
-        }
     }
 }

@@ -8,6 +8,7 @@ pub mod client;
 pub mod in_flight;
 pub mod known;
 pub mod memory;
+mod ordered;
 #[cfg(feature = "peers")]
 pub mod peers;
 pub mod samples;

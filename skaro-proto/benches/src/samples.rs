@@ -62,7 +62,7 @@ impl Content {
 
 /// Converts JSON to CBOR, through a type of this crate, since serde_json's own value does not keep the order.
 fn as_cbor(json: &str) -> Vec<u8> {
-    let ordered: crate::known::Ordered = serde_json::from_str(json).unwrap();
+    let ordered: crate::ordered::Ordered = serde_json::from_str(json).unwrap();
     minicbor_serde::to_vec(&ordered).unwrap()
 }
 
