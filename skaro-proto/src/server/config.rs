@@ -19,11 +19,30 @@ pub struct ServerConfig {
     pub format: Format,
     /// Answer to `register_type`. Default closed: the operator adds the users.
     pub registration: Registration<'static>,
+    /// Choice to let users invite others to register, if registration is by invitation. Default `false`: whoever runs the
+    /// server invites.
+    pub users_invite: bool,
+    /// Invitations of one user that are good and not used up. Default 16.
+    pub max_invitations_per_user: usize,
+    /// Time for which an invitation is good. Default 7 days.
+    pub invitation_lifetime: Duration,
+    /// Delay after accounts were registered from one address; `None` for no delay. By default 5 are free, then there is a
+    /// delay of 1 minute, doubled with each further one up to a day; one is forgotten every hour.
+    pub registrations_per_address: Option<GuessLimit>,
+    /// Choice to let users send messages only to those who have listed them as contacts. Default `false`.
+    pub contacts_only: bool,
+    /// Choice to let users found conferences. Default `false`.
+    pub users_found_conferences: bool,
+    /// Rate of messages to one conference; `None` for no limit. Messages beyond that are refused with status 429: each
+    /// reaches all members. A body of more than 4 KiB counts once for each 4 KiB begun. Default 10 per second, 100 at once.
+    pub conference_rate: Option<Rate>,
+    /// Bytes of a profile, as CBOR. Default 4 KiB.
+    pub max_profile_bytes: usize,
     /// Choice to ask the [store](super::store#between-machine-and-store) for the answers to requests that the protocol does
     /// not list. With `false` they are refused with 501. Default `false`.
     pub forwards_requests: bool,
-    /// Choice to make all users contacts of each other, since the protocol has no way to add a contact. With `false`,
-    /// contacts are users who were introduced or wrote to each other. Default `false`.
+    /// Choice to make all users contacts of each other, whether they added each other or not. With `false`,
+    /// contacts are users who were added, were introduced, or wrote to each other. Default `false`.
     pub open_directory: bool,
     /// Time after the end of its connection for which a session can be restored. Default 5 minutes.
     pub session_lifetime: Duration,
@@ -106,6 +125,8 @@ pub struct ServerConfig {
     /// oldest make room. Default 65,536: at the default [`message_rate`](Self::message_rate) a user sends as
     /// many in 20 minutes, four times as long as a client repeats a message.
     pub max_keys: usize,
+    /// Members of a conference. Default 1000.
+    pub max_members: usize,
     /// Messages in the answer to one `get_history`, at most. Default 200.
     pub max_history_messages: usize,
     /// Bytes of the answer to `get_history`: as many of the messages as fit are sent. So are the last messages of dialogs
@@ -125,6 +146,7 @@ impl ServerConfig {
             max_dialog_bytes: self.max_dialog_bytes,
             max_log_entries: self.max_log_entries,
             max_log_bytes: self.max_log_bytes,
+            max_members: self.max_members,
             max_keys: self.max_keys,
             max_sessions_per_user: self.max_sessions_per_user,
             session_lifetime: self.session_lifetime,
@@ -139,6 +161,14 @@ impl Default for ServerConfig {
             limits: Limits::server(),
             format: Format::Cbor,
             registration: Registration::Closed,
+            users_invite: false,
+            max_invitations_per_user: 16,
+            invitation_lifetime: Duration::from_secs(7 * 24 * 3600),
+            registrations_per_address: Some(GuessLimit::registrations()),
+            contacts_only: false,
+            users_found_conferences: false,
+            conference_rate: Some(Rate::new(10, 100)),
+            max_profile_bytes: 4096,
             forwards_requests: false,
             open_directory: false,
             session_lifetime: store.session_lifetime,
@@ -167,6 +197,7 @@ impl Default for ServerConfig {
             max_log_entries: store.max_log_entries,
             max_log_bytes: store.max_log_bytes,
             max_keys: store.max_keys,
+            max_members: store.max_members,
             max_history_messages: 200,
             max_answer_bytes: 1 << 20,
             max_contacts: 1000,

@@ -149,6 +149,7 @@ impl Server {
                     to: to.clone(),
                     body: body.clone(),
                     key: key.clone(),
+                    contacts_only: self.config.contacts_only,
                     now: self.unix_now(),
                 };
                 let sending = Sending { from, sender, to, body, key, charged };
@@ -337,7 +338,7 @@ impl Server {
                 let sending = Sending { from: *from, sender, to, body, key, charged: 0 };
                 self.deliver(&sending, appended, None);
             }
-            (Operation::MoveMark { account, .. }, Ok(Outcome::Marked(Some(position)))) => {
+            (Operation::MoveMark { account, .. }, Ok(Outcome::Marked(Mark { position: Some(position), .. }))) => {
                 self.accounts.grew(*account, *position);
                 self.pump_all(*account, None);
             }

@@ -39,6 +39,18 @@ impl GuessLimit {
         GuessLimit { free: 100, max_delay: Duration::from_secs(60), ..Self::per_address() }
     }
 
+    /// Returns the default for accounts registered from one address: 5 are free; then 1 minute, doubled up to a day; one is
+    /// forgotten every hour.
+    #[must_use]
+    pub const fn registrations() -> Self {
+        GuessLimit {
+            free: 5,
+            delay: Duration::from_secs(60),
+            max_delay: Duration::from_secs(24 * 3600),
+            forget_after: Duration::from_secs(3600),
+        }
+    }
+
     fn delay_after(self, wrong: u32) -> Duration {
         match wrong.checked_sub(self.free) {
             None | Some(0) => Duration::ZERO,

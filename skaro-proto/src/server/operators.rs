@@ -15,8 +15,8 @@ impl Server {
                 (login, "the password was changed: sign in with the new one")
             }
             Operation::SetDisabled { login, is_disabled: true } => (login, "this account was disabled"),
-            Operation::EndSessions { login } => (login, ENDED),
-            Operation::EndSession { session } => {
+            Operation::EndSessions { login, .. } => (login, ENDED),
+            Operation::EndSession { session, .. } => {
                 let session = *session;
                 self.change_pending(|pending| pending.end_session(session));
                 let holder = self.sessions.get(&session).map(|(holder, _)| *holder);

@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use compact_str::CompactString;
 
+use super::people::{ContactState, Profile};
 use crate::auth::Verifier;
 
 /// The number of an account, which its store gives, and never again.
@@ -171,8 +172,10 @@ impl Appended {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Message {
-    /// The other user.
+    /// The other user, or the conference.
     pub with: Login,
+    /// The sender, if it was sent in a conference by somebody else.
+    pub sender: Option<Login>,
     /// `true` if the log's user sent it.
     pub is_own: bool,
     /// Its date.
@@ -184,10 +187,10 @@ pub struct Message {
 }
 
 impl Message {
-    /// A message without a key.
+    /// A message without a key, outside of conferences or the user's own.
     #[must_use]
     pub const fn new(with: Login, is_own: bool, date: i64, body: Arc<str>) -> Self {
-        Message { with, is_own, date, body, key: None }
+        Message { with, sender: None, is_own, date, body, key: None }
     }
 }
 
@@ -222,6 +225,22 @@ pub enum Content {
         /// The position.
         up_to: u64,
     },
+    /// A contact has another state.
+    Contact {
+        /// The contact.
+        with: Login,
+        /// The state at the time of this entry.
+        state: ContactState,
+    },
+    /// A profile has changed, or the members of a conference.
+    Changed {
+        /// The user, or the conference.
+        with: Login,
+        /// Its profile at present; empty if it is gone.
+        profile: Profile,
+        /// The member, and the new state in the conference.
+        member: Option<(Login, ContactState)>,
+    },
     /// It is not kept any more.
     Gone,
 }
@@ -244,12 +263,24 @@ impl DialogMessage {
     }
 }
 
-/// A contact of a user.
+/// A contact of a user, or somebody else as a user sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Contact {
+    /// The contact's account.
+    pub id: AccountId,
     /// The contact's login.
     pub login: Login,
+    /// Its state.
+    pub state: ContactState,
+    /// `true` if each of the two has listed the other.
+    pub is_known: bool,
+    /// `true` if it has blocked the user, or removed the user from the conference.
+    pub has_blocked: bool,
+    /// Its profile; empty if it has blocked the user, or is a conference that is neither public nor one of the user's.
+    pub profile: Profile,
+    /// Date of the last message of the dialog that the contact has read, if both tell it, and there is one.
+    pub read_date: Option<i64>,
     /// Number of messages from the contact beyond the user's read mark.
     pub unread: u64,
     /// The last message of their dialog, if it was asked for, is kept, and fits.
@@ -257,10 +288,12 @@ pub struct Contact {
 }
 
 impl Contact {
-    /// A contact with whom nothing was exchanged.
+    /// Somebody with whom nothing was exchanged.
     #[must_use]
-    pub const fn new(login: Login) -> Self {
-        Contact { login, unread: 0, last: None }
+    pub fn new(id: AccountId, login: Login) -> Self {
+        let (state, profile) = (ContactState::None, Profile::default());
+        let (is_known, has_blocked, read_date, unread, last) = (false, false, None, 0, None);
+        Contact { id, login, state, is_known, has_blocked, profile, read_date, unread, last }
     }
 }
 
@@ -276,6 +309,8 @@ pub struct StoreLimits {
     pub max_log_entries: usize,
     /// Bytes of their bodies. Default 64 MiB.
     pub max_log_bytes: usize,
+    /// Members of a conference. Default 1000.
+    pub max_members: usize,
     /// Keys kept of a sender; each as long as its message, and a day at least. Default 65,536.
     pub max_keys: usize,
     /// Sessions of one user. Default 128.
@@ -291,6 +326,7 @@ impl Default for StoreLimits {
             max_dialog_bytes: 1 << 20,
             max_log_entries: 100_000,
             max_log_bytes: 64 << 20,
+            max_members: 1000,
             max_keys: 65_536,
             max_sessions_per_user: 128,
             session_lifetime: crate::SESSION_LIFETIME,
