@@ -6,7 +6,7 @@ use super::Server;
 use super::entries::kept_message;
 use super::pending::{Asker, Pending};
 use super::refusal::{Refused, not_stored, out_of_memory, refused, unknown_user, wrong_outcome};
-use super::store::{AccountId, Contact, DialogMessage, Login, Operation, Outcome, StoreError};
+use super::store::{AccountId, Contact, DialogMessage, Login, Mark, Operation, Outcome, StoreError};
 use crate::codec::{Fields, Format};
 use crate::message::{self, Answer, Contacts, Date};
 
@@ -31,7 +31,7 @@ impl Server {
         let max_bytes =
             connection.map_or(0, |connection| self.config.max_answer_bytes / escaped(connection.format));
         let (all, max_contacts) = (self.config.open_directory, self.config.max_contacts);
-        let list = Operation::ListContacts { account, all, with_states: has_cursor, max_contacts, max_bytes };
+        let list = Operation::ListContacts { account, all, with_states: connection.is_some(), max_contacts, max_bytes };
         self.ask(list, Some(asker), Pending::Contacts);
     }
 
@@ -104,12 +104,12 @@ impl Server {
         account: AccountId,
         result: Result<Outcome, StoreError>,
     ) {
-        if !matches!(result, Ok(Outcome::Marked(Some(_)))) {
+        if !matches!(result, Ok(Outcome::Marked(Mark { position: Some(_), .. }))) {
             self.give_back(account, 1);
         }
         let outcome = match result {
-            Ok(Outcome::Marked(position)) => {
-                position.into_iter().for_each(|position| self.accounts.grew(account, position));
+            Ok(Outcome::Marked(mark)) => {
+                mark.position.into_iter().for_each(|position| self.accounts.grew(account, position));
                 Ok(Answer::Read)
             }
             Ok(Outcome::NoSuchUser) => unknown_user(),

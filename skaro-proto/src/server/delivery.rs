@@ -12,7 +12,7 @@ use super::refusal::{
     Refused, nobody_signed_in, not_stored, out_of_memory, refused, refused_elsewhere, unknown_user,
     wrong_outcome,
 };
-use super::store::{AccountId, Appended, Login, Operation, Outcome, StoreError};
+use super::store::{AccountId, Appended, Login, Mark, Operation, Outcome, StoreError};
 use super::{ConnectionId, Server};
 use crate::codec::{Fields, Format};
 use crate::message::{Answer, Date, Message, Notice, ServerMessage};

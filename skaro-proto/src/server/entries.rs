@@ -25,7 +25,7 @@ fn entry<'a>(user: &'a Login, position: u64, content: &'a Content, was_answered:
             ServerMessage::ShowMessage(message)
         }
         Content::Read { with, up_to } => ServerMessage::Read(ReadMark::new(&**with, *up_to, position)),
-        Content::Gone => {
+        Content::Contact { .. } | Content::Changed { .. } | Content::Gone => {
             let mut message = Fields::new();
             message.push("type", "gone");
             message.push("position", position);

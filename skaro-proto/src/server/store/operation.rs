@@ -67,9 +67,9 @@ pub enum Operation {
         keeps: KeptSessions,
     },
     /// Removes an account with its log and its sessions; what others received from it stays in their logs. It leaves its
-    /// conferences as by [`ContactChange::Remove`]. An account that
+    /// conferences as by [`ContactChange::Remove`]. A conference can be removed, too; its members have an entry of that. An account that
     /// is added with the same login later is another one, whose dialogs are empty.
-    /// [`Outcome::Done`], or [`Outcome::NoSuchUser`].
+    /// [`Outcome::Changed`], with the logs of members of its conferences, or [`Outcome::NoSuchUser`].
     RemoveAccount {
         /// Its login.
         login: Login,
@@ -248,11 +248,12 @@ pub enum Operation {
     /// Who lists another user, in whose eyes the state of the first is [`None`](ContactState::None), [asks](ContactState::Asks)
     /// there from now on, and who removes or blocks another user asks no more: either is an entry there, too.
     ///
-    /// A user who is to list a conference joins it, if it is [public](Profile::is_public) or [asks](ContactState::Asks) and has
-    /// room, and it has not removed the user, or has invited again since; there may be no conference yet, see `founds`. A user who leaves one as the last owner makes the member with the
-    /// smallest account an owner; the last member's leaving removes the conference as [`RemoveAccount`](Operation::RemoveAccount) does an
-    /// account. Each change of members is an entry in the logs of all who are members afterwards, but for the user's own: [`Content::Changed`](super::Content::Changed), in place of
-    /// the last one of this conference.
+    /// A user who lists a conference joins it, if it [asks](ContactState::Asks), or is [public](Profile::is_public) and has not
+    /// removed the user, and has room. If there is none, see `founds`. [`Outcome::Exists`] if its login looks like another one.
+    /// If the last owner leaves, the member with the smallest account becomes one; if the last member leaves, the conference is
+    /// removed as by [`RemoveAccount`](Operation::RemoveAccount). Each change of members is an entry,
+    /// [`Content::Changed`](super::Content::Changed) in place of the last one of this conference, in the logs of all who are
+    /// members afterwards, but for that of the user who joins.
     ChangeContact {
         /// The user.
         account: AccountId,
@@ -267,8 +268,10 @@ pub enum Operation {
     /// Changes a conference's members: [`Outcome::Changed`], [`Outcome::NoSuchUser`] if there is no conference, no
     /// such user, or no member to be an owner, or to be removed, of this login, [`Outcome::Denied`] unless the user is an owner.
     ///
-    /// Whom it invites it [asks](ContactState::Asks), unless that user is a member or has blocked it; whom it removes has it as no contact. Either is an
-    /// entry there. Other entries are as in `ChangeContact`; an invitation is none for members.
+    /// Whom it invites it [asks](ContactState::Asks), unless that user is a member or has blocked it; for whom it removes it is
+    /// no contact any more, and can't be joined until it asks again. Both are entries of that user. An owner who removes
+    /// the own membership leaves as by [`ContactChange::Remove`]. An invitation can be taken back by removing whom it asks. Each
+    /// change of members is an entry of members as in `ChangeContact`, an invitation is none.
     ChangeMember {
         /// The user.
         account: AccountId,

@@ -7,7 +7,9 @@ use super::entries::{Entry, Stored, What};
 use super::log::{Dialog, Log};
 use super::users::UserId;
 use crate::message::Page;
-use crate::server::store::{self, AccountId, Contact, Content, DialogMessage, Login, Message, Outcome};
+use crate::server::store::{
+    self, AccountId, ContactState, Content, DialogMessage, Login, Message, Outcome,
+};
 
 /// Returns the places of the messages of a dialog that are asked for, from the first to the one after the last.
 fn places(log: &Log, dialog: &Dialog, page: Page) -> (usize, usize) {
@@ -28,7 +30,8 @@ fn places(log: &Log, dialog: &Dialog, page: Page) -> (usize, usize) {
 impl MemoryStore {
     fn message(&self, with: UserId, stored: &Stored) -> Message {
         let message = Message::new(self.users.login(with), stored.is_own, stored.date, stored.body.clone());
-        Message { key: stored.key.clone(), ..message }
+        let sender = stored.in_conference.filter(|_| !stored.is_own).map(|sender| self.users.login(sender));
+        Message { sender, key: stored.key.clone(), ..message }
     }
 
     fn content(&self, entry: Option<&Entry>) -> Content {
@@ -37,6 +40,14 @@ impl MemoryStore {
             Some((with, What::Read { up_to })) => {
                 Content::Read { with: self.users.login(with), up_to: *up_to }
             }
+            Some((with, What::Contact { state })) => {
+                Content::Contact { with: self.users.login(with), state: *state }
+            }
+            Some((with, What::Changed { member })) => Content::Changed {
+                with: self.users.login(with),
+                profile: self.users.profile(with),
+                member: member.map(|(member, state)| (self.users.login(member), state)),
+            },
             Some((_, What::Gone)) | None => Content::Gone,
         }
     }
@@ -102,14 +113,14 @@ impl MemoryStore {
     pub(super) fn list_contacts(
         &self,
         account: AccountId,
-        all: bool,
+        (all, with_states): (bool, bool),
         max_contacts: usize,
         max_bytes: usize,
     ) -> Outcome {
         let user = UserId::of(account);
         let (log, mut room) = (self.logs.get(user), max_bytes);
-        let contact = |with: UserId| {
-            let mut contact = Contact::new(self.users.login(with));
+        let mut contact = |with: UserId| {
+            let mut contact = self.contact(user, with);
             let dialog = log.and_then(|log| log.dialog(with));
             contact.unread = dialog.map_or(0, Dialog::unread);
             if max_bytes > 0
@@ -123,6 +134,21 @@ impl MemoryStore {
             }
             contact
         };
-        Outcome::Contacts(self.users.contacts(user, all).take(max_contacts).map(contact).collect())
+        let is_contact = |state: ContactState| match state {
+            ContactState::None => false,
+            ContactState::Asks | ContactState::Blocked => with_states,
+            ContactState::Listed | ContactState::Owner => true,
+        };
+        let states = || log.into_iter().flat_map(Log::states);
+        let contacts: Vec<_> = if all {
+            let is_listed = |with: &UserId| {
+                *with != user && (self.users.access(*with).is_some() || is_contact(self.logs.state(user, *with)))
+            };
+            self.users.all().filter(is_listed).take(max_contacts).map(contact).collect()
+        } else {
+            let listed = states().filter(|(_, state)| is_contact(*state));
+            listed.take(max_contacts).map(|(with, _)| contact(with)).collect()
+        };
+        Outcome::Contacts(contacts)
     }
 }

@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 
 use super::ledger::Ledger;
 use super::users::UserId;
+use crate::server::store::ContactState;
 
 /// The entries of one account. Positions are 1, 2, 3, …, without holes: an entry that is given up while older ones are
 /// kept leaves its position behind, and is [gone](What::Gone).
@@ -39,6 +40,14 @@ pub(super) enum What {
     Read {
         up_to: u64,
     },
+    /// The contact has another state.
+    Contact {
+        state: ContactState,
+    },
+    /// The profile has changed, or a member of the conference.
+    Changed {
+        member: Option<(UserId, ContactState)>,
+    },
     /// Not kept any more.
     Gone,
 }
@@ -48,6 +57,10 @@ pub(super) enum What {
 pub(super) struct Stored {
     /// Set if the log's user sent it.
     pub(super) is_own: bool,
+    /// Set if it lists the other user.
+    pub(super) lists: bool,
+    /// The sender, if it was sent in a conference.
+    pub(super) in_conference: Option<UserId>,
     pub(super) date: i64,
     pub(super) body: Arc<str>,
     /// The key that the sender gave; only in the sender's log.
@@ -108,7 +121,7 @@ impl Entries {
     pub(super) fn message(&self, position: u64) -> Option<&Stored> {
         match &self.get(position)?.what {
             What::Message(stored) => Some(stored),
-            What::Read { .. } | What::Gone => None,
+            _ => None,
         }
     }
 
@@ -160,10 +173,14 @@ impl Entries {
         let mut removed = Removed { with: entry.with, length: 0, is_foreign: false };
         match &entry.what {
             What::Gone => return None,
-            What::Read { .. } => (),
+            What::Read { .. } | What::Contact { .. } | What::Changed { .. } => (),
             What::Message(stored) => {
                 (removed.length, removed.is_foreign) = (stored.body.len(), !stored.is_own);
-                ledger.lose_body(entry.order, entry.with, removed.length);
+                match stored.in_conference {
+                    // Counted once for each log, since nobody knows which is the last one.
+                    Some(_) => ledger.bytes -= body_bytes(removed.length),
+                    None => ledger.lose_body(entry.order, entry.with, removed.length),
+                }
             }
         }
         ledger.bytes -= ENTRY;

@@ -6,7 +6,7 @@ use super::entries::{Entries, Removed, Stored, What, shrink};
 use super::keys::Keys;
 use super::ledger::Ledger;
 use super::users::UserId;
-use crate::server::store::StoreLimits;
+use crate::server::store::{ContactState, StoreLimits};
 
 /// The log of one account, its dialogs, and the keys of the messages that its user sent.
 #[derive(Clone, Default)]
@@ -25,9 +25,12 @@ pub(super) struct Dialog {
     /// Date of the last message ever: dates strictly increase within a dialog, even if the clock does not. It outlives
     /// the messages.
     latest: i64,
-    /// Position up to which the user has read, and that of the entry that says so.
+    /// State of the other user as a contact.
+    state: ContactState,
+    /// Position up to which the user has read.
     read: u64,
-    mark: u64,
+    /// Positions of the entries that say so, and tell of the contact's state and profile last: newer ones replace them.
+    last: [u64; 3],
     /// Number of messages from the other user beyond it.
     unread: u64,
 }
@@ -62,8 +65,8 @@ impl Log {
         })
     }
 
-    /// Adds a message, dated just after the last one of its dialog if its own date is not later. Returns its position, its
-    /// date, and whether it is the first one of its dialog. Bodies are counted elsewhere.
+    /// Adds a message, dated just after the last one of its dialog if its own date is not later, and lists whom that lists.
+    /// Returns its position and its date. Bodies are counted elsewhere.
     pub(super) fn add_message(
         &mut self,
         order: u64,
@@ -71,9 +74,13 @@ impl Log {
         mut stored: Stored,
         limits: &StoreLimits,
         ledger: &mut Ledger,
-    ) -> (u64, i64, bool) {
+    ) -> (u64, i64) {
         let dialog = Self::dialog_mut(&mut self.dialogs, with, ledger);
-        let is_first = dialog.latest == 0;
+        dialog.state = match dialog.state {
+            ContactState::None if stored.lists => ContactState::Listed,
+            ContactState::Asks if stored.is_own => ContactState::Listed,
+            state => state,
+        };
         let date = stored.date.max(dialog.latest.saturating_add(1));
         stored.date = date;
         dialog.latest = date;
@@ -89,7 +96,7 @@ impl Log {
             dialog.lose_first(&removed);
         }
         self.trim(limits, ledger);
-        (position, date, is_first)
+        (position, date)
     }
 
     /// Gives up the oldest entries until the limits of the account hold.
@@ -131,12 +138,54 @@ impl Log {
         let later = dialog.positions.iter().skip(from);
         let is_foreign = |position: &&u64| self.entries.message(**position).is_some_and(|it| !it.is_own);
         dialog.unread = later.filter(is_foreign).count() as u64;
-        // Only the last mark of each dialog is kept: whoever reads much does not push messages out.
-        self.entries.remove(dialog.mark, ledger);
-        let position = self.entries.push(order, with, What::Read { up_to }, ledger);
-        dialog.mark = position;
+        Some(self.replace(order, with, What::Read { up_to }, limits, ledger))
+    }
+
+    /// Adds an entry in place of the last one of its kind and dialog, and returns its position: whoever changes much does not
+    /// push messages out.
+    pub(super) fn replace(
+        &mut self,
+        order: u64,
+        with: UserId,
+        what: What,
+        limits: &StoreLimits,
+        ledger: &mut Ledger,
+    ) -> u64 {
+        let place = match what {
+            What::Contact { .. } => 1,
+            What::Changed { .. } => 2,
+            What::Read { .. } | What::Message(_) | What::Gone => 0,
+        };
+        let dialog = Self::dialog_mut(&mut self.dialogs, with, ledger);
+        let position = self.entries.push(order, with, what, ledger);
+        if let Some(last) = dialog.last.get_mut(place) {
+            self.entries.remove(core::mem::replace(last, position), ledger);
+        }
         self.trim(limits, ledger);
-        Some(position)
+        position
+    }
+
+    /// Begins a dialog, if there is none.
+    pub(super) fn touch(&mut self, with: UserId, ledger: &mut Ledger) {
+        Self::dialog_mut(&mut self.dialogs, with, ledger);
+    }
+
+    /// Sets the state of a contact; returns whether it was another one.
+    pub(super) fn set_state(&mut self, with: UserId, state: ContactState, ledger: &mut Ledger) -> bool {
+        let dialog = Self::dialog_mut(&mut self.dialogs, with, ledger);
+        core::mem::replace(&mut dialog.state, state) != state
+    }
+
+    /// Takes the next date of a conference, whose log this is.
+    pub(super) fn next_date(&mut self, conference: UserId, now: i64, ledger: &mut Ledger) -> i64 {
+        let dialog = Self::dialog_mut(&mut self.dialogs, conference, ledger);
+        dialog.latest = now.max(dialog.latest.saturating_add(1));
+        dialog.latest
+    }
+
+    /// Everybody with whom there is a dialog, and the states, in the order in which they were added to the store.
+    pub(super) fn states(&self) -> impl Iterator<Item = (UserId, ContactState)> {
+        self.dialogs.iter().map(|(with, dialog)| (*with, dialog.state))
     }
 
     /// Gives up an entry and keys that are as old as this, or older.
@@ -169,6 +218,17 @@ impl Dialog {
     /// Number of messages from the other user beyond the read mark.
     pub(super) const fn unread(&self) -> u64 {
         self.unread
+    }
+
+    /// The state of the other user as a contact.
+    pub(super) const fn state(&self) -> ContactState {
+        self.state
+    }
+
+    /// The position of the last message up to the read mark.
+    pub(super) fn last_read(&self) -> Option<u64> {
+        let count = self.positions.partition_point(|position| *position <= self.read);
+        self.positions.get(count.checked_sub(1)?).copied()
     }
 
     /// Takes note that its first message was given up. It is the first one, since dialogs and logs are given up from the

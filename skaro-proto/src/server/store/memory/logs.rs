@@ -4,12 +4,12 @@ use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::entries::{ENTRY, Stored, body_bytes};
+use super::entries::{ENTRY, Stored, What, body_bytes};
 use super::keys::{KEY, Known, hash};
 use super::ledger::Ledger;
-use super::log::{DIALOG, Log};
+use super::log::{DIALOG, Dialog, Log};
 use super::users::UserId;
-use crate::server::store::StoreLimits;
+use crate::server::store::{ContactState, StoreLimits};
 
 /// A message that is to be kept.
 pub(super) struct Draft<'a> {
@@ -25,8 +25,6 @@ pub(super) struct Kept {
     pub(super) position: u64,
     pub(super) their_position: u64,
     pub(super) date: i64,
-    /// Set if it is the first message of its dialog.
-    pub(super) is_first: bool,
 }
 
 /// The logs of all accounts.
@@ -51,15 +49,56 @@ impl Logs {
         let &Draft { from, to, body, key } = draft;
         let order = self.next();
         self.ledger.bytes += body_bytes(body.len());
-        let stored = Stored { is_own: true, date: now, body: body.clone(), key: key.cloned() };
-        let (position, date, is_first) =
+        let stored =
+            Stored { is_own: true, lists: from != to, in_conference: None, date: now, body: body.clone(), key: key.cloned() };
+        let (position, date) =
             self.with(from, |log, ledger| log.add_message(order, to, stored, limits, ledger));
         let mut their_position = position;
         if from != to {
-            let stored = Stored { is_own: false, date, body: body.clone(), key: None };
+            let stored = Stored { is_own: false, lists: true, in_conference: None, date, body: body.clone(), key: None };
             (their_position, ..) =
                 self.with(to, |log, ledger| log.add_message(order, from, stored, limits, ledger));
         }
+        self.add_key(draft, order, position, date, now, limits);
+        Kept { position, their_position, date }
+    }
+
+    /// Keeps a message to a conference, in the logs of its members, and returns the positions. The sender's is the first.
+    pub(super) fn post(
+        &mut self,
+        draft: &Draft<'_>,
+        members: &[UserId],
+        now: i64,
+        limits: &StoreLimits,
+    ) -> (Kept, Vec<(UserId, u64)>) {
+        let &Draft { from, to, body, key } = draft;
+        let order = self.next();
+        let date = self.with(to, |log, ledger| log.next_date(to, now, ledger));
+        let mut add = |user: UserId| {
+            let is_own = user == from;
+            let key = key.filter(|_| is_own).cloned();
+            let stored = Stored { is_own, lists: false, in_conference: Some(from), date, body: body.clone(), key };
+            self.ledger.bytes += body_bytes(body.len());
+            self.with(user, |log, ledger| log.add_message(order, to, stored, limits, ledger)).0
+        };
+        let position = add(from);
+        let others = members.iter().filter(|member| **member != from);
+        let others = others.map(|member| (*member, add(*member))).collect();
+        self.add_key(draft, order, position, date, now, limits);
+        (Kept { position, their_position: 0, date }, others)
+    }
+
+    /// Keeps the key of a message, if it has one.
+    fn add_key(
+        &mut self,
+        draft: &Draft<'_>,
+        order: u64,
+        position: u64,
+        date: i64,
+        now: i64,
+        limits: &StoreLimits,
+    ) {
+        let &Draft { from, to, body, key } = draft;
         if let Some(key) = key {
             let known = Known { to, body: hash(body), position, date, order, at: now };
             self.with(from, |log, ledger| {
@@ -67,7 +106,24 @@ impl Logs {
                 log.expire_keys(now, limits.max_keys, ledger);
             });
         }
-        Kept { position, their_position, date, is_first }
+    }
+
+    /// Adds an entry in place of the last one of its kind, and returns its position.
+    pub(super) fn replace(&mut self, user: UserId, with: UserId, what: What, limits: &StoreLimits) -> u64 {
+        let order = self.next();
+        self.with(user, |log, ledger| log.replace(order, with, what, limits, ledger))
+    }
+
+    /// Returns the state of a contact.
+    pub(super) fn state(&self, user: UserId, with: UserId) -> ContactState {
+        self.get(user).and_then(|log| log.dialog(with)).map(Dialog::state).unwrap_or_default()
+    }
+
+    /// Sets the state of a contact, and returns whether it was another one. The other one has a dialog, too, so that it is
+    /// known who has a state of it.
+    pub(super) fn set_state(&mut self, user: UserId, with: UserId, state: ContactState) -> bool {
+        self.with(with, |log, ledger| log.touch(user, ledger));
+        self.with(user, |log, ledger| log.set_state(with, state, ledger))
     }
 
     /// Moves the mark up to which a user has read a dialog; returns the new entry's position, if it moved.
@@ -150,8 +206,8 @@ impl Logs {
         2 * (ENTRY + DIALOG + size_of::<Log>()) + body_bytes(body) + if key > 0 { KEY + key } else { 0 }
     }
 
-    /// Bytes that a read mark takes if it is the first of its dialog.
-    pub(super) const MARK: usize = ENTRY + DIALOG + size_of::<Log>();
+    /// Bytes that an entry other than a message takes if it is the first of its dialog, and one of the other user.
+    pub(super) const OTHER: usize = ENTRY + 2 * (DIALOG + size_of::<Log>());
 
     /// Bytes that all logs take.
     pub(super) const fn bytes(&self) -> usize {

@@ -2,21 +2,28 @@
 
 mod dialogs;
 mod entries;
+mod invitations;
 mod keys;
 mod ledger;
 mod log;
 mod logs;
 mod operators;
+mod people;
 mod sessions;
 mod users;
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 
-use super::{Account, AccountId, Appended, Login, Operation, Outcome, Store, StoreError, StoreLimits};
+use super::{
+    Account, AccountId, Appended, ContactState, Denial, Grown, KeptSessions, Login, Mark, Operation, Outcome, Store,
+    StoreError, StoreLimits, is_conference,
+};
+use invitations::Invitations;
 use logs::{Draft, Logs};
 use sessions::Sessions;
-use users::{UserId, Users};
+use users::{Access, UserId, Users};
 
 /// Bytes that a session takes, in three trees.
 const SESSION: usize = 256;
@@ -29,6 +36,7 @@ pub struct MemoryStore {
     users: Users,
     logs: Logs,
     sessions: Sessions,
+    invitations: Invitations,
 }
 
 /// Shows numbers, without what anybody said.
@@ -50,6 +58,7 @@ impl MemoryStore {
             users: Users::default(),
             logs: Logs::default(),
             sessions: Sessions::default(),
+            invitations: Invitations::default(),
         }
     }
 
@@ -64,7 +73,7 @@ impl MemoryStore {
     /// Returns an estimate of the bytes of memory that the store takes, exact to some 20 %.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.logs.bytes() + self.users.bytes() + self.sessions.len() * SESSION
+        self.logs.bytes() + self.users.bytes() + self.sessions.len() * SESSION + self.invitations.bytes()
     }
 
     /// Returns the number of users.
@@ -120,28 +129,56 @@ impl MemoryStore {
     fn append(
         &mut self,
         from: AccountId,
-        to: &Login,
+        to_login: &Login,
         body: &Arc<str>,
         key: Option<&Arc<str>>,
-        now: i64,
+        (contacts_only, now): (bool, i64),
     ) -> Result<Outcome, StoreError> {
         if let Some(key) = key
-            && let Some(outcome) = self.find_key(from, to, body, key)
+            && let Some(outcome) = self.find_key(from, to_login, body, key)
         {
             return Ok(outcome);
         }
         let from = UserId::of(from);
-        let (Some(_), Some(to)) = (self.users.access(from), self.users.find(to)) else {
+        let (Some(_), Some(to)) = (self.users.access(from), self.users.find(to_login)) else {
             return Ok(Outcome::NoSuchUser);
         };
-        if !self.make_room(Logs::cost(body.len(), key.map_or(0, |key| key.len()))) {
+        let cost = Logs::cost(body.len(), key.map_or(0, |key| key.len()));
+        let draft = Draft { from, to, body, key };
+        if is_conference(to_login) {
+            return self.post(&draft, cost, now);
+        }
+        match self.logs.state(to, from) {
+            ContactState::Blocked => return Ok(Outcome::Denied(Denial::Blocked)),
+            ContactState::None | ContactState::Asks if contacts_only && to != from => {
+                return Ok(Outcome::Denied(Denial::NotListed));
+            }
+            _ if self.logs.state(from, to) == ContactState::Blocked => {
+                return Ok(Outcome::Denied(Denial::Blocked));
+            }
+            _ => (),
+        }
+        if !self.make_room(cost) {
             return Err(StoreError::Full);
         }
-        let kept = self.logs.add(&Draft { from, to, body, key }, now, &self.limits);
-        if kept.is_first {
-            self.users.introduce(from, to);
-        }
+        let kept = self.logs.add(&draft, now, &self.limits);
         Ok(Outcome::Appended(Appended::new(kept.position, kept.date, to.account(), kept.their_position)))
+    }
+
+    /// Appends a message to the logs of all members of a conference.
+    fn post(&mut self, draft: &Draft<'_>, cost: usize, now: i64) -> Result<Outcome, StoreError> {
+        let members = self.members(draft.to);
+        if !members.iter().any(|(member, _)| *member == draft.from) {
+            return Ok(Outcome::Denied(Denial::NoMember));
+        }
+        if !self.make_room(members.len() * cost) {
+            return Err(StoreError::Full);
+        }
+        let members: Vec<_> = members.into_iter().map(|(member, _)| member).collect();
+        let (kept, others) = self.logs.post(draft, &members, now, &self.limits);
+        let appended = Appended::new(kept.position, kept.date, draft.to.account(), 0);
+        let grown = |(user, position): (UserId, u64)| Grown { account: user.account(), position };
+        Ok(Outcome::Posted { appended, logs: others.into_iter().map(grown).collect() })
     }
 
     /// Returns what came of the message with this key, if there was one.
@@ -162,10 +199,12 @@ impl MemoryStore {
         if up_to > self.logs.get(user).map_or(0, |log| log.entries.head()) {
             return Ok(Outcome::BeyondHead);
         }
-        if !self.make_room(Logs::MARK) {
+        if !self.make_room(Logs::OTHER) {
             return Err(StoreError::Full);
         }
-        Ok(Outcome::Marked(self.logs.read(user, with, up_to, &self.limits)))
+        let position = self.logs.read(user, with, up_to, &self.limits);
+        let date = position.and_then(|_| self.read_date(user, with));
+        Ok(Outcome::Marked(Mark { position, told: date.map(|date| (with.account(), date)) }))
     }
 
     fn begin_session(
@@ -183,17 +222,46 @@ impl MemoryStore {
         let epoch = self.sessions.begin(session, user, self.limits.max_sessions_per_user);
         Ok(Outcome::Session { epoch })
     }
-
-    fn done_if(is_done: bool) -> Outcome {
-        if is_done { Outcome::Done } else { Outcome::NoSuchUser }
-    }
 }
 
 impl Store for MemoryStore {
     fn execute(&mut self, operation: Operation) -> Result<Outcome, StoreError> {
         Ok(match operation {
-            Operation::Append { from, to, body, key, now, .. } => {
-                return self.append(from, &to, &body, key.as_ref(), now);
+            Operation::Append { from, to, body, key, contacts_only, now, .. } => {
+                return self.append(from, &to, &body, key.as_ref(), (contacts_only, now));
+            }
+            Operation::ChangeContact { account, with, change, founds } => {
+                return self.change_contact(account, with, change, founds);
+            }
+            Operation::ChangeMember { account, conference, member, change } => {
+                return self.change_member(account, &conference, &member, change);
+            }
+            Operation::SetProfile { account, of, changes, max_bytes } => {
+                return self.set_profile(account, of.as_ref(), &changes, max_bytes);
+            }
+            Operation::Register { login, verifier, log, profile, invitation, now } => {
+                let invitation = invitation.map(|key| (key, now));
+                let (outcome, added) = self.register(login, verifier, log, invitation)?;
+                added.into_iter().for_each(|id| self.users.set_profile(id, profile.clone()));
+                outcome
+            }
+            Operation::Invite { by, invitation, until, now, max_invitations } => {
+                self.invitations.expire(now);
+                if !self.make_room(Invitations::COST) {
+                    return Err(StoreError::Full);
+                }
+                match self.invitations.add(invitation, by.map(UserId::of), until, max_invitations) {
+                    true => Outcome::Done,
+                    false => Outcome::Denied(Denial::Full),
+                }
+            }
+            Operation::FindUser { account, login } => self.find_user(account, &login),
+            Operation::SearchUsers { account, prefix, max_users } => {
+                self.search_users(account, &prefix, max_users)
+            }
+            Operation::ListKnown { account, max_users } => {
+                let known = self.known(UserId::of(account), max_users);
+                Outcome::Known(known.into_iter().map(UserId::account).collect())
             }
             Operation::MoveMark { account, with, up_to } => return self.move_mark(account, &with, up_to),
             Operation::BeginSession { account, session, .. } => return self.begin_session(account, session),
@@ -205,17 +273,22 @@ impl Store for MemoryStore {
                     return Err(StoreError::Full);
                 }
                 self.users
-                    .add(login, verifier, log)
+                    .add(login, Some(Access::new(verifier, log)))
                     .map_or(Outcome::Exists, |id| Outcome::Added(id.account()))
             }
-            Operation::SetVerifier { login, verifier } => {
-                self.change_access(&login, |access| access.verifier = verifier, true)
+            Operation::SetVerifier { login, verifier, keeps } => {
+                self.change_access(&login, |access| access.verifier = verifier, keeps)
             }
             Operation::SetDisabled { login, is_disabled } => {
-                self.change_access(&login, |access| access.is_disabled = is_disabled, is_disabled)
+                let keeps = if is_disabled { KeptSessions::None } else { KeptSessions::All };
+                self.change_access(&login, |access| access.is_disabled = is_disabled, keeps)
             }
-            Operation::EndSessions { login } => self.change_access(&login, |_| (), true),
-            Operation::EndSession { session } => {
+            Operation::EndSessions { login, keeps } => self.change_access(&login, |_| (), keeps),
+            Operation::EndSession { session, of } => {
+                let user = self.sessions.user(session).map(|user| self.users.login(user));
+                if of.is_some() && user != of {
+                    return Ok(Outcome::NoSuchSession);
+                }
                 self.sessions.end(session);
                 Outcome::Done
             }
@@ -225,18 +298,15 @@ impl Store for MemoryStore {
             Operation::ListSessions { login, after, max_sessions } => {
                 self.list_sessions(login.as_ref(), after, max_sessions)
             }
-            Operation::RemoveAccount { login } => {
-                let removed = self.users.remove(&login);
-                removed.into_iter().for_each(|id| {
-                    self.sessions.remove(id);
-                    self.logs.remove(id);
-                });
-                Self::done_if(removed.is_some())
-            }
+            Operation::RemoveAccount { login } => self.remove_account(&login),
             Operation::Introduce { one, other } => {
-                let both = self.users.find(&one).zip(self.users.find(&other));
-                both.into_iter().for_each(|(one, other)| self.users.introduce(one, other));
-                Self::done_if(both.is_some())
+                let user = |login| self.users.find(login).filter(|id| self.users.access(*id).is_some());
+                let Some((one, other)) = user(&one).zip(user(&other)) else { return Ok(Outcome::NoSuchUser) };
+                if one != other {
+                    self.logs.set_state(one, other, ContactState::Listed);
+                    self.logs.set_state(other, one, ContactState::Listed);
+                }
+                Outcome::Done
             }
             Operation::TakeSession { session, now } => {
                 let taken = self.sessions.take(session, now);
@@ -250,6 +320,7 @@ impl Store for MemoryStore {
             Operation::Expire { now } => {
                 // Keys expire when their sender adds another one.
                 self.sessions.expire(now);
+                self.invitations.expire(now);
                 Outcome::Done
             }
             Operation::FindKey { from, to, body, key } => {
@@ -261,8 +332,8 @@ impl Store for MemoryStore {
             Operation::ReadDialog { account, with, page, max_messages, max_bytes } => {
                 self.read_dialog(account, &with, page, max_messages, max_bytes)
             }
-            Operation::ListContacts { account, all, max_contacts, max_bytes } => {
-                self.list_contacts(account, all, max_contacts, max_bytes)
+            Operation::ListContacts { account, all, with_states, max_contacts, max_bytes } => {
+                self.list_contacts(account, (all, with_states), max_contacts, max_bytes)
             }
             Operation::Request { .. } => Outcome::NoSuchRequest,
         })

@@ -2,28 +2,27 @@
 
 use alloc::vec::Vec;
 
-use super::users::Access;
+use super::users::{Access, UserId};
 use super::{Login, MemoryStore, Outcome};
-use crate::server::store::{AccountSummary, SessionKey, SessionSummary};
+use crate::server::store::{AccountSummary, KeptSessions, SessionKey, SessionSummary};
 
 impl MemoryStore {
-    /// Changes what a user needs to sign in, and ends the user's sessions if that is wanted.
+    /// Changes what a user needs to sign in, and ends the user's sessions but for those that go on.
     pub(super) fn change_access(
         &mut self,
         login: &Login,
         change: impl FnOnce(&mut Access),
-        ends_sessions: bool,
+        keeps: KeptSessions,
     ) -> Outcome {
         let Some((user, access)) = self.users.access_mut(login) else { return Outcome::NoSuchUser };
         change(access);
-        if ends_sessions {
-            self.sessions.remove(user);
-        }
+        self.sessions.remove(user, keeps);
         Outcome::Done
     }
 
     pub(super) fn list_accounts(&self, after: Option<&Login>, max_accounts: usize) -> Outcome {
-        let mut rest = self.users.after(after);
+        let is_user = |id: &UserId| self.users.access(*id).is_some();
+        let mut rest = self.users.after(after).filter(|(_, id)| is_user(id));
         let accounts = rest.by_ref().take(max_accounts).map(|(login, id)| AccountSummary {
             is_disabled: self.users.access(id).is_some_and(|access| access.is_disabled),
             sessions: self.sessions.count(id) as u64,

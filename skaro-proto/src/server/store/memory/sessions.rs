@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::ops::Bound;
 
 use super::users::UserId;
-use crate::server::store::SessionKey;
+use crate::server::store::{KeptSessions, SessionKey};
 
 /// All sessions, by their keys. Times are Unix times in milliseconds.
 #[derive(Clone, Default)]
@@ -83,10 +83,15 @@ impl Sessions {
         }
     }
 
-    /// Forgets the sessions of a user.
-    pub(super) fn remove(&mut self, user: UserId) {
+    /// Forgets the sessions of a user, but for those that go on.
+    pub(super) fn remove(&mut self, user: UserId, keeps: KeptSessions) {
         let theirs = self.by_user.get(&user).cloned().unwrap_or_default();
-        theirs.into_iter().for_each(|key| self.end(key));
+        theirs.into_iter().filter(|key| !keeps.keeps(*key)).for_each(|key| self.end(key));
+    }
+
+    /// Returns the user of a session.
+    pub(super) fn user(&self, key: SessionKey) -> Option<UserId> {
+        self.all.get(&key).map(|session| session.user)
     }
 
     /// Returns the number of sessions of a user.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::ops::Bound;
 
 use crate::auth::Verifier;
-use crate::server::store::{AccountId, LogId, Login};
+use crate::server::store::{AccountId, LogId, Login, Profile, skeleton};
 
 /// A user's place in the list of users. Places are never given twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,9 +28,9 @@ impl UserId {
 #[derive(Clone)]
 pub(super) struct User {
     pub(super) login: Login,
-    /// The data needed to sign in; `None` once the user was removed.
+    /// The data needed to sign in; `None` for a conference, and once the user was removed.
     access: Option<Access>,
-    contacts: BTreeSet<UserId>,
+    profile: Profile,
 }
 
 #[derive(Clone)]
@@ -40,15 +40,22 @@ pub(super) struct Access {
     pub(super) is_disabled: bool,
 }
 
-/// Bytes that a user takes besides the login, which is stored twice.
-const USER: usize = 2 * size_of::<User>() + 4 * size_of::<Login>();
-/// Bytes that a contact takes, in a tree whose nodes are two thirds full on average.
-const CONTACT: usize = 2 * size_of::<UserId>();
+impl Access {
+    /// What is needed to sign in to an account that is not disabled.
+    pub(super) const fn new(verifier: Verifier, log: LogId) -> Self {
+        Access { verifier, log, is_disabled: false }
+    }
+}
+
+/// Bytes that a user takes besides the login, which is stored three times, one of them as what it looks like.
+const USER: usize = 2 * size_of::<User>() + 6 * size_of::<Login>();
 
 #[derive(Clone, Default)]
 pub(super) struct Users {
     all: Vec<User>,
     by_login: BTreeMap<Login, UserId>,
+    /// What all logins look like.
+    skeletons: BTreeSet<(Login, UserId)>,
     /// Bytes that all users take.
     bytes: usize,
 }
@@ -56,23 +63,40 @@ pub(super) struct Users {
 impl Users {
     /// Bytes that a new user takes.
     pub(super) const fn cost(login: usize) -> usize {
-        USER + 2 * login
+        USER + 3 * login
     }
 
-    /// Adds a user; `None` if the login is taken, or there are as many as can be counted.
-    pub(super) fn add(&mut self, login: Login, verifier: Verifier, log: LogId) -> Option<UserId> {
+    /// Adds a user, or without the data to sign in a conference; `None` if the login is taken, or there are as many as can be
+    /// counted.
+    pub(super) fn add(&mut self, login: Login, access: Option<Access>) -> Option<UserId> {
         let id = UserId(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
         if self.find(&login).is_some() || id.0 == u32::MAX {
             return None;
         }
         self.bytes += Self::cost(login.len());
         self.by_login.insert(login.clone(), id);
-        self.all.push(User {
-            login,
-            access: Some(Access { verifier, log, is_disabled: false }),
-            contacts: BTreeSet::new(),
-        });
+        self.skeletons.insert((skeleton(&login), id));
+        self.all.push(User { login, access, profile: Profile::default() });
         Some(id)
+    }
+
+    /// Returns whether there is a login that looks like this one.
+    pub(super) fn has_like(&self, login: &str) -> bool {
+        let skeleton = skeleton(login);
+        self.skeletons.range((skeleton.clone(), UserId(0))..).next().is_some_and(|(like, _)| *like == skeleton)
+    }
+
+    /// The profile of a user or a conference.
+    pub(super) fn profile(&self, id: UserId) -> Profile {
+        self.all.get(id.index()).map(|user| user.profile.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn set_profile(&mut self, id: UserId, profile: Profile) {
+        if let Some(user) = self.all.get_mut(id.index()) {
+            self.bytes += profile.as_bytes().len();
+            self.bytes -= user.profile.as_bytes().len();
+            user.profile = profile;
+        }
     }
 
     /// Returns the id of a user and what is needed to sign in, to be changed.
@@ -82,25 +106,24 @@ impl Users {
         Some((id, access))
     }
 
-    /// Returns the users whose logins come after this one, in the order of logins.
+    /// Returns the users and conferences whose logins come after this one, in the order of logins.
     pub(super) fn after(&self, login: Option<&Login>) -> impl Iterator<Item = (&Login, UserId)> {
         let from = login.map_or(Bound::Unbounded, Bound::Excluded);
         self.by_login.range::<Login, _>((from, Bound::Unbounded)).map(|(login, id)| (login, *id))
     }
 
-    /// Removes a user. The login stays, for the logs of others.
+    /// Returns the users and conferences whose logins begin so, in the order of logins.
+    pub(super) fn starting_with(&self, prefix: &Login) -> impl Iterator<Item = UserId> {
+        let range = self.by_login.range::<Login, _>((Bound::Included(prefix), Bound::Unbounded));
+        range.take_while(|(login, _)| login.starts_with(&**prefix)).map(|(_, id)| *id)
+    }
+
+    /// Removes a user or a conference. The login stays, for the logs of others.
     pub(super) fn remove(&mut self, login: &Login) -> Option<UserId> {
         let id = self.by_login.remove(login)?;
-        let contacts = self.all.get_mut(id.index()).map(|user| {
-            user.access = None;
-            core::mem::take(&mut user.contacts)
-        });
-        for contact in contacts.into_iter().flatten() {
-            if let Some(user) = self.all.get_mut(contact.index()) {
-                user.contacts.remove(&id);
-                self.bytes -= 2 * CONTACT;
-            }
-        }
+        self.skeletons.remove(&(skeleton(login), id));
+        self.set_profile(id, Profile::default());
+        self.all.get_mut(id.index())?.access = None;
         Some(id)
     }
 
@@ -125,25 +148,8 @@ impl Users {
         self.all.get(id.index()).map(|user| user.login.clone()).unwrap_or_default()
     }
 
-    /// From now on these two know each other.
-    pub(super) fn introduce(&mut self, one: UserId, other: UserId) {
-        if one == other {
-            return;
-        }
-        for (user, contact) in [(one, other), (other, one)] {
-            if let Some(user) = self.all.get_mut(user.index()) {
-                let is_new = user.contacts.insert(contact);
-                self.bytes += if is_new { CONTACT } else { 0 };
-            }
-        }
-    }
-
-    /// Whom a user knows, or all others, in the order in which they were added.
-    pub(super) fn contacts(&self, of: UserId, all: bool) -> impl Iterator<Item = UserId> {
-        let known = self.all.get(of.index()).into_iter().filter(move |_| !all);
-        let known = known.flat_map(|user| user.contacts.iter().copied());
-        let everybody = (0..self.all.len()).filter(move |_| all).map(|n| UserId(n as u32));
-        let others = everybody.filter(move |id| *id != of && self.access(*id).is_some());
-        known.chain(others)
+    /// All users and conferences, in the order in which they were added.
+    pub(super) fn all(&self) -> impl Iterator<Item = UserId> + use<> {
+        (0..u32::try_from(self.all.len()).unwrap_or(u32::MAX)).map(UserId)
     }
 }

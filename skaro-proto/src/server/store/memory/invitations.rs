@@ -1,0 +1,52 @@
+//! Invitations to register.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use super::users::UserId;
+use crate::server::store::InvitationKey;
+
+/// Bytes that an invitation takes, in two trees.
+const INVITATION: usize = 128;
+
+/// All invitations that are not used up. Times are Unix times in milliseconds.
+#[derive(Clone, Default)]
+pub(super) struct Invitations {
+    /// Who made it, and the last moment at which it is good.
+    all: BTreeMap<InvitationKey, (Option<UserId>, i64)>,
+    by_user: BTreeSet<(Option<UserId>, InvitationKey)>,
+}
+
+impl Invitations {
+    /// Adds an invitation; returns whether it is there, which it is not if its user has as many as allowed.
+    pub(super) fn add(&mut self, key: InvitationKey, by: Option<UserId>, until: i64, limit: usize) -> bool {
+        let theirs = self.by_user.range((by, InvitationKey([0; 16]))..).take_while(|(of, _)| *of == by);
+        let may = by.is_none() || self.all.contains_key(&key) || theirs.count() < limit;
+        if may {
+            self.all.insert(key, (by, until));
+            self.by_user.insert((by, key));
+        }
+        may
+    }
+
+    /// Uses an invitation up; returns whether there was one, and its time was not over.
+    pub(super) fn take(&mut self, key: InvitationKey, now: i64) -> bool {
+        let Some((by, until)) = self.all.remove(&key) else { return false };
+        self.by_user.remove(&(by, key));
+        now <= until
+    }
+
+    /// Forgets those whose time is over.
+    pub(super) fn expire(&mut self, now: i64) {
+        self.all.retain(|_, (_, until)| now <= *until);
+        let all = &self.all;
+        self.by_user.retain(|(_, key)| all.contains_key(key));
+    }
+
+    /// Bytes that they take.
+    pub(super) fn bytes(&self) -> usize {
+        self.all.len() * INVITATION
+    }
+
+    /// Bytes that another one takes.
+    pub(super) const COST: usize = INVITATION;
+}
