@@ -42,7 +42,13 @@ pub fn sign_in(address: SocketAddr, login: &str) -> WebSocket<TcpStream> {
     send(
         &mut socket,
         1,
-        Request::Authorize { login: login.into(), proof: proof.into(), since: None, log: None },
+        Request::Authorize {
+            login: login.into(),
+            proof: proof.into(),
+            since: None,
+            log: None,
+            presence: false,
+        },
     );
     socket.read().unwrap();
     socket

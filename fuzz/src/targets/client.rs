@@ -83,7 +83,7 @@ impl Run {
             9 => self.history(choices),
             10 | 11 => self.send(choices),
             12 => {
-                let kind = choices.pick(&["add_contact", "authorize", ""]);
+                let kind = choices.pick(&["weather", "authorize", ""]);
                 self.command(|client| client.request_other(clock, kind, Default::default()));
             }
             13..16 => self.answer(choices),

@@ -47,7 +47,7 @@ const MESSAGES: [(&str, &[&str]); 13] = [
     ("get_contacts", &["on_request"]),
     ("get_history", &["on_request", "login"]),
     ("send_message", &["on_request", "to", "body"]),
-    ("add_contact", &["on_request", "login", "for", "id"]),
+    ("weather", &["on_request", "login", "for", "id"]),
 ];
 
 fn is_listed(name: &str) -> bool {

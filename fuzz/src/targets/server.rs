@@ -136,7 +136,13 @@ impl Run {
         self.request(
             visitor,
             choices,
-            Request::Authorize { login: login.into(), proof: proof.into(), since: None, log: None },
+            Request::Authorize {
+                login: login.into(),
+                proof: proof.into(),
+                since: None,
+                log: None,
+                presence: false,
+            },
         );
     }
 
@@ -146,7 +152,11 @@ impl Run {
         }
         let sid = self.visitors.some_session(choices).unwrap_or_else(|| "junk".into());
         self.visitors.asks_for_session(visitor, &sid, &self.server);
-        self.request(visitor, choices, Request::SessionRestore { sid: sid.into(), since: None, log: None });
+        self.request(
+            visitor,
+            choices,
+            Request::SessionRestore { sid: sid.into(), since: None, log: None, presence: false },
+        );
     }
 
     fn history(&mut self, visitor: usize, choices: &mut Choices<'_>) {

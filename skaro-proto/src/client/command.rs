@@ -19,18 +19,18 @@ use crate::time::Time;
 /// use skaro_proto::message::{Answer, RequestKind};
 /// use skaro_proto::{Fields, Time};
 ///
-/// /// Named by the original's authors but never built.
-/// struct AddContact<'a> {
-///     login: &'a str,
+/// /// Asks for something that this server of an application's own knows.
+/// struct Weather<'a> {
+///     place: &'a str,
 /// }
 ///
-/// impl Command for AddContact<'_> {
+/// impl Command for Weather<'_> {
 ///     type Answer = ();
 ///
 ///     fn give(self, client: &mut Client, now: Time) -> Result<RequestId, CommandError> {
 ///         let mut fields = Fields::new();
-///         fields.push("login", self.login);
-///         client.request_other(now, "add_contact", fields)
+///         fields.push("place", self.place);
+///         client.request_other(now, "weather", fields)
 ///     }
 ///
 ///     fn answer(answer: Answer<'static>) -> Option<()> {

@@ -88,7 +88,7 @@ impl Client {
     ) -> Result<Option<(u64, Entry)>, ProtocolError> {
         let Some(position) = message.position() else { return Ok(None) };
         if !self.cursor.is_live() {
-            let is_plain = !matches!(message, ServerMessage::Sent(_) | ServerMessage::Read(_));
+            let is_plain = matches!(message, ServerMessage::ShowMessage(_) | ServerMessage::Unknown { .. });
             return if is_plain { Ok(None) } else { Err(ProtocolError::UnexpectedEntry { position }) };
         }
         match self.cursor.check(position) {

@@ -11,7 +11,9 @@ use super::incoming::Incoming;
 use super::ticket::Ticket;
 use crate::codec::DecodeError;
 use crate::codec::Fields;
-use crate::message::{Answer, Notice, ReadMark, Refusal, Sent};
+use crate::message::{
+    Answer, ChangedUserData, ContactChange, Notice, ReadBy, ReadMark, Refusal, Sent, Typing,
+};
 use crate::time::Time;
 
 /// Something that happened. What came in a frame borrows from the frame; [`Event::into_owned`] lets go of it.
@@ -47,6 +49,15 @@ pub enum Event<'a> {
     Sent(Sent<'a>),
     /// The user has read a dialog, on whichever device.
     Read(ReadMark<'a>),
+    /// A contact has another state now, on whichever device it was changed.
+    Contact(ContactChange<'a>),
+    /// A profile or the members of a conference have changed, which is an entry of the log; or somebody whom the user knows has
+    /// come or gone.
+    ChangedUserData(ChangedUserData<'a>),
+    /// Somebody is typing to the user, or in a conference: until 10 seconds have passed, or a message comes.
+    Typing(Typing<'a>),
+    /// Another user has read the dialog up to a date.
+    ReadBy(ReadBy<'a>),
     /// Everything has come that was in the log when the user signed in: from here on it is news.
     CaughtUp {
         /// The log's id.
@@ -118,6 +129,8 @@ impl Event<'_> {
             Event::Message(incoming) => incoming.message.position,
             Event::Sent(sent) => Some(sent.position),
             Event::Read(mark) => Some(mark.position),
+            Event::Contact(change) => Some(change.position),
+            Event::ChangedUserData(changed) => changed.position,
             Event::CaughtUp { position, .. } => Some(*position),
             Event::Unknown { position, .. } => *position,
             _ => None,
@@ -136,6 +149,10 @@ impl Event<'_> {
             Event::Postponed(ended) => Event::Postponed(ended.into_owned()),
             Event::Sent(sent) => Event::Sent(sent.into_owned()),
             Event::Read(mark) => Event::Read(mark.into_owned()),
+            Event::Contact(change) => Event::Contact(change.into_owned()),
+            Event::ChangedUserData(changed) => Event::ChangedUserData(changed.into_owned()),
+            Event::Typing(typing) => Event::Typing(typing.into_owned()),
+            Event::ReadBy(read_by) => Event::ReadBy(read_by.into_owned()),
             Event::CaughtUp { log, position } => Event::CaughtUp { log, position },
             Event::LogChanged { log, position } => Event::LogChanged { log, position },
             Event::Unknown { kind, message, position } => {

@@ -60,6 +60,10 @@ impl Client {
                 Ok(Event::Sent(sent))
             }
             Ok(ServerMessage::Read(mark)) => Ok(Event::Read(mark)),
+            Ok(ServerMessage::ContactChanged(change)) => Ok(Event::Contact(change)),
+            Ok(ServerMessage::ChangedUserData(changed)) => Ok(Event::ChangedUserData(changed)),
+            Ok(ServerMessage::Typing(typing)) => Ok(Event::Typing(typing)),
+            Ok(ServerMessage::ReadBy(read_by)) => Ok(Event::ReadBy(read_by)),
             Ok(ServerMessage::Unknown { kind, message }) => {
                 Ok(Event::Unknown { kind, message, position: entry.map(|(position, _)| position) })
             }

@@ -40,7 +40,13 @@ impl Client {
             now,
             RequestKind::Authorize,
             login,
-            Request::Authorize { login: login.into(), proof: proof.as_str().into(), since, log },
+            Request::Authorize {
+                login: login.into(),
+                proof: proof.as_str().into(),
+                since,
+                log,
+                presence: false,
+            },
         )?;
         self.set_pending_credentials(credentials);
         Ok(id)
@@ -63,7 +69,7 @@ impl Client {
         within("sid", sid, self.config.limits.max_secret_bytes)?;
         self.token()?;
         let (since, log) = self.since(None);
-        let request = Request::SessionRestore { sid: sid.into(), since, log };
+        let request = Request::SessionRestore { sid: sid.into(), since, log, presence: false };
         self.begin_sign_in(now, RequestKind::SessionRestore, "", request)
     }
 

@@ -140,7 +140,11 @@ impl Client {
             self.output.reserve_for_secret();
             let ticket = self.automatic_ticket(RequestKind::SessionRestore, &login);
             let (since, log) = self.since(Some(&login));
-            self.submit(self.now, ticket, Request::SessionRestore { sid: sid.expose().into(), since, log });
+            self.submit(
+                self.now,
+                ticket,
+                Request::SessionRestore { sid: sid.expose().into(), since, log, presence: false },
+            );
             return self.pend();
         }
         if !self.authorize_anew() {
@@ -168,7 +172,7 @@ impl Client {
         let ticket = self.automatic_ticket(RequestKind::Authorize, &login);
         let (since, log) = self.since(Some(&login));
         let (login, proof) = (login.as_str().into(), proof.as_str().into());
-        let request = Request::Authorize { login, proof, since, log };
+        let request = Request::Authorize { login, proof, since, log, presence: false };
         self.submit(self.now, ticket, request);
         self.pend();
         true

@@ -56,6 +56,13 @@ pub(crate) trait Encoder: Sized {
         value.encode(self);
     }
 
+    /// Writes a field if it is `true`.
+    fn flag(&mut self, field: Field, value: bool) {
+        if value {
+            self.field(field, &value);
+        }
+    }
+
     /// Writes a field if it has a value.
     #[inline(always)]
     fn optional_field(&mut self, field: Field, value: &Option<impl Encode>) {

@@ -86,6 +86,21 @@ fields! {
         AfterDate = b"after_date",
         Limit = b"limit",
         More = b"more",
+        Presence = b"presence",
+        Profile = b"profile",
+        State = b"state",
+        Member = b"member",
+        Owner = b"owner",
+        Blocked = b"blocked",
+        Prefix = b"prefix",
+        Invitation = b"invitation",
+        Until = b"until",
+        OldPassword = b"old_password",
+        EndSessions = b"end_sessions",
+        Sessions = b"sessions",
+        Session = b"session",
+        Current = b"current",
+        Others = b"others",
     }
 }
 

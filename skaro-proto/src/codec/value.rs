@@ -222,6 +222,15 @@ impl Fields<'_> {
         Value::known(value)
     }
 
+    /// Returns the value of the last field with this name, if it is of this type.
+    pub(crate) fn typed<'f, T: Decode<'f>>(&'f self, name: &str) -> Option<T> {
+        let (_, value) = self.raw().filter(|(other, _)| other == name).last()?;
+        match read(value, Nesting::KNOWN) {
+            Ok(Slot::Value(value)) => Some(value),
+            _ => None,
+        }
+    }
+
     /// Appends a field.
     pub fn push<'v>(&mut self, name: impl AsRef<str>, value: impl Into<Value<'v>>) {
         let mut map = self.take_open_map();

@@ -10,7 +10,7 @@ use crate::codec::{DecodeError, Fields};
 #[non_exhaustive]
 pub struct ClientMessage<'a> {
     /// The number that the answer will carry as `id`. The client chooses it; a server must not take it for unique.
-    /// Not on the wire, and 0, for an [acknowledgement](Request::Ack), which has no answer.
+    /// Not on the wire, and 0, for what [has no answer](Request::is_one_way).
     pub on_request: u64,
     /// The request.
     pub request: Request<'a>,
@@ -23,6 +23,11 @@ impl<'a> ClientMessage<'a> {
     #[must_use]
     pub const fn ack(position: u64) -> Self {
         ClientMessage::new(0, Request::Ack { position })
+    }
+
+    /// Returns the news that the user is typing to this user, or in this conference.
+    pub fn typing(login: impl Into<Cow<'a, str>>) -> Self {
+        ClientMessage::new(0, Request::Typing { login: login.into() })
     }
 
     /// Returns a request with this number and nothing but the fields that it needs.
@@ -70,7 +75,7 @@ impl Page {
     }
 }
 
-/// A request of a client. `Debug` leaves proofs and session ids out.
+/// A request of a client. `Debug` leaves passwords, proofs, invitations and session ids out.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Request<'a> {
@@ -84,6 +89,8 @@ pub enum Request<'a> {
         since: Option<Since>,
         /// The id of the log to which a position belongs.
         log: Option<Cow<'a, str>>,
+        /// Whether the connection hears of presence: who comes and goes, types, and reads. Written only if it is `true`.
+        presence: bool,
     },
     /// Asks how one can register; allowed before signing in.
     RegisterType,
@@ -95,6 +102,8 @@ pub enum Request<'a> {
         since: Option<Since>,
         /// As in `authorize`.
         log: Option<Cow<'a, str>>,
+        /// As in `authorize`.
+        presence: bool,
     },
     /// Asks for all the users whom the user knows.
     GetContacts,
@@ -126,6 +135,76 @@ pub enum Request<'a> {
         /// The position.
         position: u64,
     },
+    /// Makes an account; allowed before signing in only.
+    Register {
+        /// The new user's login.
+        login: Cow<'a, str>,
+        /// The password itself: it must not travel but over TLS, or inside of the machine.
+        password: Cow<'a, str>,
+        /// An invitation, where registration needs one.
+        invitation: Option<Cow<'a, str>>,
+        /// The new user's profile.
+        profile: Option<Fields<'a>>,
+    },
+    /// Makes an invitation.
+    Invite,
+    /// Lists a user or blocks one; joins a conference, or changes one of its members.
+    AddContact {
+        /// The user's or the conference's login.
+        login: Cow<'a, str>,
+        /// Whether the user is blocked. Written only if it is `true`.
+        blocked: bool,
+        /// The login of the user who is invited into the conference.
+        member: Option<Cow<'a, str>>,
+        /// Whether the member becomes an owner. Written only if it is `true`.
+        owner: bool,
+    },
+    /// Makes a user no contact; leaves a conference, or removes one of its members.
+    DelContact {
+        /// The user's or the conference's login.
+        login: Cow<'a, str>,
+        /// The login of the member to be removed.
+        member: Option<Cow<'a, str>>,
+    },
+    /// Looks for users and conferences that are public.
+    SearchContacts {
+        /// The beginning of their logins: at least one byte.
+        prefix: Cow<'a, str>,
+        /// Number of users at most.
+        limit: Option<u64>,
+    },
+    /// Asks for what the server tells of one user or conference.
+    GetUserData {
+        /// The login.
+        login: Cow<'a, str>,
+    },
+    /// Changes a profile, or the password.
+    UpdateMyData {
+        /// The login of a conference, if it is its profile.
+        login: Option<Cow<'a, str>>,
+        /// The fields to change; those that are null are removed.
+        profile: Option<Fields<'a>>,
+        /// The new password itself: it must not travel but over TLS, or inside of the machine.
+        password: Option<Cow<'a, str>>,
+        /// The password up to now.
+        old_password: Option<Cow<'a, str>>,
+        /// Whether the user's other sessions end. Written only if it is `true`.
+        end_sessions: bool,
+    },
+    /// Asks for the user's sessions.
+    GetSessions,
+    /// Ends the own session, or others.
+    SignOut {
+        /// The session to end, as `get_sessions` tells it.
+        session: Option<Cow<'a, str>>,
+        /// Whether all sessions but the own end. Written only if it is `true`.
+        others: bool,
+    },
+    /// Tells that the user is typing: one-way, without a number and without an answer.
+    Typing {
+        /// The login of the user or conference to whom the user is typing.
+        login: Cow<'a, str>,
+    },
     /// A request of another type, with all its fields but `type` and `on_request`.
     Other {
         /// Its type.
@@ -148,8 +227,25 @@ impl Request<'_> {
             Request::SendMessage { .. } => "send_message",
             Request::Read { .. } => "read",
             Request::Ack { .. } => "ack",
+            Request::Register { .. } => "register",
+            Request::Invite => "invite",
+            Request::AddContact { .. } => "add_contact",
+            Request::DelContact { .. } => "del_contact",
+            Request::SearchContacts { .. } => "search_contacts",
+            Request::GetUserData { .. } => "get_user_data",
+            Request::UpdateMyData { .. } => "update_my_data",
+            Request::GetSessions => "get_sessions",
+            Request::SignOut { .. } => "sign_out",
+            Request::Typing { .. } => "typing",
             Request::Other { kind, .. } => kind,
         }
+    }
+
+    /// Returns whether it has neither a number nor an answer: `ack` and `typing`.
+    #[must_use]
+    #[inline]
+    pub const fn is_one_way(&self) -> bool {
+        matches!(self, Request::Ack { .. } | Request::Typing { .. })
     }
 }
 
@@ -157,9 +253,22 @@ impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct(self.kind());
         match self {
-            Request::Authorize { login, .. } | Request::GetHistory { login, .. } => {
-                shown.field("login", login)
+            Request::Authorize { login, .. }
+            | Request::GetHistory { login, .. }
+            | Request::GetUserData { login }
+            | Request::Typing { login } => shown.field("login", login),
+            Request::Register { login, profile, .. } => shown.field("login", login).field("profile", profile),
+            Request::AddContact { login, blocked, member, owner } => shown
+                .field("login", login)
+                .field("blocked", blocked)
+                .field("member", member)
+                .field("owner", owner),
+            Request::DelContact { login, member } => shown.field("login", login).field("member", member),
+            Request::SearchContacts { prefix, limit } => shown.field("prefix", prefix).field("limit", limit),
+            Request::UpdateMyData { login, profile, end_sessions, .. } => {
+                shown.field("login", login).field("profile", profile).field("end_sessions", end_sessions)
             }
+            Request::SignOut { session, others } => shown.field("session", session).field("others", others),
             Request::Read { login, up_to } => shown.field("login", login).field("up_to", up_to),
             Request::Ack { position } => shown.field("position", position),
             Request::SendMessage { to, body, .. } => shown.field("to", to).field("body", body),
@@ -187,6 +296,24 @@ pub enum RequestKind {
     SendMessage,
     /// `read`
     Read,
+    /// `register`
+    Register,
+    /// `invite`
+    Invite,
+    /// `add_contact`
+    AddContact,
+    /// `del_contact`
+    DelContact,
+    /// `search_contacts`
+    SearchContacts,
+    /// `get_user_data`
+    GetUserData,
+    /// `update_my_data`
+    UpdateMyData,
+    /// `get_sessions`
+    GetSessions,
+    /// `sign_out`
+    SignOut,
     /// A type that the application brought along.
     Other(&'static str),
 }
@@ -201,6 +328,15 @@ impl RequestKind {
         RequestKind::GetHistory,
         RequestKind::SendMessage,
         RequestKind::Read,
+        RequestKind::Register,
+        RequestKind::Invite,
+        RequestKind::AddContact,
+        RequestKind::DelContact,
+        RequestKind::SearchContacts,
+        RequestKind::GetUserData,
+        RequestKind::UpdateMyData,
+        RequestKind::GetSessions,
+        RequestKind::SignOut,
     ];
 
     /// Returns the type, as on the wire.
@@ -214,6 +350,15 @@ impl RequestKind {
             RequestKind::GetHistory => "get_history",
             RequestKind::SendMessage => "send_message",
             RequestKind::Read => "read",
+            RequestKind::Register => "register",
+            RequestKind::Invite => "invite",
+            RequestKind::AddContact => "add_contact",
+            RequestKind::DelContact => "del_contact",
+            RequestKind::SearchContacts => "search_contacts",
+            RequestKind::GetUserData => "get_user_data",
+            RequestKind::UpdateMyData => "update_my_data",
+            RequestKind::GetSessions => "get_sessions",
+            RequestKind::SignOut => "sign_out",
             RequestKind::Other(kind) => kind,
         }
     }

@@ -1,14 +1,16 @@
 //! Reading messages: each of them is described here once, for both formats.
 
+mod people;
+
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::client::{ClientMessage, InvalidRequest, Page, Request, Since};
+use super::entries::{ContactChange, ReadMark, Sent};
 use super::server::{
-    Answer, AnswerMessage, Challenge, Cursor, History, Notice, ReadMark, Refusal, Sent, ServerMessage,
-    SignedIn,
+    Answer, AnswerMessage, Challenge, Cursor, History, Notice, Refusal, ServerMessage, SignedIn,
 };
 use super::types::{Contacts, Date, Message, Registration, Sender, StatusCode, User};
 use crate::codec::{
@@ -90,8 +92,8 @@ fn server_message<'a, R: Reader<'a>>(
         }),
         "info" => ServerMessage::Info(notice(map)?),
         "error" => ServerMessage::Error(notice(map)?),
-        "sent" | "read" => entry(map, kind)?,
-        _ => ServerMessage::Unknown { kind, message: Fields::all(map) },
+        "sent" | "read" | "contact" => entry(map, kind)?,
+        _ => people::server_message(map, from, kind)?,
     })
 }
 
@@ -105,6 +107,12 @@ fn entry<'a, R: Reader<'a>>(map: &mut MapReader<'_, 'a, R>, kind: Cow<'a, str>) 
         "sent" => {
             ServerMessage::Sent(Sent { position, key: map.optional(Field::Key)?, extra: Fields::others(map) })
         }
+        "contact" => ServerMessage::ContactChanged(ContactChange {
+            login: map.required(Field::Login)?,
+            state: map.required(Field::State)?,
+            position,
+            extra: Fields::others(map),
+        }),
         _ => ServerMessage::Read(ReadMark {
             login: map.required(Field::Login)?,
             up_to: map.required(Field::UpTo)?,
@@ -149,10 +157,13 @@ fn answer<'a, R: Reader<'a>>(
             "read" => Answer::Read,
             "authorize" => Answer::Authorized(signed_in(map)?),
             "session_restore" => Answer::Restored(signed_in(map)?),
-            _ => {
-                let outcome = Ok(Answer::Other(Fields::others(map)));
-                return Ok(AnswerMessage { kind, id, outcome, extra: Fields::new() });
-            }
+            _ => match people::answer(map, lists, &kind)? {
+                Some(answer) => answer,
+                None => {
+                    let outcome = Ok(Answer::Other(Fields::others(map)));
+                    return Ok(AnswerMessage { kind, id, outcome, extra: Fields::new() });
+                }
+            },
         }),
         status => Err(Refusal { status, info: map.optional(Field::Info)?.unwrap_or_default() }),
     };
@@ -360,9 +371,8 @@ impl<'a> Decode<'a> for Incoming<'a> {
 #[inline(always)]
 fn client_message<'a, R: Reader<'a>>(map: &mut MapReader<'_, 'a, R>) -> Result<Incoming<'a>> {
     let kind: Cow<'a, str> = map.required(Field::Type)?;
-    if kind == "ack" {
-        let request = Request::Ack { position: map.required(Field::Position)? };
-        return Ok(Incoming(Ok(ClientMessage { on_request: 0, request, extra: Fields::others(map) })));
+    if matches!(&*kind, "ack" | "typing") {
+        return one_way(map, &kind);
     }
     let on_request = match map.required(Field::OnRequest)? {
         0 => return Err(zero(Field::OnRequest)),
@@ -382,6 +392,15 @@ fn client_message<'a, R: Reader<'a>>(map: &mut MapReader<'_, 'a, R>) -> Result<I
     Ok(Incoming(Ok(ClientMessage { on_request, request, extra })))
 }
 
+#[cold]
+fn one_way<'a, R: Reader<'a>>(map: &mut MapReader<'_, 'a, R>, kind: &str) -> Result<Incoming<'a>> {
+    let request = match kind {
+        "ack" => Request::Ack { position: map.required(Field::Position)? },
+        _ => Request::Typing { login: map.required(Field::Login)? },
+    };
+    Ok(Incoming(Ok(ClientMessage { on_request: 0, request, extra: Fields::others(map) })))
+}
+
 #[inline(always)]
 fn request<'a, R: Reader<'a>>(map: &mut MapReader<'_, 'a, R>, kind: &Cow<'a, str>) -> Result<Request<'a>> {
     Ok(match &**kind {
@@ -398,14 +417,16 @@ fn request<'a, R: Reader<'a>>(map: &mut MapReader<'_, 'a, R>, kind: &Cow<'a, str
             sid: map.required(Field::Sid)?,
             since: map.optional(Field::Since)?,
             log: map.optional(Field::Log)?,
+            presence: map.optional(Field::Presence)?.unwrap_or_default(),
         },
         "authorize" => Request::Authorize {
             login: map.required(Field::Login)?,
             proof: map.required(Field::Password)?,
             since: map.optional(Field::Since)?,
             log: map.optional(Field::Log)?,
+            presence: map.optional(Field::Presence)?.unwrap_or_default(),
         },
-        _ => Request::Other { kind: kind.clone(), fields: Fields::others(map) },
+        _ => people::request(map, kind)?,
     })
 }
 

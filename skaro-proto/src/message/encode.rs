@@ -1,13 +1,15 @@
 //! Writing messages: each of them is described here once, for both formats. The type comes first wherever the original
 //! client does not put it elsewhere, so that readers know at once what they read.
 
+mod people;
+
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::client::{ClientMessage, Request, Since};
-use super::server::{
-    Answer, AnswerMessage, Challenge, Cursor, Notice, ReadMark, Refusal, Sent, ServerMessage, SignedIn,
-};
+use super::entries::{ReadMark, Sent};
+use super::people::Invitation;
+use super::server::{Answer, AnswerMessage, Challenge, Cursor, Notice, Refusal, ServerMessage, SignedIn};
 use super::types::{Contacts, Date, Message, Registration, Sender, StatusCode, User};
 use crate::codec::{self, Encode, Encoder, Field, Format, Start};
 
@@ -61,7 +63,7 @@ impl Encode for ClientMessage<'_> {
             }
             request => begin_other(request, to),
         };
-        if !matches!(self.request, Request::Ack { .. }) {
+        if !self.request.is_one_way() {
             to.field(Field::OnRequest, &self.on_request);
         }
         self.extra.encode_fields(to);
@@ -98,14 +100,15 @@ fn begin_other<E: Encoder>(request: &Request<'_>, to: &mut E) -> E::Map {
         }
         Request::GetContacts => to.begin_message(const { &Start::new("get_contacts") }),
         Request::RegisterType => to.begin_message(const { &Start::new("register_type") }),
-        Request::SessionRestore { sid, since, log } => {
+        Request::SessionRestore { sid, since, log, presence } => {
             let map = to.begin_message(const { &Start::new("session_restore") });
             to.field(Field::Sid, sid);
             to.optional_field(Field::Since, since);
             to.optional_field(Field::Log, log);
+            to.flag(Field::Presence, *presence);
             map
         }
-        Request::Authorize { login, proof, since, log } => {
+        Request::Authorize { login, proof, since, log, presence } => {
             // The original's order: it takes the caller's dictionary and adds the type and the number.
             let map = to.begin_map();
             to.field(Field::Login, login);
@@ -113,6 +116,7 @@ fn begin_other<E: Encoder>(request: &Request<'_>, to: &mut E) -> E::Map {
             to.field(Field::Type, "authorize");
             to.optional_field(Field::Since, since);
             to.optional_field(Field::Log, log);
+            to.flag(Field::Presence, *presence);
             map
         }
         Request::Other { kind, fields } => {
@@ -121,6 +125,7 @@ fn begin_other<E: Encoder>(request: &Request<'_>, to: &mut E) -> E::Map {
             fields.encode_fields(to);
             map
         }
+        request => people::begin(request, to),
     }
 }
 
@@ -169,6 +174,10 @@ impl Encode for ServerMessage<'_> {
                 extra.encode_fields(to);
                 to.end_map(map);
             }
+            ServerMessage::ContactChanged(change) => change.encode(to),
+            ServerMessage::ChangedUserData(changed) => changed.encode(to),
+            ServerMessage::Typing(typing) => typing.encode(to),
+            ServerMessage::ReadBy(read_by) => read_by.encode(to),
             ServerMessage::Unknown { message, .. } => message.encode(to),
         }
     }
@@ -208,7 +217,7 @@ impl Answer<'_> {
                 to.field(Field::History, &**history);
                 to.optional_field(Field::More, &history.more);
             }
-            Answer::Read => (),
+            Answer::Read | Answer::Registered | Answer::Contact | Answer::Updated | Answer::SignedOut => (),
             Answer::Contacts(contacts) => to.field(Field::Data, contacts),
             Answer::RegisterType(registration) => to.field(Field::RegisterType, registration),
             Answer::Authorized(signed_in) | Answer::Restored(signed_in) => {
@@ -221,6 +230,16 @@ impl Answer<'_> {
                     to.field(Field::Begin, begin);
                 }
             }
+            Answer::Invitation(Invitation { invitation, until }) => {
+                to.field(Field::Invitation, invitation);
+                to.field(Field::Until, until);
+            }
+            Answer::Users { users, more } => {
+                to.field(Field::Data, users);
+                to.field(Field::More, more);
+            }
+            Answer::User(user) => to.field(Field::User, user),
+            Answer::Sessions(sessions) => to.field(Field::Sessions, &**sessions),
             Answer::Other(fields) => fields.encode_fields(to),
         }
     }

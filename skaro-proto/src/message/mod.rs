@@ -7,15 +7,18 @@
 mod client;
 mod decode;
 mod encode;
+mod entries;
+mod people;
 #[cfg(feature = "serde")]
 mod serialize;
 mod server;
 mod types;
 
 pub use client::{ClientMessage, InvalidRequest, Page, Request, RequestKind, Since};
+pub use entries::{ChangedUserData, ContactChange, ReadMark, Sent};
+pub use people::{ContactState, Invitation, Member, ReadBy, SessionInfo, Typing};
 pub use server::{
-    Answer, AnswerMessage, Challenge, Cursor, History, Notice, ReadMark, Refusal, Sent, ServerMessage,
-    SignedIn,
+    Answer, AnswerMessage, Challenge, Cursor, History, Notice, Refusal, ServerMessage, SignedIn,
 };
 pub(crate) use types::text_bytes;
 pub use types::{Contacts, Date, Message, Registration, Sender, StatusCode, User};

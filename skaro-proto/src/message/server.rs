@@ -6,6 +6,8 @@ use core::fmt;
 use core::ops::Deref;
 use core::slice;
 
+use super::entries::{ChangedUserData, ContactChange, ReadMark, Sent};
+use super::people::{Invitation, ReadBy, SessionInfo, Typing};
 use super::types::{Contacts, Date, Message, Registration, StatusCode, User, list_bytes, owned, text_bytes};
 use crate::codec::Fields;
 
@@ -27,6 +29,15 @@ pub enum ServerMessage<'a> {
     Sent(Sent<'a>),
     /// `read`, an entry: the user has read a dialog up to a position.
     Read(ReadMark<'a>),
+    /// `contact`, an entry: a contact has another state now.
+    ContactChanged(ContactChange<'a>),
+    /// `changed_user_data`, an entry or presence: a profile or the members of a conference have changed, or somebody has come
+    /// or gone.
+    ChangedUserData(ChangedUserData<'a>),
+    /// `typing`, presence: somebody is typing.
+    Typing(Typing<'a>),
+    /// `read_by`, presence: another user has read the dialog.
+    ReadBy(ReadBy<'a>),
     /// A message of an unknown type.
     Unknown {
         /// Its type.
@@ -34,32 +45,6 @@ pub enum ServerMessage<'a> {
         /// The whole of it, `type` included.
         message: Fields<'a>,
     },
-}
-
-/// An entry of the log in place of a message that the connection sent itself: it had the answer.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Sent<'a> {
-    /// The position in the user's log.
-    pub position: u64,
-    /// The message's key, if it had one.
-    pub key: Option<Cow<'a, str>>,
-    /// Everything else that came with it.
-    pub extra: Fields<'a>,
-}
-
-/// An entry of the log: the user has read a dialog, on whichever device.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct ReadMark<'a> {
-    /// The other user's login.
-    pub login: Cow<'a, str>,
-    /// The position up to which the dialog is read.
-    pub up_to: u64,
-    /// The position of this entry in the user's log.
-    pub position: u64,
-    /// Everything else that came with it.
-    pub extra: Fields<'a>,
 }
 
 /// The server's challenge: what has to be proven. `Debug` leaves the token out.
@@ -121,6 +106,27 @@ pub enum Answer<'a> {
     },
     /// Answer to `read`: the read mark is at the requested position, or further.
     Read,
+    /// Answer to `register`: the account is made.
+    Registered,
+    /// Answer to `invite`: the invitation.
+    Invitation(Invitation<'a>),
+    /// Answer to `add_contact` and `del_contact`: it is as requested.
+    Contact,
+    /// Answer to `search_contacts`: users and conferences.
+    Users {
+        /// Those that were found, in the order of their logins.
+        users: Contacts<'a>,
+        /// Whether there are more than these.
+        more: bool,
+    },
+    /// Answer to `get_user_data`: what the server tells of the user.
+    User(User<'a>),
+    /// Answer to `update_my_data`: it is as requested.
+    Updated,
+    /// Answer to `get_sessions`: the user's sessions.
+    Sessions(Vec<SessionInfo<'a>>),
+    /// Answer to `sign_out`: the session has ended, or the others have.
+    SignedOut,
     /// Answer to a request of another type: all fields but `type`, `for`, `id` and `status`.
     Other(Fields<'a>),
 }
@@ -221,45 +227,6 @@ impl<'a> Cursor<'a> {
     #[must_use]
     pub fn into_owned(self) -> Cursor<'static> {
         Cursor { log: owned(self.log), head: self.head, begin: self.begin }
-    }
-}
-
-impl<'a> Sent<'a> {
-    /// Returns the entry at this position, without a key.
-    #[must_use]
-    pub const fn new(position: u64) -> Self {
-        Sent { position, key: None, extra: Fields::new() }
-    }
-
-    /// Returns the same, no longer borrowed from the frame.
-    pub fn into_owned(self) -> Sent<'static> {
-        Sent { position: self.position, key: self.key.map(owned), extra: self.extra.into_owned() }
-    }
-
-    /// Returns how many bytes of heap it takes once it is owned, or more.
-    pub fn heap_bytes(&self) -> usize {
-        let Sent { position: _, key, extra } = self;
-        key.as_ref().map_or(0, text_bytes) + extra.heap_bytes()
-    }
-}
-
-impl<'a> ReadMark<'a> {
-    /// Returns the entry at this position: the dialog with this user is read up to there.
-    pub fn new(login: impl Into<Cow<'a, str>>, up_to: u64, position: u64) -> Self {
-        ReadMark { login: login.into(), up_to, position, extra: Fields::new() }
-    }
-
-    /// Returns the same, no longer borrowed from the frame.
-    #[must_use]
-    pub fn into_owned(self) -> ReadMark<'static> {
-        ReadMark { login: owned(self.login), extra: self.extra.into_owned(), ..self }
-    }
-
-    /// Returns how many bytes of heap it takes once it is owned, or more.
-    #[must_use]
-    pub fn heap_bytes(&self) -> usize {
-        let ReadMark { login, up_to: _, position: _, extra } = self;
-        text_bytes(login) + extra.heap_bytes()
     }
 }
 
@@ -396,6 +363,16 @@ impl Answer<'_> {
                 Answer::MessageSent { date: date.map(Date::into_owned), position }
             }
             Answer::Read => Answer::Read,
+            Answer::Registered => Answer::Registered,
+            Answer::Invitation(invitation) => Answer::Invitation(invitation.into_owned()),
+            Answer::Contact => Answer::Contact,
+            Answer::Users { users, more } => Answer::Users { users: users.into_owned(), more },
+            Answer::User(user) => Answer::User(user.into_owned()),
+            Answer::Updated => Answer::Updated,
+            Answer::Sessions(sessions) => {
+                Answer::Sessions(sessions.into_iter().map(SessionInfo::into_owned).collect())
+            }
+            Answer::SignedOut => Answer::SignedOut,
             Answer::Other(fields) => Answer::Other(fields.into_owned()),
         }
     }
@@ -409,10 +386,13 @@ impl Answer<'_> {
                 text_bytes(session_id) + user.heap_bytes() + log
             }
             Answer::RegisterType(registration) => registration.heap_bytes(),
-            Answer::Contacts(contacts) => contacts.heap_bytes(),
+            Answer::Contacts(users) | Answer::Users { users, more: _ } => users.heap_bytes(),
             Answer::History(history) => history.heap_bytes(),
             Answer::MessageSent { date, position: _ } => date.as_ref().map_or(0, Date::heap_bytes),
-            Answer::Read => 0,
+            Answer::Read | Answer::Registered | Answer::Contact | Answer::Updated | Answer::SignedOut => 0,
+            Answer::Invitation(invitation) => invitation.heap_bytes(),
+            Answer::User(user) => user.heap_bytes(),
+            Answer::Sessions(sessions) => list_bytes(sessions, SessionInfo::heap_bytes),
             Answer::Other(fields) => fields.heap_bytes(),
         }
     }
@@ -426,6 +406,8 @@ impl ServerMessage<'_> {
             ServerMessage::ShowMessage(message) => message.position,
             ServerMessage::Sent(sent) => Some(sent.position),
             ServerMessage::Read(read) => Some(read.position),
+            ServerMessage::ContactChanged(change) => Some(change.position),
+            ServerMessage::ChangedUserData(changed) => changed.position,
             ServerMessage::Unknown { message, .. } => {
                 let position = message.get("position")?.as_integer()?;
                 u64::try_from(position).ok().filter(|position| *position > 0)
@@ -433,7 +415,9 @@ impl ServerMessage<'_> {
             ServerMessage::CheckConnection(_)
             | ServerMessage::Answer(_)
             | ServerMessage::Info(_)
-            | ServerMessage::Error(_) => None,
+            | ServerMessage::Error(_)
+            | ServerMessage::Typing(_)
+            | ServerMessage::ReadBy(_) => None,
         }
     }
 
@@ -450,6 +434,10 @@ impl ServerMessage<'_> {
             ServerMessage::Error(notice) => ServerMessage::Error(notice.into_owned()),
             ServerMessage::Sent(sent) => ServerMessage::Sent(sent.into_owned()),
             ServerMessage::Read(read) => ServerMessage::Read(read.into_owned()),
+            ServerMessage::ContactChanged(change) => ServerMessage::ContactChanged(change.into_owned()),
+            ServerMessage::ChangedUserData(changed) => ServerMessage::ChangedUserData(changed.into_owned()),
+            ServerMessage::Typing(typing) => ServerMessage::Typing(typing.into_owned()),
+            ServerMessage::ReadBy(read_by) => ServerMessage::ReadBy(read_by.into_owned()),
             ServerMessage::Unknown { kind, message } => {
                 ServerMessage::Unknown { kind: owned(kind), message: message.into_owned() }
             }
@@ -466,6 +454,10 @@ impl ServerMessage<'_> {
             ServerMessage::Info(notice) | ServerMessage::Error(notice) => notice.heap_bytes(),
             ServerMessage::Sent(sent) => sent.heap_bytes(),
             ServerMessage::Read(read) => read.heap_bytes(),
+            ServerMessage::ContactChanged(change) => change.heap_bytes(),
+            ServerMessage::ChangedUserData(changed) => changed.heap_bytes(),
+            ServerMessage::Typing(typing) => typing.heap_bytes(),
+            ServerMessage::ReadBy(read_by) => read_by.heap_bytes(),
             ServerMessage::Unknown { kind, message } => text_bytes(kind) + message.heap_bytes(),
         }
     }

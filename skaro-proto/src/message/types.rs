@@ -24,12 +24,6 @@ impl<'a> User<'a> {
         User { login: login.into(), extra: Fields::new() }
     }
 
-    /// Returns how many messages from this user are beyond the read mark, if the server told it (`unread`).
-    #[must_use]
-    pub fn unread(&self) -> Option<u64> {
-        self.extra.get("unread")?.as_integer().and_then(|count| u64::try_from(count).ok())
-    }
-
     /// Returns the same user, no longer borrowed from the frame.
     #[must_use]
     pub fn into_owned(self) -> User<'static> {
@@ -125,6 +119,19 @@ impl<'a> Sender<'a> {
     pub fn new(login: impl Into<Cow<'a, str>>) -> Self {
         Sender { login: login.into(), in_conference: None, extra: Fields::new() }
     }
+
+    pub(super) fn into_owned(self) -> Sender<'static> {
+        Sender {
+            login: owned(self.login),
+            in_conference: self.in_conference.map(owned),
+            extra: self.extra.into_owned(),
+        }
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        let Sender { login, in_conference, extra } = self;
+        text_bytes(login) + in_conference.as_ref().map_or(0, text_bytes) + extra.heap_bytes()
+    }
 }
 
 /// A chat message: one that has just arrived, or one of a history.
@@ -197,13 +204,8 @@ impl<'a> Message<'a> {
 
     /// Returns the same message, no longer borrowed from the frame.
     pub fn into_owned(self) -> Message<'static> {
-        let from = Sender {
-            login: owned(self.from.login),
-            in_conference: self.from.in_conference.map(owned),
-            extra: self.from.extra.into_owned(),
-        };
         Message {
-            from,
+            from: self.from.into_owned(),
             to: owned(self.to),
             body: owned(self.body),
             date: self.date.map(Date::into_owned),
@@ -216,11 +218,9 @@ impl<'a> Message<'a> {
     /// Returns how many bytes of heap the message takes once it is owned, or more.
     pub fn heap_bytes(&self) -> usize {
         let Message { from, to, body, date, position: _, key, extra } = self;
-        let Sender { login, in_conference, extra: of_sender } = from;
-        let texts = text_bytes(login) + text_bytes(to) + text_bytes(body);
-        let optional = [in_conference, key].into_iter().flatten().map(text_bytes).sum::<usize>();
+        let texts = text_bytes(to) + text_bytes(body) + key.as_ref().map_or(0, text_bytes);
         let date = date.as_ref().map_or(0, Date::heap_bytes);
-        texts + optional + date + extra.heap_bytes() + of_sender.heap_bytes()
+        from.heap_bytes() + texts + date + extra.heap_bytes()
     }
 }
 

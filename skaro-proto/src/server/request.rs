@@ -100,6 +100,7 @@ impl Server {
             Ok(ClientMessage { request: Request::Ack { position }, .. }) => self
                 .acknowledge(id, position)
                 .map_err(|error| self.reject(id, InvalidRequest { error, request: None })),
+            Ok(ClientMessage { request: Request::Typing { .. }, .. }) => Ok(()),
             // Whoever goes on sending although frames are not wanted.
             Ok(message) if connection.open >= 2 * connection.max_open() || has_many => {
                 let outcome = refused(503, "too many requests are under way: wait for their answers");
@@ -171,10 +172,10 @@ impl Server {
                 return self.send_message(asker, to, body, key.as_deref());
             }
             _ if !self.make_room(0) => out_of_memory(),
-            Request::Authorize { login, proof, since, log } => {
+            Request::Authorize { login, proof, since, log, presence: _ } => {
                 return self.authorize(asker, login, proof, Start::new(*since, log.as_deref()));
             }
-            Request::SessionRestore { sid, since, log } => {
+            Request::SessionRestore { sid, since, log, presence: _ } => {
                 return self.session_restore(asker, sid, Start::new(*since, log.as_deref()));
             }
             Request::GetHistory { login, page } => return self.get_history(asker, login, *page),
@@ -184,7 +185,18 @@ impl Server {
             Request::Other { kind, fields } if self.config.forwards_requests => {
                 return self.forward(asker, kind, fields.clone());
             }
-            Request::Ack { .. } | Request::Other { .. } => no_such_request(),
+            Request::Ack { .. }
+            | Request::Typing { .. }
+            | Request::Other { .. }
+            | Request::Register { .. }
+            | Request::Invite
+            | Request::AddContact { .. }
+            | Request::DelContact { .. }
+            | Request::SearchContacts { .. }
+            | Request::GetUserData { .. }
+            | Request::UpdateMyData { .. }
+            | Request::GetSessions
+            | Request::SignOut { .. } => no_such_request(),
         };
         self.answer(id, number, request.kind(), outcome);
     }

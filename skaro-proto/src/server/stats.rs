@@ -101,7 +101,7 @@ pub(super) struct Tally {
     pub(super) notes: Notes,
 }
 
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 17] = [
     "authorize",
     "session_restore",
     "register_type",
@@ -109,6 +109,15 @@ const KINDS: [&str; 8] = [
     "get_history",
     "send_message",
     "read",
+    "register",
+    "invite",
+    "add_contact",
+    "del_contact",
+    "search_contacts",
+    "get_user_data",
+    "update_my_data",
+    "get_sessions",
+    "sign_out",
     "other",
 ];
 
@@ -123,7 +132,15 @@ impl Tally {
             Answer::History(_) => 4,
             Answer::MessageSent { .. } => 5,
             Answer::Read => 6,
-            Answer::Other(_) => 7,
+            Answer::Registered => 7,
+            Answer::Invitation(_) => 8,
+            Answer::Contact => 9,
+            Answer::Users { .. } => 11,
+            Answer::User(_) => 12,
+            Answer::Updated => 13,
+            Answer::Sessions(_) => 14,
+            Answer::SignedOut => 15,
+            Answer::Other(_) => 16,
         };
         if let Some(count) = self.answered.get_mut(kind) {
             *count += 1;

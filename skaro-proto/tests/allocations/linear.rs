@@ -64,7 +64,7 @@ fn client() -> Client {
     client.handle_frame(NOW, Frame::Text(answer)).unwrap();
     client.get_contacts(NOW).unwrap();
     client.get_history(NOW, "bob").unwrap();
-    client.request_other(NOW, "add_contact", Default::default()).unwrap();
+    client.request_other(NOW, "weather", Default::default()).unwrap();
     client
 }
 
@@ -192,7 +192,7 @@ fn to_client() -> Vec<Frames> {
         json(
             "answer to an unknown request",
             true,
-            r#"{"type":"request","for":"add_contact","id":4,"status":"200""#,
+            r#"{"type":"request","for":"weather","id":4,"status":"200""#,
             ",\"\":0",
             "}",
         ),
@@ -356,12 +356,12 @@ fn messages_tell_how_much_memory_they_take() {
         r#"{"type":"show_message","from":{"login":"alice","in_conference":"all","x":1},"to":"bob","body":"a\nb","date":"today"}"#.into(),
         r#"{"type":"check_connection","token":"0123456789abcdef"}"#.into(),
         r#"{"type":"info","info":"hello","x":{"y":[{"z":[1,2,3]}]}}"#.into(),
-        r#"{"type":"changed_user_data","user":{"login":"bob","status":{"mood":"good"}}}"#.into(),
+        r#"{"type":"forecast","user":{"login":"bob","status":{"mood":"good"}}}"#.into(),
         r#"{"type":"request","for":"send_message","id":1,"status":"404 not found","info":"nobody"}"#.into(),
         request("send_message", r#""date":1"#),
         request("register_type", r#""register_type":"by post""#),
         request("authorize", &format!(r#""session_id":"s-1","user":{user}"#)),
-        request("add_contact", r#""user":{"login":"bob"},"list":[[[[[]]]],[[[[]]]]]"#),
+        request("weather", r#""user":{"login":"bob"},"list":[[[[[]]]],[[[[]]]]]"#),
         request("get_history", &format!(r#""history":[{}]"#, vec![message; 500].join(","))),
         request("get_history", r#""history":[]"#),
         request("get_contacts", &format!(r#""data":[{}]"#, vec![user; 500].join(","))),

@@ -22,7 +22,7 @@ fn recorded() -> Vec<(ClientMessage<'static>, String)> {
             message(1, Request::RegisterType),
             "a264747970656d72656769737465725f747970656a6f6e5f7265717565737401".into(),
         ),
-        (message(1, Request::Authorize { login: "alice".into(), proof: PROOF.into(), since: None, log: None }), authorize),
+        (message(1, Request::Authorize { login: "alice".into(), proof: PROOF.into(), since: None, log: None, presence: false }), authorize),
         (
             message(1, Request::GetContacts),
             "a264747970656c6765745f636f6e74616374736a6f6e5f7265717565737401".into(),
@@ -37,7 +37,7 @@ fn recorded() -> Vec<(ClientMessage<'static>, String)> {
                 .into(),
         ),
         (
-            message(5, Request::SessionRestore { sid: "s-1".into(), since: None, log: None }),
+            message(5, Request::SessionRestore { sid: "s-1".into(), since: None, log: None, presence: false }),
             "a364747970656f73657373696f6e5f726573746f72656373696463732d316a6f6e5f7265717565737405".into(),
         ),
     ]

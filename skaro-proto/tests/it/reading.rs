@@ -73,7 +73,7 @@ fn each_message_of_a_server() {
     assert_eq!(history[0].extra.get("color"), Some("red".into()));
     let sent = json!({"type": "request", "for": "send_message", "id": 1, "status": "200", "date": 5});
     assert_eq!(answer(&sent), Answer::MessageSent { date: Some(Date::Integer(5)), position: None });
-    let other = json!({"type": "request", "for": "add_contact", "id": 1, "status": "200", "user": "x"});
+    let other = json!({"type": "request", "for": "weather", "id": 1, "status": "200", "user": "x"});
     assert_eq!(answer(&other), Answer::Other([("user", "x".into())].into_iter().collect()));
     assert!(
         matches!(read(&json!({"type": "info", "info": "i"})), Ok(ServerMessage::Info(it)) if it.info == "i")
@@ -234,10 +234,10 @@ fn fields_that_nobody_listed_are_kept() {
 
 #[test]
 fn messages_of_unknown_type_reach_the_application_whole() {
-    let message = json!({"type": "changed_user_data", "user": {"login": "bob"}, "id": 3});
+    let message = json!({"type": "forecast", "user": {"login": "bob"}, "id": 3});
     let ServerMessage::Unknown { kind, message } = read(&message).unwrap() else { panic!() };
-    assert_eq!(kind, "changed_user_data");
-    assert_eq!(message.get("type"), Some("changed_user_data".into()));
+    assert_eq!(kind, "forecast");
+    assert_eq!(message.get("type"), Some("forecast".into()));
     assert!(matches!(message.get("user"), Some(Value::Map(user)) if user.get("login") == Some("bob".into())));
     assert_eq!(message.len(), 3);
 }

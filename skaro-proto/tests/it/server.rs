@@ -191,7 +191,7 @@ fn refusals_say_why() {
         (client.send_message(net.now, "nobody", "hi", None).unwrap(), 404, "no user"),
         (client.get_history(net.now, "nobody").unwrap(), 404, "no user"),
         (client.send_message(net.now, "bob", &long, None).unwrap(), 413, "\"body\" has 16385 bytes"),
-        (client.request_other(net.now, "add_contact", Default::default()).unwrap(), 501, "no such request"),
+        (client.request_other(net.now, "weather", Default::default()).unwrap(), 501, "no such request"),
     ];
     net.drive();
     for (id, code, reason) in cases {

@@ -30,8 +30,13 @@ fn examples_are_written_as_they_stand_there() {
 fn the_worked_example_is_right() {
     let proof = auth::proof("correct horse", "3a0cf1b2c7d94e53");
     assert!(SPECIFICATION.contains(&format!("| `{proof}` |")));
-    let request =
-        Request::Authorize { login: "alice".into(), proof: proof.as_str().into(), since: None, log: None };
+    let request = Request::Authorize {
+        login: "alice".into(),
+        proof: proof.as_str().into(),
+        since: None,
+        log: None,
+        presence: false,
+    };
     let bytes = ClientMessage::new(1, request).encode(Format::Cbor);
     assert!(SPECIFICATION.contains(&format!("As CBOR, {} bytes", bytes.len())));
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();

@@ -73,8 +73,14 @@ fn frames_are_made_of_what_holds_them() {
 fn secrets_stay_out_of_what_is_shown() {
     let proof = "my proof";
     let requests = [
-        Request::Authorize { login: "alice".into(), proof: proof.into(), since: None, log: None },
-        Request::SessionRestore { sid: "my session".into(), since: None, log: None },
+        Request::Authorize {
+            login: "alice".into(),
+            proof: proof.into(),
+            since: None,
+            log: None,
+            presence: false,
+        },
+        Request::SessionRestore { sid: "my session".into(), since: None, log: None, presence: false },
         Request::GetHistory { login: "alice".into(), page: Default::default() },
         Request::SendMessage { to: "alice".into(), body: "hello".into(), key: None },
         Request::RegisterType,

@@ -104,7 +104,13 @@ impl Network {
         self.raw_request(
             id,
             1,
-            Request::Authorize { login: login.into(), proof: proof.into(), since: None, log: None },
+            Request::Authorize {
+                login: login.into(),
+                proof: proof.into(),
+                since: None,
+                log: None,
+                presence: false,
+            },
         )
     }
 
@@ -135,7 +141,7 @@ impl Network {
         self.raw_request(
             id,
             2,
-            Request::SessionRestore { sid: sid.to_owned().into(), since: None, log: None },
+            Request::SessionRestore { sid: sid.to_owned().into(), since: None, log: None, presence: false },
         )
     }
 

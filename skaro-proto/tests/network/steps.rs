@@ -165,7 +165,7 @@ impl Network {
             83..85 => self.give(n, |client, now| {
                 let mut fields = Fields::new();
                 fields.push("login", "whoever");
-                client.request_other(now, "add_contact", fields)
+                client.request_other(now, "weather", fields)
             }),
             85 => self.authorize(n, true),
             86 => self.give(n, |client, now| client.send_message(now, "nobody", "hello", None)),

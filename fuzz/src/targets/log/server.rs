@@ -153,7 +153,10 @@ impl Run {
         self.say(
             id,
             format,
-            &ClientMessage::new(1, Request::Authorize { login, proof: proof.into(), since, log }),
+            &ClientMessage::new(
+                1,
+                Request::Authorize { login, proof: proof.into(), since, log, presence: false },
+            ),
         );
         let Some(ServerMessage::Answer(answer)) = self.next(id) else { panic!("no answer") };
         let Ok(Answer::Authorized(signed_in)) = answer.outcome else { panic!("{answer:?}") };

@@ -87,11 +87,11 @@ impl Script {
 fn owned(request: Request<'_>) -> Request<'static> {
     let own = |text: std::borrow::Cow<'_, str>| std::borrow::Cow::Owned(text.into_owned());
     match request {
-        Request::Authorize { login, proof, since, log } => {
-            Request::Authorize { login: own(login), proof: own(proof), since, log: log.map(own) }
+        Request::Authorize { login, proof, since, log, presence } => {
+            Request::Authorize { login: own(login), proof: own(proof), since, log: log.map(own), presence }
         }
-        Request::SessionRestore { sid, since, log } => {
-            Request::SessionRestore { sid: own(sid), since, log: log.map(own) }
+        Request::SessionRestore { sid, since, log, presence } => {
+            Request::SessionRestore { sid: own(sid), since, log: log.map(own), presence }
         }
         Request::SendMessage { to, body, key } => {
             Request::SendMessage { to: own(to), body: own(body), key: key.map(own) }

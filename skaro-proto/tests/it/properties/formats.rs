@@ -113,7 +113,7 @@ proptest! {
 /// What is wrong with a frame.
 type Read = fn(Frame<'_>) -> Option<DecodeError>;
 
-/// The message with a truth value in one of its listed fields, of which none but one consists of such.
+/// The message with a truth value in one of its listed fields; with a number where a truth value belongs.
 fn with_a_wrong_field(tree: Tree, which: usize) -> Option<(String, Tree)> {
     let Tree::Record(mut entries) = tree else { panic!("{tree:?}") };
     let mut listed: Vec<_> = entries.iter_mut().filter(|entry| entry.listed).collect();
@@ -121,7 +121,7 @@ fn with_a_wrong_field(tree: Tree, which: usize) -> Option<(String, Tree)> {
     let entry = listed.get_mut(which.checked_rem(count)?)?;
     let name = entry.name.clone();
     entry.value = Tree::Plain(match &*name {
-        "more" => Plain::Integer(1),
+        "more" | "presence" | "blocked" | "owner" | "end_sessions" | "others" => Plain::Integer(1),
         _ => Plain::Bool(true),
     });
     Some((name, Tree::Record(entries)))

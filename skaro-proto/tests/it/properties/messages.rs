@@ -284,21 +284,20 @@ impl Kind {
         let other = (unlisted(&listed), self.extra(&["type", "on_request"]));
         let request = prop_oneof![
             (
-                (two(), since()).prop_map(|((login, proof), (since, log))| Request::Authorize {
-                    login,
-                    proof,
-                    since,
-                    log
+                (two(), since(), any::<bool>()).prop_map(|((login, proof), (since, log), presence)| {
+                    Request::Authorize { login, proof, since, log, presence }
                 }),
-                self.extra(&["type", "on_request", "login", "password", "since", "log"])
+                self.extra(&["type", "on_request", "login", "password", "since", "log", "presence"])
             ),
             (
                 prop_oneof![Just(Request::RegisterType), Just(Request::GetContacts)],
                 self.extra(&["type", "on_request"])
             ),
             (
-                (text(), since()).prop_map(|(sid, (since, log))| Request::SessionRestore { sid, since, log }),
-                self.extra(&["type", "on_request", "sid", "since", "log"])
+                (text(), since(), any::<bool>()).prop_map(|(sid, (since, log), presence)| {
+                    Request::SessionRestore { sid, since, log, presence }
+                }),
+                self.extra(&["type", "on_request", "sid", "since", "log", "presence"])
             ),
             (
                 (text(), page()).prop_map(|(login, page)| Request::GetHistory { login, page }),

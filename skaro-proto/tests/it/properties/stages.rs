@@ -59,7 +59,7 @@ fn advance(client: &mut Client, stage: Stage) {
         client.get_contacts(now).unwrap();
         client.get_history(now, "bob").unwrap();
         client.send_message(now, "bob", "hello", Some(1)).unwrap();
-        client.request_other(now, "add_contact", Default::default()).unwrap();
+        client.request_other(now, "weather", Default::default()).unwrap();
     }
     if stage == Stage::Late {
         client.handle_timeout(now + Duration::from_secs(30));

@@ -90,6 +90,13 @@ pub fn optional(value: Option<Tree>) -> Tree {
     value.unwrap_or_else(|| Tree::OneOf(vec![Tree::Absent, Tree::Plain(Plain::Null)]))
 }
 
+/// A field that is as good as missing if it is `false`.
+pub fn flag(name: &str, value: bool) -> Entry {
+    let is_false =
+        || Tree::OneOf(vec![Tree::Absent, Tree::Plain(Plain::Null), Tree::Plain(Plain::Bool(false))]);
+    listed(name, if value { Tree::Plain(Plain::Bool(true)) } else { is_false() })
+}
+
 pub fn listed(name: &str, value: Tree) -> Entry {
     Entry { name: name.into(), value, listed: true }
 }

@@ -7,7 +7,7 @@ use skaro_proto::message::{
 };
 use skaro_proto::{Fields, Value};
 
-use super::tree::{Entry, Plain, Tree, integer, listed, optional, plain, text, unlisted};
+use super::tree::{Entry, Plain, Tree, flag, integer, listed, optional, plain, text, unlisted};
 
 fn record(own: impl IntoIterator<Item = Entry>, extra: &Fields<'_>) -> Tree {
     Tree::Record(own.into_iter().chain(unlisted(extra)).collect())
@@ -18,14 +18,15 @@ pub fn of_client(message: &ClientMessage<'_>) -> Tree {
     let kind = |kind: &str| listed("type", text(kind));
     let field = |name, value: &str| listed(name, text(value));
     let own = match &message.request {
-        Request::Authorize { login, proof, since, log } => {
+        Request::Authorize { login, proof, since, log, presence } => {
             let [since, log] = of_since(*since, log.as_deref());
-            vec![field("login", login), field("password", proof), kind("authorize"), since, log]
+            let presence = flag("presence", *presence);
+            vec![field("login", login), field("password", proof), kind("authorize"), since, log, presence]
         }
         Request::RegisterType => vec![kind("register_type")],
-        Request::SessionRestore { sid, since, log } => {
+        Request::SessionRestore { sid, since, log, presence } => {
             let [since, log] = of_since(*since, log.as_deref());
-            vec![kind("session_restore"), field("sid", sid), since, log]
+            vec![kind("session_restore"), field("sid", sid), since, log, flag("presence", *presence)]
         }
         Request::GetContacts => vec![kind("get_contacts")],
         Request::GetHistory { login, page } => vec![

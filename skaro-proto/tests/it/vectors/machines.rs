@@ -71,7 +71,7 @@ fn client_expecting(message: &Json) -> Client {
         Some("get_contacts") => client.get_contacts(NOW),
         Some("get_history") => client.get_history(NOW, "bob"),
         Some("send_message") => client.send_message(NOW, "bob", "hello", None),
-        Some("add_contact") => client.request_other(NOW, "add_contact", Fields::new()),
+        Some("weather") => client.request_other(NOW, "weather", Fields::new()),
         Some(other) => panic!("nobody can ask for {other}"),
     }
     .unwrap();

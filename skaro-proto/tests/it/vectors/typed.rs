@@ -46,14 +46,25 @@ pub(crate) fn client_message(of: &Json) -> ClientMessage<'static> {
         "authorize" => {
             let (login, proof) = (text(&of["login"]), text(&of["password"]));
             (
-                Request::Authorize { login, proof, since: since(of), log: optional(of, "log") },
-                &["login", "password", "since", "log"],
+                Request::Authorize {
+                    login,
+                    proof,
+                    since: since(of),
+                    log: optional(of, "log"),
+                    presence: flag(of, "presence"),
+                },
+                &["login", "password", "since", "log", "presence"],
             )
         }
         "register_type" => (Request::RegisterType, &[]),
         "session_restore" => (
-            Request::SessionRestore { sid: text(&of["sid"]), since: since(of), log: optional(of, "log") },
-            &["sid", "since", "log"],
+            Request::SessionRestore {
+                sid: text(&of["sid"]),
+                since: since(of),
+                log: optional(of, "log"),
+                presence: flag(of, "presence"),
+            },
+            &["sid", "since", "log", "presence"],
         ),
         "get_contacts" => (Request::GetContacts, &[]),
         "get_history" => (
@@ -197,6 +208,10 @@ fn message(of: &Json, but: &[&str]) -> Message<'static> {
 
 fn optional(of: &Json, name: &str) -> Option<Text> {
     map(of).get(name).map(text)
+}
+
+fn flag(of: &Json, name: &str) -> bool {
+    of[name].as_bool().unwrap_or_default()
 }
 
 fn since(of: &Json) -> Option<Since> {

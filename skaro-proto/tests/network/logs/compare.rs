@@ -203,7 +203,13 @@ impl World {
                         let proof = auth::proof(login(user), &challenge.token);
                         let (since, log) = (Some(Since::Position(0)), Some("".into()));
                         let login = login(user).into();
-                        let request = Request::Authorize { login, proof: proof.as_str().into(), since, log };
+                        let request = Request::Authorize {
+                            login,
+                            proof: proof.as_str().into(),
+                            since,
+                            log,
+                            presence: false,
+                        };
                         self.say(id, &ClientMessage::new(1, request));
                     }
                     ServerMessage::Answer(AnswerMessage {

@@ -47,7 +47,7 @@ pub const KINDS: [RequestKind; 7] = [
     RequestKind::GetContacts,
     RequestKind::GetHistory,
     RequestKind::SendMessage,
-    RequestKind::Other("add_contact"),
+    RequestKind::Other("weather"),
 ];
 
 fn arriving() -> impl Strategy<Value = Arriving> {

@@ -169,7 +169,7 @@ impl World {
             }
             Arriving::Info => r#"{"type":"info","info":"i"}"#.to_owned(),
             Arriving::Error => r#"{"type":"error","info":"e"}"#.to_owned(),
-            Arriving::Unknown => r#"{"type":"changed_user_data"}"#.to_owned(),
+            Arriving::Unknown => r#"{"type":"forecast"}"#.to_owned(),
             Arriving::Nonsense => r#"{"type":"request","for":"authorize"}"#.to_owned(),
         };
         match self.client.handle_frame(now, Frame::Text(&frame)) {

@@ -201,7 +201,7 @@ impl Model {
         let somebody = |other: usize| if other < USERS { Ok(other) } else { Err(Outcome::Refused(404)) };
         let (kind, outcome) = match ask {
             Ask::RegisterType => ("register_type", Ok(Outcome::RegistrationClosed)),
-            Ask::Other => ("add_contact", Err(Outcome::Refused(501))),
+            Ask::Other => ("weather", Err(Outcome::Refused(501))),
             Ask::Authorize { login, password, token } => {
                 let proven = login < USERS
                     && login == password

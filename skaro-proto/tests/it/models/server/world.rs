@@ -150,11 +150,17 @@ impl World {
                     proof: proof.into(),
                     since: None,
                     log: None,
+                    presence: false,
                 }
             }
             Ask::Restore(session) => {
                 let sid = self.model.session(session).map_or("made up", |session| &self.sids[session]);
-                Request::SessionRestore { sid: sid.to_owned().into(), since: None, log: None }
+                Request::SessionRestore {
+                    sid: sid.to_owned().into(),
+                    since: None,
+                    log: None,
+                    presence: false,
+                }
             }
             Ask::RegisterType => Request::RegisterType,
             Ask::Contacts => Request::GetContacts,
@@ -164,7 +170,7 @@ impl World {
             Ask::Send { to, .. } => {
                 Request::SendMessage { to: LOGINS[to].into(), body: body.into(), key: None }
             }
-            Ask::Other => Request::Other { kind: "add_contact".into(), fields: Default::default() },
+            Ask::Other => Request::Other { kind: "weather".into(), fields: Default::default() },
         }
     }
 
@@ -258,7 +264,7 @@ fn answered(answer: AnswerMessage<'_>, sids: &mut Vec<String>) -> Heard {
         "get_contacts",
         "get_history",
         "send_message",
-        "add_contact",
+        "weather",
     ];
     let kind = kinds.into_iter().find(|kind| *kind == answer.kind).unwrap();
     Heard::Answered { number: answer.id, kind, outcome }
