@@ -13,7 +13,9 @@ use std::thread::{self, JoinHandle};
 use over_smol::Smol;
 use skaro_adapter::asynchronous::{Client, Completions, Events, OperateError, Server, ServerOptions};
 use skaro_adapter::prelude::{Event, Options, random_seed};
-use skaro_proto::server::store::{AccountId, Content, MemoryStore, Operation, Outcome, Store, StoreError};
+use skaro_proto::server::store::{
+    AccountId, Content, KeptSessions, MemoryStore, Operation, Outcome, Store, StoreError,
+};
 use skaro_proto::server::{OperationId, Server as Machine, ServerConfig};
 
 /// The test's end of a store.
@@ -182,7 +184,8 @@ fn operations_of_whoever_runs_the_server_are_waited_for() {
         assert!(matches!(nobody.await, Ok(Outcome::Account(None))));
         assert!(matches!(alice.await, Ok(Outcome::Account(Some(_)))));
         // Given up after it was asked for, it is carried out all the same.
-        let end = slow.server.operate(Operation::EndSessions { login: "alice".into() });
+        let end =
+            slow.server.operate(Operation::EndSessions { login: "alice".into(), keeps: KeptSessions::None });
         _ = futures_util::FutureExt::now_or_never(end);
         ended(events).await;
         // What the store was doing when it failed is unknown.
@@ -193,6 +196,7 @@ fn operations_of_whoever_runs_the_server_are_waited_for() {
             to,
             body,
             key: None,
+            contacts_only: false,
             now: 1,
         });
         let mut append = Box::pin(append);

@@ -243,11 +243,11 @@ impl<H: Hooks> Desk<H> {
                 Ok(()) => self.pass(open, operation, None),
                 Err(refusal) => open.complete(Outcome::Refused(refusal)),
             },
-            Operation::Append { from, sender, to, body, key, now } => {
+            Operation::Append { from, sender, to, body, key, contacts_only, now } => {
                 let message = SentMessage { from: sender.clone(), to: to.clone(), body: body.clone() };
                 match (self.hooks.message(&message), key) {
                     (Ok(()), key) => {
-                        let append = Operation::Append { from, sender, to, body, key, now };
+                        let append = Operation::Append { from, sender, to, body, key, contacts_only, now };
                         self.pass(open, append, Some(Kept::Message(message)));
                     }
                     (Err(refusal), Some(key)) => {

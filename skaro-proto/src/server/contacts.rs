@@ -31,7 +31,13 @@ impl Server {
         let max_bytes =
             connection.map_or(0, |connection| self.config.max_answer_bytes / escaped(connection.format));
         let (all, max_contacts) = (self.config.open_directory, self.config.max_contacts);
-        let list = Operation::ListContacts { account, all, with_states: connection.is_some(), max_contacts, max_bytes };
+        let list = Operation::ListContacts {
+            account,
+            all,
+            with_states: connection.is_some(),
+            max_contacts,
+            max_bytes,
+        };
         self.ask(list, Some(asker), Pending::Contacts);
     }
 

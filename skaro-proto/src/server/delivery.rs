@@ -338,11 +338,14 @@ impl Server {
                 let sending = Sending { from: *from, sender, to, body, key, charged: 0 };
                 self.deliver(&sending, appended, None);
             }
-            (Operation::MoveMark { account, .. }, Ok(Outcome::Marked(Mark { position: Some(position), .. }))) => {
+            (
+                Operation::MoveMark { account, .. },
+                Ok(Outcome::Marked(Mark { position: Some(position), .. })),
+            ) => {
                 self.accounts.grew(*account, *position);
                 self.pump_all(*account, None);
             }
-            (operation, Ok(Outcome::Done)) => self.account_changed(operation),
+            (operation, Ok(Outcome::Done | Outcome::Changed(_))) => self.account_changed(operation),
             _ => (),
         }
     }

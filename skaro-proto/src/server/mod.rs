@@ -287,7 +287,8 @@ impl Server {
         }
         let (to, body, now) = (Login::from(to), body.into(), self.unix_now());
         let (from_id, sender) = (account.id, account.login);
-        let append = Operation::Append { from: from_id, sender, to, body, key: None, contacts_only: false, now };
+        let append =
+            Operation::Append { from: from_id, sender, to, body, key: None, contacts_only: false, now };
         match self.execute(append.clone())? {
             Outcome::Appended(appended) => {
                 self.operated(&append, &Ok(Outcome::Appended(appended)));

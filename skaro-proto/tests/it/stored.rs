@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
-use skaro_proto::server::store::{MemoryStore, Operation, Outcome, Store, StoreError};
+use skaro_proto::server::store::{KeptSessions, MemoryStore, Operation, Outcome, Store, StoreError};
 use skaro_proto::server::{ConnectionId, OperationId, Server, ServerConfig};
 use skaro_proto::{Format, Frame, Time, Transmit, auth};
 
@@ -260,7 +260,15 @@ fn what_operators_do_reaches_who_is_here() {
     let (to, body) = ("bob".into(), "hello".into());
     world.server.operate(
         world.now,
-        Operation::Append { from: alice.id, sender: alice.login, to, body, key: None, now: 5 },
+        Operation::Append {
+            from: alice.id,
+            sender: alice.login,
+            to,
+            body,
+            key: None,
+            contacts_only: false,
+            now: 5,
+        },
     );
     world.keep();
     assert_eq!(
@@ -326,10 +334,13 @@ fn ends(sid: &str) -> Vec<(Operation, &'static str)> {
     let session = SessionKey(Sha512::digest(sid)[..16].try_into().unwrap());
     let verifier = auth::Verifier::new("changed");
     vec![
-        (Operation::SetVerifier { login: login(), verifier }, "the password was changed"),
+        (
+            Operation::SetVerifier { login: login(), verifier, keeps: KeptSessions::None },
+            "the password was changed",
+        ),
         (Operation::SetDisabled { login: login(), is_disabled: true }, "disabled"),
-        (Operation::EndSessions { login: login() }, "sign in again"),
-        (Operation::EndSession { session }, "sign in again"),
+        (Operation::EndSessions { login: login(), keeps: KeptSessions::None }, "sign in again"),
+        (Operation::EndSession { session, of: None }, "sign in again"),
         (Operation::RemoveAccount { login: login() }, "removed"),
     ]
 }

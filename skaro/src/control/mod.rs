@@ -7,7 +7,7 @@ pub(crate) mod client;
 
 use serde::{Deserialize, Serialize};
 use skaro_proto::server::Server;
-use skaro_proto::server::store::{Login, Operation, Outcome, SessionKey};
+use skaro_proto::server::store::{KeptSessions, Login, Operation, Outcome, SessionKey};
 use zeroize::Zeroizing;
 
 /// Maximum length of a line in bytes: passwords and logins may have some KiB, and a page of users as many logins.
@@ -120,7 +120,9 @@ impl Request {
         Ok(match self {
             Request::AddUser { login, password } => account(machine, &login, &password)?,
             Request::SetPassword { login, password } => match account(machine, &login, &password)? {
-                Operation::AddAccount { login, verifier, .. } => Operation::SetVerifier { login, verifier },
+                Operation::AddAccount { login, verifier, .. } => {
+                    Operation::SetVerifier { login, verifier, keeps: KeptSessions::None }
+                }
                 other => other,
             },
             Request::RemoveUser { login: it } => Operation::RemoveAccount { login: login(it) },
@@ -135,8 +137,12 @@ impl Request {
                 after: after.as_deref().map(session_key).transpose()?,
                 max_sessions: PAGE,
             },
-            Request::EndSessions { login: it } => Operation::EndSessions { login: login(it) },
-            Request::EndSession { session } => Operation::EndSession { session: session_key(&session)? },
+            Request::EndSessions { login: it } => {
+                Operation::EndSessions { login: login(it), keeps: KeptSessions::None }
+            }
+            Request::EndSession { session } => {
+                Operation::EndSession { session: session_key(&session)?, of: None }
+            }
             Request::Reload => return Err(refused(Why::Unavailable, "no server runs")),
         })
     }
@@ -158,7 +164,7 @@ pub(crate) fn session_key(text: &str) -> Result<SessionKey, Answer> {
 impl From<Outcome> for Answer {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Done | Outcome::Added(_) => Answer::Done,
+            Outcome::Done | Outcome::Changed(_) | Outcome::Added(_) => Answer::Done,
             Outcome::Exists => refused(Why::Exists, "there is a user with this login already"),
             Outcome::NoSuchUser => refused(Why::NoSuchUser, "there is no user with this login"),
             Outcome::Accounts { accounts, more } => {

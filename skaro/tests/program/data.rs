@@ -110,6 +110,7 @@ fn messages_are_given_up_at_an_age() {
                 to,
                 body,
                 key: None,
+                contacts_only: false,
                 now: now - age * DAY,
             })
             .unwrap();

@@ -170,7 +170,10 @@ impl World {
         }
         let (sender, from) = (login(from).into(), self.account(from));
         let (to, body, now) = (login(to).into(), body.into(), self.now.elapsed().as_millis() as i64);
-        let (refuses, append) = (self.refuses, Operation::Append { from, sender, to, body, key: None, now });
+        let (refuses, append) = (
+            self.refuses,
+            Operation::Append { from, sender, to, body, key: None, contacts_only: false, now },
+        );
         self.refuses = false;
         let id = self.server.operate(self.now, append);
         self.keep_all();

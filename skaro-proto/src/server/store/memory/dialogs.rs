@@ -7,9 +7,7 @@ use super::entries::{Entry, Stored, What};
 use super::log::{Dialog, Log};
 use super::users::UserId;
 use crate::message::Page;
-use crate::server::store::{
-    self, AccountId, ContactState, Content, DialogMessage, Login, Message, Outcome,
-};
+use crate::server::store::{self, AccountId, ContactState, Content, DialogMessage, Login, Message, Outcome};
 
 /// Returns the places of the messages of a dialog that are asked for, from the first to the one after the last.
 fn places(log: &Log, dialog: &Dialog, page: Page) -> (usize, usize) {
@@ -142,7 +140,8 @@ impl MemoryStore {
         let states = || log.into_iter().flat_map(Log::states);
         let contacts: Vec<_> = if all {
             let is_listed = |with: &UserId| {
-                *with != user && (self.users.access(*with).is_some() || is_contact(self.logs.state(user, *with)))
+                *with != user
+                    && (self.users.access(*with).is_some() || is_contact(self.logs.state(user, *with)))
             };
             self.users.all().filter(is_listed).take(max_contacts).map(contact).collect()
         } else {

@@ -17,8 +17,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::{
-    Account, AccountId, Appended, ContactState, Denial, Grown, KeptSessions, Login, Mark, Operation, Outcome, Store,
-    StoreError, StoreLimits, is_conference,
+    Account, AccountId, Appended, ContactState, Denial, Grown, KeptSessions, Login, Mark, Operation, Outcome,
+    Store, StoreError, StoreLimits, is_conference,
 };
 use invitations::Invitations;
 use logs::{Draft, Logs};

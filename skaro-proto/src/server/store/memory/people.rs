@@ -9,8 +9,8 @@ use super::{Login, MemoryStore, Outcome, StoreError};
 use crate::auth::Verifier;
 use crate::codec::Fields;
 use crate::server::store::{
-    AccountId, Contact, ContactChange, ContactState, Denial, Grown, InvitationKey, KeptSessions, LogId, Member, MemberChange,
-    is_conference,
+    AccountId, Contact, ContactChange, ContactState, Denial, Grown, InvitationKey, KeptSessions, LogId,
+    Member, MemberChange, is_conference,
 };
 
 /// The logs that have grown by a change.
@@ -69,7 +69,12 @@ impl MemoryStore {
     pub(super) fn read_date(&self, reader: UserId, with: UserId) -> Option<i64> {
         let is_blocked = |user, other| self.logs.state(user, other) == ContactState::Blocked;
         let tells = |user| self.users.access(user).is_some() && self.users.profile(user).tells_read();
-        if reader == with || is_blocked(reader, with) || is_blocked(with, reader) || !tells(reader) || !tells(with) {
+        if reader == with
+            || is_blocked(reader, with)
+            || is_blocked(with, reader)
+            || !tells(reader)
+            || !tells(with)
+        {
             return None;
         }
         let log = self.logs.get(reader)?;

@@ -30,6 +30,7 @@ fn append(store: &mut MemoryStore, from: AccountId, to: &str, body: &str) -> Res
         to,
         body: body.into(),
         key: None,
+        contacts_only: false,
         now: 0,
     })
 }

@@ -83,7 +83,10 @@ impl Users {
     /// Returns whether there is a login that looks like this one.
     pub(super) fn has_like(&self, login: &str) -> bool {
         let skeleton = skeleton(login);
-        self.skeletons.range((skeleton.clone(), UserId(0))..).next().is_some_and(|(like, _)| *like == skeleton)
+        self.skeletons
+            .range((skeleton.clone(), UserId(0))..)
+            .next()
+            .is_some_and(|(like, _)| *like == skeleton)
     }
 
     /// The profile of a user or a conference.
