@@ -9,6 +9,7 @@
 //! | `stored` | the server with a store behind it |
 //! | `log` | logs, cursors, keys, read marks, pages of histories |
 //! | `reading`, `original_bytes` | what is read, what is refused, and the original client's bytes |
+//! | `people` | what the messages of the extension `people` tell |
 //! | `properties` | the formats and whatever may arrive, on generated messages and bytes |
 //! | `models` | the client and the server, each beside a small model of it |
 //! | `vectors` | the test vectors in `tests/vectors`, for any implementation |
@@ -47,6 +48,7 @@ mod logs;
 mod models;
 mod original_bytes;
 mod overload;
+mod people;
 mod properties;
 mod reading;
 mod server;
