@@ -10,7 +10,6 @@
 //! | `log` | logs, cursors, keys, read marks, pages of histories |
 //! | `people` | registering, contacts, profiles, conferences, presence, signing out |
 //! | `reading`, `original_bytes` | what is read, what is refused, and the original client's bytes |
-//! | `people` | what the messages of the extension `people` tell |
 //! | `properties` | the formats and whatever may arrive, on generated messages and bytes |
 //! | `models` | the client and the server, each beside a small model of it |
 //! | `vectors` | the test vectors in `tests/vectors`, for any implementation |

@@ -3,6 +3,7 @@
 mod accounts;
 mod conferences;
 mod contacts;
+mod messages;
 mod presence;
 mod sessions;
 
