@@ -68,6 +68,8 @@ pub(crate) struct Nesting(u32);
 impl Nesting {
     /// The limit for a frame.
     pub(crate) const FRAME: Nesting = Nesting(NESTING as u32);
+    /// The limit for a profile, the map of which is the first level.
+    pub(crate) const PROFILE: Nesting = Nesting(4);
     /// No limit, for values that were read before or that the application made.
     pub(super) const KNOWN: Nesting = Nesting(u32::MAX);
 

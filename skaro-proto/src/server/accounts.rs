@@ -15,6 +15,10 @@ pub(super) struct Account {
     pub(super) head: u64,
     /// The connections on which the user is signed in, oldest first.
     pub(super) online: Vec<ConnectionId>,
+    /// Set if those who know the user were told that the user is here.
+    pub(super) is_told_online: bool,
+    /// Set if it is looked soon whether that has changed.
+    pub(super) is_presence_due: bool,
     /// Limit on the rate of messages from the user.
     pub(super) messages: Bucket,
     /// Limit on the rate of frames on all connections of the user.
@@ -74,6 +78,8 @@ impl Accounts {
             login: told.login.clone(),
             head: 0,
             online: Vec::new(),
+            is_told_online: false,
+            is_presence_due: false,
             messages: Bucket::default(),
             frames: Bucket::default(),
         });
@@ -95,7 +101,10 @@ impl Accounts {
         while let Some((_, account)) = self.left.first().copied().filter(|(at, _)| *at <= now) {
             self.left.pop_first();
             // Somebody may have used it since, and left it again: then it stands there for a later time, too.
-            let is_unused = |it: &Account| it.online.is_empty() && it.forgotten_at() <= now;
+            // Somebody may still have to hear that the user is gone.
+            let is_unused = |it: &Account| {
+                it.online.is_empty() && !it.is_told_online && !it.is_presence_due && it.forgotten_at() <= now
+            };
             if !self.all.get(&account).is_some_and(is_unused) {
                 continue;
             }
@@ -105,6 +114,18 @@ impl Accounts {
                 self.by_login.remove(&gone.login);
             }
         }
+    }
+
+    /// Those who know a user are to hear whether the user is here: returns that, if it is news.
+    pub(super) fn tell_presence(&mut self, account: AccountId) -> Option<bool> {
+        let user = self.all.get_mut(&account)?;
+        user.is_presence_due = false;
+        let is_online = !user.online.is_empty();
+        if !is_online {
+            // It was kept until now.
+            self.left.insert((user.forgotten_at(), account));
+        }
+        (core::mem::replace(&mut user.is_told_online, is_online) != is_online).then_some(is_online)
     }
 
     /// Estimate of the bytes that all accounts take.

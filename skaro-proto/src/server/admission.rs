@@ -14,8 +14,8 @@ use crate::message::{Challenge, ServerMessage};
 use crate::secret::Secret;
 use crate::time::Time;
 
-/// The extension of the protocol that this server knows.
-const EXTENSION: &str = "log";
+/// The extensions of the protocol that this server knows.
+const EXTENSIONS: [&str; 2] = ["log", "people"];
 
 /// Connections on which nobody has signed in.
 #[derive(Default)]
@@ -45,7 +45,8 @@ impl Server {
         self.last_connection += 1;
         let id = ConnectionId(self.last_connection);
         let until = self.now + self.config.handshake_timeout;
-        let connection = Connection::new(self.now, self.config.format, place, State::Opening { until });
+        let mut connection = Connection::new(self.now, self.config.format, place, State::Opening { until });
+        connection.is_confidential = peer.is_confidential();
         self.agenda.deadlines.insert((connection.deadline, id));
         self.connections.insert(id, Box::new(connection));
         debug!("connection {id}: accepted");
@@ -72,7 +73,7 @@ impl Server {
         connection.keep_alive.heard(self.now);
         self.set_deadline(id);
         let mut challenge = Challenge::new(token.expose());
-        challenge.extensions.push(EXTENSION.into());
+        challenge.extensions = EXTENSIONS.map(Into::into).into();
         self.expect_secret(id);
         self.push(id, &ServerMessage::CheckConnection(challenge));
     }
@@ -101,6 +102,9 @@ impl Server {
         if let (Some(connection), Some(place)) = (self.connections.get_mut(&id), place) {
             connection.place = Some(place);
             self.places.add(place);
+        }
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.is_confidential = self.config.proxy_ends_tls || address.is_loopback();
         }
         Ok(())
     }

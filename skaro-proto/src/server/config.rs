@@ -19,6 +19,9 @@ pub struct ServerConfig {
     pub format: Format,
     /// Answer to `register_type`. Default closed: the operator adds the users.
     pub registration: Registration<'static>,
+    /// Choice to take connections that come through a proxy for confidential, since the proxy ends TLS: then passwords may
+    /// travel over them. Default `false`.
+    pub proxy_ends_tls: bool,
     /// Choice to let users invite others to register, if registration is by invitation. Default `false`: whoever runs the
     /// server invites.
     pub users_invite: bool,
@@ -161,6 +164,7 @@ impl Default for ServerConfig {
             limits: Limits::server(),
             format: Format::Cbor,
             registration: Registration::Closed,
+            proxy_ends_tls: false,
             users_invite: false,
             max_invitations_per_user: 16,
             invitation_lifetime: Duration::from_secs(7 * 24 * 3600),

@@ -51,6 +51,10 @@ pub(super) struct Connection {
     faults: u32,
     /// Refused attempts to sign in so far.
     pub(super) refused: u32,
+    /// Set if it hears of presence.
+    pub(super) hears_presence: bool,
+    /// Set if nobody can listen to it: passwords may travel over it.
+    pub(super) is_confidential: bool,
     /// Set while a sign-in is under way.
     pub(super) is_signing_in: bool,
     /// Operations of the store that its requests wait for.
@@ -101,6 +105,8 @@ impl Connection {
             throttled: None,
             faults: 0,
             refused: 0,
+            hears_presence: false,
+            is_confidential: false,
             is_signing_in: false,
             open: 0,
             open_long: 0,
@@ -360,6 +366,7 @@ impl Server {
         let (user, session) = (*user, *session);
         debug!("connection {id}: signed out");
         self.accounts.leave(user, id, self.now);
+        self.presence_changed(user);
         // Unless another connection has taken it.
         if let Some((_, epoch)) = self.sessions.get(&session).copied().filter(|(holder, _)| *holder == id) {
             self.sessions.remove(&session);

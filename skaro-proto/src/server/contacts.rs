@@ -1,25 +1,13 @@
 //! Contacts of a user, and the marks up to which the user has read what they wrote.
 
-use alloc::string::ToString;
-
 use super::Server;
 use super::entries::kept_message;
 use super::pending::{Asker, Pending};
 use super::refusal::{Refused, not_stored, out_of_memory, refused, unknown_user, wrong_outcome};
 use super::store::{AccountId, Contact, DialogMessage, Login, Mark, Operation, Outcome, StoreError};
-use crate::codec::{Fields, Format};
-use crate::message::{self, Answer, Contacts, Date};
-
-/// Bytes that a contact in an answer takes while it is written.
-const CONTACT: usize = 512;
-
-/// Returns how many bytes a byte of a text may take: JSON escapes make a text longer, by six at most.
-const fn escaped(format: Format) -> usize {
-    match format {
-        Format::Json => 6,
-        Format::Cbor => 1,
-    }
-}
+use super::told::{escaped, user_bytes};
+use crate::codec::Fields;
+use crate::message::{Answer, Contacts, Date};
 
 impl Server {
     pub(super) fn get_contacts(&mut self, asker: Asker) {
@@ -65,14 +53,14 @@ impl Server {
         let format = connection.map_or(self.config.format, |connection| connection.format);
         // A login and some words for each, before it is written, and written.
         let last = if has_cursor { 3 * self.config.max_answer_bytes } else { 0 };
-        if !self.make_room(contacts.len() * CONTACT + last) {
+        let people = contacts.iter().map(|contact| user_bytes(format, contact)).sum::<usize>();
+        if !self.make_room(people + last) {
             return out_of_memory();
         }
-        let mut room = self.config.max_answer_bytes.saturating_sub(contacts.len() * CONTACT);
+        let mut room = self.config.max_answer_bytes.saturating_sub(people);
         let user = self.accounts.get(account).map(|account| account.login.clone()).unwrap_or_default();
         let contact = |contact: &Contact| {
-            let mut told = message::User::new(contact.login.to_string());
-            told.extra.push("online", self.accounts.count(&contact.login) > 0);
+            let mut told = self.told_contact(contact, has_cursor);
             if has_cursor {
                 told.extra.push("unread", contact.unread);
                 // As far as it fits into what is left of the answer.
@@ -115,6 +103,9 @@ impl Server {
         }
         let outcome = match result {
             Ok(Outcome::Marked(mark)) => {
+                if let Some((told, date)) = mark.told {
+                    self.tell_read(account, told, date);
+                }
                 mark.position.into_iter().for_each(|position| self.accounts.grew(account, position));
                 Ok(Answer::Read)
             }
@@ -143,6 +134,9 @@ fn told_last(user: &Login, last: &DialogMessage) -> Fields<'static> {
     let message = kept_message(user, &last.message, Some(last.position));
     let mut from = Fields::new();
     from.push("login", &*message.from.login);
+    if let Some(conference) = &message.from.in_conference {
+        from.push("in_conference", &**conference);
+    }
     let mut fields = Fields::new();
     fields.push("from", from);
     fields.push("to", &*message.to);

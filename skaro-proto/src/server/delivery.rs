@@ -9,10 +9,10 @@ use alloc::vec::Vec;
 use super::pending::{Asker, Pending, Sending};
 use super::rate::{BYTES_PER_UNIT, seconds};
 use super::refusal::{
-    Refused, nobody_signed_in, not_stored, out_of_memory, refused, refused_elsewhere, unknown_user,
+    Refused, denied, nobody_signed_in, not_stored, out_of_memory, refused, refused_elsewhere, unknown_user,
     wrong_outcome,
 };
-use super::store::{AccountId, Appended, Login, Mark, Operation, Outcome, StoreError};
+use super::store::{AccountId, Appended, Login, Mark, Operation, Outcome, StoreError, is_conference};
 use super::{ConnectionId, Server};
 use crate::codec::{Fields, Format};
 use crate::message::{Answer, Date, Message, Notice, ServerMessage};
@@ -140,7 +140,8 @@ impl Server {
         if let Err(refused) = self.check_login(to) {
             return refuse(self, refused);
         }
-        match (self.charge_message(from, to, body), key) {
+        let checked = if is_conference(to) { self.check_conference(to) } else { Ok(()) };
+        match (checked.and_then(|()| self.charge_message(from, to, body)), key) {
             (Ok((charged, sender)), _) => {
                 let (to, body, key) = (Login::from(to), Arc::<str>::from(body), key.map(Arc::<str>::from));
                 let append = Operation::Append {
@@ -211,7 +212,7 @@ impl Server {
         self.answer(asker.id, asker.number, "send_message", outcome);
     }
 
-    fn answer_sent(&mut self, asker: Asker, has_key: bool, appended: &Appended) {
+    pub(super) fn answer_sent(&mut self, asker: Asker, has_key: bool, appended: &Appended) {
         let Asker { id, number } = asker;
         let has_cursor = self.connections.get(&id).is_some_and(|connection| connection.cursor.is_some());
         let position = (has_key || has_cursor).then_some(appended.position);
@@ -240,8 +241,10 @@ impl Server {
                 let origin = asker.map(|asker| asker.id);
                 return self.deliver(sending, &appended, origin);
             }
+            Ok(Outcome::Posted { appended, logs }) => return self.posted(asker, sending, &appended, &logs),
             Ok(Outcome::KeyTaken) => key_taken(),
             Ok(Outcome::NoSuchUser) => unknown_user(),
+            Ok(Outcome::Denied(denial)) => denied(denial),
             Ok(Outcome::Refused(refusal)) => refused_elsewhere(refusal),
             Ok(_) => wrong_outcome(),
             Err(error) => not_stored(error),
@@ -339,13 +342,25 @@ impl Server {
                 self.deliver(&sending, appended, None);
             }
             (
+                Operation::Append { from, sender, to, body, key, .. },
+                Ok(Outcome::Posted { appended, logs }),
+            ) => {
+                let (sender, to, body, key) = (sender.clone(), to.clone(), body.clone(), key.clone());
+                let sending = Sending { from: *from, sender, to, body, key, charged: 0 };
+                self.posted(None, &sending, appended, logs);
+            }
+            (
                 Operation::MoveMark { account, .. },
                 Ok(Outcome::Marked(Mark { position: Some(position), .. })),
             ) => {
                 self.accounts.grew(*account, *position);
                 self.pump_all(*account, None);
             }
-            (operation, Ok(Outcome::Done | Outcome::Changed(_))) => self.account_changed(operation),
+            (operation, Ok(Outcome::Done)) => self.account_changed(operation),
+            (operation, Ok(Outcome::Changed(logs))) => {
+                self.account_changed(operation);
+                self.logs_grew(logs);
+            }
             _ => (),
         }
     }

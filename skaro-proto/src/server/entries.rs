@@ -1,5 +1,6 @@
 //! Entries of logs on their way to connections: fed as they are appended, or read.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -7,7 +8,8 @@ use super::connection::{Connection, State};
 use super::cursor::{Cursor, WINDOW};
 use super::pending::Pending;
 use super::queue::ENOUGH;
-use super::store::{AccountId, Content, Entry, Login, Message, Operation};
+use super::store::{AccountId, Content, Entry, Login, Message, Operation, is_conference};
+use super::told::told_user;
 use super::{ConnectionId, Server};
 use crate::codec::{DecodeError, DecodeErrorKind, Fields};
 use crate::message::{self, Date, ReadMark, Sent, ServerMessage};
@@ -25,7 +27,20 @@ fn entry<'a>(user: &'a Login, position: u64, content: &'a Content, was_answered:
             ServerMessage::ShowMessage(message)
         }
         Content::Read { with, up_to } => ServerMessage::Read(ReadMark::new(&**with, *up_to, position)),
-        Content::Contact { .. } | Content::Changed { .. } | Content::Gone => {
+        Content::Contact { with, state } => {
+            let state = message::ContactState::from(Cow::Borrowed(state.as_str()));
+            ServerMessage::ContactChanged(message::ContactChange::new(&**with, state, position))
+        }
+        Content::Changed { with, profile, member } => {
+            let mut changed = message::ChangedUserData::new(told_user(with, profile));
+            changed.position = Some(position);
+            if let Some((member, state)) = member {
+                changed.member = Some((&**member).into());
+                changed.state = Some(Cow::Borrowed(state.as_str()).into());
+            }
+            ServerMessage::ChangedUserData(changed)
+        }
+        Content::Gone => {
             let mut message = Fields::new();
             message.push("type", "gone");
             message.push("position", position);
@@ -46,8 +61,13 @@ pub(super) fn kept_message<'a>(
     position: Option<u64>,
 ) -> message::Message<'a> {
     let with = &*stored.with;
-    let (from, to) = if stored.is_own { (user, with) } else { (with, user) };
-    let message = message::Message::new(from, to, &*stored.body);
+    let (from, to) = match &stored.sender {
+        Some(sender) => (&**sender, with),
+        None if stored.is_own => (user, with),
+        None => (with, user),
+    };
+    let mut message = message::Message::new(from, to, &*stored.body);
+    message.from.in_conference = is_conference(with).then(|| with.into());
     message::Message { date: Some(Date::Integer(stored.date)), position, ..message }
 }
 

@@ -6,7 +6,7 @@ use super::Server;
 use super::entries::kept_message;
 use super::pending::{Asker, Pending};
 use super::refusal::{not_stored, out_of_memory, refused, unknown_user, wrong_outcome};
-use super::store::{self, DialogMessage, Login, Operation, Outcome, StoreError};
+use super::store::{self, DialogMessage, Login, Operation, Outcome, StoreError, is_conference};
 use crate::codec::Fields;
 use crate::codec::Format;
 use crate::message::{Answer, AnswerMessage, History, Message, Page, ServerMessage};
@@ -68,6 +68,19 @@ fn position(format: Format, position: u64) -> usize {
     }
 }
 
+/// Bytes of the logins in a message of a user's dialog.
+fn logins(format: Format, user: &str, stored: &store::Message) -> usize {
+    let both = text(format, stored.sender.as_deref().unwrap_or(user)) + text(format, &stored.with);
+    if !is_conference(&stored.with) {
+        return both;
+    }
+    let field = match format {
+        Format::Json => r#","in_conference":"""#.len(),
+        Format::Cbor => b"\x6din_conference".len(),
+    };
+    both + field + text(format, &stored.with)
+}
+
 /// Bytes of a message in the answer to `get_history`, both logins given as written.
 fn message(format: Format, logins: usize, stored: &store::Message, at: Option<u64>) -> usize {
     let position = at.map_or(0, |at| position(format, at));
@@ -87,15 +100,14 @@ impl Server {
         let limit = page.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
         let max_messages = limit.min(self.config.max_history_messages);
         let (with, max_bytes) = (Login::from(login), self.config.max_answer_bytes);
-        let read = Operation::ReadDialog { account, with: with.clone(), page, max_messages, max_bytes };
-        self.ask(read, Some(asker), Pending::History { with, page });
+        let read = Operation::ReadDialog { account, with, page, max_messages, max_bytes };
+        self.ask(read, Some(asker), Pending::History { page });
     }
 
     /// A dialog was read: it is answered with as many of the messages as fit.
     pub(super) fn history_read(
         &mut self,
         asker: Option<Asker>,
-        with: &Login,
         page: Page,
         result: Result<Outcome, StoreError>,
     ) {
@@ -129,13 +141,14 @@ impl Server {
         answer(Vec::new(), false, empty);
         let mut size = empty.len() + 8;
         let Some(user) = self.accounts.get(user).map(|account| account.login.clone()) else { return };
-        let logins = text(format, &user) + text(format, with);
         let (length, mut count) = (messages.len(), 0);
         while count < length {
             let place = if page.is_forward() { count } else { length - 1 - count };
             let Some(DialogMessage { position, message: stored }) = messages.get(place) else { break };
             // With the comma in between.
-            let larger = size + message(format, logins, stored, is_paged.then_some(*position)) + 1;
+            let larger = size
+                + message(format, logins(format, &user, stored), stored, is_paged.then_some(*position))
+                + 1;
             if larger > self.config.max_answer_bytes {
                 break;
             }
@@ -166,7 +179,7 @@ impl Server {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test")]
 
-    use alloc::string::String;
+    use alloc::string::{String, ToString};
 
     use proptest::prelude::*;
 
@@ -185,19 +198,25 @@ mod tests {
         /// If this fails the answer may exceed its limit, or leave out a message that would fit.
         #[test]
         fn the_size_of_a_message_is_known_before_it_is_written(
-            logins in ["[a-z\"\u{1}é]{1,70}", "[a-z\\\\\n]{1,30}"],
+            user in "[a-z\"\u{1}é]{1,70}",
+            with in "#?[a-z\\\\\n]{1,30}",
+            sender in proptest::option::of("[a-z\"\u{1}é]{1,70}"),
             body in prop_oneof!["[ -~\\PC\u{0}-\u{1f}\"\\\\]{0,40}", (0..70_000_usize).prop_map(|n| "x".repeat(n))],
             at in any::<i64>().prop_flat_map(|most| prop_oneof![Just(most), 0..=most.saturating_abs()]),
             position in proptest::option::of(any::<u64>().prop_flat_map(|most| prop_oneof![Just(most), 0..=most])),
         ) {
             let body: String = body;
-            let written = Message::new(&*logins[0], &*logins[1], &*body);
+            let conference = with.strip_prefix('#').map(|_| with.clone());
+            let mut stored = store::Message::new(with.as_str().into(), true, at, body.as_str().into());
+            stored.sender = sender.filter(|_| conference.is_some()).map(|sender| sender.as_str().into());
+            let from = stored.sender.as_deref().unwrap_or(&user).to_string();
+            let mut written = Message::new(from, &*with, &*body);
+            written.from.in_conference = conference.map(Into::into);
             let written = Message { date: Some(Date::Integer(at)), position, ..written };
-            let stored = store::Message::new("".into(), true, at, body.as_str().into());
             for format in [Format::Json, Format::Cbor] {
-                let names = logins.iter().map(|login| text(format, login)).sum();
                 let expected = encoded(format, Vec::from([written.clone()])) - encoded(format, Vec::new());
-                prop_assert_eq!(message(format, names, &stored, position), expected, "{:?}", &written);
+                let told = message(format, logins(format, &user, &stored), &stored, position);
+                prop_assert_eq!(told, expected, "{:?}", &written);
             }
         }
     }

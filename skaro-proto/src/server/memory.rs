@@ -36,7 +36,12 @@ impl Server {
             ("queues", self.agenda.queued),
             ("connections", self.connections.len() * CONNECTION),
             ("sessions", self.sessions.len() * SESSION),
-            ("addresses", addresses * ADDRESS + self.regulars.len() * REGULAR),
+            (
+                "addresses",
+                (addresses + self.registrations.len()) * ADDRESS
+                    + self.conference_rates.bytes()
+                    + self.regulars.len() * REGULAR,
+            ),
             ("operations", self.operations.bytes()),
         ]
     }

@@ -3,6 +3,7 @@
 mod accept_error;
 mod accounts;
 mod admission;
+mod conferences;
 mod config;
 mod connection;
 mod contacts;
@@ -15,16 +16,21 @@ mod memory;
 mod notes;
 mod operations;
 mod operators;
+mod own_sessions;
 mod peer;
 mod pending;
+mod people;
+mod presence;
 mod queue;
 mod rate;
 mod refusal;
+mod registering;
 mod request;
 mod secrets;
 mod sign_in;
 mod stats;
 pub mod store;
+mod told;
 mod user_error;
 
 use alloc::boxed::Box;
@@ -47,11 +53,13 @@ use crate::message::Registration;
 use crate::time::Time;
 use accounts::Accounts;
 use admission::Strangers;
+use conferences::ConferenceRates;
 use connection::{Agenda, Connection};
 use delivery::{Scratch, TimeOfDay};
 use guesses::Guesses;
 use operations::Operations;
 use peer::{Places, Regulars};
+use presence::Presence;
 use secrets::Secrets;
 use stats::Tally;
 use store::{Account, Login, MemoryStore, Operation, Outcome, SessionKey, Store};
@@ -84,7 +92,7 @@ impl fmt::Display for ConnectionId {
 ///   [`handle_timeout`](Self::handle_timeout), [`set_time_of_day`](Self::set_time_of_day), and, unless the store is inside,
 ///   [`handle_stored`](Self::handle_stored);
 /// * **commands**: what whoever runs the server wants: [`add_user`](Self::add_user),
-///   [`introduce`](Self::introduce), [`post`](Self::post), [`account`](Self::account), [`operate`](Self::operate),
+///   [`introduce`](Self::introduce), [`post`](Self::post), [`account`](Self::account), [`invitation`](Self::invitation), [`operate`](Self::operate),
 ///   [`announce`](Self::announce),
 ///   [`set_registration`](Self::set_registration), [`set_config`](Self::set_config),
 ///   [`keep_notes`](Self::keep_notes), [`shut_down`](Self::shut_down);
@@ -136,6 +144,10 @@ pub struct Server {
     regulars: Regulars,
     guesses_by_address: Guesses,
     guesses_by_login: Guesses,
+    /// Accounts registered from each address.
+    registrations: Guesses,
+    conference_rates: ConferenceRates,
+    presence: Presence,
     time_of_day: TimeOfDay,
     shutting_down: bool,
     tally: Tally,
@@ -177,6 +189,9 @@ impl Server {
             regulars: Regulars::default(),
             guesses_by_address: Guesses::default(),
             guesses_by_login: Guesses::default(),
+            registrations: Guesses::default(),
+            conference_rates: ConferenceRates::default(),
+            presence: Presence::default(),
             time_of_day: TimeOfDay::default(),
             shutting_down: false,
             tally: Tally::default(),
@@ -330,7 +345,7 @@ impl Server {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
         let connection = self.agenda.deadlines.first().map(|(at, _)| *at);
-        let operations = [self.operations.deadline(), self.session_deadline()];
+        let operations = [self.operations.deadline(), self.session_deadline(), self.presence.deadline()];
         [connection].into_iter().chain(operations).flatten().min()
     }
 

@@ -37,6 +37,15 @@ pub enum Note {
         /// `true` for a session that was restored.
         is_restored: bool,
     },
+    /// Somebody has registered.
+    Registered {
+        /// The connection.
+        connection: ConnectionId,
+        /// Its address, if it is known.
+        address: Option<IpAddr>,
+        /// The new user.
+        login: Login,
+    },
     /// A request was refused.
     Refused {
         /// The connection.
@@ -74,6 +83,7 @@ impl Note {
         match self {
             Note::NotAccepted { .. } => "not_accepted",
             Note::SignedIn { .. } => "signed_in",
+            Note::Registered { .. } => "registered",
             Note::Refused { request, .. } if is_sign_in(request) => "sign_in_refused",
             Note::Refused { status: 429 | 503 | 504, .. } => "overload",
             Note::Refused { .. } => "refused",

@@ -264,13 +264,26 @@ impl Server {
             Pending::Identify(sign_in) => self.identified(asker, sign_in, result),
             Pending::Begin(sign_in) => self.session_begun(asker, &sign_in, result),
             Pending::Take(sign_in) => self.session_taken(asker, &sign_in, result),
-            Pending::History { with, page } => self.history_read(asker, &with, page, result),
+            Pending::History { page } => self.history_read(asker, page, result),
             Pending::Contacts => self.contacts_listed(asker, result),
             Pending::Mark { account } => self.mark_moved(asker, account, result),
             Pending::ReadLog { id } => match result {
                 Ok(Outcome::Entries(entries)) => self.log_read(id, &entries),
                 _ => self.try_again(Pending::ReadLog { id }),
             },
+            Pending::Register { login } => self.registered(asker, login, result),
+            Pending::Invite(inviting) => self.invited(asker, &inviting, result),
+            Pending::Change { kind, account } => self.changed(asker, kind, account, result),
+            Pending::Find => self.user_found(asker, result),
+            Pending::Search => self.users_found(asker, result),
+            Pending::CheckPassword(new) => self.password_checked(asker, &new, result),
+            Pending::SetPassword { operation } => self.password_set(asker, &operation, result),
+            Pending::ListSessions { session } => self.sessions_listed(asker, session, result),
+            Pending::EndSessions { operation, ending } => {
+                self.sessions_ended(asker, &operation, &ending, result);
+            }
+            Pending::Typing { account } => self.typing_found(account, result),
+            Pending::Known { login, is_online } => self.known_listed(&login, is_online, result),
             Pending::Other { ref kind } => self.answered_elsewhere(asker, kind, result),
             Pending::Leave { .. } | Pending::Expire => {
                 if result.is_err() {
@@ -340,6 +353,7 @@ impl Server {
                 self.operations.retry_at = Some(now + RETRY);
             }
         }
+        self.check_presence();
         let is_due = self.operations.expire_at.take_if(|at| *at <= now).is_some();
         if is_due || self.session_deadline().is_some_and(|at| at <= now) {
             self.expire();

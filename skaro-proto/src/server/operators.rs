@@ -1,6 +1,7 @@
 //! Effects of what operators do to accounts and sessions on the connections that are here.
 
-use super::store::Operation;
+use super::connection::State;
+use super::store::{KeptSessions, Operation};
 use super::{ConnectionId, Server};
 use crate::log::debug;
 use crate::output::CloseCode;
@@ -24,9 +25,18 @@ impl Server {
             }
             _ => return,
         };
+        let keeps = match operation {
+            Operation::SetVerifier { keeps, .. } | Operation::EndSessions { keeps, .. } => *keeps,
+            _ => KeptSessions::None,
+        };
         self.change_pending(|pending| pending.end_sessions(login));
-        let ids = self.accounts.find(login).map(|account| account.online.clone());
-        ids.into_iter().flatten().for_each(|id| self.end_connection(id, info));
+        let ids = self.accounts.find(login).map(|account| account.online.clone()).unwrap_or_default();
+        for id in ids {
+            let state = self.connections.get(&id).map(|connection| &connection.state);
+            if !matches!(state, Some(State::SignedIn { session, .. }) if keeps.keeps(*session)) {
+                self.end_connection(id, info);
+            }
+        }
     }
 
     fn end_connection(&mut self, id: ConnectionId, info: &'static str) {

@@ -14,16 +14,29 @@ pub struct Peer {
     /// The address; `None` if it is unknown, as with a Unix socket or in a test. Behind a proxy it is what the proxy
     /// says, if whoever runs the server trusts the proxy. Limits by address do not hold for an unknown one.
     pub address: Option<IpAddr>,
+    /// `true` if nobody between can listen, as with TLS. A loopback address needs no more.
+    pub is_encrypted: bool,
 }
 
 impl Peer {
     /// A peer of which nothing is known.
-    pub const UNKNOWN: Peer = Peer { address: None };
+    pub const UNKNOWN: Peer = Peer { address: None, is_encrypted: false };
+
+    /// Returns the same peer, whose connection is encrypted.
+    #[must_use]
+    pub const fn encrypted(self) -> Self {
+        Peer { is_encrypted: true, ..self }
+    }
+
+    /// Returns whether passwords may travel to this peer.
+    pub(super) fn is_confidential(self) -> bool {
+        self.is_encrypted || self.address.is_some_and(|address| address.to_canonical().is_loopback())
+    }
 }
 
 impl From<IpAddr> for Peer {
     fn from(address: IpAddr) -> Self {
-        Peer { address: Some(address) }
+        Peer { address: Some(address), is_encrypted: false }
     }
 }
 

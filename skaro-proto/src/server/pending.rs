@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::ConnectionId;
+use super::own_sessions::{Ending, NewPassword};
 use super::refusal::Refused;
+use super::registering::Inviting;
 use super::store::{Account, AccountId, LogId, Login, Operation, SessionKey};
 use crate::message::{Page, Since};
 use crate::secret::Secret;
@@ -42,7 +44,7 @@ pub(super) enum Pending {
     /// A message is refused, unless it is a repetition.
     Refuse(Box<Refused>),
     /// A dialog is read.
-    History { with: Login, page: Page },
+    History { page: Page },
     /// Contacts are listed.
     Contacts,
     /// A read mark is moved.
@@ -51,6 +53,28 @@ pub(super) enum Pending {
     ReadLog { id: ConnectionId },
     /// A request of a type that the protocol does not list.
     Other { kind: Arc<str> },
+    /// An account is registered.
+    Register { login: Login },
+    /// An invitation is made.
+    Invite(Box<Inviting>),
+    /// Contacts, members or a profile are changed.
+    Change { kind: &'static str, account: AccountId },
+    /// A user is looked for.
+    Find,
+    /// Users are looked for.
+    Search,
+    /// The account of a user is looked for who wants another password.
+    CheckPassword(Box<NewPassword>),
+    /// Another password is set.
+    SetPassword { operation: Box<Operation> },
+    /// A user's sessions are listed; the own one is this.
+    ListSessions { session: SessionKey },
+    /// A user ends sessions.
+    EndSessions { operation: Box<Operation>, ending: Ending },
+    /// It is looked up to whom somebody types.
+    Typing { account: AccountId },
+    /// Those who know somebody are listed who has come or gone.
+    Known { login: Login, is_online: bool },
     /// A session's connection has ended.
     Leave { session: SessionKey, epoch: u64 },
     /// Nothing continues.
@@ -81,15 +105,26 @@ impl Pending {
             Pending::Contacts => "get_contacts",
             Pending::Mark { .. } => "read",
             Pending::Other { .. } => "other",
-            Pending::ReadLog { .. } | Pending::Leave { .. } | Pending::Expire | Pending::Operated { .. } => {
-                ""
-            }
+            Pending::Register { .. } => "register",
+            Pending::Invite(_) => "invite",
+            Pending::Change { kind, .. } => kind,
+            Pending::Find => "get_user_data",
+            Pending::Search => "search_contacts",
+            Pending::CheckPassword(_) | Pending::SetPassword { .. } => "update_my_data",
+            Pending::ListSessions { .. } => "get_sessions",
+            Pending::EndSessions { .. } => "sign_out",
+            Pending::ReadLog { .. }
+            | Pending::Typing { .. }
+            | Pending::Known { .. }
+            | Pending::Leave { .. }
+            | Pending::Expire
+            | Pending::Operated { .. } => "",
         }
     }
 
     /// Returns whether the answer may be as long as an answer can be, so that several at a time are too much for a queue.
     pub(super) const fn is_long(&self) -> bool {
-        matches!(self, Pending::History { .. } | Pending::Contacts)
+        matches!(self, Pending::History { .. } | Pending::Contacts | Pending::Find | Pending::Search)
     }
 
     pub(super) const fn is_sign_in(&self) -> bool {
@@ -120,13 +155,15 @@ impl Pending {
 /// Beginning of a connection's cursor, if it is to have one: the position, and the log that it belongs to.
 #[derive(Clone, Copy)]
 pub(super) struct Start {
+    /// Set if the connection is to hear of presence.
+    pub(super) presence: bool,
     pub(super) since: Option<Since>,
     pub(super) log: Option<LogId>,
 }
 
 impl Start {
-    pub(super) fn new(since: Option<Since>, log: Option<&str>) -> Self {
-        Start { since, log: log.and_then(LogId::from_hex) }
+    pub(super) fn new(since: Option<Since>, log: Option<&str>, presence: bool) -> Self {
+        Start { presence, since, log: log.and_then(LogId::from_hex) }
     }
 }
 

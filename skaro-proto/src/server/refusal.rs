@@ -3,7 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::string::ToString;
 
-use super::store::StoreError;
+use super::store::{Denial, StoreError};
 use crate::message::{Refusal, StatusCode};
 
 /// Text for an `info` field.
@@ -25,6 +25,23 @@ pub(super) fn nobody_signed_in<T>() -> Result<T, Refused> {
 /// Refuses a request about somebody who does not exist.
 pub(super) fn unknown_user<T>() -> Result<T, Refused> {
     refused(404, "there is no user with this login")
+}
+
+/// Refuses what a user may not do.
+pub(super) fn denied<T>(denial: Denial) -> Result<T, Refused> {
+    match denial {
+        Denial::Blocked => refused(403, "this user takes no messages of you, or you of this user"),
+        Denial::NotListed => refused(403, "this user takes messages only of contacts"),
+        Denial::NoMember => refused(403, "you are no member of this conference: join it first"),
+        Denial::NoOwner => refused(403, "you are no owner of this conference"),
+        Denial::NotInvited => refused(403, "this conference is by invitation only"),
+        Denial::Full => refused(409, "there are as many members as allowed"),
+    }
+}
+
+/// Refuses a password that could be listened to.
+pub(super) fn not_confidential<T>() -> Result<T, Refused> {
+    refused(403, "passwords travel only over TLS or a loopback connection: connect by wss")
 }
 
 /// Refuses a request for which there is no memory.

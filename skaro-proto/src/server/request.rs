@@ -12,6 +12,7 @@ use super::refusal::{
     Refused, nobody_signed_in, not_stored, out_of_memory, refused, refused_elsewhere, unknown_user,
     wrong_outcome,
 };
+use super::registering::Form;
 use super::store::{AccountId, Operation, Outcome, StoreError};
 use super::{ConnectionId, Server};
 use crate::codec::Fields;
@@ -100,7 +101,10 @@ impl Server {
             Ok(ClientMessage { request: Request::Ack { position }, .. }) => self
                 .acknowledge(id, position)
                 .map_err(|error| self.reject(id, InvalidRequest { error, request: None })),
-            Ok(ClientMessage { request: Request::Typing { .. }, .. }) => Ok(()),
+            Ok(ClientMessage { request: Request::Typing { login }, .. }) => {
+                self.typing(id, &login);
+                Ok(())
+            }
             // Whoever goes on sending although frames are not wanted.
             Ok(message) if connection.open >= 2 * connection.max_open() || has_many => {
                 let outcome = refused(503, "too many requests are under way: wait for their answers");
@@ -172,11 +176,11 @@ impl Server {
                 return self.send_message(asker, to, body, key.as_deref());
             }
             _ if !self.make_room(0) => out_of_memory(),
-            Request::Authorize { login, proof, since, log, presence: _ } => {
-                return self.authorize(asker, login, proof, Start::new(*since, log.as_deref()));
+            Request::Authorize { login, proof, since, log, presence } => {
+                return self.authorize(asker, login, proof, Start::new(*since, log.as_deref(), *presence));
             }
-            Request::SessionRestore { sid, since, log, presence: _ } => {
-                return self.session_restore(asker, sid, Start::new(*since, log.as_deref()));
+            Request::SessionRestore { sid, since, log, presence } => {
+                return self.session_restore(asker, sid, Start::new(*since, log.as_deref(), *presence));
             }
             Request::GetHistory { login, page } => return self.get_history(asker, login, *page),
             Request::GetContacts => return self.get_contacts(asker),
@@ -185,18 +189,33 @@ impl Server {
             Request::Other { kind, fields } if self.config.forwards_requests => {
                 return self.forward(asker, kind, fields.clone());
             }
-            Request::Ack { .. }
-            | Request::Typing { .. }
-            | Request::Other { .. }
-            | Request::Register { .. }
-            | Request::Invite
-            | Request::AddContact { .. }
-            | Request::DelContact { .. }
-            | Request::SearchContacts { .. }
-            | Request::GetUserData { .. }
-            | Request::UpdateMyData { .. }
-            | Request::GetSessions
-            | Request::SignOut { .. } => no_such_request(),
+            Request::Register { login, password, invitation, profile } => {
+                let (invitation, profile) = (invitation.as_deref(), profile.as_ref());
+                return self.register(asker, &Form { login, password, invitation, profile });
+            }
+            Request::Invite => return self.invite(asker),
+            Request::AddContact { login, blocked, member, owner } => {
+                return self.add_contact(asker, login, member.as_deref(), (*blocked, *owner));
+            }
+            Request::DelContact { login, member } => {
+                return self.del_contact(asker, login, member.as_deref());
+            }
+            Request::SearchContacts { prefix, limit } => return self.search_contacts(asker, prefix, *limit),
+            Request::GetUserData { login } => return self.get_user_data(asker, login),
+            Request::UpdateMyData { login, profile, password, old_password, end_sessions } => {
+                match (profile, password) {
+                    (Some(profile), None) => return self.set_profile(asker, login.as_deref(), profile),
+                    (None, Some(password)) if login.is_none() => {
+                        return self.set_password(asker, password, old_password.as_deref(), *end_sessions);
+                    }
+                    _ => refused(400, "give a profile, or a password of the user's own"),
+                }
+            }
+            Request::GetSessions => return self.get_sessions(asker),
+            Request::SignOut { session, others } => {
+                return self.end_sessions(asker, session.as_deref(), *others);
+            }
+            Request::Ack { .. } | Request::Typing { .. } | Request::Other { .. } => no_such_request(),
         };
         self.answer(id, number, request.kind(), outcome);
     }

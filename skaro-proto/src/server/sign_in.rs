@@ -151,7 +151,7 @@ impl Server {
     }
 
     /// Refuses an attempt to sign in that has to wait because too many passwords were wrong.
-    fn check_guesses(&self, login: &str, place: Option<Place>) -> Result<(), Refused> {
+    pub(super) fn check_guesses(&self, login: &str, place: Option<Place>) -> Result<(), Refused> {
         let mut wait = core::time::Duration::ZERO;
         if let (Some(limit), Some(place)) = (self.config.guesses_per_address, place) {
             wait = wait.max(self.guesses_by_address.wait(place.bytes(), self.now, limit));
@@ -168,7 +168,7 @@ impl Server {
         refused(429, format!("too many wrong passwords: try again in {} s", seconds(wait)))
     }
 
-    fn note_guess(&mut self, login: &str, place: Option<Place>) {
+    pub(super) fn note_guess(&mut self, login: &str, place: Option<Place>) {
         if let (Some(limit), Some(place)) = (self.config.guesses_per_address, place) {
             self.guesses_by_address.add(place.bytes(), self.now, limit);
         }
@@ -243,12 +243,12 @@ impl Server {
         }
     }
 
-    fn place(&self, id: ConnectionId) -> Option<Place> {
+    pub(super) fn place(&self, id: ConnectionId) -> Option<Place> {
         self.connections.get(&id).and_then(|connection| connection.place)
     }
 
     /// The token of a connection on which nobody has signed in yet, nor is about to.
-    fn token(&self, id: ConnectionId) -> Result<&Secret, Refused> {
+    pub(super) fn token(&self, id: ConnectionId) -> Result<&Secret, Refused> {
         match self.connections.get(&id) {
             Some(connection) if connection.is_signing_in => {
                 refused(409, "a sign-in is under way on this connection: wait for its answer")
@@ -283,6 +283,7 @@ impl Server {
         self.tally.notes.add(|| Note::SignedIn { connection: id, address, login, is_restored });
         self.sessions.insert(session, (id, epoch));
         let head = self.accounts.join(account, id);
+        self.presence_changed(account.id);
         let mut answer =
             SignedIn::new(sign_in.secret.expose().to_string(), User::new(account.login.to_string()));
         if let Some(connection) = self.connections.get_mut(&id) {
@@ -290,6 +291,7 @@ impl Server {
             connection.state = State::SignedIn { user: account.id, session };
             // From now on it has the user's rate: others from the same address do not slow it down.
             connection.throttled = None;
+            connection.hears_presence = sign_in.start.presence;
             if let Some(since) = sign_in.start.since {
                 let is_same = sign_in.start.log == Some(account.log);
                 let begin = Cursor::begin(account.begin, head, since, is_same);

@@ -29,6 +29,7 @@ pub use memory::MemoryStore;
 pub use operation::{Lane, Operation};
 pub use outcome::{Outcome, StoreError};
 
+pub(super) use people::is_allowed;
 pub use people::{
     ContactChange, ContactState, Denial, Grown, InvitationKey, KeptSessions, Mark, Member, MemberChange,
     Profile, is_conference, skeleton,

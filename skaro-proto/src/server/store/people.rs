@@ -260,6 +260,13 @@ impl Profile {
         Profile(Some(bytes.into()))
     }
 
+    /// Returns whether its values are nested at most three levels deep, so that it can be told within any message.
+    #[must_use]
+    pub fn is_shallow(&self) -> bool {
+        let read = |bytes| codec::read::<Fields<'_>>(Frame::Binary(bytes), Nesting::PROFILE).is_ok();
+        self.0.as_deref().is_none_or(read)
+    }
+
     /// Returns whether the user lets others find it, or everybody may join the conference: `public`.
     #[must_use]
     pub fn is_public(&self) -> bool {

@@ -33,6 +33,9 @@ fn an_idle_connection_with_a_cursor_takes_little_more_than_a_kibibyte() {
             assert_eq!(world.read(id)[0]["position"], 1);
             world.send(id, &ack(1));
         }
+        // It is told by then that they have come.
+        world.now = world.now + std::time::Duration::from_secs(3);
+        world.server.handle_timeout(world.now);
     });
     // Account, session, connection and cursor, each in a tree of its own.
     assert!(measured.bytes_current < 1152 * COUNT as i64, "{} each", measured.bytes_current / COUNT as i64);

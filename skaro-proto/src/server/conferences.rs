@@ -1,0 +1,143 @@
+//! Messages to conferences: their rate, and their way to all members.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::pending::{Asker, Sending};
+use super::rate::{Bucket, Rate, seconds};
+use super::refusal::{Refused, refused};
+use super::store::{Appended, Grown, Login};
+use super::{ConnectionId, Server};
+use crate::message::{Date, Message, ServerMessage};
+use crate::time::Time;
+
+/// Rates of messages to conferences, as far as they say something.
+#[derive(Default)]
+pub(super) struct ConferenceRates {
+    all: BTreeMap<Login, Bucket>,
+    /// Number of rates at which those that say nothing any more are forgotten.
+    tidy_at: usize,
+}
+
+/// Number of rates that are kept without a look at them.
+const KEPT: usize = 1024;
+/// Bytes that a rate takes.
+const RATE: usize = 2 * (size_of::<Login>() + size_of::<Bucket>());
+
+impl ConferenceRates {
+    /// Returns the time to wait until another message may be sent.
+    fn wait(&self, conference: &str, now: Time, rate: Rate) -> Option<core::time::Duration> {
+        let mut bucket = self.all.get(conference).copied()?;
+        bucket.take(0, now, rate).map(|at| at - now)
+    }
+
+    /// Counts a message.
+    fn take(&mut self, conference: &Login, count: u32, now: Time, rate: Rate) {
+        self.all.entry(conference.clone()).or_default().take(count, now, rate);
+        if self.all.len() > self.tidy_at.max(KEPT) {
+            self.all.retain(|_, bucket| bucket.full_at() > now);
+            self.tidy_at = 2 * self.all.len();
+        }
+    }
+
+    /// Bytes that they take.
+    pub(super) fn bytes(&self) -> usize {
+        self.all.len() * RATE
+    }
+}
+
+impl Server {
+    /// Refuses a message to a conference to which too many were sent.
+    pub(super) fn check_conference(&self, to: &str) -> Result<(), Refused> {
+        let wait =
+            self.config.conference_rate.and_then(|rate| self.conference_rates.wait(to, self.now, rate));
+        match wait {
+            None => Ok(()),
+            Some(wait) => {
+                let wait = seconds(wait);
+                refused(429, format!("too many messages to this conference: try again in {wait} s"))
+            }
+        }
+    }
+
+    /// A message is in the logs of all members of a conference: its sender is answered, and all are shown it.
+    pub(super) fn posted(
+        &mut self,
+        asker: Option<Asker>,
+        sending: &Sending,
+        appended: &Appended,
+        logs: &[Grown],
+    ) {
+        // Only now: who is no member could use the rate up.
+        if let Some(rate) = self.config.conference_rate {
+            self.conference_rates.take(&sending.to, sending.charged.max(1), self.now, rate);
+        }
+        if let Some(asker) = asker {
+            self.answer_sent(asker, sending.key.is_some(), appended);
+        }
+        let origin = asker.map(|asker| asker.id);
+        let own = Grown { account: sending.from, position: appended.position };
+        self.show_without_cursor(sending, appended.date, &own, logs, origin);
+        self.show_grown(sending, appended.date, own, sending.key.as_deref(), origin);
+        for grown in logs {
+            self.show_grown(sending, appended.date, *grown, None, origin);
+        }
+    }
+
+    /// Shows a message to all connections without a cursor but the one that had its answer.
+    fn show_without_cursor(
+        &mut self,
+        sending: &Sending,
+        date: i64,
+        own: &Grown,
+        logs: &[Grown],
+        origin: Option<ConnectionId>,
+    ) {
+        let message = ServerMessage::ShowMessage(in_conference(sending, date));
+        let mut slow = Vec::new();
+        self.scratch.begin();
+        for grown in logs.iter().chain([own]) {
+            for id in self.accounts.online(grown.account) {
+                let Some(connection) = self.connections.get_mut(id) else { continue };
+                if connection.cursor.is_some() || Some(*id) == origin {
+                    continue;
+                }
+                if connection.is_slow(&self.config) {
+                    slow.push(*id);
+                    continue;
+                }
+                let written = self.scratch.write(connection.format, &message);
+                connection.push_written(*id, written, self.now, &self.config, &mut self.agenda);
+            }
+        }
+        slow.into_iter().for_each(|id| self.cut_off(id));
+    }
+
+    /// Sends the entry of a message to the cursors over a log.
+    fn show_grown(
+        &mut self,
+        sending: &Sending,
+        date: i64,
+        grown: Grown,
+        key: Option<&str>,
+        origin: Option<ConnectionId>,
+    ) {
+        let ids = self.accounts.online(grown.account);
+        if ids.is_empty() {
+            return;
+        }
+        let ids = ids.to_vec();
+        self.accounts.grew(grown.account, grown.position);
+        let mut message = in_conference(sending, date);
+        (message.position, message.key) = (Some(grown.position), key.map(Into::into));
+        self.feed(grown.position, &ServerMessage::ShowMessage(message), key, &ids, origin);
+    }
+}
+
+fn in_conference(sending: &Sending, date: i64) -> Message<'_> {
+    let mut message = Message::new(&*sending.sender, &*sending.to, &*sending.body);
+    message.from.in_conference = Some((&*sending.to).into());
+    message.date = Some(Date::Integer(date));
+    message
+}
