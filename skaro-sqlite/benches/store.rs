@@ -73,7 +73,15 @@ fn append(n: u64) -> Operation {
     let (from, to) = if fastrand::bool() { (from, to) } else { (to, from) };
     let key = Some(Arc::from(format!("0123456789abcdef0123456789abcdef {n}")));
     let (to, body) = (format!("user {to}").as_str().into(), "x".repeat(BODY).into());
-    Operation::Append { from: AccountId(from), sender: "".into(), to, body, key, now: n as i64 }
+    Operation::Append {
+        from: AccountId(from),
+        sender: "".into(),
+        to,
+        body,
+        key,
+        contacts_only: false,
+        now: n as i64,
+    }
 }
 
 fn in_memory() {
@@ -217,6 +225,7 @@ fn large(count: u64) {
     time("contacts with last messages", &|| Operation::ListContacts {
         account: account(),
         all: false,
+        with_states: false,
         max_contacts: 50,
         max_bytes: 1 << 20,
     });

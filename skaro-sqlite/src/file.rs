@@ -11,7 +11,7 @@ use crate::schema::{APPLICATION, STEPS};
 use crate::tx::number;
 
 /// Number of statements that are kept prepared: more than there are.
-const STATEMENTS: usize = 96;
+const STATEMENTS: usize = 128;
 
 /// Pages of the log of changes beyond which a commit carries it over to the file: 16 MiB. It bounds the time that opening
 /// takes after a crash.
@@ -195,7 +195,7 @@ mod tests {
             let db = Connection::open(&path).unwrap();
             STEPS[..version].iter().for_each(|step| db.execute_batch(step).unwrap());
             db.execute_batch(
-                "INSERT INTO accounts (id, login, verifier, log) VALUES (7, x'61', x'00', x'00')",
+                "INSERT INTO accounts (id, login, skeleton, verifier, log) VALUES (7, x'61', x'61', x'00', x'00')",
             )
             .unwrap();
             db.pragma_update(None, "application_id", APPLICATION).unwrap();

@@ -2,7 +2,9 @@
 
 use rusqlite::{Params, Row, ToSql, params};
 use skaro_proto::auth::Verifier;
-use skaro_proto::server::store::{AccountId, AccountSummary, Login, Outcome, SessionKey, SessionSummary};
+use skaro_proto::server::store::{
+    AccountId, AccountSummary, KeptSessions, Login, Outcome, SessionKey, SessionSummary,
+};
 
 use crate::error::Result;
 use crate::tx::{Tx, login, number, size, sql};
@@ -15,34 +17,52 @@ impl Tx<'_> {
             .exists([sql(id.0)])?)
     }
 
-    pub(crate) fn set_verifier(&self, login: &Login, verifier: &Verifier) -> Result<Outcome> {
-        let Some(account) = self.id_of(login)? else { return Ok(Outcome::NoSuchUser) };
+    pub(crate) fn set_verifier(
+        &self,
+        login: &Login,
+        verifier: &Verifier,
+        keeps: KeptSessions,
+    ) -> Result<Outcome> {
+        let Some(account) = self.user_of(login)? else { return Ok(Outcome::NoSuchUser) };
         self.run(
             "UPDATE accounts SET verifier = ? WHERE id = ?",
             params![*verifier.to_bytes(), sql(account.0)],
         )?;
-        self.end_sessions_of(account)
+        self.end_sessions_of(account, keeps)
     }
 
     pub(crate) fn set_disabled(&self, login: &Login, is_disabled: bool) -> Result<Outcome> {
-        let Some(account) = self.id_of(login)? else { return Ok(Outcome::NoSuchUser) };
+        let Some(account) = self.user_of(login)? else { return Ok(Outcome::NoSuchUser) };
         self.run("UPDATE accounts SET is_disabled = ? WHERE id = ?", params![is_disabled, sql(account.0)])?;
-        if is_disabled { self.end_sessions_of(account) } else { Ok(Outcome::Done) }
+        self.end_sessions_of(account, if is_disabled { KeptSessions::None } else { KeptSessions::All })
     }
 
-    pub(crate) fn end_sessions(&self, login: &Login) -> Result<Outcome> {
-        match self.id_of(login)? {
-            Some(account) => self.end_sessions_of(account),
+    pub(crate) fn end_sessions(&self, login: &Login, keeps: KeptSessions) -> Result<Outcome> {
+        match self.user_of(login)? {
+            Some(account) => self.end_sessions_of(account, keeps),
             None => Ok(Outcome::NoSuchUser),
         }
     }
 
-    fn end_sessions_of(&self, account: AccountId) -> Result<Outcome> {
-        self.run("DELETE FROM sessions WHERE account = ?", [sql(account.0)])?;
+    fn end_sessions_of(&self, account: AccountId, keeps: KeptSessions) -> Result<Outcome> {
+        let kept = match keeps {
+            KeptSessions::All => return Ok(Outcome::Done),
+            KeptSessions::One(session) => Some(session.0),
+            KeptSessions::None => None,
+        };
+        self.run("DELETE FROM sessions WHERE account = ? AND key IS NOT ?", params![sql(account.0), kept])?;
         Ok(Outcome::Done)
     }
 
-    pub(crate) fn end_session(&self, session: SessionKey) -> Result<Outcome> {
+    pub(crate) fn end_session(&self, session: SessionKey, of: Option<&Login>) -> Result<Outcome> {
+        if let Some(login) = of {
+            let is_theirs = self
+                .prepare("SELECT 1 FROM sessions JOIN accounts ON id = account WHERE key = ? AND login = ?")?
+                .exists(params![session.0, login.as_bytes()])?;
+            if !is_theirs {
+                return Ok(Outcome::NoSuchSession);
+            }
+        }
         self.run("DELETE FROM sessions WHERE key = ?", [session.0])?;
         Ok(Outcome::Done)
     }
@@ -50,7 +70,7 @@ impl Tx<'_> {
     pub(crate) fn list_accounts(&self, after: Option<&Login>, max_accounts: usize) -> Result<Outcome> {
         let (accounts, more) = self.page(
             "SELECT login, is_disabled, head, (SELECT count(*) FROM sessions WHERE account = accounts.id)
-             FROM accounts WHERE verifier IS NOT NULL AND (?1 IS NULL OR login > ?1) ORDER BY login LIMIT ?2",
+             FROM accounts WHERE NOT is_gone AND verifier IS NOT NULL AND (?1 IS NULL OR login > ?1) ORDER BY login LIMIT ?2",
             params![after.map(|login| login.as_bytes()), limit(max_accounts)],
             max_accounts,
             |row| {
@@ -90,7 +110,7 @@ impl Tx<'_> {
                 session,
             )?,
             Some(of) => {
-                let Some(account) = self.id_of(of)? else { return Ok(Outcome::NoSuchUser) };
+                let Some(account) = self.user_of(of)? else { return Ok(Outcome::NoSuchUser) };
                 self.page(
                     "SELECT key, login, until FROM sessions JOIN accounts ON id = account
                      WHERE account = ?3 AND (?1 IS NULL OR key > ?1) ORDER BY key LIMIT ?2",
@@ -104,7 +124,7 @@ impl Tx<'_> {
     }
 
     /// Reads so many rows at most; returns them, and whether there is another one.
-    fn page<T>(
+    pub(crate) fn page<T>(
         &self,
         statement: &'static str,
         params: impl Params,
@@ -123,6 +143,6 @@ impl Tx<'_> {
 }
 
 /// Returns the number of rows of a page, and one more to see whether there are more.
-fn limit(max: usize) -> impl ToSql {
+pub(crate) fn limit(max: usize) -> impl ToSql {
     size(max.saturating_add(1))
 }

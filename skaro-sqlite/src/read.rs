@@ -1,26 +1,46 @@
-//! Readings of logs: entries, messages of dialogs, contacts.
+//! Readings of logs: entries, messages of dialogs.
 
 use rusqlite::{Row, params};
 use skaro_proto::message::Page;
-use skaro_proto::server::store::{
-    AccountId, Contact, Content, DialogMessage, Entry, Login, Message, Outcome,
-};
+use skaro_proto::server::store::{AccountId, Content, DialogMessage, Entry, Login, Message, Outcome};
 
-use crate::error::Result;
-use crate::tx::{Tx, login, number, shared, size, sql};
+use crate::error::{Result, corrupt};
+use crate::tx::{Tx, id, login, number, shared, size, sql, state};
 
-/// Reads a message: whether it is the reader's own, date, body, key.
-fn message(row: &Row<'_>, with: Login, first: usize) -> Result<Message> {
+/// Reads a message: whether it is the reader's own, date, body, key, the sender if it was sent in a conference by somebody else.
+pub(crate) fn message(row: &Row<'_>, with: Login, first: usize) -> Result<Message> {
     let body = shared(row.get_ref(first + 2)?.as_blob().map_err(rusqlite::Error::from)?)?;
     let mut message = Message::new(with, row.get(first)?, row.get(first + 1)?, body);
     let key = row.get_ref(first + 3)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
     if let (true, Some(key)) = (message.is_own, key) {
         message.key = Some(shared(key)?);
     }
+    message.sender = name(row, first + 4)?;
     Ok(message)
 }
 
+/// Reads a login, if there is one.
+fn name(row: &Row<'_>, column: usize) -> Result<Option<Login>> {
+    row.get_ref(column)?.as_blob_or_null().map_err(rusqlite::Error::from)?.map(login).transpose()
+}
+
 impl Tx<'_> {
+    /// Reads an entry: position, login, kind, value, the member's login, the peer, then a message.
+    fn content(&self, row: &Row<'_>) -> Result<Content> {
+        let with = login(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?;
+        let value: Option<i64> = row.get(3)?;
+        Ok(match row.get(2)? {
+            0 | 1 => Content::Message(message(row, with, 6)?),
+            2 => Content::Read { with, up_to: number(value.unwrap_or_default()) },
+            3 => Content::Contact { with, state: state(value.unwrap_or_default())? },
+            4 => {
+                let member = name(row, 4)?.zip(value.map(state).transpose()?);
+                Content::Changed { with, profile: self.profile(id(row.get(5)?))?, member }
+            }
+            _ => return Err(corrupt("an entry is of an unknown kind")),
+        })
+    }
+
     pub(crate) fn read_log(
         &self,
         account: AccountId,
@@ -30,7 +50,12 @@ impl Tx<'_> {
     ) -> Result<Outcome> {
         let mut entries = Vec::new();
         let mut statement = self.prepare(
-            "SELECT position, login, up_to, sender = account, date, body, key FROM entries
+            "SELECT position, login, kind, value,
+                 CASE WHEN member IS NOT NULL THEN (SELECT login FROM accounts WHERE id = member) END,
+                 peer, sender = account, date, body, key,
+                 CASE WHEN kind = 1 AND sender <> account
+                     THEN (SELECT login FROM accounts WHERE id = sender) END
+             FROM entries
              JOIN accounts ON accounts.id = entries.peer LEFT JOIN messages ON messages.id = entries.message
              WHERE account = ? AND position > ? ORDER BY position LIMIT ?",
         )?;
@@ -49,11 +74,7 @@ impl Tx<'_> {
             if entries.len() >= max_entries {
                 return Ok(Outcome::Entries(entries));
             }
-            let with = login(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?;
-            let content = match row.get::<_, Option<i64>>(2)? {
-                Some(up_to) => Content::Read { with, up_to: number(up_to) },
-                None => Content::Message(message(row, with, 3)?),
-            };
+            let content = self.content(row)?;
             if let Content::Message(message) = &content {
                 bytes += message.body.len();
             }
@@ -83,14 +104,18 @@ impl Tx<'_> {
     ) -> Result<Outcome> {
         let Some(peer) = self.id_of(with)? else { return Ok(Outcome::NoSuchUser) };
         let mut statement = self.prepare(if page.is_forward() {
-            "SELECT position, sender = account, date, body, key FROM entries
-             JOIN messages ON messages.id = entries.message
+            "SELECT position, sender = account, date, body, key,
+                 CASE WHEN kind = 1 AND sender <> account
+                     THEN (SELECT login FROM accounts WHERE id = sender) END
+             FROM entries JOIN messages ON messages.id = entries.message
              WHERE account = ? AND peer = ? AND message IS NOT NULL AND position > ? AND position < ?
              AND (?5 IS NULL OR date > ?5) AND (?6 IS NULL OR date < ?6)
              ORDER BY position LIMIT ?7"
         } else {
-            "SELECT position, sender = account, date, body, key FROM entries
-             JOIN messages ON messages.id = entries.message
+            "SELECT position, sender = account, date, body, key,
+                 CASE WHEN kind = 1 AND sender <> account
+                     THEN (SELECT login FROM accounts WHERE id = sender) END
+             FROM entries JOIN messages ON messages.id = entries.message
              WHERE account = ? AND peer = ? AND message IS NOT NULL AND position > ? AND position < ?
              AND (?5 IS NULL OR date > ?5) AND (?6 IS NULL OR date < ?6)
              ORDER BY position DESC LIMIT ?7"
@@ -118,58 +143,5 @@ impl Tx<'_> {
             messages.reverse();
         }
         Ok(Outcome::Dialog { messages, more })
-    }
-
-    pub(crate) fn list_contacts(
-        &self,
-        account: AccountId,
-        all: bool,
-        max_contacts: usize,
-        max_bytes: usize,
-    ) -> Result<Outcome> {
-        let mut statement = self.prepare(if all {
-            "SELECT id, login, coalesce(unread, 0) FROM accounts
-             LEFT JOIN dialogs ON dialogs.account = ?1 AND dialogs.peer = accounts.id
-             WHERE id <> ?1 AND verifier IS NOT NULL ORDER BY id LIMIT ?2"
-        } else {
-            "SELECT peer, login, unread FROM dialogs JOIN accounts ON accounts.id = dialogs.peer
-             WHERE account = ? AND is_contact ORDER BY peer LIMIT ?"
-        })?;
-        let mut rows = statement.query([sql(account.0), size(max_contacts)])?;
-        let (mut contacts, mut room) = (Vec::new(), max_bytes);
-        while let Some(row) = rows.next()? {
-            let mut contact = Contact::new(login(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?);
-            contact.unread = number(row.get(2)?);
-            if max_bytes > 0
-                && let Some(last) = self.last(account, row.get(0)?, &contact.login, room)?
-            {
-                room -= last.message.body.len();
-                contact.last = Some(last);
-            }
-            contacts.push(contact);
-        }
-        Ok(Outcome::Contacts(contacts))
-    }
-
-    /// Returns the last message of a dialog, if it fits.
-    fn last(
-        &self,
-        account: AccountId,
-        peer: i64,
-        with: &Login,
-        room: usize,
-    ) -> Result<Option<DialogMessage>> {
-        let mut statement = self.prepare(
-            "SELECT position, sender = account, date, body, key FROM entries
-             JOIN messages ON messages.id = entries.message
-             WHERE account = ? AND peer = ? AND message IS NOT NULL ORDER BY position DESC LIMIT 1",
-        )?;
-        let mut rows = statement.query([sql(account.0), peer])?;
-        let Some(row) = rows.next()? else { return Ok(None) };
-        let body = row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
-        if body.len() > room {
-            return Ok(None);
-        }
-        Ok(Some(DialogMessage::new(number(row.get(0)?), message(row, with.clone(), 1)?)))
     }
 }

@@ -61,9 +61,10 @@ impl Tx<'_> {
         Ok(())
     }
 
-    pub(crate) fn expire_sessions(&self, now: i64) -> Result<Outcome> {
+    pub(crate) fn expire(&self, now: i64) -> Result<Outcome> {
         // Keys expire when their sender adds another one, or in the background.
         self.run("DELETE FROM sessions WHERE until < ?", [now])?;
+        self.expire_invitations(now)?;
         Ok(Outcome::Done)
     }
 

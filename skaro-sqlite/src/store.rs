@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
-use skaro_proto::server::store::{Operation, Outcome, Store, StoreError, StoreLimits};
+use skaro_proto::server::store::{Operation, Outcome, Store, StoreError, StoreLimits, is_conference};
 
 use crate::error::{Failure, Fatal, OpenError, Result};
 use crate::file;
@@ -72,27 +72,36 @@ impl SqliteStore {
         if let Some(fatal) = &self.failed {
             return Err(fatal.clone());
         }
-        let has_room = !operations.iter().any(adds) || self.has_room()?;
-        let all =
-            self.transact(|tx| operations.iter().map(|operation| execute(tx, operation, has_room)).collect());
-        match all {
-            Ok(outcomes) => {
-                self.is_full = false;
-                Ok(outcomes)
-            }
+        match self.carry_out(operations) {
+            Ok(outcomes) => Ok(outcomes),
             // Whatever one of them failed for: the others shall not suffer.
             Err(Failure::Refused(error)) => {
                 self.make_room(error)?;
-                operations.iter().map(|operation| self.execute_one(operation, has_room)).collect()
+                operations.iter().map(|operation| self.execute_one(operation)).collect()
             }
             Err(Failure::Fatal(fatal)) => Err(fatal),
         }
     }
 
-    /// Returns whether there is room for what is added.
-    fn has_room(&mut self) -> core::result::Result<bool, Fatal> {
-        let has_room = file::has_room(&self.db, &self.path, &self.file).map_err(Failure::from);
-        self.settle(has_room)
+    /// Carries out operations in one transaction.
+    fn carry_out(
+        &mut self,
+        operations: &[Operation],
+    ) -> Result<Vec<core::result::Result<Outcome, StoreError>>> {
+        let (db, path, file) = (&self.db, &self.path, &self.file);
+        let work = |tx: &Tx<'_>| {
+            let mut has_room = None;
+            let execute = |operation| {
+                if adds(operation) && (has_room.is_none() || adds_to_many(operation)) {
+                    has_room = Some(file::has_room(db, path, file)?);
+                }
+                execute(tx, operation, has_room.unwrap_or(true))
+            };
+            operations.iter().map(execute).collect()
+        };
+        let result = self.ready().and_then(|()| transact(db, &self.limits, "BEGIN IMMEDIATE", work));
+        self.is_full &= result.is_err();
+        self.note(result)
     }
 
     /// Carries the log of changes over to the file, if that was not tried since the disk is full: then the log begins anew,
@@ -107,13 +116,9 @@ impl SqliteStore {
     fn execute_one(
         &mut self,
         operation: &Operation,
-        has_room: bool,
     ) -> core::result::Result<core::result::Result<Outcome, StoreError>, Fatal> {
-        match self.transact(|tx| execute(tx, operation, has_room)) {
-            Ok(outcome) => {
-                self.is_full = false;
-                Ok(outcome)
-            }
+        match self.carry_out(core::slice::from_ref(operation)) {
+            Ok(mut outcomes) => Ok(outcomes.pop().unwrap_or(Err(StoreError::Unavailable))),
             Err(Failure::Refused(error)) => Ok(Err(error)),
             Err(Failure::Fatal(fatal)) => Err(fatal),
         }
@@ -235,6 +240,7 @@ fn execute(
     let known = match operation {
         Operation::Append { from, to, body, key: Some(key), .. } => tx.find_key(*from, to, body, key)?,
         Operation::AddAccount { login, .. } => tx.id_of(login)?.map(|_| Outcome::Exists),
+        Operation::Register { login, log, .. } => tx.registered(login, *log)?,
         _ => None,
     };
     Ok(known.ok_or(StoreError::Full))
@@ -242,7 +248,29 @@ fn execute(
 
 /// Returns whether an operation makes the file longer. Others need a few pages at most, such as those of sessions.
 const fn adds(operation: &Operation) -> bool {
-    matches!(operation, Operation::Append { .. } | Operation::AddAccount { .. } | Operation::Introduce { .. })
+    matches!(
+        operation,
+        Operation::Append { .. }
+            | Operation::AddAccount { .. }
+            | Operation::Register { .. }
+            | Operation::Introduce { .. }
+            | Operation::Invite { .. }
+    ) || changes_people(operation)
+}
+
+/// Returns whether an operation may have an entry in the log of each member of a conference, or of each contact.
+fn adds_to_many(operation: &Operation) -> bool {
+    match operation {
+        Operation::Append { to, .. } => is_conference(to),
+        _ => changes_people(operation),
+    }
+}
+
+const fn changes_people(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::ChangeContact { .. } | Operation::ChangeMember { .. } | Operation::SetProfile { .. }
+    )
 }
 
 /// Works within one transaction, which is taken back if the work or its end fails.

@@ -72,15 +72,16 @@ impl Tx<'_> {
     fn give_up(&self, account: i64, position: i64) -> Result<i64> {
         let message = self
             .prepare(
-                "SELECT messages.id, length(body), sender, sent, recipient, received FROM entries
+                "SELECT messages.id, length(body), sender = account, peer, copies FROM entries
                  JOIN messages ON messages.id = entries.message WHERE account = ? AND position = ?",
             )?
             .query_row([account, position], |row| {
                 Ok(Message {
                     id: row.get(0)?,
                     bytes: row.get(1)?,
-                    sender: (row.get(2)?, row.get(3)?),
-                    recipient: (row.get(4)?, row.get(5)?),
+                    is_own: row.get(2)?,
+                    peer: row.get(3)?,
+                    copies: row.get(4)?,
                 })
             })
             .optional()?;
@@ -100,18 +101,17 @@ impl Tx<'_> {
 
     /// Takes note that a log has given up a message.
     fn lose_message(&self, account: i64, position: i64, message: &Message) -> Result<()> {
-        let is_own = message.sender.0 == account;
-        let (peer, their_position) = if is_own { message.recipient } else { message.sender };
         self.run(
             "UPDATE dialogs SET messages = messages - 1, bytes = bytes - ?4, unread = unread - (?5 AND ?3 > read)
              WHERE account = ?1 AND peer = ?2",
-            params![account, peer, position, message.bytes, !is_own],
+            params![account, message.peer, position, message.bytes, !message.is_own],
         )?;
-        if is_own {
+        if message.is_own {
             self.run("UPDATE keys SET is_loose = 1 WHERE account = ? AND position = ?", [account, position])?;
         }
-        let other = "SELECT 1 FROM entries WHERE account = ? AND position = ?";
-        if peer == account || !self.prepare(other)?.exists([peer, their_position])? {
+        if message.copies > 1 {
+            self.run("UPDATE messages SET copies = copies - 1 WHERE id = ?", [message.id])?;
+        } else {
             self.run("DELETE FROM messages WHERE id = ?", [message.id])?;
         }
         Ok(())
@@ -162,30 +162,57 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Gives up messages dated before, the oldest first, at most so many. Returns whether there may be more.
+    /// Gives up messages dated before, the oldest first, at most so many. One in a conference counts once for each log that
+    /// has it. Returns whether there may be more.
     pub(crate) fn forget_older(&self, before: i64, limit: usize) -> Result<bool> {
         let old = self
             .prepare(
-                "SELECT sender, sent, recipient, received FROM messages WHERE date < ? ORDER BY date LIMIT ?",
+                "SELECT id, sender, sent, recipient, received FROM messages WHERE date < ? ORDER BY date LIMIT ?",
             )?
             .query_map([before, size(limit)], |row| {
-                Ok([(row.get(0)?, row.get(1)?), (row.get(2)?, row.get(3)?)])
+                let (id, sent, recipient) = (row.get(0)?, (row.get(1)?, row.get(2)?), row.get(3)?);
+                Ok((id, sent, row.get::<_, Option<i64>>(4)?.map(|received| (recipient, received))))
             })?
-            .collect::<rusqlite::Result<Vec<[(i64, i64); 2]>>>()?;
+            .collect::<rusqlite::Result<Vec<(i64, Place, Option<Place>)>>>()?;
         let is_there = "SELECT 1 FROM entries WHERE account = ? AND position = ?";
-        for (account, position) in old.iter().flatten() {
-            if self.prepare(is_there)?.exists([account, position])? {
-                self.give_up(*account, *position)?;
+        let mut left = limit;
+        for (message, sent, received) in old {
+            let Some(received) = received else {
+                left = left.saturating_sub(self.forget_copies(message, left)?);
+                continue;
+            };
+            for (account, position) in [sent, received] {
+                if left > 0 && self.prepare(is_there)?.exists([account, position])? {
+                    self.give_up(account, position)?;
+                }
             }
+            left = left.saturating_sub(1);
         }
-        Ok(old.len() == limit)
+        Ok(left == 0)
+    }
+
+    /// Gives up so many copies of a message in a conference at most, and returns how many.
+    fn forget_copies(&self, message: i64, limit: usize) -> Result<usize> {
+        let copies = self
+            .prepare("SELECT account, position FROM entries WHERE kind = 1 AND message = ? LIMIT ?")?
+            .query_map([message, size(limit)], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<Vec<Place>>>()?;
+        for (account, position) in &copies {
+            self.give_up(*account, *position)?;
+        }
+        Ok(copies.len())
     }
 }
 
-/// A message, and its account and position in both logs.
+/// A message, as a log has it.
 struct Message {
     id: i64,
     bytes: i64,
-    sender: (i64, i64),
-    recipient: (i64, i64),
+    is_own: bool,
+    peer: i64,
+    /// Number of logs that have it.
+    copies: i64,
 }
+
+/// An account, and a position in its log.
+type Place = (i64, i64);

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, Params};
-use skaro_proto::server::store::{AccountId, Login, Operation, Outcome, StoreLimits};
+use skaro_proto::server::store::{AccountId, ContactState, Login, Operation, Outcome, StoreLimits};
 
+use crate::append::Draft;
 use crate::error::{Result, corrupt};
 
 /// A transaction in which operations are carried out.
@@ -41,6 +42,12 @@ pub(crate) fn login(blob: &[u8]) -> Result<Login> {
     text(blob).map(Login::from)
 }
 
+/// Returns the state with a number.
+pub(crate) fn state(code: i64) -> Result<ContactState> {
+    let state = u8::try_from(code).ok().and_then(ContactState::from_code);
+    state.ok_or_else(|| corrupt("a state is unknown"))
+}
+
 pub(crate) fn shared(blob: &[u8]) -> Result<Arc<str>> {
     text(blob).map(Arc::from)
 }
@@ -56,6 +63,9 @@ pub(crate) const fn is_reading(operation: &Operation) -> bool {
             | Operation::ListContacts { .. }
             | Operation::ListAccounts { .. }
             | Operation::ListSessions { .. }
+            | Operation::FindUser { .. }
+            | Operation::SearchUsers { .. }
+            | Operation::ListKnown { .. }
     )
 }
 
@@ -73,11 +83,17 @@ impl Tx<'_> {
         match operation {
             Operation::FindAccount { login } => self.find_account(login),
             Operation::AddAccount { login, verifier, log } => self.add_account(login, verifier, *log),
-            Operation::SetVerifier { login, verifier } => self.set_verifier(login, verifier),
+            Operation::Register { login, verifier, log, profile, invitation, now } => {
+                self.register(login, (verifier, *log), profile, *invitation, *now)
+            }
+            Operation::Invite { by, invitation, until, now, max_invitations } => {
+                self.invite(*by, *invitation, (*until, *now), *max_invitations)
+            }
+            Operation::SetVerifier { login, verifier, keeps } => self.set_verifier(login, verifier, *keeps),
             Operation::RemoveAccount { login } => self.remove_account(login),
             Operation::SetDisabled { login, is_disabled } => self.set_disabled(login, *is_disabled),
-            Operation::EndSessions { login } => self.end_sessions(login),
-            Operation::EndSession { session } => self.end_session(*session),
+            Operation::EndSessions { login, keeps } => self.end_sessions(login, *keeps),
+            Operation::EndSession { session, of } => self.end_session(*session, of.as_ref()),
             Operation::ListAccounts { after, max_accounts } => {
                 self.list_accounts(after.as_ref(), *max_accounts)
             }
@@ -88,9 +104,10 @@ impl Tx<'_> {
             Operation::BeginSession { account, session, .. } => self.begin_session(*account, *session),
             Operation::TakeSession { session, now } => self.take_session(*session, *now),
             Operation::LeaveSession { session, epoch, now } => self.leave_session(*session, *epoch, *now),
-            Operation::Expire { now } => self.expire_sessions(*now),
-            Operation::Append { from, to, body, key, now, .. } => {
-                self.append(*from, to, body, key.as_deref(), *now)
+            Operation::Expire { now } => self.expire(*now),
+            Operation::Append { from, to, body, key, contacts_only, now, .. } => {
+                let (key, contacts_only) = (key.as_deref(), *contacts_only);
+                self.append(&Draft { from: *from, to, body, key, contacts_only, now: *now })
             }
             Operation::FindKey { from, to, body, key } => {
                 Ok(self.find_key(*from, to, body, key)?.unwrap_or(Outcome::NoSuchKey))
@@ -101,10 +118,26 @@ impl Tx<'_> {
             Operation::ReadDialog { account, with, page, max_messages, max_bytes } => {
                 self.read_dialog(*account, with, page, *max_messages, *max_bytes)
             }
-            Operation::ListContacts { account, all, max_contacts, max_bytes } => {
-                self.list_contacts(*account, *all, *max_contacts, *max_bytes)
+            Operation::ListContacts { account, all, with_states, max_contacts, max_bytes } => {
+                self.list_contacts(*account, (*all, *with_states), *max_contacts, *max_bytes)
             }
             Operation::MoveMark { account, with, up_to } => self.move_mark(*account, with, *up_to),
+            Operation::ChangeContact { account, with, change, founds } => {
+                self.change_contact(*account, with, *change, *founds)
+            }
+            Operation::ChangeMember { account, conference, member, change } => {
+                self.change_member(*account, conference, member, *change)
+            }
+            Operation::SetProfile { account, of, changes, max_bytes } => {
+                self.set_profile(*account, of.as_ref(), changes, *max_bytes)
+            }
+            Operation::FindUser { account, login } => self.find_user(*account, login),
+            Operation::SearchUsers { account, prefix, max_users } => {
+                self.search_users(*account, prefix, *max_users)
+            }
+            Operation::ListKnown { account, max_users } => {
+                self.known(*account, *max_users).map(Outcome::Known)
+            }
             Operation::Request { .. } => Ok(Outcome::NoSuchRequest),
             // An operation that this version does not know.
             _ => Err(crate::error::Failure::Refused(skaro_proto::server::store::StoreError::Unavailable)),

@@ -199,7 +199,14 @@ fn account(operation: &Operation) -> Option<AccountId> {
         | Operation::FindKey { from: account, .. }
         | Operation::MoveMark { account, .. }
         | Operation::ReadDialog { account, .. }
-        | Operation::ListContacts { account, .. } => Some(*account),
+        | Operation::ListContacts { account, .. }
+        | Operation::ChangeContact { account, .. }
+        | Operation::ChangeMember { account, .. }
+        | Operation::SetProfile { account, .. }
+        | Operation::FindUser { account, .. }
+        | Operation::SearchUsers { account, .. }
+        | Operation::ListKnown { account, .. } => Some(*account),
+        Operation::Invite { by, .. } => *by,
         _ => None,
     }
 }

@@ -37,7 +37,15 @@ fn filled(path: &Path, messages: usize) -> SqliteStore {
 
 fn message(n: usize) -> Operation {
     let (to, body, key) = ("bob".into(), n.to_string().into(), Some(n.to_string().into()));
-    Operation::Append { from: AccountId(0), sender: "alice".into(), to, body, key, now: n as i64 }
+    Operation::Append {
+        from: AccountId(0),
+        sender: "alice".into(),
+        to,
+        body,
+        key,
+        contacts_only: false,
+        now: n as i64,
+    }
 }
 
 fn find(store: &mut SqliteStore, login: &str) -> Account {

@@ -30,6 +30,7 @@ fn append(body: &str, now: i64) -> Operation {
         to: "bob".into(),
         body: body.into(),
         key: None,
+        contacts_only: false,
         now,
     }
 }
@@ -158,7 +159,18 @@ fn a_key_is_looked_up_after_the_messages_before_it() {
     let (worker, open_gate) = start_gated(filled(&place), WorkerConfig::default(), report);
     let (from, body, key) = (AccountId(0), "text".into(), Some("key".into()));
     worker
-        .submit(1, Operation::Append { from, sender: "alice".into(), to: "bob".into(), body, key, now: 0 })
+        .submit(
+            1,
+            Operation::Append {
+                from,
+                sender: "alice".into(),
+                to: "bob".into(),
+                body,
+                key,
+                contacts_only: false,
+                now: 0,
+            },
+        )
         .unwrap();
     let (to, body, key) = ("bob".into(), "text".into(), "key".into());
     worker.submit(2, Operation::FindKey { from, to, body, key }).unwrap();
@@ -243,7 +255,15 @@ fn old_messages_are_given_up_behind_those_of_a_later_date() {
     let place = TempDir::new().unwrap();
     let mut store = filled(&place);
     let (from, to, body) = (AccountId(1), "bob".into(), "late".into());
-    let late = Operation::Append { from, sender: "alice".into(), to, body, key: None, now: 1_000_000 };
+    let late = Operation::Append {
+        from,
+        sender: "alice".into(),
+        to,
+        body,
+        key: None,
+        contacts_only: false,
+        now: 1_000_000,
+    };
     store.execute_all(&[late.clone(), late, append("old", 0), append("old", 0)]).unwrap();
     assert_eq!([(); 3].map(|()| store.forget_older(1000, 1).unwrap()), [true, true, false]);
     let Ok(Outcome::Entries(entries)) = store.execute(READ) else { panic!() };
@@ -407,6 +427,7 @@ fn keys_of_silent_senders_are_given_up_in_small_steps() {
         to: to.into(),
         body: "text".into(),
         key: key.map(Into::into),
+        contacts_only: false,
         now,
     };
     let is_known = |store: &mut SqliteStore, key: &str| {
@@ -438,7 +459,7 @@ fn keys_are_given_up_behind_one_that_is_kept() {
     let (from, body) = (AccountId(0), "text");
     let send = |to: &str, key: &str| {
         let (to, body, key) = (to.into(), body.into(), Some(key.into()));
-        Operation::Append { from, sender: "alice".into(), to, body, key, now: 0 }
+        Operation::Append { from, sender: "alice".into(), to, body, key, contacts_only: false, now: 0 }
     };
     store.execute_all(&[add("carol"), send("carol", "kept"), send("bob", "gone")]).unwrap();
     let mut limits = StoreLimits::default();

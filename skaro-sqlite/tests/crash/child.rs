@@ -59,6 +59,7 @@ pub(crate) fn append(sender: usize, n: u64) -> Operation {
         to,
         body,
         key: Some(Arc::from(format!("key {sender} {n}"))),
+        contacts_only: false,
         now: 0,
     }
 }

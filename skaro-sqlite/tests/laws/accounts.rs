@@ -1,7 +1,7 @@
 //! Laws of accounts and contacts.
 
 use skaro_proto::auth::{Verifier, proof};
-use skaro_proto::server::store::{Account, Content, LogId, Operation, Outcome, StoreLimits};
+use skaro_proto::server::store::{Account, Content, KeptSessions, LogId, Operation, Outcome, StoreLimits};
 
 use crate::Law;
 use crate::stand::{Open, Stand};
@@ -45,8 +45,11 @@ fn an_account_is_found_as_it_was_added(open: &Open<'_>) {
 fn a_password_can_be_changed(open: &Open<'_>) {
     let mut stand = open(StoreLimits::default());
     stand.add_three();
-    let change =
-        |login: &str| Operation::SetVerifier { login: login.into(), verifier: Verifier::new("changed") };
+    let change = |login: &str| Operation::SetVerifier {
+        login: login.into(),
+        verifier: Verifier::new("changed"),
+        keeps: KeptSessions::None,
+    };
     assert!(matches!(stand.execute(change("alice")), Outcome::Done));
     assert!(matches!(stand.execute(change("nobody")), Outcome::NoSuchUser));
     let proof = proof("changed", "token");
@@ -103,7 +106,7 @@ fn a_removed_user_leaves_what_others_have(open: &Open<'_>) {
     stand.send(alice, "alice", "a note");
     let before = stand.log(bob);
     let remove = Operation::RemoveAccount { login: "alice".into() };
-    assert!(matches!(stand.execute(remove.clone()), Outcome::Done));
+    assert!(matches!(stand.execute(remove.clone()), Outcome::Changed(logs) if logs.is_empty()));
     assert!(matches!(stand.execute(remove), Outcome::NoSuchUser));
     assert!(find(&mut stand, "alice").is_none());
     assert_eq!(stand.log(bob), before);

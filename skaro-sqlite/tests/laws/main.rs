@@ -7,6 +7,7 @@ mod accounts;
 #[path = "../audit/mod.rs"]
 mod audit;
 mod messages;
+mod operations;
 mod operators;
 mod random;
 mod readings;

@@ -129,22 +129,22 @@ fn read_marks_move_forward(open: &Open<'_>) {
     assert!(matches!(stand.mark(bob, "alice", 6), Outcome::BeyondHead));
     assert!(matches!(stand.mark(bob, "alice", u64::MAX), Outcome::BeyondHead));
     assert!(matches!(stand.mark(bob, "nobody", 1), Outcome::NoSuchUser));
-    assert!(matches!(stand.mark(bob, "alice", 0), Outcome::Marked(None)));
-    assert!(matches!(stand.mark(bob, "alice", 2), Outcome::Marked(Some(6))));
+    assert_eq!(stand.marked(bob, "alice", 0), None);
+    assert_eq!(stand.marked(bob, "alice", 2), Some(6));
     assert_eq!(unread(&mut stand), 2);
-    assert!(matches!(stand.mark(bob, "alice", 2), Outcome::Marked(None)));
-    assert!(matches!(stand.mark(bob, "alice", 1), Outcome::Marked(None)));
-    assert!(matches!(stand.mark(bob, "alice", 3), Outcome::Marked(Some(7))));
+    assert_eq!(stand.marked(bob, "alice", 2), None);
+    assert_eq!(stand.marked(bob, "alice", 1), None);
+    assert_eq!(stand.marked(bob, "alice", 3), Some(7));
     assert_eq!(unread(&mut stand), 1);
     // Only the last mark is kept, and the place of the other one.
     assert_eq!(bodies(&stand.log(bob)), ["0", "1", "2", "3", "own", "-", "=3"]);
     stand.send(alice, "bob", "4");
     assert_eq!(unread(&mut stand), 2);
-    assert!(matches!(stand.mark(bob, "alice", 8), Outcome::Marked(Some(9))));
+    assert_eq!(stand.marked(bob, "alice", 8), Some(9));
     assert_eq!(unread(&mut stand), 0);
     assert_eq!(stand.contacts(alice, false, 0)[0].unread, 1);
     // A mark may be of a dialog without messages.
-    assert!(matches!(stand.mark(bob, "carol", 1), Outcome::Marked(Some(10))));
+    assert_eq!(stand.marked(bob, "carol", 1), Some(10));
     stand.execute(skaro_proto::server::store::Operation::Introduce {
         one: "bob".into(),
         other: "carol".into(),

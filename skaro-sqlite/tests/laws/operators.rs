@@ -2,7 +2,8 @@
 
 use skaro_proto::auth::Verifier;
 use skaro_proto::server::store::{
-    AccountId, AccountSummary, Login, Operation, Outcome, SessionKey, SessionSummary, StoreLimits,
+    AccountId, AccountSummary, KeptSessions, Login, Operation, Outcome, SessionKey, SessionSummary,
+    StoreLimits,
 };
 
 use crate::Law;
@@ -23,6 +24,10 @@ fn key(n: u8) -> SessionKey {
 
 fn begin(stand: &mut Stand, account: AccountId, n: u8) -> Outcome {
     stand.execute(Operation::BeginSession { account, login: "".into(), session: key(n) })
+}
+
+fn end_all(login: &str, keeps: KeptSessions) -> Operation {
+    Operation::EndSessions { login: login.into(), keeps }
 }
 
 fn set_disabled(stand: &mut Stand, login: &str, is_disabled: bool) -> Outcome {
@@ -131,7 +136,7 @@ fn sessions_end_with_the_password(open: &Open<'_>) {
     begin(&mut stand, alice, 1);
     begin(&mut stand, bob, 2);
     let (login, verifier) = ("alice".into(), Verifier::new("changed"));
-    stand.execute(Operation::SetVerifier { login, verifier });
+    stand.execute(Operation::SetVerifier { login, verifier, keeps: KeptSessions::None });
     assert_eq!([1, 2].map(|n| stand.take(key(n)).is_some()), [false, true]);
 }
 
@@ -162,11 +167,11 @@ fn sessions_are_ended(open: &Open<'_>) {
         begin(&mut stand, account, n);
     }
     for _ in 0..2 {
-        assert!(matches!(stand.execute(Operation::EndSession { session: key(4) }), Outcome::Done));
-        assert!(matches!(stand.execute(Operation::EndSessions { login: "alice".into() }), Outcome::Done));
+        let end = Operation::EndSession { session: key(4), of: None };
+        assert!(matches!(stand.execute(end), Outcome::Done));
+        assert!(matches!(stand.execute(end_all("alice", KeptSessions::None)), Outcome::Done));
     }
-    let nobody = Operation::EndSessions { login: "nobody".into() };
-    assert!(matches!(stand.execute(nobody), Outcome::NoSuchUser));
+    assert!(matches!(stand.execute(end_all("nobody", KeptSessions::All)), Outcome::NoSuchUser));
     assert_eq!([1, 2, 3, 4].map(|n| stand.take(key(n)).is_some()), [false, false, true, false]);
     // A late end of what was ended changes nothing.
     stand.execute(Operation::LeaveSession { session: key(1), epoch: 1, now: stand.now });

@@ -122,6 +122,12 @@ fn contacts_tell_the_last_message(open: &Open<'_>) {
     let everybody = stand.contacts(bob, true, 100);
     assert_eq!(everybody[0].last.as_ref().unwrap().position, 1);
     assert_eq!(everybody[1].last, None);
-    let listing = Operation::ListContacts { account: alice, all: false, max_contacts: 1, max_bytes: 0 };
+    let listing = Operation::ListContacts {
+        account: alice,
+        all: false,
+        with_states: false,
+        max_contacts: 1,
+        max_bytes: 0,
+    };
     assert!(matches!(stand.execute(listing), Outcome::Contacts(contacts) if contacts.len() == 1));
 }

@@ -8,6 +8,7 @@ use skaro_proto::server::store::{
     AccountId, Appended, Contact, Content, DialogMessage, Entry, LogId, MemoryStore, Operation, Outcome,
     SessionKey, Store, StoreLimits,
 };
+use skaro_proto::{Fields, Value};
 use skaro_sqlite::SqliteStore;
 use tempfile::TempDir;
 
@@ -115,7 +116,7 @@ impl Stand {
 
     pub(crate) fn append(&mut self, from: AccountId, to: &str, body: &str, key: Option<&str>) -> Outcome {
         let (to, body, key, now) = (to.into(), body.into(), key.map(Arc::from), self.now);
-        self.execute(Operation::Append { from, sender: "".into(), to, body, key, now })
+        self.execute(Operation::Append { from, sender: "".into(), to, body, key, contacts_only: false, now })
     }
 
     /// Sends a message that has to be taken.
@@ -161,7 +162,8 @@ impl Stand {
     }
 
     pub(crate) fn contacts(&mut self, account: AccountId, all: bool, max_bytes: usize) -> Vec<Contact> {
-        match self.execute(Operation::ListContacts { account, all, max_contacts: 100, max_bytes }) {
+        let (max_contacts, with_states) = (100, false);
+        match self.execute(Operation::ListContacts { account, all, with_states, max_contacts, max_bytes }) {
             Outcome::Contacts(contacts) => contacts,
             other => panic!("{other:?}"),
         }
@@ -169,6 +171,14 @@ impl Stand {
 
     pub(crate) fn mark(&mut self, account: AccountId, with: &str, up_to: u64) -> Outcome {
         self.execute(Operation::MoveMark { account, with: with.into(), up_to })
+    }
+
+    /// Moves a mark, which has to be possible, and returns the position of its entry.
+    pub(crate) fn marked(&mut self, account: AccountId, with: &str, up_to: u64) -> Option<u64> {
+        match self.mark(account, with, up_to) {
+            Outcome::Marked(mark) => mark.position,
+            other => panic!("{other:?}"),
+        }
     }
 
     pub(crate) fn take(&mut self, session: SessionKey) -> Option<u64> {
@@ -179,20 +189,35 @@ impl Stand {
     }
 }
 
-/// Returns the bodies of a log, `-` for what is gone, `=` and a position for a read mark.
+/// Returns the bodies of a log, `-` for what is gone, `=` and a position for a read mark, and words for what concerns people.
 pub(crate) fn bodies(entries: &[Entry]) -> Vec<String> {
     let body = |entry: &Entry| match &entry.content {
         Content::Message(message) => message.body.to_string(),
         Content::Read { up_to, .. } => format!("={up_to}"),
         Content::Gone => "-".into(),
+        Content::Contact { with, state } => format!("{} {}", &**with, state.as_str()),
+        Content::Changed { with, member: None, .. } => format!("{} changed", &**with),
+        Content::Changed { with, member: Some((member, state)), .. } => {
+            format!("{}: {} {}", &**with, &**member, state.as_str())
+        }
         other => panic!("{other:?}"),
     };
     entries.iter().map(body).collect()
 }
 
-/// Returns everything that an outcome tells, to be compared.
-pub(crate) fn told(outcome: &Outcome) -> String {
-    let account = match outcome {
+/// Returns these fields.
+pub(crate) fn fields(fields: &[(&str, Value<'static>)]) -> Fields<'static> {
+    fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+}
+
+/// Returns everything that an outcome tells, to be compared: what comes in any order is sorted.
+pub(crate) fn told(mut outcome: Outcome) -> String {
+    match &mut outcome {
+        Outcome::Changed(logs) | Outcome::Posted { logs, .. } => logs.sort(),
+        Outcome::User(_, members) => members.sort_by_key(|member| member.id),
+        _ => (),
+    }
+    let account = match &outcome {
         Outcome::Account(account) => account.as_ref(),
         Outcome::Restored(restored) => restored.as_ref().map(|(account, _)| account),
         _ => None,

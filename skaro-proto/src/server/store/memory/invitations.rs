@@ -22,7 +22,9 @@ impl Invitations {
         let theirs = self.by_user.range((by, InvitationKey([0; 16]))..).take_while(|(of, _)| *of == by);
         let may = by.is_none() || self.all.contains_key(&key) || theirs.count() < limit;
         if may {
-            self.all.insert(key, (by, until));
+            if let Some((before, _)) = self.all.insert(key, (by, until)) {
+                self.by_user.remove(&(before, key));
+            }
             self.by_user.insert((by, key));
         }
         may

@@ -39,7 +39,7 @@ impl MemoryStore {
         after: Option<SessionKey>,
         max_sessions: usize,
     ) -> Outcome {
-        let user = login.map(|login| self.users.find(login));
+        let user = login.map(|login| self.users.find(login).filter(|id| self.users.access(*id).is_some()));
         if user == Some(None) {
             return Outcome::NoSuchUser;
         }

@@ -253,6 +253,8 @@ impl MemoryStore {
         let states: Vec<_> = self.logs.get(id).into_iter().flat_map(|log| log.states()).collect();
         for (with, _) in states {
             if self.logs.state(with, id).is_member() && is_conference(&self.users.login(with)) {
+                // Its own log goes with it.
+                self.logs.set_state(id, with, ContactState::None);
                 self.leave(id, with, grew);
             }
             match self.logs.state(with, id) {
@@ -339,7 +341,7 @@ impl MemoryStore {
             Some(login) => self.users.find(login).filter(|_| is_conference(login)),
         };
         let Some(id) = id else { return Ok(Outcome::NoSuchUser) };
-        if id != user && self.logs.state(id, user) != ContactState::Owner {
+        if of.is_some() && self.logs.state(id, user) != ContactState::Owner {
             return Ok(Outcome::Denied(Denial::NoOwner));
         }
         let before = self.users.profile(id);
