@@ -111,6 +111,7 @@ class Connection:
         for _, future in self.waiting.values():
             if not future.done():
                 future.set_exception(Lost(self.code))
+                future.exception()  # Whoever does not wait for it need not hear of it.
         self.changed.set()
 
     def receive(self, frame):

@@ -33,7 +33,7 @@ FIELDS = {
     "del_contact": {"login": TEXT, "member?": TEXT},
     "search_contacts": {"prefix": TEXT, "limit?": NUMBER},
     "get_user_data": {"login": TEXT},
-    "update_my_data": {"login?": TEXT, "profile?": MAP, "password?": TEXT, "old_password?": TEXT, 
+    "update_my_data": {"login?": TEXT, "profile?": MAP, "password?": TEXT, "old_password?": TEXT,
                        "end_sessions?": FLAG},
     "get_sessions": {},
     "sign_out": {"session?": TEXT, "others?": FLAG},
