@@ -4,8 +4,20 @@ import asyncio
 import re
 import secrets
 
-from checking import (bodies, check, contact, entries, fence, hears, need, need_equal, read_log, refused, say,
-                      without_holes)
+from checking import (
+    bodies,
+    check,
+    contact,
+    entries,
+    fence,
+    hears,
+    need,
+    need_equal,
+    read_log,
+    refused,
+    say,
+    without_holes,
+)
 from client import Client, status
 
 

@@ -10,8 +10,8 @@ from client import status
 
 REQUESTS = {
     "get_contacts": {}, "get_history": {"login": "bob"}, "send_message": {"to": "bob", "body": "x"},
-    "read": {"login": "bob", "up_to": 0}, "invite": {}, "add_contact": {"login": "bob"}, "del_contact": {"login": "bob"},
-    "search_contacts": {"prefix": "b"}, "get_user_data": {"login": "bob"}, "update_my_data": {}, "get_sessions": {},
+    "read": {"login": "bob", "up_to": 0}, "invite": {}, "add_contact": {"login": "bob"},
+    "del_contact": {"login": "bob"}, "search_contacts": {"prefix": "b"}, "get_user_data": {"login": "bob"}, "update_my_data": {}, "get_sessions": {},
     "sign_out": {},
 }
 
@@ -47,7 +47,8 @@ async def first_known(world):
 async def other_format(world):
     for form, other in (("json", "cbor"), ("cbor", "json")):
         connection = await world.connect(form)
-        answer = await raw(connection, wire.write({"type": "register_type", "on_request": 9}, other), "register_type", 9)
+        frame = wire.write({"type": "register_type", "on_request": 9}, other)
+        answer = await raw(connection, frame, "register_type", 9)
         need_equal((status(answer), connection.form), ("200", form))
         need_equal(connection.faults, [])
 
