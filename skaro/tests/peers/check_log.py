@@ -210,6 +210,22 @@ async def window(world):
     need_equal((len(page["history"]), page["more"]), (200, True))
 
 
+@check("a message that was repeated on a connection before its entry came there is sent, not shown")
+async def repeated_before_entry(world):
+    emil = await world.user("emil", since=None)
+    begin = (await world.user("emil")).signed_in
+    for n in range(256):
+        await say(emil, emil.login, str(n))
+    slow = await world.user("emil", since=begin["head"], log=begin["log"])
+    await slow.wait(lambda: len(entries(slow)) >= 256)
+    key = new_key()
+    answer = await say(emil, emil.login, "behind the window", key=key)
+    need_equal((await say(slow, emil.login, "behind the window", key=key))["position"], answer["position"])
+    await slow.ack(begin["head"] + 256)
+    await slow.wait(lambda: len(entries(slow)) >= 257)
+    need_equal(entries(slow)[-1], {"type": "sent", "position": answer["position"], "key": key})
+
+
 @check("a read mark that moves forward is an entry on all devices; one that does not is none")
 async def read(world):
     alice, one, other = await world.users("alice", "bob", "bob")

@@ -104,6 +104,14 @@ async def away(world):
     need_equal((await history(again, "alice"))[-1]["body"], f"away {world.tag}")
 
 
+@check("a history that is asked for behind a message has it, without waiting for the answer")
+async def behind(world):
+    alice = await world.user("alice", since=None)
+    for n in range(10):
+        await alice.begin("send_message", to="bob", body=f"behind {n} {world.tag}")
+        need_equal((await history(alice, "bob"))[-1]["body"], f"behind {n} {world.tag}")
+
+
 @check("no entries reach a connection without a cursor, but what libskaro knows")
 async def without_cursor(world):
     bob = await world.user("bob", since=None)

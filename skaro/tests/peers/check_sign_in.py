@@ -6,12 +6,20 @@ from websockets.asyncio.client import connect
 
 import wire
 from checking import check, closed, need, need_equal, raw, refused
-from client import status
+from client import Lost, status
 
 REQUESTS = {
-    "get_contacts": {}, "get_history": {"login": "bob"}, "send_message": {"to": "bob", "body": "x"},
-    "read": {"login": "bob", "up_to": 0}, "invite": {}, "add_contact": {"login": "bob"},
-    "del_contact": {"login": "bob"}, "search_contacts": {"prefix": "b"}, "get_user_data": {"login": "bob"}, "update_my_data": {}, "get_sessions": {},
+    "get_contacts": {},
+    "get_history": {"login": "bob"},
+    "send_message": {"to": "bob", "body": "x"},
+    "read": {"login": "bob", "up_to": 0},
+    "invite": {},
+    "add_contact": {"login": "bob"},
+    "del_contact": {"login": "bob"},
+    "search_contacts": {"prefix": "b"},
+    "get_user_data": {"login": "bob"},
+    "update_my_data": {},
+    "get_sessions": {},
     "sign_out": {},
 }
 
@@ -212,6 +220,31 @@ async def unknown_session(world):
     connection = await world.connect()
     await refused("401", connection, "session_restore", sid="0" * 32)
     await refused("401", connection, "session_restore", sid="x" * 300)
+
+
+@check("a connection on which too many sign-ins were refused is closed behind the last refusal: 1008")
+async def too_many_refused(world):
+    connection = await world.connect()
+    for count in range(200):
+        try:
+            await refused("401", connection, "session_restore", sid=f"none {count}")
+        except Lost:
+            break
+    await closed(connection, 1008)
+
+
+@check("a connection with too many frames without sense is closed behind an error for each: 1008")
+async def too_many_senseless(world):
+    connection, count = await world.connect(), 0
+    while not connection.ended and count < 2000:
+        try:
+            await connection.write({"type": "register_type"})
+            count += 1
+            await connection.wait(lambda n=count: len(connection.heard) > n)
+        except Lost:
+            break
+    await closed(connection, 1008)
+    need_equal({m["type"] for m in connection.heard[1:]}, {"error"})
 
 
 @check("answers carry what was asked, in JSON as in CBOR")

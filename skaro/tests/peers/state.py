@@ -310,7 +310,6 @@ class State:
             raise Refused("409", "the conference is full")
         if not invited and not public:
             raise Refused("403", "you are not invited")
-        conference.removed.discard(user.login)
         self.tell_members(conference, user.login, "listed")
         conference.members.add(user.login)
         user.set_state(login, "listed")
