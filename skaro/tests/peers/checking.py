@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import secrets
 
+import wire
 from client import Connection, is_entry, status
 
 CHECKS = []
@@ -28,9 +29,18 @@ def need_equal(seen, expected):
     need(seen == expected, "expected", expected, "but saw", seen)
 
 
+async def patiently(ask):
+    """Asks again where a server delays attempts, and gives the first answer that is another one."""
+    pause = 1
+    while status(answer := await ask()) == "429":
+        await asyncio.sleep(pause)
+        pause *= 2
+    return answer
+
+
 async def refused(expected, connection, kind, **fields):
     """The request is refused with this status, or with one of these."""
-    answer = await connection.ask(kind, **fields)
+    answer = await patiently(lambda: connection.ask(kind, **fields))
     seen = status(answer)
     need(seen in ((expected,) if isinstance(expected, str) else expected), kind, fields, "was answered", answer)
     return answer
@@ -131,7 +141,10 @@ class World:
         """Signs a user in on a new connection, with a cursor at the head unless told otherwise."""
         login = await self.known(login)
         connection = await self.connect(form)
-        connection.signed_in = await connection.authorize(login, self.passwords[login], since=since, **fields)
+        proof = wire.proof(self.passwords[login], connection.token)
+        answer = await patiently(lambda: connection.ask("authorize", login=login, password=proof, since=since, **fields))
+        need_equal(status(answer), "200")
+        connection.signed_in = answer
         return connection
 
     async def users(self, *logins, **fields):
@@ -172,11 +185,7 @@ class World:
     async def register(self, login, password="secret", connection=None, **fields):
         """Registers; waits where a server limits attempts."""
         connection = connection or await self.connect()
-        pause = 1
-        while status(answer := await connection.ask("register", login=login, password=password, **fields)) == "429":
-            await asyncio.sleep(pause)
-            pause *= 2
-        return answer
+        return await patiently(lambda: connection.ask("register", login=login, password=password, **fields))
 
     def name(self, prefix="room"):
         """A conference's login that nobody has."""
