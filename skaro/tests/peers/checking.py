@@ -142,7 +142,8 @@ class World:
         login = await self.known(login)
         connection = await self.connect(form)
         proof = wire.proof(self.passwords[login], connection.token)
-        answer = await patiently(lambda: connection.ask("authorize", login=login, password=proof, since=since, **fields))
+        fields |= {"login": login, "password": proof, "since": since}
+        answer = await patiently(lambda: connection.ask("authorize", **fields))
         need_equal(status(answer), "200")
         connection.signed_in = answer
         return connection
