@@ -127,7 +127,7 @@
 //! * No input causes a panic. An invalid frame is a typed error with the field and the reason, and leaves the machine
 //!   unchanged; so does a command that can't be given.
 //! * Every input from a peer has a [limit](Limits); so have all texts in commands, but not the fields of
-//!   [`request_other`](Client::request_other). Every wait has a time-out, except that of messages for a reconnection.
+//!   [`request_other`](Client::request_other), and profiles. Every wait has a time-out, except that of messages for a reconnection.
 //! * A pushed message or an answer reaches the application without a heap allocation, borrowed from its frame, unless
 //!   its text has escapes, it is a list, or it has fields that the protocol does not define.
 //! * Secrets (passwords, proofs, tokens, session ids) never appear in `Debug` output or errors, and the machines wipe

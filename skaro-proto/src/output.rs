@@ -249,9 +249,15 @@ impl Output {
 
     /// Reserves memory for a frame with a secret, so that no copies are left behind when the queue grows.
     pub(crate) fn reserve_for_secret(&mut self) {
+        self.reserve_for_secrets(0);
+    }
+
+    /// Reserves memory for a frame with so many bytes of texts and values, as [`reserve_for_secret`](Self::reserve_for_secret)
+    /// does for a short one. JSON escapes a byte by six at most.
+    pub(crate) fn reserve_for_secrets(&mut self, bytes: usize) {
         // Else the next frame would free what is reserved.
         self.reclaim();
-        self.bytes.reserve(1024);
+        self.bytes.reserve(bytes.saturating_mul(6).saturating_add(1024));
     }
 
     fn wipe(&mut self) {

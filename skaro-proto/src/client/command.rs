@@ -236,6 +236,14 @@ pub enum CommandError {
     /// The client was closed for good.
     #[error("the client is closed: make another one")]
     Closed,
+    /// The server does not have the extension of the protocol to which the command belongs.
+    #[error("the server does not have the extension \"{0}\": it can't do this")]
+    NoExtension(&'static str),
+    /// A password would travel over a connection that others can read.
+    #[error(
+        "the connection is not confidential, and a password would be sent: connect to a wss:// URL, or on this machine"
+    )]
+    NotConfidential,
     /// The command needs a signed-in user. Authorize, or restore a session, and wait for the answer.
     #[error("nobody is signed in: authorize first")]
     NotSignedIn,
@@ -245,7 +253,7 @@ pub enum CommandError {
     /// A text is longer than the limit allows.
     #[error("the {field} has {length} bytes, the limit is {limit}: shorten it")]
     TooLong {
-        /// `login`, `password`, `sid`, `to`, `body` or `key`.
+        /// `login`, `password`, `sid`, `to`, `body`, `key`, `invitation`, `member`, `prefix`, `old_password` or `session`.
         field: &'static str,
         /// Its length in bytes.
         length: usize,

@@ -47,6 +47,8 @@ pub struct ClientConfig {
     pub message_timeout: Duration,
     /// Position of the user's log at which the client begins. Default [`LogStart::Head`].
     pub log: LogStart,
+    /// Choice to hear of presence: who comes and goes, types, and reads, if the server tells that. Default `true`.
+    pub wants_presence: bool,
     /// Time after the end of its connection for which a session is restored. Default 5 minutes, as on servers.
     pub session_lifetime: Duration,
 }
@@ -65,6 +67,7 @@ impl Default for ClientConfig {
             offline_messages: 1000,
             message_timeout: Duration::from_secs(300),
             log: LogStart::Head,
+            wants_presence: true,
             session_lifetime: crate::SESSION_LIFETIME,
         }
     }

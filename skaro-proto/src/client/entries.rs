@@ -7,7 +7,7 @@ use super::cursor::Entry;
 use super::link::Connection;
 use super::link::{Link, Stage};
 use super::{Client, Disconnect, Event, Incoming, LogStart, ProtocolError};
-use crate::message::{self, ClientMessage, Date, Message, Sent, ServerMessage, Since};
+use crate::message::{self, ChangedUserData, ClientMessage, Date, Message, Sent, ServerMessage, Since};
 
 /// For adapters, and for applications that store how far they are.
 impl Client {
@@ -110,6 +110,13 @@ impl Client {
         }
         self.cursor.arrive(length);
         None
+    }
+
+    pub(super) fn user_changed<'f>(&self, mut changed: ChangedUserData<'f>, is_entry: bool) -> Event<'f> {
+        if !is_entry {
+            changed.position = None;
+        }
+        Event::ChangedUserData(changed)
     }
 
     pub(super) fn message_arrived<'f>(&mut self, mut message: Message<'f>, is_entry: bool) -> Event<'f> {

@@ -137,6 +137,17 @@ impl Event<'_> {
         }
     }
 
+    /// Returns whether the event tells of presence: who comes and goes, types, and reads. It is worth nothing once it is old;
+    /// adapters drop it rather than let it wait for long, or over a break.
+    #[must_use]
+    pub const fn is_presence(&self) -> bool {
+        match self {
+            Event::Typing(_) | Event::ReadBy(_) => true,
+            Event::ChangedUserData(changed) => changed.position.is_none(),
+            _ => false,
+        }
+    }
+
     /// Returns the same event, no longer borrowed from the frame.
     #[must_use]
     pub fn into_owned(self) -> Event<'static> {
@@ -219,6 +230,9 @@ pub enum SignedOutReason {
     /// [kept](super::ClientConfig::keep_credentials).
     #[error("the session is over, and the password was not kept: authorize again")]
     SessionOver,
+    /// The user has [signed out](super::Client::sign_out).
+    #[error("the user has signed out: authorize again")]
+    Requested,
     /// The session was restored on another connection.
     #[error("the session goes on on another connection: authorize again to have one here, too")]
     Replaced,
@@ -383,6 +397,9 @@ pub enum Disconnect {
     /// The session was restored on another connection. The machine does not connect again by itself.
     #[error("the session goes on elsewhere: authorize again to have one here, too")]
     Replaced,
+    /// The user has signed out. There will be another connection, on which nobody is signed in.
+    #[error("the user has signed out")]
+    SignedOut,
     /// The application did not read its events, and what waited exceeded the limit; for adapters.
     #[error(
         "the application does not read its events: {bytes} bytes wait (limit {limit}); read events, or drop them"
@@ -415,6 +432,7 @@ impl Disconnect {
             Disconnect::Failed(_) => "failed",
             Disconnect::TimedOut(_) => "timed out",
             Disconnect::Replaced => "replaced",
+            Disconnect::SignedOut => "signed out",
             Disconnect::Overrun { .. } => "overrun",
             Disconnect::MissingEntries { .. } => "missing entries",
             Disconnect::Unavailable => "unavailable",

@@ -2,6 +2,7 @@
 
 use super::in_flight::Place;
 use super::link::{Link, SignIn, Stage};
+use super::people::PEOPLE;
 use super::{Client, Ended, Event, Failure, LogStart, ProtocolError, SignedOutReason};
 use crate::codec::{DecodeError, DecodeErrorKind, Format, Frame};
 use crate::log::{debug, trace};
@@ -9,7 +10,7 @@ use crate::message::{Answer, AnswerMessage, Challenge, RequestKind, ServerMessag
 use crate::secret::Secret;
 use crate::time::Time;
 
-/// The extension that this is.
+/// The name of the extension for logs.
 const LOG: &str = "log";
 
 impl Client {
@@ -61,7 +62,7 @@ impl Client {
             }
             Ok(ServerMessage::Read(mark)) => Ok(Event::Read(mark)),
             Ok(ServerMessage::ContactChanged(change)) => Ok(Event::Contact(change)),
-            Ok(ServerMessage::ChangedUserData(changed)) => Ok(Event::ChangedUserData(changed)),
+            Ok(ServerMessage::ChangedUserData(changed)) => Ok(self.user_changed(changed, entry.is_some())),
             Ok(ServerMessage::Typing(typing)) => Ok(Event::Typing(typing)),
             Ok(ServerMessage::ReadBy(read_by)) => Ok(Event::ReadBy(read_by)),
             Ok(ServerMessage::Unknown { kind, message }) => {
@@ -88,11 +89,12 @@ impl Client {
 
     fn challenged<'f>(&mut self, challenge: Challenge<'f>, format: Format) -> Event<'f> {
         let sign_in = SignIn::No { token: Secret::from(&*challenge.token) };
-        let log = self.config.log != LogStart::Off && challenge.extensions.iter().any(|known| known == LOG);
+        let has = |extension| challenge.extensions.iter().any(|known| known == extension);
+        let (log, people) = (self.config.log != LogStart::Off && has(LOG), has(PEOPLE));
         if let Link::Up(connection) = &mut self.link {
             debug!("greeted, in {format}");
             let again = matches!(connection.stage, Stage::Open { .. });
-            connection.stage = Stage::Open { format, log, sign_in };
+            connection.stage = Stage::Open { format, log, people, sign_in };
             let resumes = !again && self.persistent;
             self.persistent |= !again && self.config.reconnect.is_some() && !self.stopped;
             if resumes {
@@ -148,8 +150,12 @@ impl Client {
                 self.sign_in_succeeded(answer.id, &ticket.kind, signed_in)
             }
             _ if ticket.kept => return Ok(self.message_answered(ticket, answer)),
+            Ok(changed @ (Answer::SignedOut | Answer::Updated)) => self.settle(answer.id, Some(changed)),
             Ok(_) => (),
             Err(refusal) => {
+                if matches!(ticket.kind, RequestKind::SignOut | RequestKind::UpdateMyData) {
+                    self.settle(answer.id, None);
+                }
                 if matches!(ticket.kind, RequestKind::Authorize | RequestKind::SessionRestore) {
                     self.sign_in_failed(answer.id, ticket.automatic);
                 }

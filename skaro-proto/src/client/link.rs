@@ -1,5 +1,8 @@
 //! Connections come and go: what the outside reports, what silence means, when to try again.
 
+use alloc::vec::Vec;
+
+use super::people::Change;
 use super::{
     Awaited, Client, CommandError, Delivery, Disconnect, Ended, Event, Failure, SignedOutReason, Status,
 };
@@ -30,6 +33,10 @@ pub(super) struct Connection {
     keep_alive: KeepAlive,
     /// Set while the adapter does not read, so that silence means nothing.
     paused: bool,
+    /// Set if the adapter says that nobody can listen.
+    pub(super) confidential: bool,
+    /// What answers will change, by the numbers of their requests.
+    pub(super) changes: Vec<(u64, Change)>,
 }
 
 #[derive(Clone, PartialEq)]
@@ -41,6 +48,8 @@ pub(super) enum Stage {
         format: Format,
         /// Set if the server keeps logs, and the application wants that.
         log: bool,
+        /// Set if the server has the extension `people`.
+        people: bool,
         sign_in: SignIn,
     },
     /// The closing handshake is under way.
@@ -88,6 +97,8 @@ impl Client {
             since: self.now,
             keep_alive: KeepAlive::new(self.now),
             paused: false,
+            confidential: false,
+            changes: Vec::new(),
         });
         debug!("connected");
     }
@@ -281,6 +292,7 @@ impl Client {
         let closing = matches!(connection.stage, Stage::Closing { .. });
         let lasted = self.now - connection.since;
         let signed_in = self.status() == Status::SignedIn;
+        let leaves = self.was_signing_out();
         if let Some(session) = self.session.as_mut().filter(|_| signed_in) {
             session.broken = Some(self.now);
         }
@@ -309,6 +321,10 @@ impl Client {
             warn!("connection lost: {}", reason.kind());
         }
         self.events.push_back(Event::Disconnected(reason.clone()));
+        // Whether or not the server has ended the session: the user wants to be signed in no more.
+        if leaves {
+            self.forget_user();
+        }
         self.end_in_flight();
         self.output.clear();
         self.cursor.cut();
@@ -320,6 +336,10 @@ impl Client {
         }
         if reason == Disconnect::Replaced {
             self.signed_out(SignedOutReason::Replaced);
+        }
+        if leaves || reason == Disconnect::SignedOut {
+            // What the user wrote waits for nobody who would send it.
+            self.end_outbox();
         }
         self.plan_reconnection(reason);
     }

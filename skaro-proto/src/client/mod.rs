@@ -13,6 +13,21 @@
 //! | [`read`](Client::read) | [`Read`] | signed in | [`Answer::Read`] |
 //! | [`request_other`](Client::request_other) | | connected | [`Answer::Other`] |
 //!
+//! If the server has the extension `people` ([`Client::has_people`]), also:
+//!
+//! | method of [`Client`] | as a type, for adapters | taken when | its answer |
+//! |---|---|---|---|
+//! | [`register`](Client::register) | [`Register`] | connected, nobody signed in | [`Answer::Registered`] |
+//! | [`invite`](Client::invite) | [`Invite`] | signed in | [`Answer::Invitation`] |
+//! | [`add_contact`](Client::add_contact) | [`AddContact`] | signed in | [`Answer::Contact`] |
+//! | [`del_contact`](Client::del_contact) | [`DelContact`] | signed in | [`Answer::Contact`] |
+//! | [`search_contacts`](Client::search_contacts) | [`SearchContacts`] | signed in | [`Answer::Users`] |
+//! | [`get_user_data`](Client::get_user_data) | [`GetUserData`] | signed in | [`Answer::User`] |
+//! | [`update_my_data`](Client::update_my_data) | [`UpdateMyData`] | signed in | [`Answer::Updated`] |
+//! | [`get_sessions`](Client::get_sessions) | [`GetSessions`] | signed in | [`Answer::Sessions`] |
+//! | [`sign_out`](Client::sign_out) | [`SignOut`] | signed in | [`Answer::SignedOut`] |
+//! | [`typing`](Client::typing) | | signed in | none |
+//!
 //! Each ends exactly once, as [`Event::Ended`]: with its answer, or with a [`Failure`].
 //!
 //! # Events
@@ -26,6 +41,9 @@
 //! | [`Message`](Event::Message) | somebody sent a message |
 //! | [`Sent`](Event::Sent) | a message of this connection has its place in the log |
 //! | [`Read`](Event::Read) | the user has read a dialog, on whichever device |
+//! | [`Contact`](Event::Contact) | a contact has another state, on whichever device it was changed |
+//! | [`ChangedUserData`](Event::ChangedUserData) | a profile or a conference has changed; or somebody has come or gone |
+//! | [`Typing`](Event::Typing), [`ReadBy`](Event::ReadBy) | somebody is typing; somebody has read the dialog |
 //! | [`CaughtUp`](Event::CaughtUp) | everything that was said before the user signed in has come |
 //! | [`LogChanged`](Event::LogChanged) | the log is another one, or no longer reaches back |
 //! | [`Info`](Event::Info), [`Error`](Event::Error) | the server has something to tell |
@@ -84,6 +102,14 @@
 //! [`Answer::MessageSent`]: crate::message::Answer::MessageSent
 //! [`Answer::Read`]: crate::message::Answer::Read
 //! [`Answer::Other`]: crate::message::Answer::Other
+//! [`Answer::Registered`]: crate::message::Answer::Registered
+//! [`Answer::Invitation`]: crate::message::Answer::Invitation
+//! [`Answer::Contact`]: crate::message::Answer::Contact
+//! [`Answer::Users`]: crate::message::Answer::Users
+//! [`Answer::User`]: crate::message::Answer::User
+//! [`Answer::Updated`]: crate::message::Answer::Updated
+//! [`Answer::Sessions`]: crate::message::Answer::Sessions
+//! [`Answer::SignedOut`]: crate::message::Answer::SignedOut
 
 mod command;
 mod config;
@@ -96,6 +122,8 @@ mod in_flight;
 mod incoming;
 mod link;
 mod outbox;
+mod people;
+mod people_command;
 mod queue;
 mod requests;
 mod sending;
@@ -117,6 +145,10 @@ pub use event::{
     Awaited, Delivery, Disconnect, Ended, Event, Failure, ProtocolError, RequestError, SignedOutReason,
 };
 pub use incoming::Incoming;
+pub use people_command::{
+    AddContact, DelContact, Found, GetSessions, GetUserData, Invite, Register, SearchContacts, SignOut,
+    UpdateMyData,
+};
 pub use status::Status;
 pub use ticket::{RequestId, Ticket};
 
@@ -136,16 +168,17 @@ use session::{Credentials, Session};
 ///
 /// * **ask**: [`status`](Self::status), [`is_authorized`](Self::is_authorized), [`user`](Self::user),
 ///   [`session_id`](Self::session_id), [`log`](Self::log),
-///   [`has_cursor`](Self::has_cursor);
+///   [`has_cursor`](Self::has_cursor), [`has_people`](Self::has_people), [`is_confidential`](Self::is_confidential);
 /// * **handle_**: what the outside reports: [`handle_connected`](Self::handle_connected),
-///   [`handle_frame`](Self::handle_frame), [`handle_pong`](Self::handle_pong),
+///   [`handle_confidential`](Self::handle_confidential), [`handle_frame`](Self::handle_frame), [`handle_pong`](Self::handle_pong),
 ///   [`handle_timeout`](Self::handle_timeout), [`handle_disconnected`](Self::handle_disconnected),
 ///   [`handle_paused`](Self::handle_paused) and [`handle_resumed`](Self::handle_resumed); and
 ///   [`handle_taken`](Self::handle_taken), what the application has taken;
 /// * **commands**: what the application wants: [`authorize`](Self::authorize),
 ///   [`register_type`](Self::register_type), [`session_restore`](Self::session_restore),
 ///   [`get_contacts`](Self::get_contacts), [`get_history`](Self::get_history),
-///   [`send_message`](Self::send_message), [`read`](Self::read), [`request_other`](Self::request_other); and [`close`](Self::close),
+///   [`send_message`](Self::send_message), [`read`](Self::read), [`request_other`](Self::request_other),
+///   and [those of the extension `people`](self); and [`close`](Self::close),
 ///   [`reconnect`](Self::reconnect), [`stop_reconnecting`](Self::stop_reconnecting);
 /// * **poll_**: what to do next: [`poll_transmit`](Self::poll_transmit), [`poll_event`](Self::poll_event),
 ///   [`poll_timeout`](Self::poll_timeout). The [crate's documentation](crate) has the loop around them.

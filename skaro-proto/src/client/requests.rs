@@ -33,20 +33,14 @@ impl Client {
         within("password", password, self.config.limits.max_password_bytes)?;
         let token = self.token()?;
         let proof = Zeroizing::new(auth::proof(password, token.expose()));
-        let (since, log) = self.since(Some(login));
+        let ((since, log), presence) = (self.since(Some(login)), self.asks_for_presence());
         let kept = self.config.keep_credentials;
         let credentials = kept.then(|| Credentials { login: login.into(), password: password.into() });
         let id = self.begin_sign_in(
             now,
             RequestKind::Authorize,
             login,
-            Request::Authorize {
-                login: login.into(),
-                proof: proof.as_str().into(),
-                since,
-                log,
-                presence: false,
-            },
+            Request::Authorize { login: login.into(), proof: proof.as_str().into(), since, log, presence },
         )?;
         self.set_pending_credentials(credentials);
         Ok(id)
@@ -68,8 +62,8 @@ impl Client {
     pub fn session_restore(&mut self, now: Time, sid: &str) -> Result<RequestId, CommandError> {
         within("sid", sid, self.config.limits.max_secret_bytes)?;
         self.token()?;
-        let (since, log) = self.since(None);
-        let request = Request::SessionRestore { sid: sid.into(), since, log, presence: false };
+        let ((since, log), presence) = (self.since(None), self.asks_for_presence());
+        let request = Request::SessionRestore { sid: sid.into(), since, log, presence };
         self.begin_sign_in(now, RequestKind::SessionRestore, "", request)
     }
 

@@ -139,11 +139,11 @@ impl Client {
             let (sid, login) = (session.id.clone(), session.login.clone());
             self.output.reserve_for_secret();
             let ticket = self.automatic_ticket(RequestKind::SessionRestore, &login);
-            let (since, log) = self.since(Some(&login));
+            let ((since, log), presence) = (self.since(Some(&login)), self.asks_for_presence());
             self.submit(
                 self.now,
                 ticket,
-                Request::SessionRestore { sid: sid.expose().into(), since, log, presence: false },
+                Request::SessionRestore { sid: sid.expose().into(), since, log, presence },
             );
             return self.pend();
         }
@@ -170,9 +170,9 @@ impl Client {
         let login = credentials.login.clone();
         self.output.reserve_for_secret();
         let ticket = self.automatic_ticket(RequestKind::Authorize, &login);
-        let (since, log) = self.since(Some(&login));
+        let ((since, log), presence) = (self.since(Some(&login)), self.asks_for_presence());
         let (login, proof) = (login.as_str().into(), proof.as_str().into());
-        let request = Request::Authorize { login, proof, since, log, presence: false };
+        let request = Request::Authorize { login, proof, since, log, presence };
         self.submit(self.now, ticket, request);
         self.pend();
         true

@@ -8,6 +8,7 @@
 //! | `server`, `slow_readers` | what the server does, seen from its clients |
 //! | `stored` | the server with a store behind it |
 //! | `log` | logs, cursors, keys, read marks, pages of histories |
+//! | `people` | registering, contacts, profiles, conferences, presence, signing out |
 //! | `reading`, `original_bytes` | what is read, what is refused, and the original client's bytes |
 //! | `properties` | the formats and whatever may arrive, on generated messages and bytes |
 //! | `models` | the client and the server, each beside a small model of it |
@@ -47,6 +48,7 @@ mod logs;
 mod models;
 mod original_bytes;
 mod overload;
+mod people;
 mod properties;
 mod reading;
 mod server;

@@ -193,6 +193,10 @@ fn an_outcome_that_nobody_knows_after_ten_seconds_may_come_later() {
     let mut world = World::new();
     let (alice, _) = world.sign_in("alice", true);
     let (bob, _) = world.sign_in("bob", true);
+    // It is told that they have come.
+    world.now = world.now + Duration::from_secs(2);
+    world.server.handle_timeout(world.now);
+    world.keep();
     world.send(alice, 2, "bob");
     world.now = world.now + Duration::from_secs(10);
     assert!(world.server.poll_timeout().unwrap() <= world.now);

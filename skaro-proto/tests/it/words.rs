@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use skaro_proto::client::{Awaited, Client, ClientConfig, Delivery, Disconnect, Event, Failure};
-use skaro_proto::message::{ClientMessage, Date, Request};
+use skaro_proto::message::{Answer, ClientMessage, Date, Invitation, Request};
 use skaro_proto::server::{self, Server, UserError};
 use skaro_proto::{Format, Frame, Secret, Time, Value, auth};
 
@@ -84,15 +84,31 @@ fn secrets_stay_out_of_what_is_shown() {
         Request::GetHistory { login: "alice".into(), page: Default::default() },
         Request::SendMessage { to: "alice".into(), body: "hello".into(), key: None },
         Request::RegisterType,
+        Request::Register {
+            login: "alice".into(),
+            password: "my password".into(),
+            invitation: Some("my invitation".into()),
+            profile: None,
+        },
+        Request::UpdateMyData {
+            login: None,
+            profile: None,
+            password: Some("my new password".into()),
+            old_password: Some("my old password".into()),
+            end_sessions: true,
+        },
     ];
     let shown: Vec<_> =
         requests.into_iter().map(|request| format!("{:?}", ClientMessage::new(1, request))).collect();
     assert!(shown[0].contains("alice") && shown[2].contains("alice"), "{shown:?}");
     assert!(shown[3].contains("hello"), "{shown:?}");
+    assert!(shown[5].contains("alice") && shown[6].contains("end_sessions: true"), "{shown:?}");
+    let invitation = format!("{:?}", Answer::Invitation(Invitation::new("my invitation", 5)));
+    assert!(invitation.contains("until: 5") && !invitation.contains("my"), "{invitation}");
     let verifier = format!("{:?}", auth::Verifier::new("my password"));
     let secret = format!("{:?}", Secret::from("my session"));
     assert_eq!([&*verifier, &secret], ["Verifier(…)", "Secret(…)"], "and one sees that something is there");
-    assert!(!format!("{shown:?}").contains("my"), "{shown:?}");
+    assert!(!format!("{shown:?}").contains("my "), "{shown:?}");
     let client = format!("{:?}", Client::new(ClientConfig::default(), [1; 32]));
     assert!(client.contains("status: Offline") && client.contains("pending: 0"), "{client}");
 }

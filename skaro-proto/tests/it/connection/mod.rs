@@ -3,6 +3,7 @@
 mod carrying_over;
 mod coming_back;
 mod log;
+mod people;
 mod waiting;
 
 use crate::support::{Net, Sent, password, secs};

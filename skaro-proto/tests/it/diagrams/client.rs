@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use skaro_proto::client::{Client, ClientConfig, Disconnect, Status};
+use skaro_proto::client::{Client, ClientConfig, Disconnect, SignOut, Status};
 use skaro_proto::{Frame, Time, Transmit};
 
 use super::explore::Machine;
@@ -14,6 +14,8 @@ pub(crate) struct Subject {
     now: Time,
     /// The last attempt to sign in on this connection that was not answered: its number and type.
     sign_in: Option<(u64, String)>,
+    /// The number of the request to end the own session that was not answered.
+    sign_out: Option<u64>,
 }
 
 /// A client in each configuration in which the machine behaves differently.
@@ -30,6 +32,7 @@ pub(crate) fn machines() -> [Subject; 4] {
         client: Client::new(config, [1; 32]),
         now: Time::from_secs(1),
         sign_in: None,
+        sign_out: None,
     })
 }
 
@@ -41,6 +44,7 @@ impl Machine for Subject {
         "check_connection",
         "authorize",
         "session_restore",
+        "sign_out",
         "answer 200",
         "answer 401",
         "answer 503",
@@ -73,7 +77,8 @@ impl Machine for Subject {
 
     fn details(&self) -> String {
         let signs_in = self.sign_in.as_ref().map_or("", |(_, kind)| kind);
-        format!("{} {} {signs_in}", self.client.user().is_some(), self.client.pending().min(2))
+        let signs_out = self.sign_out.is_some();
+        format!("{} {} {signs_in} {signs_out}", self.client.user().is_some(), self.client.pending().min(2))
     }
 
     fn after(&self, input: &'static str) -> Option<Self> {
@@ -83,13 +88,16 @@ impl Machine for Subject {
             let Transmit::Frame(Frame::Text(text)) = transmit else { continue };
             let sent: Json = serde_json::from_str(text).unwrap();
             let kind = sent["type"].as_str().unwrap();
+            if kind == "sign_out" {
+                next.sign_out = Some(sent["on_request"].as_u64().unwrap());
+            }
             if ["authorize", "session_restore"].contains(&kind) {
                 next.sign_in = Some((sent["on_request"].as_u64().unwrap(), kind.to_owned()));
             }
         }
         while next.client.poll_event().is_some() {}
         if !next.client.status().has_connection() {
-            next.sign_in = None;
+            (next.sign_in, next.sign_out) = (None, None);
         }
         Some(next)
     }
@@ -114,13 +122,14 @@ impl Subject {
             "the session's lifetime passes" => self.now = now + Duration::from_secs(301),
             // The server's.
             "check_connection" if status.has_connection() => {
-                _ = self.receive(r#"{"type":"check_connection","token":"t"}"#);
+                _ = self.receive(r#"{"type":"check_connection","token":"t","extensions":["people"]}"#);
             }
             "a frame without sense" if status.has_connection() => assert!(self.receive("nonsense").is_none()),
             "answer 200" | "answer 401" | "answer 503" => self.answer(input.strip_prefix("answer ")?)?,
             // The application's: whatever is refused changes nothing.
             "authorize" => _ = self.client.authorize(now, "alice", "correct horse"),
             "session_restore" => _ = self.client.session_restore(now, "s-1"),
+            "sign_out" => _ = self.client.sign_out(now, SignOut::Own),
             "another request" => _ = self.client.register_type(now),
             "close" => self.client.close(now),
             "reconnect" => _ = self.client.reconnect(now),
@@ -140,7 +149,8 @@ impl Subject {
 
     /// Answers the attempt to sign in, perhaps after the client gave up waiting.
     fn answer(&mut self, status: &str) -> Option<()> {
-        let (id, kind) = self.sign_in.take()?;
+        let sign_in = self.sign_in.take();
+        let (id, kind) = sign_in.or_else(|| Some((self.sign_out.take()?, "sign_out".into())))?;
         let answer = format!(
             r#"{{"type":"request","for":"{kind}","id":{id},"status":"{status}","info":"","session_id":"s-1",
                 "user":{{"login":"alice"}}}}"#

@@ -52,6 +52,7 @@ impl Machine for Subject {
         "time-out",
         "shut_down",
         "connection gone",
+        "sign_out",
         "another request",
         "pong",
     ];
@@ -147,11 +148,17 @@ impl Subject {
             "WebSocket violated" => self.server.handle_failed(now, id, CloseCode::Protocol),
             "reader too slow" => (0..3).for_each(|_| self.server.announce(now, &"x".repeat(4096))),
             "time-out" => {
+                // That it is told who has come or gone is none.
+                self.now = now + Duration::from_secs(2);
+                self.server.handle_timeout(self.now);
+                let now = self.now;
                 self.now = self.server.poll_timeout()?.max(now);
                 self.server.handle_timeout(self.now);
             }
             "shut_down" => self.server.shut_down(now, "good night"),
             "connection gone" => self.server.handle_disconnected(now, id),
+            "sign_out" if self.state() != "SignedIn" => return None,
+            "sign_out" => self.send(r#"{"type":"sign_out","on_request":1}"#),
             "another request" => self.send(r#"{"type":"register_type","on_request":1}"#),
             "pong" => self.server.handle_pong(now, id),
             other => panic!("{other}"),

@@ -112,7 +112,10 @@ fn contacts_tell_what_is_unread_and_what_came_last() {
     assert_eq!(contact(&mut world, bob, "alice")["unread"], 3);
     // Nothing was ever said.
     world.server.introduce("bob", "dave").unwrap();
-    assert_eq!(contact(&mut world, bob, "dave"), json!({"login": "dave", "online": false, "unread": 0}));
+    assert_eq!(
+        contact(&mut world, bob, "dave"),
+        json!({"login": "dave", "online": false, "state": "listed", "unread": 0})
+    );
 }
 
 /// Messages that are not kept any more are not unread either.

@@ -62,7 +62,7 @@ impl World {
     pub fn sign_in(&mut self, login: &str, fields: Json) -> (ConnectionId, Json, Vec<Json>) {
         let id = self.server.connect(self.now, Some(Format::Json)).unwrap();
         let challenge = self.next(id).unwrap();
-        assert_eq!(challenge["extensions"], json!(["log"]));
+        assert_eq!(challenge["extensions"], json!(["log", "people"]));
         let proof = auth::proof(PASSWORD, challenge["token"].as_str().unwrap());
         let mut request = json!({"type": "authorize", "login": login, "password": proof.as_str()});
         request.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());

@@ -1,5 +1,7 @@
 //! Every message of both directions, made up.
 
+mod people;
+
 use std::borrow::Cow;
 
 use proptest::collection::vec;
@@ -13,7 +15,7 @@ use skaro_proto::message::{
 use skaro_proto::{Fields, Value};
 
 /// The names of all fields: some message's are another one's that nobody has listed.
-const NAMES: [&str; 34] = [
+const NAMES: [&str; 49] = [
     "type",
     "on_request",
     "for",
@@ -48,6 +50,21 @@ const NAMES: [&str; 34] = [
     "after_date",
     "limit",
     "more",
+    "presence",
+    "profile",
+    "state",
+    "member",
+    "owner",
+    "blocked",
+    "prefix",
+    "invitation",
+    "until",
+    "old_password",
+    "end_sessions",
+    "sessions",
+    "session",
+    "current",
+    "others",
 ];
 
 pub fn text() -> impl Strategy<Value = Cow<'static, str>> {
@@ -145,15 +162,18 @@ impl Kind {
         })
     }
 
-    fn message(self, listed: &'static [&'static str]) -> impl Strategy<Value = Message<'static>> {
+    fn sender(self) -> impl Strategy<Value = Sender<'static>> {
         let sender = (text(), option::of(text()), self.extra(&["login", "in_conference"]));
-        let sender = sender.prop_map(|(login, in_conference, extra)| {
+        sender.prop_map(|(login, in_conference, extra)| {
             let mut sender = Sender::new(login);
             (sender.in_conference, sender.extra) = (in_conference, extra);
             sender
-        });
+        })
+    }
+
+    fn message(self, listed: &'static [&'static str]) -> impl Strategy<Value = Message<'static>> {
         let entry = (option::of(position()), option::of(text()));
-        (sender, text(), text(), option::of(date()), entry, self.extra(listed)).prop_map(
+        (self.sender(), text(), text(), option::of(date()), entry, self.extra(listed)).prop_map(
             |(from, to, body, date, entry, extra)| {
                 let mut message = Message::new("", to, body);
                 (message.from, message.date, message.extra) = (from, date, extra);
@@ -191,10 +211,9 @@ impl Kind {
                 notice
             })
         };
-        let unknown = (
-            unlisted(&["check_connection", "request", "show_message", "info", "error", "sent", "read"]),
-            any::<usize>(),
-        );
+        let types = ["check_connection", "request", "show_message", "info", "error", "sent", "read"];
+        let types = [&types[..], &["contact", "changed_user_data", "typing", "read_by"]].concat();
+        let unknown = (unlisted(&types), any::<usize>());
         let unknown = (unknown, self.extra(&["type"])).prop_map(|((kind, at), extra)| {
             let mut fields: Vec<_> =
                 extra.iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
@@ -207,6 +226,7 @@ impl Kind {
             1 => notice().prop_map(ServerMessage::Error),
             1 => sent,
             1 => read,
+            4 => self.pushed(),
             2 => self.message(&["type", "from", "to", "body", "date", "position", "key"]).prop_map(ServerMessage::ShowMessage),
             1 => unknown,
             6 => self.answer().prop_map(ServerMessage::Answer),
@@ -238,37 +258,38 @@ impl Kind {
         let other = (unlisted(&listed_requests()), self.extra(&OTHERS));
         let ok = |kind: &'static str| move |(answer, extra)| (Cow::Borrowed(kind), Ok(answer), extra);
         let outcome = prop_oneof![
-            (signed_in().prop_map(Answer::Authorized), sign_in()).prop_map(ok("authorize")),
-            (signed_in().prop_map(Answer::Restored), sign_in()).prop_map(ok("session_restore")),
-            (
+            1 => (signed_in().prop_map(Answer::Authorized), sign_in()).prop_map(ok("authorize")),
+            1 => (signed_in().prop_map(Answer::Restored), sign_in()).prop_map(ok("session_restore")),
+            1 => (
                 text().prop_map(|word| Answer::RegisterType(word.into())),
                 self.extra(&["type", "for", "id", "status", "register_type"])
             )
                 .prop_map(ok("register_type")),
-            (
+            1 => (
                 registration().prop_map(Answer::RegisterType),
                 self.extra(&["type", "for", "id", "status", "register_type"])
             )
                 .prop_map(ok("register_type")),
-            (
+            1 => (
                 vec(self.user(), 0..4).prop_map(|users| Answer::Contacts(users.into())),
                 self.extra(&["type", "for", "id", "status", "data"])
             )
                 .prop_map(ok("get_contacts")),
-            (
+            1 => (
                 messages.prop_map(Answer::History),
                 self.extra(&["type", "for", "id", "status", "history", "more"])
             )
                 .prop_map(ok("get_history")),
-            (
+            1 => (
                 (option::of(date()), option::of(position()))
                     .prop_map(|(date, position)| Answer::MessageSent { date, position }),
                 self.extra(&["type", "for", "id", "status", "date", "position"])
             )
                 .prop_map(ok("send_message")),
-            (Just(Answer::Read), self.extra(&["type", "for", "id", "status"])).prop_map(ok("read")),
-            other.prop_map(|(kind, fields)| (kind, Ok(Answer::Other(fields)), Fields::new())),
-            (kind(), refusal(), self.extra(&["type", "for", "id", "status", "info"]))
+            1 => (Just(Answer::Read), self.extra(&["type", "for", "id", "status"])).prop_map(ok("read")),
+            9 => self.answered().prop_map(|(kind, answer, extra)| (kind, Ok(answer), extra)),
+            1 => other.prop_map(|(kind, fields)| (kind, Ok(Answer::Other(fields)), Fields::new())),
+            1 => (kind(), refusal(), self.extra(&["type", "for", "id", "status", "info"]))
                 .prop_map(|(kind, refusal, extra)| (kind, Err(refusal), extra)),
         ];
         (number(), outcome).prop_map(|(id, (kind, outcome, extra))| {
@@ -280,26 +301,26 @@ impl Kind {
 
     pub fn client_message(self) -> BoxedStrategy<ClientMessage<'static>> {
         let two = || (text(), text());
-        let listed = [&*listed_requests(), &["ack"]].concat();
+        let listed = [&*listed_requests(), &["ack", "typing"]].concat();
         let other = (unlisted(&listed), self.extra(&["type", "on_request"]));
         let request = prop_oneof![
-            (
+            1 => (
                 (two(), since(), any::<bool>()).prop_map(|((login, proof), (since, log), presence)| {
                     Request::Authorize { login, proof, since, log, presence }
                 }),
                 self.extra(&["type", "on_request", "login", "password", "since", "log", "presence"])
             ),
-            (
+            1 => (
                 prop_oneof![Just(Request::RegisterType), Just(Request::GetContacts)],
                 self.extra(&["type", "on_request"])
             ),
-            (
+            1 => (
                 (text(), since(), any::<bool>()).prop_map(|(sid, (since, log), presence)| {
                     Request::SessionRestore { sid, since, log, presence }
                 }),
                 self.extra(&["type", "on_request", "sid", "since", "log", "presence"])
             ),
-            (
+            1 => (
                 (text(), page()).prop_map(|(login, page)| Request::GetHistory { login, page }),
                 self.extra(&[
                     "type",
@@ -312,7 +333,7 @@ impl Kind {
                     "limit"
                 ])
             ),
-            (
+            1 => (
                 (two(), option::of(text())).prop_map(|((to, body), key)| Request::SendMessage {
                     to,
                     body,
@@ -320,19 +341,19 @@ impl Kind {
                 }),
                 self.extra(&["type", "on_request", "to", "body", "key"])
             ),
-            (
+            1 => (
                 (text(), unsigned()).prop_map(|(login, up_to)| Request::Read { login, up_to }),
                 self.extra(&["type", "on_request", "login", "up_to"])
             ),
-            (
+            1 => (
                 unsigned().prop_map(|position| Request::Ack { position }),
                 self.extra(&["type", "on_request", "position"])
             ),
-            (other.prop_map(|(kind, fields)| Request::Other { kind, fields }), Just(Fields::new())),
+            8 => self.requested(),
+            1 => (other.prop_map(|(kind, fields)| Request::Other { kind, fields }), Just(Fields::new())),
         ];
-        let message = |(on_request, (request, extra))| {
-            let is_ack = matches!(request, Request::Ack { .. });
-            let mut message = ClientMessage::new(if is_ack { 0 } else { on_request }, request);
+        let message = |(on_request, (request, extra)): (_, (Request<'static>, _))| {
+            let mut message = ClientMessage::new(if request.is_one_way() { 0 } else { on_request }, request);
             message.extra = extra;
             message
         };

@@ -1,9 +1,12 @@
 //! What each message says on the wire: the protocol's tables once more, so that nothing is tested against itself.
 
+mod people;
+
 use std::collections::BTreeSet;
 
 use skaro_proto::message::{
-    Answer, AnswerMessage, ClientMessage, Date, Message, Request, ServerMessage, SignedIn, Since, User,
+    Answer, AnswerMessage, ClientMessage, Date, Message, Request, Sender, ServerMessage, SignedIn, Since,
+    User,
 };
 use skaro_proto::{Fields, Value};
 
@@ -48,8 +51,9 @@ pub fn of_client(message: &ClientMessage<'_>) -> Tree {
         Request::Ack { position } => {
             return record([kind("ack"), listed("position", integer(*position))], &message.extra);
         }
+        Request::Typing { login } => return record([kind("typing"), field("login", login)], &message.extra),
         Request::Other { kind: other, fields } => [kind(other)].into_iter().chain(unlisted(fields)).collect(),
-        other => panic!("{other:?}"),
+        other => people::of_request(other),
     };
     record(own.into_iter().chain([number]), &message.extra)
 }
@@ -82,7 +86,7 @@ pub fn of_server(message: &ServerMessage<'_>) -> Tree {
         }
         ServerMessage::Unknown { message, .. } => record([], message),
         ServerMessage::Answer(answer) => of_answer(answer),
-        other => panic!("{other:?}"),
+        other => people::of_push(other),
     }
 }
 
@@ -122,7 +126,7 @@ fn of_answer(answer: &AnswerMessage<'_>) -> Tree {
         }
         Ok(Answer::Read) => (),
         Ok(Answer::Other(fields)) => own.extend(unlisted(fields)),
-        Ok(other) => panic!("{other:?}"),
+        Ok(other) => own.extend(people::of_answer(other)),
         Err(refusal) => {
             let mut ways = vec![text(&refusal.info)];
             if refusal.info.is_empty() {
@@ -179,16 +183,19 @@ fn of_contacts(users: &[User<'_>]) -> Tree {
 }
 
 fn fields_of(message: &Message<'_>) -> [Entry; 6] {
-    let conference = message.from.in_conference.as_ref().map(|conference| text(conference));
-    let from = [listed("login", text(&message.from.login)), listed("in_conference", optional(conference))];
     [
-        listed("from", record(from, &message.from.extra)),
+        listed("from", of_sender(&message.from)),
         listed("to", text(&message.to)),
         listed("body", text(&message.body)),
         listed("date", optional(message.date.as_ref().map(of_date))),
         listed("position", optional(message.position.map(integer))),
         key_of(message.key.as_deref()),
     ]
+}
+
+fn of_sender(from: &Sender<'_>) -> Tree {
+    let conference = from.in_conference.as_ref().map(|conference| text(conference));
+    record([listed("login", text(&from.login)), listed("in_conference", optional(conference))], &from.extra)
 }
 
 fn of_date(date: &Date<'_>) -> Tree {

@@ -1,12 +1,15 @@
 //! The machines in the states that vectors need.
 
 use serde_json::Value as Json;
-use skaro_proto::client::{Client, ClientConfig, Event, Failure, ProtocolError};
+use skaro_proto::client::{
+    AddContact, Client, ClientConfig, DelContact, Event, Failure, ProtocolError, Register, SignOut,
+    UpdateMyData,
+};
 use skaro_proto::server::{self, Server};
 use skaro_proto::{Fields, Format, Frame, Time, Transmit, auth};
 
 const NOW: Time = Time::ZERO;
-const GREETING: &str = r#"{"type":"check_connection","token":"t"}"#;
+const GREETING: &str = r#"{"type":"check_connection","token":"t","extensions":["people"]}"#;
 const AUTHORIZED: &str = r#"{"type":"request","for":"authorize","id":1,"status":"200","session_id":"s",
     "user":{"login":"alice"}}"#;
 
@@ -18,6 +21,7 @@ fn take(client: &mut Client, frame: &str) {
 fn client(state: &str) -> Client {
     let mut client = Client::new(ClientConfig::default(), [1; 32]);
     client.handle_connected(NOW);
+    client.handle_confidential();
     let steps = ["greeting", "connected", "signing_in", "signed_in"].iter().position(|name| *name == state);
     let steps = steps.unwrap_or_else(|| panic!("state {state}"));
     if steps >= 1 {
@@ -56,8 +60,10 @@ fn client_expecting(message: &Json) -> Client {
     }
     let id = message["id"].as_u64().unwrap_or(1);
     let mut client = match message["for"].as_str() {
-        None | Some("get_contacts" | "get_history" | "send_message") => client("signed_in"),
-        Some(_) => client("connected"),
+        Some("authorize" | "session_restore" | "register_type" | "register" | "weather") => {
+            client("connected")
+        }
+        _ => client("signed_in"),
     };
     let first = if client.is_authorized() { 2 } else { 1 };
     for _ in first..id {
@@ -71,6 +77,15 @@ fn client_expecting(message: &Json) -> Client {
         Some("get_contacts") => client.get_contacts(NOW),
         Some("get_history") => client.get_history(NOW, "bob"),
         Some("send_message") => client.send_message(NOW, "bob", "hello", None),
+        Some("register") => client.register(NOW, Register::new("carol", "battery staple")),
+        Some("invite") => client.invite(NOW),
+        Some("add_contact") => client.add_contact(NOW, AddContact::new("bob")),
+        Some("del_contact") => client.del_contact(NOW, DelContact::new("bob")),
+        Some("search_contacts") => client.search_contacts(NOW, "b", None),
+        Some("get_user_data") => client.get_user_data(NOW, "bob"),
+        Some("update_my_data") => client.update_my_data(NOW, UpdateMyData::default()),
+        Some("get_sessions") => client.get_sessions(NOW),
+        Some("sign_out") => client.sign_out(NOW, SignOut::Own),
         Some("weather") => client.request_other(NOW, "weather", Fields::new()),
         Some(other) => panic!("nobody can ask for {other}"),
     }
@@ -94,6 +109,10 @@ pub(crate) fn event(message: &Json, frame: Frame<'_>) -> (&'static str, Option<S
         Event::Unknown { .. } => "unknown",
         Event::Sent(_) => "sent",
         Event::Read(_) => "read",
+        Event::Contact(_) => "contact",
+        Event::ChangedUserData(_) => "changed_user_data",
+        Event::Typing(_) => "typing",
+        Event::ReadBy(_) => "read_by",
         other => panic!("{other:?}"),
     };
     (word, None)

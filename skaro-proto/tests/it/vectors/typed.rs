@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value as Json};
 use skaro_proto::message::{
-    Answer, AnswerMessage, Challenge, ClientMessage, Cursor, Date, History, Message, Notice, Page, ReadMark,
-    Refusal, Registration, Request, Sent, ServerMessage, SignedIn, Since, StatusCode, User,
+    Answer, AnswerMessage, Challenge, ChangedUserData, ClientMessage, ContactChange, ContactState, Cursor,
+    Date, History, Invitation, Message, Notice, Page, ReadBy, ReadMark, Refusal, Registration, Request,
+    Sender, Sent, ServerMessage, SessionInfo, SignedIn, Since, StatusCode, Typing, User,
 };
 use skaro_proto::{Fields, Value};
 
@@ -79,6 +80,50 @@ pub(crate) fn client_message(of: &Json) -> ClientMessage<'static> {
             let (login, up_to) = (text(&of["login"]), of["up_to"].as_u64().unwrap());
             (Request::Read { login, up_to }, &["login", "up_to"])
         }
+        "register" => (
+            Request::Register {
+                login: text(&of["login"]),
+                password: text(&of["password"]),
+                invitation: optional(of, "invitation"),
+                profile: profile(of),
+            },
+            &["login", "password", "invitation", "profile"],
+        ),
+        "invite" => (Request::Invite, &[]),
+        "add_contact" => (
+            Request::AddContact {
+                login: text(&of["login"]),
+                blocked: flag(of, "blocked"),
+                member: optional(of, "member"),
+                owner: flag(of, "owner"),
+            },
+            &["login", "blocked", "member", "owner"],
+        ),
+        "del_contact" => (
+            Request::DelContact { login: text(&of["login"]), member: optional(of, "member") },
+            &["login", "member"],
+        ),
+        "search_contacts" => (
+            Request::SearchContacts { prefix: text(&of["prefix"]), limit: of["limit"].as_u64() },
+            &["prefix", "limit"],
+        ),
+        "get_user_data" => (Request::GetUserData { login: text(&of["login"]) }, &["login"]),
+        "update_my_data" => (
+            Request::UpdateMyData {
+                login: optional(of, "login"),
+                profile: profile(of),
+                password: optional(of, "password"),
+                old_password: optional(of, "old_password"),
+                end_sessions: flag(of, "end_sessions"),
+            },
+            &["login", "profile", "password", "old_password", "end_sessions"],
+        ),
+        "get_sessions" => (Request::GetSessions, &[]),
+        "sign_out" => (
+            Request::SignOut { session: optional(of, "session"), others: flag(of, "others") },
+            &["session", "others"],
+        ),
+        "typing" => (Request::Typing { login: text(&of["login"]) }, &["login"]),
         "ack" => (Request::Ack { position: of["position"].as_u64().unwrap() }, &["position"]),
         _ => {
             let fields = others(of, &["type", "on_request"]);
@@ -119,6 +164,30 @@ pub(crate) fn server_message(of: &Json) -> ServerMessage<'static> {
             let mut read = ReadMark::new(text(&of["login"]), up_to, position);
             read.extra = others(of, &["type", "login", "up_to", "position"]);
             ServerMessage::Read(read)
+        }
+        "contact" if of["position"].is_u64() => {
+            let position = of["position"].as_u64().unwrap();
+            let mut change = ContactChange::new(text(&of["login"]), state(&of["state"]), position);
+            change.extra = others(of, &["type", "login", "state", "position"]);
+            ServerMessage::ContactChanged(change)
+        }
+        "changed_user_data" => {
+            let mut changed = ChangedUserData::new(user(&of["user"]));
+            changed.member = optional(of, "member");
+            changed.state = map(of).get("state").map(state);
+            changed.position = of["position"].as_u64();
+            changed.extra = others(of, &["type", "user", "member", "state", "position"]);
+            ServerMessage::ChangedUserData(changed)
+        }
+        "typing" => {
+            let mut typing = Typing::new(sender(&of["from"]));
+            typing.extra = others(of, &["type", "from"]);
+            ServerMessage::Typing(typing)
+        }
+        "read_by" => {
+            let mut read_by = ReadBy::new(text(&of["login"]), date(of).unwrap());
+            read_by.extra = others(of, &["type", "login", "date"]);
+            ServerMessage::ReadBy(read_by)
         }
         "info" => ServerMessage::Info(notice()),
         "error" => ServerMessage::Error(notice()),
@@ -183,6 +252,23 @@ fn success(kind: &str, of: &Json) -> (Answer<'static>, &'static [&'static str]) 
             (Answer::MessageSent { date: date(of), position }, &["date", "position"])
         }
         "read" => (Answer::Read, &[]),
+        "register" => (Answer::Registered, &[]),
+        "invite" => {
+            let until = of["until"].as_i64().unwrap();
+            (Answer::Invitation(Invitation::new(text(&of["invitation"]), until)), &["invitation", "until"])
+        }
+        "add_contact" | "del_contact" => (Answer::Contact, &[]),
+        "search_contacts" => {
+            let users = of["data"].as_array().unwrap().iter().map(user).collect();
+            (Answer::Users { users, more: of["more"].as_bool().unwrap() }, &["data", "more"])
+        }
+        "get_user_data" => (Answer::User(user(&of["user"])), &["user"]),
+        "update_my_data" => (Answer::Updated, &[]),
+        "get_sessions" => {
+            let sessions = of["sessions"].as_array().unwrap().iter().map(session).collect();
+            (Answer::Sessions(sessions), &["sessions"])
+        }
+        "sign_out" => (Answer::SignedOut, &[]),
         _ => (Answer::Other(others(of, &["type", "for", "id", "status"])), &[]),
     }
 }
@@ -193,11 +279,38 @@ fn user(of: &Json) -> User<'static> {
     user
 }
 
+fn sender(of: &Json) -> Sender<'static> {
+    let mut sender = Sender::new(text(&of["login"]));
+    sender.in_conference = optional(of, "in_conference");
+    sender.extra = others(of, &["login", "in_conference"]);
+    sender
+}
+
+fn session(of: &Json) -> SessionInfo<'static> {
+    let mut session = SessionInfo::new(text(&of["session"]), of["current"].as_bool().unwrap());
+    session.until = of["until"].as_i64();
+    session.extra = others(of, &["session", "current", "until"]);
+    session
+}
+
+fn state(of: &Json) -> ContactState<'static> {
+    match of.as_str().unwrap() {
+        "listed" => ContactState::Listed,
+        "asks" => ContactState::Asks,
+        "blocked" => ContactState::Blocked,
+        "none" => ContactState::None,
+        "owner" => ContactState::Owner,
+        other => ContactState::Other(other.to_owned().into()),
+    }
+}
+
+fn profile(of: &Json) -> Option<Fields<'static>> {
+    map(of).get("profile").map(|profile| others(profile, &[]))
+}
+
 fn message(of: &Json, but: &[&str]) -> Message<'static> {
-    let from = &of["from"];
-    let mut message = Message::new(text(&from["login"]), text(&of["to"]), text(&of["body"]));
-    message.from.in_conference = map(from).get("in_conference").map(text);
-    message.from.extra = others(from, &["login", "in_conference"]);
+    let mut message = Message::new("", text(&of["to"]), text(&of["body"]));
+    message.from = sender(&of["from"]);
     let extra = others(of, &[but, &["from", "to", "body", "date", "position", "key"]].concat());
     message.date = date(of);
     message.position = of["position"].as_u64();

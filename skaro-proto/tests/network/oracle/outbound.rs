@@ -20,6 +20,13 @@ impl Model {
         let Some(connection) = self.connections.get_mut(&id) else {
             return Err(format!("the server speaks on connection {id}, which has ended"));
         };
+        if let ServerMessage::ChangedUserData(changed) = message {
+            let told = self.by_login.get(&*changed.user.login).copied();
+            let is_presence = changed.position.is_none() && changed.user.online().is_some();
+            let is_due = is_presence && connection.user.is_some() && told.is_some() && told != connection.user;
+            ensure!(is_due, "the server tells on connection {id} of somebody: {message:?}");
+            return Ok(None);
+        }
         let shown = match message {
             ServerMessage::ShowMessage(message) => number_in(message.body.as_bytes()),
             _ => None,
