@@ -143,7 +143,13 @@ fn what_is_there_is_not_overwritten_and_what_fails_leaves_nothing() {
     // What is damaged, no store, or not there is not copied.
     let other = place.path().join("other");
     let mut damaged = written.clone();
-    damaged[4096 * 2..].iter_mut().step_by(97).for_each(|byte| *byte ^= 0x5a);
+    // The page of a table; without the descriptions of the tables it would be no store.
+    let page: u32 = rusqlite::Connection::open(&copy)
+        .unwrap()
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'messages'", [], |row| row.get(0))
+        .unwrap();
+    let end = 4096 * page as usize;
+    damaged[end - 4096..end].iter_mut().step_by(97).for_each(|byte| *byte ^= 0x5a);
     std::fs::write(&copy, damaged).unwrap();
     assert_ne!(check(&copy).unwrap(), [""; 0]);
     let failed = restore(&copy, &other).unwrap_err();
