@@ -47,11 +47,11 @@ impl Server {
             if self.accounts.get(account).is_some_and(|user| *user.login == *login) {
                 return refused(400, "the field \"login\" is the user's own");
             }
-            self.check_login(login)?;
-            if change == ContactChange::List && login.strip_prefix('#').is_some_and(|name| !is_allowed(name))
-            {
+            let is_new = |name: &str| is_allowed(name) && login.len() <= self.config.limits.max_login_bytes;
+            if change == ContactChange::List && login.strip_prefix('#').is_some_and(|name| !is_new(name)) {
                 return refused(400, "a conference has a name as a user has, behind its #");
             }
+            self.check_login(login)?;
             self.check_conference(login)?;
             self.charge_entries(account, CHANGE).map(|_| account)
         });
