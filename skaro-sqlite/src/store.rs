@@ -148,8 +148,8 @@ impl SqliteStore {
         std::fs::metadata(file::beside(&self.path, "-wal")).map_or(0, |data| data.len())
     }
 
-    /// Gives up messages that are dated before a Unix time in milliseconds, the oldest first, at most so many. Returns
-    /// whether there may be more.
+    /// Gives up messages that are dated before a Unix time in milliseconds, the oldest first, at most so many; one in a
+    /// conference counts once for each log that has it. Returns whether there may be more.
     ///
     /// # Errors
     /// If nobody knows what is durable now. Without room on the disk nothing changes, which is no error.
