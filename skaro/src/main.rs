@@ -8,6 +8,7 @@ mod chat;
 mod config;
 mod control;
 mod exit;
+mod invitation;
 mod network;
 mod output;
 mod reload;
@@ -47,6 +48,7 @@ enum Command {
     Send(send::SendArgs),
     User(user::UserArgs),
     Session(session::SessionArgs),
+    Invitation(invitation::InvitationArgs),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Check(backup::CheckArgs),
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         Command::Send(args) => send::run(args),
         Command::User(args) => user::run(args),
         Command::Session(args) => session::run(args),
+        Command::Invitation(args) => invitation::run(&args),
         Command::Backup(args) => backup::back_up(&args),
         Command::Restore(args) => backup::restore(&args),
         Command::Check(args) => backup::check(args),

@@ -10,6 +10,9 @@ use std::path::PathBuf;
 #[cfg(unix)]
 use std::time::Duration;
 
+use jiff::Timestamp;
+use skaro_proto::Time;
+use skaro_proto::message::Registration;
 use skaro_proto::server::store::Store;
 use skaro_proto::server::{Server, ServerConfig};
 use skaro_sqlite::SqliteStore;
@@ -46,9 +49,12 @@ impl Target {
                 return Ok(Target::Running(path));
             }
         }
-        let config = ServerConfig::default();
+        // Whether there is a server that would take invitations is not known.
+        let mut config = ServerConfig::default();
+        config.registration = Registration::Invitation;
         let store = serve::open_store(directory, config.store_limits())?;
-        let machine = Server::with_store(config, serve::seed()?);
+        let mut machine = Server::with_store(config, serve::seed()?);
+        machine.set_time_of_day(Time::ZERO, Timestamp::now().as_millisecond());
         Ok(Target::Store { store: Box::new(store), machine: Box::new(machine) })
     }
 
@@ -57,9 +63,9 @@ impl Target {
         let answer = match self {
             #[cfg(unix)]
             Target::Running(path) => exchange(path, &request)?,
-            Target::Store { store, machine } => match request.operation(machine) {
-                Ok(operation) => match store.execute(operation) {
-                    Ok(outcome) => outcome.into(),
+            Target::Store { store, machine } => match request.operation(machine, Time::ZERO) {
+                Ok((operation, when_done)) => match store.execute(operation) {
+                    Ok(outcome) => Answer::of(outcome, when_done),
                     Err(error) => return Err(Fault::new(Exit::Output, error.to_string())),
                 },
                 Err(refused) => refused,

@@ -98,16 +98,16 @@ async fn carry_out(request: Request, running: &Running) -> Answer {
             Err(fault) => refused(Why::Invalid, fault.reason.render(false)),
         };
     }
-    let change = request.change().map(|(what, whose)| (what, name(whose).into_owned()));
-    let operation = match running.server.with(|machine, _| request.operation(machine)) {
-        Ok(operation) => operation,
+    let change = request.change().map(|(what, whose)| (what, whose.map(|whose| name(whose).into_owned())));
+    let (operation, when_done) = match running.server.with(|machine, now| request.operation(machine, now)) {
+        Ok(asked) => asked,
         Err(refused) => return refused,
     };
     let mut answer = match running.server.operate(operation).await {
-        Ok(outcome) => outcome.into(),
+        Ok(outcome) => Answer::of(outcome, when_done),
         Err(error) => refused(Why::Unavailable, error.to_string()),
     };
-    if let (Answer::Done, Some((what, whose))) = (&answer, change) {
+    if let (Answer::Done | Answer::Invitation(_), Some((what, whose))) = (&answer, change) {
         tracing::info!(of = whose, "{what} by an operator");
     }
     if let Answer::Sessions { sessions, .. } = &mut answer {

@@ -7,6 +7,7 @@ mod data;
 mod limits;
 mod logging;
 mod metrics;
+mod people;
 mod places;
 mod running;
 mod service;
@@ -17,7 +18,6 @@ use std::net::{TcpListener, ToSocketAddrs};
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use skaro_proto::message::Registration;
 use skaro_proto::server::{self, ServerConfig};
 use skaro_sqlite::SqliteStore;
 use skaro_tokio::{Server, ServerOptions, random_seed};
@@ -30,6 +30,7 @@ use data::{CommitTimes, DataOptions};
 pub(crate) use data::{StoreDirectory, make_private, open as open_store};
 use limits::LimitOptions;
 use logging::LogOptions;
+use people::PeopleOptions;
 use running::Running;
 use tls::TlsOptions;
 use users::UserOptions;
@@ -72,9 +73,8 @@ pub(crate) struct ServeArgs {
     users: UserOptions,
     #[command(flatten)]
     limits: LimitOptions,
-    /// The answer to clients that ask how to register.
-    #[arg(long, value_enum, default_value_t = Registering::Closed)]
-    registration: Registering,
+    #[command(flatten)]
+    people: PeopleOptions,
     /// The format for clients that ask for none.
     #[arg(long, value_enum, default_value_t = Format::Cbor)]
     format: Format,
@@ -89,24 +89,18 @@ pub(crate) struct ServeArgs {
 
 impl ServeArgs {
     /// Returns the options that only a restart changes, as texts to be compared.
-    fn fixed(&self) -> [(&'static str, String); 6] {
+    fn fixed(&self) -> [(&'static str, String); 7] {
         let [format, level] = self.log.texts();
         [
             ("listen", self.listen.clone()),
             ("data", format!("{:?}", self.data.directory())),
             ("keep-days", format!("{:?}", self.data.worker().max_age)),
+            ("max-members", self.people.max_members().to_string()),
             ("metrics", self.metrics.clone().unwrap_or_default()),
             ("log-format", format),
             ("log-level", level),
         ]
     }
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Registering {
-    Open,
-    Invitation,
-    Closed,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -192,7 +186,7 @@ fn listen_for_metrics(address: &str) -> Result<tokio::net::TcpListener, Fault> {
 fn check(args: &ServeArgs) -> Result<Exit, Fault> {
     let mut machine = machine(config(args))?;
     args.users.add_to(|login, password| machine.account(login, password).map(drop))?;
-    args.tls.read()?;
+    options(args)?;
     let listen = &args.listen;
     let unknown = |error| Fault::new(Exit::System, format!("can't listen on {listen}: {error}"));
     listen.to_socket_addrs().map_err(unknown)?;
@@ -268,7 +262,7 @@ fn listen(
 /// Returns the options of the adapter.
 fn options(args: &ServeArgs) -> Result<ServerOptions, Fault> {
     let mut options = ServerOptions::default();
-    options.address_header = args.limits.address_header();
+    options.address_header = args.limits.address_header()?;
     options.tls = args.tls.read()?;
     Ok(options)
 }
@@ -277,13 +271,7 @@ fn options(args: &ServeArgs) -> Result<ServerOptions, Fault> {
 fn config(args: &ServeArgs) -> ServerConfig {
     let mut config = ServerConfig::default();
     args.limits.apply(&mut config);
-    // The protocol has no request to add a contact, so all users know each other.
-    config.open_directory = true;
-    config.registration = match args.registration {
-        Registering::Open => Registration::Open,
-        Registering::Invitation => Registration::Invitation,
-        Registering::Closed => Registration::Closed,
-    };
+    args.people.apply(&mut config);
     config.format = match args.format {
         Format::Cbor => skaro_proto::Format::Cbor,
         Format::Json => skaro_proto::Format::Json,

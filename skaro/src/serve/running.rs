@@ -137,6 +137,9 @@ fn tell_one(note: &Note) -> bool {
             let how = if *is_restored { "signed in again" } else { "signed in" };
             info!(connection = %connection, address = shown(address), login = &*text::name(login), "{how}");
         }
+        Note::Registered { connection, address, login } => {
+            info!(connection = %connection, address = shown(address), login = &*text::name(login), "registered");
+        }
         Note::Refused {
             connection,
             address,

@@ -17,6 +17,8 @@ mod limits;
 mod operators;
 #[cfg(unix)]
 mod page;
+#[cfg(unix)]
+mod people;
 mod process;
 mod proxy;
 mod relay;
