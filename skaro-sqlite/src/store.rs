@@ -259,7 +259,7 @@ const fn adds(operation: &Operation) -> bool {
 }
 
 /// Returns whether an operation may have an entry in the log of each member of a conference, or of each contact.
-fn adds_to_many(operation: &Operation) -> bool {
+pub(crate) fn adds_to_many(operation: &Operation) -> bool {
     match operation {
         Operation::Append { to, .. } => is_conference(to),
         _ => changes_people(operation),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use skaro_proto::auth::Verifier;
 use skaro_proto::message::Page;
 use skaro_proto::server::store::{
-    AccountId, Content, Entry, LogId, Operation, Outcome, Store, StoreError, StoreLimits,
+    AccountId, ContactChange, Content, Entry, LogId, Operation, Outcome, Store, StoreError, StoreLimits,
 };
 use skaro_sqlite::{OpenError, Report, SqliteStore, Worker, WorkerConfig};
 use tempfile::TempDir;
@@ -414,4 +414,37 @@ fn a_panic_of_a_report_is_a_failure_and_not_silence() {
     worker.submit(1, append("text", 0)).unwrap();
     assert!(failed.recv().unwrap().to_string().contains("panicked"));
     assert_eq!(worker.submit(2, READ), Err(StoreError::Unavailable));
+}
+
+/// A message to a conference may be one of a thousand logs.
+#[test]
+fn a_batch_has_few_messages_to_conferences() {
+    let place = TempDir::new().unwrap();
+    let mut store = filled(&place);
+    let (account, with, founds) = (AccountId(0), "#team".into(), Some(LogId([0; 16])));
+    store.execute(Operation::ChangeContact { account, with, change: ContactChange::List, founds }).unwrap();
+    let (reports, reported) = channel();
+    let (worker, open_gate) = start_gated(store, WorkerConfig::default(), move |report| {
+        if let Report::Committed { operations, .. } = report {
+            reports.send(operations).unwrap();
+        }
+    });
+    for n in 1..=20 {
+        let (from, sender, to) = (AccountId(0), "alice".into(), "#team".into());
+        let post = Operation::Append {
+            from,
+            sender,
+            to,
+            body: "text".into(),
+            key: None,
+            contacts_only: false,
+            now: 0,
+        };
+        worker.submit(n, post).unwrap();
+    }
+    (21..=40).for_each(|n| worker.submit(n, append("text", 0)).unwrap());
+    open_gate.send(()).unwrap();
+    drop(worker);
+    // The first one is that of the gate.
+    assert_eq!(reported.iter().collect::<Vec<_>>(), [1, 8, 8, 24]);
 }
