@@ -207,7 +207,8 @@ fn the_last_member_ends_it(open: &Open<'_>) {
     assert!(matches!(stand.list(carol, TEAM), Outcome::NoSuchUser));
     assert!(stand.words(alice).contains(&"hello".into()));
     // Another one of this login has nothing of it.
-    assert_eq!(grown(stand.found(carol, TEAM)), [(2, 2)]);
+    assert_eq!(stand.words(carol), ["-", "#team none"]);
+    assert_eq!(grown(stand.found(carol, TEAM)), [(2, 3)]);
     assert_eq!(stand.see(carol, TEAM).1, "carol*");
     assert_eq!(stand.see(alice, TEAM).0.state, ContactState::None);
     assert!(stand.page(alice, TEAM, Default::default(), (10, 100)).0.is_empty());
@@ -216,12 +217,12 @@ fn the_last_member_ends_it(open: &Open<'_>) {
 fn removals(open: &Open<'_>) {
     let (mut stand, [alice, bob, carol]) = team(open, StoreLimits::default());
     stand.found(alice, "#own");
-    let (sent, _) = post(&mut stand, alice, "hello");
+    post(&mut stand, alice, "hello");
     let remove = |stand: &mut Stand, login: &str| {
         grown(stand.execute(Operation::RemoveAccount { login: login.into() }))
     };
     // The conference that alice has for herself ends; bob owns the other.
-    assert_eq!(remove(&mut stand, "alice"), [(1, sent.position + 2)]);
+    assert_eq!(remove(&mut stand, "alice"), [(1, 5)]);
     assert_eq!(stand.words(bob), ["-", "#team listed", "hello", "-", "#team: bob owner"]);
     assert_eq!(stand.see(bob, TEAM).1, "bob*");
     assert_eq!(grown(stand.found(carol, "#own")), [(2, 1)]);

@@ -91,7 +91,7 @@ fn a_block_holds_in_both_directions(open: &Open<'_>) {
 fn messages_of_contacts_only(open: &Open<'_>) {
     let mut stand = open(StoreLimits::default());
     let [alice, bob, _] = stand.add_three();
-    let mut append = |stand: &mut Stand, from, to: &str| {
+    let append = |stand: &mut Stand, from, to: &str| {
         let (sender, to, body, now) = ("".into(), to.into(), "text".into(), stand.now);
         stand.execute(Operation::Append { from, sender, to, body, key: None, contacts_only: true, now })
     };
@@ -201,7 +201,7 @@ fn the_public_are_found(open: &Open<'_>) {
     for id in &ids[..5] {
         stand.profile(*id, None, &[("public", true.into())]);
     }
-    let mut search = |stand: &mut Stand, prefix: &str, max_users| {
+    let search = |stand: &mut Stand, prefix: &str, max_users| {
         let search = Operation::SearchUsers { account: ids[6], prefix: Login::from(prefix), max_users };
         match stand.execute(search) {
             Outcome::Users { users, more } => {
