@@ -222,7 +222,7 @@ impl Stand {
             Outcome::User(contact, mut members) => {
                 members.sort_by_key(|member| member.id);
                 let shown = |it: &Member| format!("{}{}", &*it.login, if it.is_owner { "*" } else { "" });
-                (contact, members.iter().map(shown).collect::<Vec<_>>().join(" "))
+                (*contact, members.iter().map(shown).collect::<Vec<_>>().join(" "))
             }
             other => panic!("{other:?}"),
         }

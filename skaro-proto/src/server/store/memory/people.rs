@@ -1,5 +1,6 @@
 //! Contacts, profiles and conferences. A conference is a user to whom nobody can sign in, whose contacts are its members.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::entries::What;
@@ -49,7 +50,11 @@ impl MemoryStore {
     /// Returns somebody as a user sees it, without the dialog.
     pub(super) fn contact(&self, user: UserId, with: UserId) -> Contact {
         let login = self.users.login(with);
-        let (state, theirs) = (self.logs.state(user, with), self.logs.state(with, user));
+        let (state, theirs) = match user == with {
+            // Nobody is a contact of oneself, whatever a message to oneself has left.
+            true => Default::default(),
+            false => (self.logs.state(user, with), self.logs.state(with, user)),
+        };
         let mut contact = Contact::new(with.account(), login);
         (contact.state, contact.has_blocked) = (state, theirs == ContactState::Blocked);
         let profile = self.users.profile(with);
@@ -92,7 +97,7 @@ impl MemoryStore {
             is_owner: *state == ContactState::Owner,
             ..Member::new(id.account(), self.users.login(*id))
         };
-        Outcome::User(contact, members.iter().map(member).collect())
+        Outcome::User(Box::new(contact), members.iter().map(member).collect())
     }
 
     pub(super) fn search_users(&self, account: AccountId, prefix: &Login, max_users: usize) -> Outcome {
