@@ -90,8 +90,7 @@ impl Server {
     pub(super) fn typing_found(&mut self, account: AccountId, result: Result<Outcome, StoreError>) {
         let Ok(Outcome::User(contact, members)) = result else { return };
         let Some(user) = self.accounts.get(account).map(|account| account.login.clone()) else { return };
-        if contact.id == account || !(contact.is_known || self.config.open_directory && !contact.has_blocked)
-        {
+        if contact.id == account || !self.knows(&contact) {
             return;
         }
         let mut sender = Sender::new(&*user);

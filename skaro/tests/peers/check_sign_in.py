@@ -18,7 +18,7 @@ REQUESTS = {
     "del_contact": {"login": "bob"},
     "search_contacts": {"prefix": "b"},
     "get_user_data": {"login": "bob"},
-    "update_my_data": {},
+    "update_my_data": {"profile": {}},
     "get_sessions": {},
     "sign_out": {},
 }

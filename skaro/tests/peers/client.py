@@ -185,8 +185,9 @@ class Connection:
             return await future
 
     async def request(self, kind, **fields):
-        """Makes a request and gives the answer; raises Refused unless its status is 200."""
-        answer = await self.ask(kind, **fields)
+        """Makes a request, again where the server wants it later, and gives the answer; raises Refused unless its status is 200."""
+        while status(answer := await self.ask(kind, **fields)) == "429":
+            await asyncio.sleep(1)
         if status(answer) != "200":
             raise Refused(answer)
         return answer
