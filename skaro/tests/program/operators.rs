@@ -202,6 +202,7 @@ fn a_backup_is_made_while_the_server_runs_and_restored_elsewhere() {
         Operator(&third).fails(&["restore", file], "", "", status);
         assert!(!std::path::Path::new(&third).exists(), "{file}");
     }
+    Operator(&format!("{copy}/below")).fails(&["restore", &copy], "", "can't use", 74);
     // Another program's database.
     let foreign = files.path("foreign");
     let mut header = vec![0; 4096];
