@@ -4,7 +4,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::Server;
-use super::store::{Contact, Login, Member, Profile, is_conference};
+use super::store::{Contact, Login, Member, Profile};
 use crate::codec::{Fields, Format, Value};
 use crate::message::User;
 
@@ -44,9 +44,7 @@ impl Server {
     /// Returns somebody as a user sees it, with the state if that is wanted.
     pub(super) fn told_contact(&self, contact: &Contact, with_state: bool) -> User<'static> {
         let mut user = User::new(contact.login.to_string());
-        if !is_conference(&contact.login) {
-            user.extra.push("online", self.knows(contact) && self.accounts.count(&contact.login) > 0);
-        }
+        user.extra.push("online", self.knows(contact) && self.accounts.count(&contact.login) > 0);
         if with_state {
             user.extra.push("state", contact.state.as_str());
         }

@@ -36,7 +36,7 @@ async def found(world):
     await hears(alice, "contact", login=room, state="listed")
     need_equal(await members(alice, room), {"alice": True})
     told = await contact(alice, room)
-    need_equal((told["login"], "online" in told), (room, False))
+    need_equal((told["login"], told["online"]), (room, False))
 
 
 @check("a conference's login obeys the rules for logins behind its #: 400")
