@@ -1,12 +1,13 @@
 //! New options while a server runs: what is refused, what is told, and that nothing waits for it.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
 
 use crate::files::Files;
-use crate::process::{ADAPTERS, Process, command};
+use crate::process::{ADAPTERS, Process, WAIT, command, wait};
 
 /// A server whose options are in a file of its folder, and that tells numbers.
 struct Served {
@@ -48,6 +49,16 @@ impl Served {
         stream.read_to_string(&mut answer).unwrap();
         answer
     }
+}
+
+/// Returns whether a line with this text comes in time.
+fn line_with(from: impl Read + Send + 'static, text: &'static str) -> bool {
+    let (tell, told) = channel();
+    std::thread::spawn(move || {
+        let mut lines = BufReader::new(from).lines().map_while(Result::ok);
+        _ = tell.send(lines.any(|line| line.contains(text)));
+    });
+    told.recv_timeout(WAIT).unwrap_or(false)
 }
 
 fn make_pipe(path: &str) {
@@ -179,17 +190,16 @@ fn a_log_that_nobody_reads_holds_nothing_up() {
     let mut serve = command(&["serve", "--listen", "127.0.0.1:0", "--data", &data]);
     let log = std::os::fd::OwnedFd::from(log);
     let mut child = serve.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
-    let mut output = std::io::BufReader::new(child.stdout.take().unwrap());
-    std::io::BufRead::read_line(&mut output, &mut String::new()).unwrap();
+    let listens = line_with(child.stdout.take().unwrap(), "listening on");
     let mut add = command(&["user", "add", "alice", "--data", &data]);
     let mut add = add.stdin(Stdio::piped()).spawn().unwrap();
     add.stdin.take().unwrap().write_all(b"hunter2\n").unwrap();
-    assert_eq!(crate::process::wait(&mut add), Some(Some(0)));
+    assert_eq!(wait(&mut add), Some(Some(0)));
     let kill = format!("kill -TERM {}", child.id());
     assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
-    let ended = crate::process::wait(&mut child);
+    let ended = wait(&mut child);
     _ = child.kill();
-    assert_eq!(ended, Some(Some(0)));
+    assert_eq!((listens, ended), (true, Some(Some(0))));
     drop(unread);
 }
 
@@ -200,9 +210,8 @@ fn a_first_line_that_is_not_written_is_told() {
     let mut serve = command(&["serve", "--listen", "127.0.0.1:0", "--data", &files.path("data")]);
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     let mut child = serve.stdout(full).stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
-    let told = lines.find(|line| line.as_ref().unwrap().contains("does not tell where"));
+    let is_told = line_with(child.stderr.take().unwrap(), "does not tell where");
     _ = child.kill();
     _ = child.wait();
-    assert!(told.is_some());
+    assert!(is_told);
 }
