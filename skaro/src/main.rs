@@ -11,6 +11,7 @@ mod exit;
 mod invitation;
 mod network;
 mod output;
+mod queue;
 mod reload;
 mod rows;
 mod runtime;
@@ -82,6 +83,7 @@ fn main() -> ExitCode {
     let exit = ended.unwrap_or_else(failed);
     // Last, because the line editor's thread may change the settings until here.
     tty::restore();
+    output::finish();
     exit.into()
 }
 
@@ -117,6 +119,7 @@ fn restore_on_panic() {
         }
         // Rust's own status for a panic of the main thread says nothing in sysexits.h.
         if was_held || std::thread::current().name() == Some("main") {
+            output::finish();
             std::process::exit(Exit::Software as i32);
         }
     }));

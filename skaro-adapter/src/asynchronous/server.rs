@@ -144,7 +144,8 @@ impl<R> Server<R> {
 
     /// Carries out an operation of the store in the name of whoever runs the server, and waits for its outcome. What it
     /// changes reaches those who are connected, as in [`operate`](machine::Server::operate). Once asked for it is carried
-    /// out, also if nobody waits for it any more.
+    /// out, also if nobody waits for it any more. It does not pass by [hooks](super::Hooks), so that tasks to which hooks give
+    /// their work can use it.
     ///
     /// # Errors
     /// If it was not carried out, or the store has failed, so that nobody knows.
@@ -173,7 +174,7 @@ impl<R> Server<R> {
     /// [`close_timeout`](machine::ServerConfig::close_timeout). Then it waits until the store has done what it was asked for,
     /// and closes the store, which may block the thread for a moment. Returns the store's failure, if it failed.
     ///
-    /// There is no limit on the wait for the store: nobody can tell what is durable before it answers. Whoever can't wait
+    /// Replies of [hooks](super::Hooks) are not waited for once all connections are closed. There is no limit on the wait for the store: nobody can tell what is durable before it answers. Whoever can't wait
     /// for a disk that hangs ends the process.
     pub async fn shut_down(mut self, info: &str) -> Option<StoreFailure> {
         self.accepting = None;

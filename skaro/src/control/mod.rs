@@ -12,6 +12,9 @@ use skaro_proto::server::Server;
 use skaro_proto::server::store::{KeptSessions, Login, Operation, Outcome, SessionKey};
 use zeroize::Zeroizing;
 
+#[cfg(unix)]
+use crate::exit::Exit;
+
 /// Maximum length of a line in bytes: passwords and logins may have some KiB, and a page of users as many logins.
 #[cfg(unix)]
 pub(crate) const MAX_LINE: usize = 1 << 20;
@@ -106,6 +109,29 @@ pub(crate) enum Why {
     Exists,
     /// The store can't do it at present.
     Unavailable,
+    /// The server's configuration is wrong.
+    Misconfigured,
+    /// A file can't be read.
+    Unreadable,
+    /// The store has not done all of it.
+    Failed,
+    /// The system refuses something.
+    System,
+}
+
+/// What a fault of the server is for whoever asked.
+#[cfg(unix)]
+impl From<Exit> for Why {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Usage => Why::Invalid,
+            Exit::Config => Why::Misconfigured,
+            Exit::NoInput => Why::Unreadable,
+            Exit::Output => Why::Failed,
+            Exit::System => Why::System,
+            _ => Why::Unavailable,
+        }
+    }
 }
 
 pub(crate) fn refused(why: Why, reason: impl Into<String>) -> Answer {

@@ -27,7 +27,7 @@ pub(crate) struct PeopleOptions {
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=3650), default_value = "7")]
     invitation_days: u16,
     /// Number of accounts that may be registered from one address before there is a delay, which doubles with each.
-    #[arg(long, value_name = "NUMBER", value_parser = number, default_value = "5")]
+    #[arg(long, value_name = "NUMBER", value_parser = number, default_value = "10")]
     registrations_per_address: NonZeroUsize,
     /// Lets users send messages only to those who have listed them as contacts.
     #[arg(long)]

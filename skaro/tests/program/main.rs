@@ -23,6 +23,8 @@ mod process;
 mod proxy;
 mod relay;
 #[cfg(unix)]
+mod reload;
+#[cfg(unix)]
 mod running;
 mod send;
 mod serve;
