@@ -48,6 +48,10 @@ pub(crate) fn drive(
             Next::Dial { .. } => {
                 let connected = connect(&target);
                 connection = driver.dialed(clock.now(), connected);
+                let peer = connection.as_ref().and_then(|(stream, _)| stream.peer_addr().ok());
+                if connection.is_some() && target.is_confidential(peer) {
+                    driver.handle_confidential();
+                }
                 continue;
             }
             Next::Idle { until } => until,

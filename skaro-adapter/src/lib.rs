@@ -80,13 +80,15 @@ pub fn random_seed() -> std::io::Result<[u8; 32]> {
 pub mod prelude {
     pub use skaro_proto as proto;
     pub use skaro_proto::client::{
-        Accepted, Authorize, Awaited, Backoff, ClientConfig, Command, CommandError, Delivery, Disconnect,
-        Ended, Event, Failure, GetContacts, GetHistory, Incoming, LogStart, ProtocolError, Read,
-        RegisterType, RequestError, RequestId, SendMessage, SessionRestore, SignedOutReason, Status, Ticket,
+        Accepted, AddContact, Authorize, Awaited, Backoff, ClientConfig, Command, CommandError, DelContact,
+        Delivery, Disconnect, Ended, Event, Failure, Found, GetContacts, GetHistory, GetSessions,
+        GetUserData, Incoming, Invite, LogStart, ProtocolError, Read, Register, RegisterType, RequestError,
+        RequestId, SearchContacts, SendMessage, SessionRestore, SignOut, SignedOutReason, Status, Ticket,
+        UpdateMyData,
     };
     pub use skaro_proto::message::{
-        Answer, Contacts, Date, History, Message, Notice, Page, Refusal, Registration, SignedIn, StatusCode,
-        User,
+        Answer, ContactState, Contacts, Date, History, Invitation, Member, Message, Notice, Page, Refusal,
+        Registration, SessionInfo, SignedIn, StatusCode, User,
     };
     pub use skaro_proto::{Fields, Format, Limits, Secret, Value};
 

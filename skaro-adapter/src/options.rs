@@ -33,6 +33,10 @@ pub struct Options {
     pub event_capacity: usize,
     /// The proxy for the connection. Default none.
     pub proxy: Option<Proxy>,
+    /// Whether the application vouches that nobody can listen to a `ws:` connection: because it hands over a Unix socket,
+    /// say, or dials through a tunnel. Over `wss:`, and over a loopback address without a proxy, that is known. Passwords that
+    /// travel themselves, to register and to change one, are sent over no other connection. Default `false`.
+    pub confidential: bool,
     /// The configuration of TLS for `wss:`. By default the system's trust roots decide which certificates are valid.
     #[cfg(feature = "tls")]
     pub tls: Option<std::sync::Arc<rustls::ClientConfig>>,
@@ -48,6 +52,7 @@ impl Options {
             headers: Vec::new(),
             event_capacity: 1024,
             proxy: None,
+            confidential: false,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -80,6 +85,7 @@ impl fmt::Debug for Options {
         shown.field("url", &without_secrets(&self.url)).field("config", &self.config);
         shown.field("format", &self.format).field("headers", &names);
         shown.field("event_capacity", &self.event_capacity).field("proxy", &self.proxy);
+        shown.field("confidential", &self.confidential);
         shown.finish_non_exhaustive()
     }
 }

@@ -87,6 +87,15 @@ impl Target {
         Ok(Dialer::new(self.dials().to_string(), addresses))
     }
 
+    /// Returns whether nobody can listen to a connection to this address, `None` for a stream of the application's own: there
+    /// is TLS, the address is this machine's and is no proxy's, or the application
+    /// [vouches](Options::confidential) for it. Then call [`Driver::handle_confidential`].
+    #[must_use]
+    pub fn is_confidential(&self, dialed: Option<SocketAddr>) -> bool {
+        let is_loopback = dialed.is_some_and(|address| address.ip().to_canonical().is_loopback());
+        self.url.is_secure() || self.options.confidential || is_loopback && self.options.proxy.is_none()
+    }
+
     /// Starts the handshakes of a new connection.
     ///
     /// # Errors
@@ -133,6 +142,32 @@ mod tests {
             let error = target.dialer(Err::<Vec<_>, _>(refused())).unwrap_err();
             assert!(error.to_string().contains(host), "{error}");
         }
+    }
+
+    #[test]
+    fn only_what_nobody_can_listen_to_is_confidential() {
+        let proxied = |options: &mut Options| options.proxy = Some(Proxy::parse("http://[::1]").unwrap());
+        let vouched = |options: &mut Options| options.confidential = true;
+        let plain = target("ws://h", |_| ()).unwrap();
+        for (address, expected) in [
+            ("127.0.0.1:80", true),
+            ("127.8.0.1:80", true),
+            ("[::1]:80", true),
+            ("[::ffff:127.0.0.1]:80", true),
+            ("192.0.2.1:80", false),
+            ("[2001:db8::1]:80", false),
+            ("[::ffff:192.0.2.1]:80", false),
+        ] {
+            let address = Some(address.parse().unwrap());
+            assert_eq!(plain.is_confidential(address), expected, "{address:?}");
+            // What a proxy does with it is not known.
+            assert!(!target("ws://h", proxied).unwrap().is_confidential(address));
+            assert!(target("ws://h", vouched).unwrap().is_confidential(address));
+            #[cfg(feature = "tls")]
+            assert!(target("wss://h", proxied).unwrap().is_confidential(address));
+        }
+        assert!(!plain.is_confidential(None));
+        assert!(target("ws://h", vouched).unwrap().is_confidential(None));
     }
 
     #[test]

@@ -12,6 +12,7 @@ fn client_and_server_run_under_tokio() {
         let (alice, mut events) = Client::connect(server.url()).await.unwrap();
         let signed_in = alice.authorize("alice", "secret").await.unwrap();
         assert_eq!(signed_in.user.login, "alice");
+        assert!(alice.with(skaro_async_std::proto::Client::is_confidential), "it is this machine");
         assert!(matches!(events.next().await, Some(Event::Connected { .. })));
         server.shut_down("that is all").await;
     });

@@ -97,7 +97,8 @@ impl Client {
     /// Connects as [`connect`](Self::connect), but over streams of the application's own, for example a Unix socket.
     /// The function is called for each connection, later by other threads, and returns a stream that does not block. The
     /// URL tells what is sent in the opening handshake, and whether there is TLS; a proxy, if any, is asked over the
-    /// stream.
+    /// stream. To [`register`](Self::register) or to [change a password](Self::change_password) without TLS,
+    /// [vouch](Options::confidential) for these streams.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
@@ -191,6 +192,15 @@ impl Client {
     /// As [`request`](Self::request).
     pub fn read(&self, login: &str, up_to: u64) -> Result<(), RequestError> {
         self.request(Read { login, up_to })
+    }
+
+    /// Tells a user, or the members of a conference, that the user is typing, which may be lost. Call it every 5 seconds at most
+    /// while the user types.
+    ///
+    /// # Errors
+    /// If nobody is signed in, or the server does not pass it on.
+    pub fn typing(&self, login: &str) -> Result<(), CommandError> {
+        self.0.shared.command(|mailbox, now| mailbox.typing(now, login))
     }
 
     /// Gives a command without waiting: its end comes as an event, [`Event::Ended`], with the number that this returns.

@@ -1,7 +1,7 @@
 //! Makes connections: TCP by Happy Eyeballs, or a stream of the application's own; then the handshakes.
 
 use std::io;
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::mpsc;
 use std::task::Poll;
 use std::thread;
@@ -20,22 +20,26 @@ pub(crate) fn connect(target: &Target, transport: Option<&MakeTransport>) -> Res
     let failed = |error| target.failed(error);
     let until = Instant::now() + target.timeout();
     let mut opening = target.opening()?;
-    let transport = match transport {
-        Some(make) => make().map_err(failed)?,
-        None => Box::new(connect_tcp(target, until)?),
+    let (transport, address): (Box<dyn Transport>, _) = match transport {
+        Some(make) => (make().map_err(failed)?, None),
+        None => {
+            let (address, stream) = connect_tcp(target, until)?;
+            (Box::new(stream), Some(address))
+        }
     };
     let mut socket = Socket::new(transport).map_err(failed)?;
     let mut buffer = [0; 4096];
     loop {
         if let Poll::Ready(result) = opening.advance(&mut socket, &mut buffer) {
-            return result.map(|()| Io::new(socket, opening.finish()));
+            let is_confidential = target.is_confidential(address);
+            return result.map(|()| Io::new(socket, opening.finish(), is_confidential));
         }
         socket.wait(Some(left(until)?));
     }
 }
 
-/// Connects to the first address that takes the connection.
-fn connect_tcp(target: &Target, until: Instant) -> Result<mio::net::TcpStream, ConnectError> {
+/// Connects to the first address that takes the connection, and returns it.
+fn connect_tcp(target: &Target, until: Instant) -> Result<(SocketAddr, mio::net::TcpStream), ConnectError> {
     let mut dialer = target.dialer((target.host(), target.port()).to_socket_addrs())?;
     let (sender, receiver) = mpsc::channel();
     let clock = Clock::start();
@@ -55,7 +59,10 @@ fn connect_tcp(target: &Target, until: Instant) -> Result<mio::net::TcpStream, C
             Step::Wait(next) => next.map_or(left, |next| left.min(next - now)),
         };
         match receiver.recv_timeout(wait) {
-            Ok((_, Ok(stream))) => return non_blocking(stream).map_err(|error| target.failed(error)),
+            Ok((address, Ok(stream))) => {
+                let stream = non_blocking(stream).map_err(|error| target.failed(error))?;
+                return Ok((address, stream));
+            }
             Ok((address, Err(error))) => dialer.failed(address, error),
             Err(_) => (),
         }

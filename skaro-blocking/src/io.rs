@@ -87,12 +87,14 @@ impl Write for Socket {
 pub(crate) struct Io {
     socket: Socket,
     pub(crate) link: Link,
+    /// Whether nobody can listen.
+    pub(crate) is_confidential: bool,
     buffer: Box<[u8]>,
 }
 
 impl Io {
-    pub(crate) fn new(socket: Socket, link: Link) -> Io {
-        Io { socket, link, buffer: vec![0; READ_AT_ONCE].into() }
+    pub(crate) fn new(socket: Socket, link: Link, is_confidential: bool) -> Io {
+        Io { socket, link, is_confidential, buffer: vec![0; READ_AT_ONCE].into() }
     }
 
     /// Returns what wakes the thread that waits.

@@ -40,6 +40,7 @@
 mod client;
 mod connect;
 mod io;
+mod people;
 mod shared;
 
 pub use client::{Client, Events, NoEvent};

@@ -80,6 +80,9 @@ impl Shared {
         let io = connect(&target, transport.as_ref())?;
         let mut driver = target.driver()?;
         driver.dialed(Time::ZERO, Ok(()));
+        if io.is_confidential {
+            driver.handle_confidential();
+        }
         let state =
             State { driver, leader: Leader::new(), waker: io.waker(), fresh: None, is_dialing: false };
         let (state, turn, news) = (Mutex::new(state), Condvar::new(), Condvar::new());
@@ -326,7 +329,12 @@ impl Shared {
             // It waits with the connection that was lost.
             shared.wake(&state.waker, state.leader.nudge());
             match connected {
-                Ok(connected) => state.fresh = state.driver.dialed(shared.now(), connected),
+                Ok(connected) => {
+                    state.fresh = state.driver.dialed(shared.now(), connected);
+                    if state.fresh.as_ref().is_some_and(|io| io.is_confidential) {
+                        state.driver.handle_confidential();
+                    }
+                }
                 Err(_) => shared.finish(state),
             }
         });

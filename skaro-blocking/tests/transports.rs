@@ -24,6 +24,22 @@ fn serve() -> Server {
     block_on(Server::bind("127.0.0.1:0", machine)).unwrap()
 }
 
+fn is_confidential(client: &Client) -> bool {
+    client.with(skaro_blocking::proto::Client::is_confidential)
+}
+
+/// Passwords that travel themselves leave over no other connection.
+#[test]
+fn a_connection_to_this_machine_is_confidential_and_one_over_any_stream_is_not() {
+    let server = serve();
+    let (client, _events) = Client::connect(server.url()).unwrap();
+    assert!(is_confidential(&client));
+    let address = server.local_addr();
+    let stream = move || Ok(Box::new(mio::net::TcpStream::connect(address)?) as Box<_>);
+    let (client, _events) = Client::connect_over(URL, stream).unwrap();
+    assert!(!is_confidential(&client));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_client_over_a_unix_socket() {
@@ -40,9 +56,12 @@ fn a_client_over_a_unix_socket() {
         _ = io::copy(&mut &far, &mut &near);
     });
     let own = path.clone();
+    let mut options = Options::from(URL);
+    options.confidential = true;
     let (client, mut events) =
-        Client::connect_over(URL, move || Ok(Box::new(mio::net::UnixStream::connect(&own)?))).unwrap();
+        Client::connect_over(options, move || Ok(Box::new(mio::net::UnixStream::connect(&own)?))).unwrap();
     client.authorize("alice", "correct horse").unwrap();
+    assert!(is_confidential(&client), "the application vouches for it");
     assert_eq!((client.status(), client.user().as_deref()), (Status::SignedIn, Some("alice")));
     assert!(client.session_id().is_some());
     assert!(matches!(events.next_event(Duration::from_secs(20)), Ok(Event::Connected { .. })));

@@ -141,6 +141,15 @@ impl<R> Client<R> {
         self.request(Read { login, up_to }).await
     }
 
+    /// Tells a user, or the members of a conference, that the user is typing, which may be lost. Call it every 5 seconds at most
+    /// while the user types.
+    ///
+    /// # Errors
+    /// If nobody is signed in, or the server does not pass it on.
+    pub fn typing(&self, login: &str) -> Result<(), CommandError> {
+        self.handle.shared.command(|mailbox, now| mailbox.typing(now, login))
+    }
+
     /// Gives a command without waiting. It ends with an [`Event::Ended`] that has the returned number.
     ///
     /// # Errors

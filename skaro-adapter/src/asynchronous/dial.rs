@@ -1,6 +1,7 @@
 //! Making a connection: name resolution, dialing, handshakes.
 
 use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::task::Poll;
 
@@ -18,8 +19,15 @@ use crate::target::Target;
 /// Size in bytes of the read buffer during the handshakes.
 const INPUT: usize = 4 << 10;
 
-/// A socket with its link, or the reason why there is none.
-pub(super) type Dialed<R> = Result<(<R as Runtime>::Stream, Link), ConnectError>;
+/// A connection that was made.
+pub(super) struct Connected<R: Runtime> {
+    pub(super) socket: R::Stream,
+    pub(super) link: Link,
+    pub(super) is_confidential: bool,
+}
+
+/// A connection, or the reason why there is none.
+pub(super) type Dialed<R> = Result<Connected<R>, ConnectError>;
 
 /// Makes one attempt to connect, within the configured time.
 pub(super) async fn dial<R: Runtime>(target: &Target) -> Dialed<R> {
@@ -32,14 +40,15 @@ pub(super) async fn dial<R: Runtime>(target: &Target) -> Dialed<R> {
 
 async fn connect<R: Runtime>(target: &Target) -> Dialed<R> {
     let mut opening = target.opening()?;
-    let mut socket = connect_tcp::<R>(target).await?;
+    let (address, mut socket) = connect_tcp::<R>(target).await?;
     let mut input = [0; INPUT];
     poll_fn(|cx| opening.advance(&mut Polled(&mut socket, cx), &mut input)).await?;
-    Ok((socket, opening.finish()))
+    let is_confidential = target.is_confidential(Some(address));
+    Ok(Connected { socket, link: opening.finish(), is_confidential })
 }
 
-/// Connects to one of the addresses of a host (RFC 8305).
-async fn connect_tcp<R: Runtime>(target: &Target) -> Result<R::Stream, ConnectError> {
+/// Connects to one of the addresses of a host (RFC 8305), and returns it.
+async fn connect_tcp<R: Runtime>(target: &Target) -> Result<(SocketAddr, R::Stream), ConnectError> {
     let mut dialer = target.dialer(R::resolve(target.host(), target.port()).await)?;
     let clock = Clock::start();
     let mut attempts = FuturesUnordered::new();
@@ -60,7 +69,7 @@ async fn connect_tcp<R: Runtime>(target: &Target) -> Result<R::Stream, ConnectEr
             sleep.as_mut().map_or(Poll::Pending, |sleep| sleep.as_mut().poll(cx).map(|()| None))
         });
         match ended.await {
-            Some((_, Ok(stream))) => return Ok(stream),
+            Some((address, Ok(stream))) => return Ok((address, stream)),
             Some((address, Err(error))) => dialer.failed(address, error),
             None => (),
         }

@@ -9,6 +9,7 @@ mod hooks;
 mod lock;
 mod passing;
 mod peer;
+mod people;
 mod polled;
 mod runtime;
 mod served;

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use futures_channel::oneshot;
 use skaro_proto::client::Status;
 
-use super::dial::{Dialed, dial};
+use super::dial::{Connected, Dialed, dial};
 use super::polled::{Polled, Timer};
 use super::runtime::Runtime;
 use super::shared::Shared;
@@ -146,6 +146,12 @@ impl<R: Runtime> Task<R> {
 
     fn dialed(&mut self, result: Dialed<R>) {
         let now = self.shared.now();
-        self.link = self.shared.with(|driver| driver.dialed(now, result));
+        self.link = self.shared.with(|driver| {
+            let Connected { socket, link, is_confidential } = driver.dialed(now, result)?;
+            if is_confidential {
+                driver.handle_confidential();
+            }
+            Some((socket, link))
+        });
     }
 }

@@ -18,7 +18,8 @@ use crate::websocket::{Phase, Received, Role, WebSocket};
 ///
 /// An adapter keeps it in a mutex, and connects, reads, writes and waits without holding the lock:
 ///
-/// 1. Connect to the [`Target`](crate::Target), and do the handshakes. Then call [`dialed`](Self::dialed).
+/// 1. Connect to the [`Target`](crate::Target), and do the handshakes. Then call [`dialed`](Self::dialed), and
+///    [`handle_confidential`](Self::handle_confidential) if nobody can listen.
 /// 2. Call [`drive`](Self::drive), after commands and at the deadline that it returned before, too. It returns the next
 ///    action: dial, stop, or wait.
 /// 3. [Fill](crate::Link::fill) the link with [`take_output`](Self::take_output), and unlock.
@@ -158,6 +159,12 @@ impl<W: Waiter> Driver<W> {
         self.websocket = Some(WebSocket::new(Role::Client, limit));
         self.last_output = Vec::new();
         Some(connection)
+    }
+
+    /// Says of the connection that was [dialed](Self::dialed) that nobody can listen to it: call it if
+    /// [`Target::is_confidential`](crate::Target::is_confidential) says so. Otherwise no password is sent over it.
+    pub fn handle_confidential(&mut self) {
+        self.mailbox.handle(Client::handle_confidential);
     }
 
     /// Returns whether there is a connection. Keep the socket exactly as long.

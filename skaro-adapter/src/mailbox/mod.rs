@@ -49,7 +49,8 @@ impl Waiter for Infallible {
 ///   afterwards; messages that were given before, and [submitted](Self::submit) ones, wait for the connection.
 ///
 /// An end for which nobody waits any more becomes an event: nothing is lost silently. Entries of the log that wait when the
-/// connection breaks are dropped, and come again on the next one.
+/// connection breaks are dropped, and come again on the next one. Presence ([`Event::is_presence`]) is dropped then, too, and
+/// while as many events wait as the capacity says: it is worth nothing once it is old.
 pub struct Mailbox<W> {
     client: Client,
     waiting: BTreeMap<RequestId, W>,
@@ -122,6 +123,17 @@ impl<W: Waiter> Mailbox<W> {
             return Err(CommandError::Closed);
         }
         self.handle(|client| command.give(client, now))
+    }
+
+    /// Tells that the user is typing: see [`Client::typing`].
+    ///
+    /// # Errors
+    /// If that can't be told.
+    pub fn typing(&mut self, now: Time, login: &str) -> Result<(), CommandError> {
+        if self.finished {
+            return Err(CommandError::Closed);
+        }
+        self.handle(|client| client.typing(now, login))
     }
 
     /// Closes the connection for good: see [`Client::close`].
@@ -324,15 +336,17 @@ impl<W: Waiter> Mailbox<W> {
         if matches!(event, Event::Disconnected(_)) {
             self.drop_untaken();
         }
-        if !self.events_dropped {
+        let is_unwanted = self.events.len() >= self.capacity && event.is_presence();
+        if !self.events_dropped && !is_unwanted {
             self.kept += size(&event);
             self.events.push_back(event);
         }
     }
 
-    /// Drops the entries of the log that nobody has taken: they come again on the next connection.
+    /// Drops the entries of the log that nobody has taken, since they come again on the next connection; and presence, of
+    /// which the next connection tells anew.
     fn drop_untaken(&mut self) {
-        self.events.retain(|event| event.position().is_none());
+        self.events.retain(|event| event.position().is_none() && !event.is_presence());
         self.kept = self.events.iter().map(size).sum();
     }
 }

@@ -106,6 +106,45 @@ fn a_full_mailbox_pauses_until_it_is_half_empty() {
     assert!(reads(&mut mailbox));
 }
 
+const TYPING: Frame<'_> = Frame::Text(r#"{"type":"typing","from":{"login":"bob"}}"#);
+
+#[test]
+fn presence_is_dropped_when_the_connection_breaks() {
+    let mut mailbox = with_cursor(100);
+    let contact = Frame::Text(r#"{"type":"contact","login":"bob","state":"asks","position":1}"#);
+    let online = Frame::Text(r#"{"type":"changed_user_data","user":{"login":"bob","online":true}}"#);
+    for frame in [TYPING, contact, INFO, online] {
+        mailbox.handle_frame(Time::ZERO, frame);
+    }
+    assert!(matches!(mailbox.next_event(), Some(Event::Typing(_))));
+    mailbox.handle(|client| client.handle_disconnected(Time::ZERO, Disconnect::Failed("cut".into())));
+    assert!(matches!(mailbox.next_event(), Some(Event::Info(_))));
+    assert!(matches!(mailbox.next_event(), Some(Event::Disconnected(_))));
+    assert_eq!(mailbox.client().log(), Some(("l", 0)), "the contact comes again");
+}
+
+/// With a cursor reading never pauses, and nothing but this bounds how much presence comes.
+#[test]
+fn presence_does_not_wait_behind_much_else() {
+    let mut mailbox = with_cursor(4);
+    (1..=3).for_each(|position| entry(&mut mailbox, position));
+    (0..100).for_each(|_| mailbox.handle_frame(Time::ZERO, TYPING));
+    entry(&mut mailbox, 4);
+    let events: Vec<_> = std::iter::from_fn(|| mailbox.next_event()).collect();
+    assert_eq!(events.iter().filter(|event| event.is_presence()).count(), 1);
+    assert_eq!(events.iter().filter_map(Event::position).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    mailbox.handle_frame(Time::ZERO, TYPING);
+    assert!(mailbox.next_event().is_some_and(|event| event.is_presence()), "there is room again");
+}
+
+#[test]
+fn typing_is_told_once_and_not_after_the_end() {
+    let mut mailbox = connected(10);
+    assert_eq!(mailbox.typing(Time::ZERO, "bob"), Err(CommandError::NoExtension("people")));
+    mailbox.finish();
+    assert_eq!(mailbox.typing(Time::ZERO, "bob"), Err(CommandError::Closed));
+}
+
 #[test]
 fn events_that_are_taken_together_count_no_more() {
     let mut mailbox = connected(2);
