@@ -23,7 +23,8 @@ impl Model {
         if let ServerMessage::ChangedUserData(changed) = message {
             let told = self.by_login.get(&*changed.user.login).copied();
             let is_presence = changed.position.is_none() && changed.user.online().is_some();
-            let is_due = is_presence && connection.user.is_some() && told.is_some() && told != connection.user;
+            let is_due =
+                is_presence && connection.user.is_some() && told.is_some() && told != connection.user;
             ensure!(is_due, "the server tells on connection {id} of somebody: {message:?}");
             return Ok(None);
         }
