@@ -189,6 +189,12 @@ impl PeopleRequest {
             PeopleRequest::UpdateMyData { password: Some(_), .. } => {
                 "your password is changed; /signout others ends what was signed in with the old one".into()
             }
+            // A topic is told to all members, so to this one, too.
+            PeopleRequest::UpdateMyData { login: Some(_), profile: Some(profile), .. }
+                if profile.contains_key("status_text") =>
+            {
+                String::new()
+            }
             PeopleRequest::UpdateMyData { .. } => "changed".into(),
             PeopleRequest::SignOut { session: None, others: false } => "signed out".into(),
             PeopleRequest::SignOut { others: true, .. } => "your other sessions have ended".into(),

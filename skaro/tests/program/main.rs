@@ -9,6 +9,7 @@
 
 mod chat;
 mod commands;
+mod conference;
 mod config;
 mod data;
 mod elsewhere;
@@ -17,6 +18,8 @@ mod limits;
 mod operators;
 #[cfg(unix)]
 mod page;
+#[cfg(unix)]
+mod picture;
 mod process;
 mod proxy;
 mod relay;

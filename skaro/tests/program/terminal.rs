@@ -168,7 +168,7 @@ fn commands_and_names_complete_and_a_line_can_be_cleared() {
         ["expect", "sent to dave, #1"],
         // Whom one has written to last gets the next line.
         ["expect", "to \u{1b}"],
-        ["type", "/t\tbo\tx\u{7f}\r"],
+        ["type", "/to bo\tx\u{7f}\r"],
         ["type", "hi\r"],
         ["expect", "sent to bob, #2"],
         ["expect", "Hello alice!"],

@@ -67,7 +67,9 @@ impl View {
             self.note_contact(&user.login, None);
         }
         let Some(contact) = self.contacts.get_mut(&*user.login) else { return };
-        contact.is_online = user.online().filter(|_| !is_conference(&user.login));
+        // Of those who do not know the user it is told only that they are not known to be there.
+        let is_told = relation == Relation::Listed || user.state().is_none();
+        contact.is_online = user.online().filter(|_| is_told && !is_conference(&user.login));
         contact.relation = relation;
         contact.about = wording::about(user);
         contact.read = user.read_date().as_ref().and_then(Date::as_integer).max(contact.read);
@@ -75,7 +77,10 @@ impl View {
 
     /// Takes note that somebody has just written, and so is there.
     pub(crate) fn handle_writer(&mut self, login: &str) {
-        if let Some(contact) = self.contacts.get_mut(login).filter(|_| !is_conference(login)) {
+        let contact = self.contacts.get_mut(login).filter(|_| !is_conference(login));
+        if let Some(contact) = contact
+            && matches!(contact.relation, Relation::Listed | Relation::Unknown)
+        {
             contact.is_online = Some(true);
         }
     }
@@ -101,11 +106,12 @@ impl View {
                 }
             }
             Report::ChangedUserData { user, member, .. } => {
-                if let Some(contact) = self.contacts.get_mut(&*user.login) {
-                    contact.about = wording::about(user);
-                }
+                let about = wording::about(user);
+                let Some(contact) = self.contacts.get_mut(&*user.login) else { return true };
+                let is_news = member.is_some() || contact.about != about;
+                contact.about = about;
                 // What is told of a conference stands in its dialog.
-                if text != Shown::new() && (member.is_some() || self.contacts.contains_key(&*user.login)) {
+                if text != Shown::new() && is_news {
                     let before = self.height();
                     self.panes.of(Some(&user.login)).note(&text);
                     self.stay_if(&user.login, before);
