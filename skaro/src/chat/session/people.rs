@@ -348,9 +348,10 @@ impl Session {
                 self.show(&Report::Sessions { sessions: &sessions, id });
             }
             _ => {
+                // First: what is told of a conference that was joined stands in its dialog.
+                self.follow_done(request);
                 let (done, request_type) = (request.done(), request.kind().as_str());
                 self.show(&Report::Done { request: request_type, id, said: &done });
-                self.follow_done(request);
             }
         }
     }
