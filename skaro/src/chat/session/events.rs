@@ -151,7 +151,11 @@ impl Session {
                 // By the options: the new user signs in next.
                 self.asks.extend(ask.filter(|_| !is_command).and_then(then_authorize).map(Asked::from));
             }
-            Err(failure) => self.handle_failure(ask, &ended.ticket, failure, id.as_ref()),
+            Err(failure) => {
+                // A program repeats its commands itself.
+                let again = !is_command;
+                self.handle_failure(ask, &ended.ticket, failure, id.as_ref(), again);
+            }
         }
     }
 
@@ -214,12 +218,19 @@ impl Session {
         }
     }
 
-    fn handle_failure(&mut self, ask: Option<Ask>, ticket: &Ticket, failure: &Failure<'_>, id: Option<&Id>) {
+    fn handle_failure(
+        &mut self,
+        ask: Option<Ask>,
+        ticket: &Ticket,
+        failure: &Failure<'_>,
+        id: Option<&Id>,
+        again: bool,
+    ) {
         let is_nobody = matches!(failure, Failure::Refused(refusal) if refusal.status.as_ref().is_some_and(|status| status.code() == 404));
         if let Some(Ask::Meet { login } | Ask::History { login, .. }) = &ask
             && is_nobody
             && self.partners.chosen() == Some(login)
-            && id.is_none()
+            && self.screen.is_terminal()
         {
             return self.handle_nobody(login);
         }
@@ -239,7 +250,7 @@ impl Session {
         let is_denied = Exit::from(failure) == Exit::Denied;
         match ask {
             // The client signs in again on its own only if a user was signed in before.
-            Some(ask) if is_lost && ask.signs_in() && !self.is_signed_in => {
+            Some(ask) if again && is_lost && ask.signs_in() && !self.is_signed_in => {
                 let may_be_done = matches!(failure, Failure::Lost(Delivery::Unknown));
                 self.sign_in = match ask {
                     ask @ Ask::People(_) if may_be_done => then_authorize(ask),

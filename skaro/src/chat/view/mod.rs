@@ -120,7 +120,7 @@ impl View {
             Report::Connected => self.link = Link::Up,
             Report::Authorized { user, .. } | Report::Restored { user, .. } => {
                 self.link = Link::SignedIn;
-                if *self.user != *user.login {
+                if !self.user.is_empty() && *self.user != *user.login {
                     // Somebody else's contacts are nobody's business.
                     (self.contacts, self.panes) = (BTreeMap::new(), Panes::default());
                 }
