@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use skaro_proto::client::{Backoff, Client, ClientConfig, CommandError, Disconnect, RequestId, Status};
+use skaro_proto::client::{
+    AddContact, Backoff, Client, ClientConfig, CommandError, Disconnect, Register, RequestId, SignOut,
+    Status, UpdateMyData,
+};
 use skaro_proto::{Format, Frame, Time};
 
 use super::Choices;
@@ -82,10 +85,7 @@ impl Run {
             8 => _ = self.command(|client| client.get_contacts(clock)),
             9 => self.history(choices),
             10 | 11 => self.send(choices),
-            12 => {
-                let kind = choices.pick(&["weather", "authorize", ""]);
-                self.command(|client| client.request_other(clock, kind, Default::default()));
-            }
+            12 => self.seldom(choices),
             13..16 => self.answer(choices),
             16 => self.say(choices),
             17 => {
@@ -142,6 +142,30 @@ impl Run {
             Err(error) => {
                 assert!(self.client == before, "{error} left a trace");
                 None
+            }
+        }
+    }
+
+    /// Gives a command that is given seldom.
+    fn seldom(&mut self, choices: &mut Choices<'_>) {
+        let clock = self.clock;
+        match choices.below(8) {
+            0 => _ = self.command(|client| client.add_contact(clock, AddContact::new("bob"))),
+            1 => _ = self.command(|client| client.sign_out(clock, SignOut::Own)),
+            2 => _ = self.command(|client| client.sign_out(clock, SignOut::Others)),
+            3 => _ = self.command(|client| client.typing(clock, "bob").map(|()| None)),
+            4 => {
+                let password = choices.text(20);
+                let update = UpdateMyData { password: Some(&password), ..UpdateMyData::default() };
+                self.command(|client| client.update_my_data(clock, update));
+            }
+            5 => {
+                self.client.handle_confidential();
+                self.command(|client| client.register(clock, Register::new("alice", "secret")));
+            }
+            _ => {
+                let kind = choices.pick(&["weather", "authorize", ""]);
+                self.command(|client| client.request_other(clock, kind, Default::default()));
             }
         }
     }

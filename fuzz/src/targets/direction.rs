@@ -71,6 +71,10 @@ impl Direction for ToClient {
             ServerMessage::ShowMessage(it) => &it.extra,
             ServerMessage::Sent(it) => &it.extra,
             ServerMessage::Read(it) => &it.extra,
+            ServerMessage::ContactChanged(it) => &it.extra,
+            ServerMessage::ChangedUserData(it) => &it.extra,
+            ServerMessage::Typing(it) => &it.extra,
+            ServerMessage::ReadBy(it) => &it.extra,
             ServerMessage::Unknown { message, .. } => message,
             ServerMessage::Answer(it) => match &it.outcome {
                 Ok(Answer::Other(fields)) => fields,

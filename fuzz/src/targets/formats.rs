@@ -34,7 +34,7 @@ fn compare<D: Direction>(fields: &Fields<'_>, frames: [Frame<'_>; 2]) {
 }
 
 /// Types of messages, with their fields.
-const MESSAGES: [(&str, &[&str]); 13] = [
+const MESSAGES: [(&str, &[&str]); 28] = [
     ("check_connection", &["token"]),
     ("show_message", &["from", "to", "body", "date"]),
     ("info", &["info"]),
@@ -48,6 +48,21 @@ const MESSAGES: [(&str, &[&str]); 13] = [
     ("get_history", &["on_request", "login"]),
     ("send_message", &["on_request", "to", "body"]),
     ("weather", &["on_request", "login", "for", "id"]),
+    ("authorize", &["on_request", "login", "password", "presence"]),
+    ("register", &["on_request", "login", "password", "invitation", "profile"]),
+    ("add_contact", &["on_request", "login", "blocked", "member", "owner"]),
+    ("del_contact", &["on_request", "login", "member"]),
+    ("search_contacts", &["on_request", "prefix", "limit"]),
+    ("get_user_data", &["on_request", "login"]),
+    ("update_my_data", &["on_request", "login", "profile", "password", "old_password", "end_sessions"]),
+    ("get_sessions", &["on_request"]),
+    ("sign_out", &["on_request", "session", "others"]),
+    ("typing", &["login"]),
+    ("request", &["for", "id", "status", "invitation", "until", "data", "more", "sessions"]),
+    ("contact", &["login", "state", "position"]),
+    ("changed_user_data", &["user", "member", "state", "position"]),
+    ("typing", &["from"]),
+    ("read_by", &["login", "date"]),
 ];
 
 fn is_listed(name: &str) -> bool {
@@ -114,6 +129,11 @@ fn some_name(choices: &mut Choices<'_>) -> String {
 fn fitting(name: &str, choices: &mut Choices<'_>) -> Value<'static> {
     match name {
         "for" => text(choices.pick(&MESSAGES[6..]).0),
+        "presence" | "blocked" | "owner" | "end_sessions" | "others" | "more" => Value::Bool(choices.flag()),
+        "profile" => Value::Map(user(choices)),
+        "state" => text(choices.pick(&["listed", "asks", "blocked", "none", "owner", "muted"])),
+        "until" | "limit" | "position" => Value::Unsigned(choices.byte().into()),
+        "sessions" => Value::List((0..choices.below(3)).map(|_| Value::Map(session(choices))).collect()),
         "id" | "on_request" => Value::Unsigned(choices.byte().into()),
         "status" => match choices.below(6) {
             0 => Value::Unsigned(choices.byte().into()),
@@ -149,6 +169,16 @@ fn user(choices: &mut Choices<'_>) -> Fields<'static> {
         user.push(some_name(choices), anything(choices, 2));
     }
     user
+}
+
+fn session(choices: &mut Choices<'_>) -> Fields<'static> {
+    let mut session = Fields::new();
+    session.push("session", choices.text(8));
+    session.push("current", choices.flag());
+    if choices.flag() {
+        session.push("until", u64::from(choices.byte()));
+    }
+    session
 }
 
 fn named_user(choices: &mut Choices<'_>) -> (String, Value<'static>) {

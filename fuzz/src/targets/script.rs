@@ -1,8 +1,8 @@
 //! The server for the fuzzed client: it reads the client's frames, and answers as the bytes decide.
 
 use skaro_proto::message::{
-    Answer, AnswerMessage, Challenge, ClientMessage, Date, History, Message, Notice, Refusal, Registration,
-    Request, ServerMessage, SignedIn, StatusCode, User,
+    Answer, AnswerMessage, Challenge, ChangedUserData, ClientMessage, Date, History, Message, Notice,
+    Refusal, Registration, Request, Sender, ServerMessage, SignedIn, StatusCode, Typing, User,
 };
 use skaro_proto::{Fields, Format, Transmit};
 
@@ -39,7 +39,8 @@ impl Script {
     }
 
     pub fn challenge(&self, token: &str, format: Format) -> Vec<u8> {
-        let challenge = Challenge::new(token);
+        let mut challenge = Challenge::new(token);
+        challenge.extensions.push("people".into());
         ServerMessage::CheckConnection(challenge).encode(format)
     }
 
@@ -56,6 +57,9 @@ impl Script {
             other => panic!("{other:?}"),
         };
         let message = ClientMessage::decode(frame).expect("a client writes what a server reads");
+        if message.request.is_one_way() {
+            return frame.as_bytes().len();
+        }
         assert!(message.on_request > self.last_number, "the numbers grow");
         self.last_number = message.on_request;
         match &message.request {
@@ -110,6 +114,8 @@ impl Script {
                 message: [("type", "news".into())].into_iter().collect(),
             },
             3 => return (format, self.challenge("another", format)),
+            4 if choices.flag() => ServerMessage::Typing(Typing::new(Sender::new("bob"))),
+            4 => ServerMessage::ChangedUserData(ChangedUserData::new(User::new("bob"))),
             _ => ServerMessage::ShowMessage(chat_message(choices)),
         };
         (format, message.encode(format))
@@ -126,6 +132,10 @@ fn success(kind: &str, choices: &mut Choices<'_>) -> Answer<'static> {
             Answer::History(History::new((0..choices.below(4)).map(|_| chat_message(choices)).collect()))
         }
         "send_message" => Answer::MessageSent { date: date(choices), position: None },
+        "register" => Answer::Registered,
+        "add_contact" => Answer::Contact,
+        "update_my_data" => Answer::Updated,
+        "sign_out" => Answer::SignedOut,
         _ => Answer::Other(Fields::new()),
     }
 }

@@ -8,7 +8,6 @@ use alloc::vec::Vec;
 
 use super::client::{ClientMessage, Request, Since};
 use super::entries::{ReadMark, Sent};
-use super::people::Invitation;
 use super::server::{Answer, AnswerMessage, Challenge, Cursor, Notice, Refusal, ServerMessage, SignedIn};
 use super::types::{Contacts, Date, Message, Registration, Sender, StatusCode, User};
 use crate::codec::{self, Encode, Encoder, Field, Format, Start};
@@ -174,11 +173,8 @@ impl Encode for ServerMessage<'_> {
                 extra.encode_fields(to);
                 to.end_map(map);
             }
-            ServerMessage::ContactChanged(change) => change.encode(to),
-            ServerMessage::ChangedUserData(changed) => changed.encode(to),
-            ServerMessage::Typing(typing) => typing.encode(to),
-            ServerMessage::ReadBy(read_by) => read_by.encode(to),
             ServerMessage::Unknown { message, .. } => message.encode(to),
+            rare => people::push(rare, to),
         }
     }
 }
@@ -217,7 +213,7 @@ impl Answer<'_> {
                 to.field(Field::History, &**history);
                 to.optional_field(Field::More, &history.more);
             }
-            Answer::Read | Answer::Registered | Answer::Contact | Answer::Updated | Answer::SignedOut => (),
+            Answer::Read => (),
             Answer::Contacts(contacts) => to.field(Field::Data, contacts),
             Answer::RegisterType(registration) => to.field(Field::RegisterType, registration),
             Answer::Authorized(signed_in) | Answer::Restored(signed_in) => {
@@ -230,17 +226,8 @@ impl Answer<'_> {
                     to.field(Field::Begin, begin);
                 }
             }
-            Answer::Invitation(Invitation { invitation, until }) => {
-                to.field(Field::Invitation, invitation);
-                to.field(Field::Until, until);
-            }
-            Answer::Users { users, more } => {
-                to.field(Field::Data, users);
-                to.field(Field::More, more);
-            }
-            Answer::User(user) => to.field(Field::User, user),
-            Answer::Sessions(sessions) => to.field(Field::Sessions, &**sessions),
             Answer::Other(fields) => fields.encode_fields(to),
+            rare => people::answer(rare, to),
         }
     }
 }

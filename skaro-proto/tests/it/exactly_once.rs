@@ -6,27 +6,72 @@ use std::time::Duration;
 
 use crate::support::{Net, USERS};
 use proptest::prelude::*;
-use skaro_proto::client::{ClientConfig, CommandError, Event, Failure, ProtocolError, RequestId, Status};
+use skaro_proto::client::{
+    AddContact, ClientConfig, CommandError, Event, Failure, ProtocolError, RequestId, SignOut, Status,
+};
 use skaro_proto::message::Answer;
 use skaro_proto::{Frame, server};
 
 /// Something that happens to one of two clients, or to the world.
 #[derive(Clone, Debug)]
 enum Step {
-    Authorize { client: usize, right: bool },
-    Restore { client: usize },
-    RegisterType { client: usize },
-    Contacts { client: usize },
-    History { client: usize },
-    Send { client: usize },
-    Garbage { client: usize },
-    Cut { client: usize },
-    CutAfter { client: usize, bytes: usize },
-    Stall { client: usize, stalled: bool },
-    Pause { client: usize, paused: bool },
-    Reconnect { client: usize },
-    StopReconnecting { client: usize },
-    Close { client: usize },
+    Authorize {
+        client: usize,
+        right: bool,
+    },
+    Restore {
+        client: usize,
+    },
+    RegisterType {
+        client: usize,
+    },
+    Contacts {
+        client: usize,
+    },
+    History {
+        client: usize,
+    },
+    Send {
+        client: usize,
+    },
+    /// Or block: these are answered like any other, where the server has them.
+    AddContact {
+        client: usize,
+        blocked: bool,
+    },
+    SignOut {
+        client: usize,
+    },
+    Typing {
+        client: usize,
+    },
+    Garbage {
+        client: usize,
+    },
+    Cut {
+        client: usize,
+    },
+    CutAfter {
+        client: usize,
+        bytes: usize,
+    },
+    Stall {
+        client: usize,
+        stalled: bool,
+    },
+    Pause {
+        client: usize,
+        paused: bool,
+    },
+    Reconnect {
+        client: usize,
+    },
+    StopReconnecting {
+        client: usize,
+    },
+    Close {
+        client: usize,
+    },
     Reachable(bool),
     RestartServer,
     Pass(Duration),
@@ -43,6 +88,9 @@ fn step() -> impl Strategy<Value = Step> {
         client.clone().prop_map(|client| Contacts { client }),
         client.clone().prop_map(|client| History { client }),
         client.clone().prop_map(|client| Send { client }),
+        (client.clone(), any::<bool>()).prop_map(|(client, blocked)| AddContact { client, blocked }),
+        client.clone().prop_map(|client| SignOut { client }),
+        client.clone().prop_map(|client| Typing { client }),
     ];
     let faults = prop_oneof![
         client.clone().prop_map(|client| Garbage { client }),
@@ -95,6 +143,7 @@ impl Causes {
                 Ok(_) => signed_in,
                 Err(_) => true,
             },
+            Event::Contact(_) | Event::ChangedUserData(_) | Event::Typing(_) => signed_in,
             Event::Message(_) | Event::Sent(_) | Event::CaughtUp { .. } | Event::LogChanged { .. } => {
                 signed_in
             }
@@ -177,6 +226,16 @@ fn apply(net: &mut Net, ledger: &mut Ledger, step: Step) {
             let result = net.peers[client].client.send_message(now, USERS[1 - client].0, "hello", Some(1));
             ledger.taken(client, result);
         }
+        Step::AddContact { client, blocked } => {
+            let contact = AddContact { blocked, ..AddContact::new(USERS[1 - client].0) };
+            let result = net.peers[client].client.add_contact(now, contact);
+            ledger.taken(client, result);
+        }
+        Step::SignOut { client } => {
+            let result = net.peers[client].client.sign_out(now, SignOut::Own);
+            ledger.taken(client, result);
+        }
+        Step::Typing { client } => _ = net.peers[client].client.typing(now, USERS[1 - client].0),
         Step::Garbage { client } => {
             let before = net.peers[client].client.clone();
             for frame in

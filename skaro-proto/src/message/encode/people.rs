@@ -3,9 +3,12 @@
 use crate::codec::{Encode, Encoder, Field, Start};
 use crate::message::client::Request;
 use crate::message::entries::{ChangedUserData, ContactChange};
-use crate::message::people::{ContactState, ReadBy, SessionInfo, Typing};
+use crate::message::people::{ContactState, Invitation, ReadBy, SessionInfo, Typing};
+use crate::message::server::{Answer, ServerMessage};
 
 /// Begins a request of the extension, with its own fields.
+#[cold]
+#[inline(never)]
 pub(super) fn begin<E: Encoder>(request: &Request<'_>, to: &mut E) -> E::Map {
     match request {
         Request::Register { login, password, invitation, profile } => {
@@ -69,6 +72,39 @@ pub(super) fn begin<E: Encoder>(request: &Request<'_>, to: &mut E) -> E::Map {
             to.field(Field::Type, other.kind());
             map
         }
+    }
+}
+
+/// Writes a server's message of the extension. Apart, since others are written more often.
+#[cold]
+#[inline(never)]
+pub(super) fn push<E: Encoder>(message: &ServerMessage<'_>, to: &mut E) {
+    match message {
+        ServerMessage::ContactChanged(change) => change.encode(to),
+        ServerMessage::ChangedUserData(changed) => changed.encode(to),
+        ServerMessage::Typing(typing) => typing.encode(to),
+        ServerMessage::ReadBy(read_by) => read_by.encode(to),
+        // All others are written elsewhere.
+        _ => (),
+    }
+}
+
+/// Writes the fields of an answer of the extension, if it has any.
+#[cold]
+#[inline(never)]
+pub(super) fn answer<E: Encoder>(answer: &Answer<'_>, to: &mut E) {
+    match answer {
+        Answer::Invitation(Invitation { invitation, until }) => {
+            to.field(Field::Invitation, invitation);
+            to.field(Field::Until, until);
+        }
+        Answer::Users { users, more } => {
+            to.field(Field::Data, users);
+            to.field(Field::More, more);
+        }
+        Answer::User(user) => to.field(Field::User, user),
+        Answer::Sessions(sessions) => to.field(Field::Sessions, &**sessions),
+        _ => (),
     }
 }
 

@@ -22,8 +22,10 @@ pub enum Told {
     Error,
     Unknown,
     Disconnected(Why),
-    /// Nobody is signed in any more.
-    SignedOut,
+    /// Nobody is signed in any more, as the user wanted, or because the connection is gone.
+    SignedOut {
+        wanted: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,6 +39,7 @@ pub enum How {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Why {
     Requested,
+    SignedOut,
     Network,
     TimedOut(Awaited),
 }
@@ -53,6 +56,7 @@ pub enum Fault {
     Closed,
     NotSignedIn,
     AlreadySignedIn,
+    NotConfidential,
     TooManyRequests,
 }
 
@@ -90,6 +94,11 @@ pub struct Model {
     output: VecDeque<Request>,
     /// Under which command the user signed in who is, or was, signed in.
     pub user: Option<usize>,
+    /// Requests to sign out on this connection, neither answered nor refused.
+    leaving: Vec<usize>,
+    confidential: bool,
+    /// What is told besides the event of the last frame.
+    pub besides: Vec<Told>,
 }
 
 fn signs_in(kind: RequestKind) -> bool {
@@ -99,7 +108,9 @@ fn signs_in(kind: RequestKind) -> bool {
 impl Model {
     pub fn new() -> Model {
         let (under_way, late, output) = (Vec::new(), Vec::new(), VecDeque::new());
-        Model { now: 0, link: Link::Offline, commands: 0, under_way, late, output, user: None }
+        let (leaving, besides) = (Vec::new(), Vec::new());
+        let (link, user, confidential) = (Link::Offline, None, false);
+        Model { now: 0, link, commands: 0, under_way, late, output, user, leaving, confidential, besides }
     }
 
     pub fn status(&self) -> Status {
@@ -136,6 +147,7 @@ impl Model {
         let told = self.disconnected(Why::Network);
         if self.link != Link::Closed {
             self.link = Link::Greeting { until: self.now + 15_000 };
+            self.confidential = false;
         }
         told
     }
@@ -147,7 +159,16 @@ impl Model {
             _ => why,
         };
         let is_closing = matches!(self.link, Link::Closing { .. });
-        let signed_out = (self.link == Link::Open(SignIn::Yes)).then_some(Told::SignedOut);
+        let wanted = !std::mem::take(&mut self.leaving).is_empty();
+        if wanted {
+            self.user = None;
+        }
+        // A user who has just signed out was told already.
+        let was_signed_in = self.link == Link::Open(SignIn::Yes) && why != Why::SignedOut;
+        let mut told = vec![Told::Disconnected(why)];
+        if was_signed_in && wanted {
+            told.push(Told::SignedOut { wanted });
+        }
         self.link = if is_closing { Link::Closed } else { Link::Offline };
         self.late.clear();
         let unsent = std::mem::take(&mut self.output);
@@ -155,7 +176,11 @@ impl Model {
             let delivery = if unsent.contains(&request) { Delivery::NotSent } else { Delivery::Unknown };
             Told::Ended(request.number, request.kind, How::Lost(delivery))
         });
-        [Told::Disconnected(why)].into_iter().chain(lost).chain(signed_out).collect()
+        told.extend(lost);
+        if was_signed_in && !wanted {
+            told.push(Told::SignedOut { wanted });
+        }
+        told
     }
 
     pub fn close(&mut self) {
@@ -198,7 +223,11 @@ impl Model {
         match (kind, sign_in) {
             (RequestKind::RegisterType | RequestKind::Other(_), _) => (),
             (kind, SignIn::No) if signs_in(kind) => (),
-            (kind, _) if signs_in(kind) => return Err(Fault::AlreadySignedIn),
+            (RequestKind::Register, SignIn::No) if self.confidential => (),
+            (RequestKind::Register, SignIn::No) => return Err(Fault::NotConfidential),
+            (kind, _) if signs_in(kind) || kind == RequestKind::Register => {
+                return Err(Fault::AlreadySignedIn);
+            }
             (_, SignIn::Yes) => (),
             _ => return Err(Fault::NotSignedIn),
         }
@@ -213,7 +242,25 @@ impl Model {
         if signs_in(kind) {
             self.link = Link::Open(SignIn::Pending { number });
         }
+        if kind == RequestKind::SignOut {
+            self.leaving.push(number);
+        }
         Ok(())
+    }
+
+    pub fn confidential(&mut self) {
+        self.confidential = !matches!(self.link, Link::Offline | Link::Closed);
+    }
+
+    /// Whether the client says that the user is typing; it has no number, and is not answered.
+    pub fn typing(&self) -> Result<(), Fault> {
+        match self.link {
+            Link::Offline | Link::Greeting { .. } => Err(Fault::NotConnected),
+            Link::Closing { .. } | Link::Closed => Err(Fault::Closed),
+            Link::Open(SignIn::Yes) if self.under_way.len() >= ROOM => Err(Fault::TooManyRequests),
+            Link::Open(SignIn::Yes) => Ok(()),
+            Link::Open(_) => Err(Fault::NotSignedIn),
+        }
     }
 
     pub fn arrives(&mut self, arriving: &Arriving, number: usize) -> Result<Told, Fault> {
@@ -245,8 +292,17 @@ impl Model {
         let is_late = self.late.iter().any(|request| request.number == number);
         self.late.retain(|request| request.number != number);
         self.under_way.retain(|request| request.number != number);
+        let leaves = self.leaving.contains(&number);
+        self.leaving.retain(|leaving| *leaving != number);
         if !ok {
             self.sign_in_failed(number);
+        } else if leaves {
+            self.user = None;
+            if matches!(self.link, Link::Open(_)) {
+                self.besides = vec![Told::SignedOut { wanted: true }];
+                let rest = self.disconnected(Why::SignedOut);
+                self.besides.extend(rest);
+            }
         } else if signs_in(asked) && matches!(self.link, Link::Open(_)) {
             self.link = Link::Open(SignIn::Yes);
             self.user = Some(number);

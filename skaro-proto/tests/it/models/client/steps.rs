@@ -20,6 +20,9 @@ pub enum Act {
     /// The connection takes so many frames.
     Take(usize),
     Command(RequestKind),
+    /// The adapter vouches for the connection.
+    Confidential,
+    Typing,
     Arrives(Arriving),
 }
 
@@ -40,7 +43,7 @@ pub enum Arriving {
     Nonsense,
 }
 
-pub const KINDS: [RequestKind; 7] = [
+pub const KINDS: [RequestKind; 10] = [
     RequestKind::Authorize,
     RequestKind::RegisterType,
     RequestKind::SessionRestore,
@@ -48,6 +51,9 @@ pub const KINDS: [RequestKind; 7] = [
     RequestKind::GetHistory,
     RequestKind::SendMessage,
     RequestKind::Other("weather"),
+    RequestKind::Register,
+    RequestKind::AddContact,
+    RequestKind::SignOut,
 ];
 
 fn arriving() -> impl Strategy<Value = Arriving> {
@@ -79,6 +85,7 @@ pub fn step() -> impl Strategy<Value = Step> {
         4 => (0..4_usize).prop_map(Act::Take),
         4 => prop::sample::select(KINDS[..3].to_vec()).prop_map(Act::Command),
         8 => prop::sample::select(KINDS.to_vec()).prop_map(Act::Command),
+        1 => prop::sample::select(vec![Act::Confidential, Act::Typing]),
         12 => arriving().prop_map(Act::Arrives),
     ];
     // Time-outs are 5, 15 and 30 seconds.

@@ -2,14 +2,16 @@
 
 use proptest::prelude::*;
 use skaro_proto::client::{
-    Client, ClientConfig, CommandError, Disconnect, Ended, Event, Failure, ProtocolError, RequestId,
-    SignedOutReason,
+    AddContact, Client, ClientConfig, CommandError, Disconnect, Ended, Event, Failure, ProtocolError,
+    Register, RequestId, SignOut, SignedOutReason,
 };
 use skaro_proto::message::{ClientMessage, RequestKind};
 use skaro_proto::{Frame, Time, Transmit};
 
 use super::model::{Fault, How, Model, ROOM, Told, Why};
 use super::steps::{self, Act, Arriving, Step};
+
+const GREETING: &str = r#"{"type":"check_connection","token":"t","extensions":["people"]}"#;
 
 pub struct World {
     client: Client,
@@ -59,13 +61,24 @@ impl World {
                 assert!(result.is_ok() || self.client == before, "{step:?} left a trace");
                 Vec::new()
             }
+            Act::Confidential => {
+                self.client.handle_confidential();
+                self.model.confidential();
+                Vec::new()
+            }
+            Act::Typing => {
+                let result = self.client.typing(now, "bob").map_err(fault);
+                assert_eq!(result, self.model.typing(), "{step:?}");
+                assert!(result.is_ok() || self.client == before, "{step:?} left a trace");
+                Vec::new()
+            }
             Act::Arrives(arriving) => {
                 let result = self.arrives(now, arriving);
                 assert!(result.is_ok() || self.client == before, "{step:?} left a trace");
                 let number = self.number(arriving);
                 assert_eq!(result, self.model.arrives(arriving, number), "{step:?}");
                 result.into_iter().for_each(|told| self.count(&told));
-                Vec::new()
+                std::mem::take(&mut self.model.besides)
             }
         };
         let mut told = Vec::new();
@@ -108,7 +121,9 @@ impl World {
             match self.client.poll_transmit() {
                 Some(Transmit::Frame(frame)) => {
                     let message = ClientMessage::decode(frame).unwrap();
-                    sent.push((message.on_request as usize, message.request.kind().to_owned()));
+                    if !message.request.is_one_way() {
+                        sent.push((message.on_request as usize, message.request.kind().to_owned()));
+                    }
                 }
                 Some(Transmit::Close(_)) => (),
                 None => break,
@@ -128,6 +143,9 @@ impl World {
             RequestKind::GetContacts => client.get_contacts(now),
             RequestKind::GetHistory => client.get_history(now, "bob"),
             RequestKind::SendMessage => client.send_message(now, "bob", "hello", Some(7)),
+            RequestKind::Register => client.register(now, Register::new("alice", "correct horse")),
+            RequestKind::AddContact => client.add_contact(now, AddContact::new("bob")),
+            RequestKind::SignOut => client.sign_out(now, SignOut::Own),
             RequestKind::Other(kind) => client.request_other(now, kind, Default::default()),
             other => panic!("{other:?}"),
         };
@@ -137,12 +155,7 @@ impl World {
                 self.commands.push((id, 0));
                 Ok(())
             }
-            Err(CommandError::NotConnected) => Err(Fault::NotConnected),
-            Err(CommandError::Closed) => Err(Fault::Closed),
-            Err(CommandError::NotSignedIn) => Err(Fault::NotSignedIn),
-            Err(CommandError::AlreadySignedIn) => Err(Fault::AlreadySignedIn),
-            Err(CommandError::TooManyRequests { limit: ROOM }) => Err(Fault::TooManyRequests),
-            Err(other) => panic!("{other}"),
+            Err(error) => Err(fault(error)),
         }
     }
 
@@ -158,7 +171,7 @@ impl World {
     fn arrives(&mut self, now: Time, arriving: &Arriving) -> Result<Told, Fault> {
         let number = self.number(arriving);
         let frame = match *arriving {
-            Arriving::Challenge => r#"{"type":"check_connection","token":"t"}"#.to_owned(),
+            Arriving::Challenge => GREETING.to_owned(),
             Arriving::Answer { kind, ok, .. } => {
                 let kind = kind.or(self.model.kind(number)).unwrap_or(RequestKind::RegisterType);
                 answer(number, kind, ok)
@@ -197,7 +210,9 @@ impl World {
             Event::Info(_) => Told::Info,
             Event::Error(_) => Told::Error,
             Event::Unknown { .. } => Told::Unknown,
-            Event::SignedOut { reason: SignedOutReason::GaveUp } => Told::SignedOut,
+            Event::SignedOut { reason: SignedOutReason::GaveUp } => Told::SignedOut { wanted: false },
+            Event::SignedOut { reason: SignedOutReason::Requested } => Told::SignedOut { wanted: true },
+            Event::Disconnected(Disconnect::SignedOut) => Told::Disconnected(Why::SignedOut),
             Event::Disconnected(Disconnect::Requested) => Told::Disconnected(Why::Requested),
             Event::Disconnected(Disconnect::Failed(_)) => Told::Disconnected(Why::Network),
             Event::Disconnected(Disconnect::TimedOut(awaited)) => Told::Disconnected(Why::TimedOut(*awaited)),
@@ -219,6 +234,18 @@ impl World {
             other => panic!("{other:?}"),
         };
         told(number + 1, ticket.kind(), how)
+    }
+}
+
+fn fault(error: CommandError) -> Fault {
+    match error {
+        CommandError::NotConnected => Fault::NotConnected,
+        CommandError::Closed => Fault::Closed,
+        CommandError::NotSignedIn => Fault::NotSignedIn,
+        CommandError::AlreadySignedIn => Fault::AlreadySignedIn,
+        CommandError::NotConfidential => Fault::NotConfidential,
+        CommandError::TooManyRequests { limit: ROOM } => Fault::TooManyRequests,
+        other => panic!("{other}"),
     }
 }
 
