@@ -139,7 +139,9 @@ impl From<&CommandError> for Exit {
         match error {
             CommandError::TooLong { .. } => Exit::Data,
             CommandError::NotSignedIn => Exit::Denied,
-            CommandError::AlreadySignedIn | CommandError::ReservedType(_) => Exit::Usage,
+            CommandError::AlreadySignedIn | CommandError::ReservedType(_) | CommandError::NotConfidential => {
+                Exit::Usage
+            }
             CommandError::TooManyRequests { .. }
             | CommandError::OutputFull { .. }
             | CommandError::OfflineFull { .. }
@@ -167,7 +169,7 @@ impl Exit {
         match code {
             401 | 403 => Exit::Denied,
             404 => Exit::NoUser,
-            413 => Exit::Data,
+            409 | 413 => Exit::Data,
             _ if is_temporary(code) => Exit::Temporary,
             _ => Exit::Unavailable,
         }
@@ -201,6 +203,7 @@ mod tests {
             (refused(401), 77),
             (refused(403), 77),
             (refused(404), 67),
+            (refused(409), 65),
             (refused(413), 65),
             (refused(429), 75),
             (refused(500), 75),
@@ -215,6 +218,7 @@ mod tests {
             (RequestError::Failure(Failure::Lost(Delivery::Unknown)), 75),
             (RequestError::Command(too_long), 65),
             (RequestError::Command(CommandError::NotSignedIn), 77),
+            (RequestError::Command(CommandError::NotConfidential), 64),
             (RequestError::WrongCommand, 76),
         ] {
             assert_eq!(Fault::from(error.clone()).exit as u8, status, "{error:?}");

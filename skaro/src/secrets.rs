@@ -36,6 +36,15 @@ pub(crate) struct PasswordOptions {
 impl PasswordOptions {
     /// Returns the password of this user.
     pub(crate) fn find(&self, login: &str) -> Result<Secret, Fault> {
+        self.find_or(|| prompt(login))
+    }
+
+    /// Returns the password of a new user, which the terminal asks for twice.
+    pub(crate) fn find_new(&self, login: &str) -> Result<Secret, Fault> {
+        self.find_or(|| prompt_twice(login))
+    }
+
+    fn find_or(&self, prompt: impl FnOnce() -> Result<Secret, Fault>) -> Result<Secret, Fault> {
         if let Some(path) = &self.password_file {
             if path.as_os_str() == "-" {
                 let unreadable =
@@ -51,7 +60,7 @@ impl PasswordOptions {
         }
         match variable(VARIABLE)? {
             Some(password) => Ok(Secret::from(password)),
-            None if io::stdin().is_terminal() => prompt(login),
+            None if io::stdin().is_terminal() => prompt(),
             None => {
                 let reason = format!("there is no password: give --password-file, or set {VARIABLE}");
                 Err(Fault::new(Exit::Usage, reason))
@@ -66,6 +75,10 @@ pub(crate) fn new_password(login: &str) -> Result<Secret, Fault> {
     if !io::stdin().is_terminal() {
         return first_line(io::stdin().lock()).map_err(unreadable);
     }
+    prompt_twice(login)
+}
+
+fn prompt_twice(login: &str) -> Result<Secret, Fault> {
     let password = prompt(login)?;
     if prompt(&format!("{login}, again"))?.expose() != password.expose() {
         return Err(Fault::new(Exit::Usage, "these are two passwords: type the same twice"));

@@ -141,7 +141,8 @@ impl From<String> for Shown {
     }
 }
 
-/// Returns a login as it is shown: in quotes, unless it consists of letters, digits and `-_.@+`.
+/// Returns a login as it is shown: in quotes, unless it consists of letters, digits and `-_.@+`, after the `#` of a
+/// conference.
 ///
 /// Without quotes a login might contain what the program itself writes around logins.
 pub(crate) fn name(login: &str) -> Cow<'_, str> {
@@ -151,7 +152,8 @@ pub(crate) fn name(login: &str) -> Cow<'_, str> {
             || matches!(char, '-' | '_' | '.' | '@' | '+')
             || GeneralCategoryGroup::Mark.contains(categories.get(char))
     };
-    if !login.is_empty() && login.chars().all(is_plain) {
+    let signless = login.strip_prefix('#').unwrap_or(login);
+    if !signless.is_empty() && signless.chars().all(is_plain) {
         Cow::Borrowed(login)
     } else {
         Cow::Owned(quoted(login))
@@ -384,11 +386,13 @@ mod tests {
 
     #[test]
     fn names_that_look_like_output_are_quoted() {
-        for login in ["alice", "Søren_2.x@home", "नमस्ते", "123"] {
+        for login in ["alice", "Søren_2.x@home", "नमस्ते", "123", "#team"] {
             assert_eq!(name(login), login);
         }
         for (login, shown) in [
             ("", r#""""#),
+            ("#", r##""#""##),
+            ("##a", r###""##a""###),
             ("12:00", r#""12:00""#),
             ("bob: hi", r#""bob: hi""#),
             ("bob]", r#""bob]""#),

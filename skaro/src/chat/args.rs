@@ -15,7 +15,8 @@ pub(crate) const OFFLINE_MESSAGES: usize = 100;
 
 /// Chats: reads lines, and prints messages and events.
 ///
-/// Type /help for a list of commands. Without --url the server runs in this process, with a user who answers.
+/// Type /help for a list of commands. Without --url the server runs in this process, with a user who answers, and anybody
+/// may register.
 ///
 /// On a terminal the exit status tells whether the connection broke; in a pipe it tells the first failure, for scripts.
 #[derive(Args)]
@@ -29,6 +30,12 @@ pub(crate) struct ChatArgs {
     pub(crate) login: Option<String>,
     #[command(flatten)]
     pub(crate) password: PasswordOptions,
+    /// Registers the login as a new user first. On a terminal the password is asked for twice.
+    #[arg(long, requires = "login")]
+    pub(crate) register: bool,
+    /// An invitation, where one needs it to register.
+    #[arg(long, value_name = "CODE", requires = "register")]
+    pub(crate) invitation: Option<String>,
     #[command(flatten)]
     pub(crate) network: NetworkOptions,
     /// Writes one JSON object per line, and reads such commands, for programs.

@@ -7,6 +7,7 @@ use skaro_proto::message::{Answer, Page, RequestKind};
 use skaro_proto::{Secret, Time};
 
 use super::command::Id;
+use super::people::PeopleRequest;
 
 /// A request, with the data for reporting its end.
 pub(crate) enum Ask {
@@ -40,6 +41,12 @@ pub(crate) enum Ask {
         marker: u64,
         key: Option<String>,
     },
+    /// A request of the extension `people`.
+    People(PeopleRequest),
+    /// Asks by itself what the server tells of somebody: whether there is such a one, the name, who is there.
+    Meet {
+        login: String,
+    },
 }
 
 /// A request with the id that its end repeats, if a program gave one.
@@ -67,18 +74,23 @@ impl Ask {
             Ask::History { .. } => RequestKind::GetHistory,
             Ask::Read { .. } | Ask::Shown { .. } => RequestKind::Read,
             Ask::Message { .. } => RequestKind::SendMessage,
+            Ask::People(request) => request.kind(),
+            Ask::Meet { .. } => RequestKind::GetUserData,
         }
         .as_str()
     }
 
     /// Returns whether the chat asks this by itself, and it matters to nobody if it fails.
     pub(crate) const fn is_by_itself(&self) -> bool {
-        matches!(self, Ask::Unread | Ask::Shown { .. })
+        matches!(self, Ask::Unread | Ask::Shown { .. } | Ask::Meet { .. })
     }
 
-    /// Returns whether the request signs in.
+    /// Returns whether the request signs in, or is one after which the chat does.
     pub(crate) const fn signs_in(&self) -> bool {
-        matches!(self, Ask::Authorize { .. } | Ask::Restore { .. })
+        matches!(
+            self,
+            Ask::Authorize { .. } | Ask::Restore { .. } | Ask::People(PeopleRequest::Register { .. })
+        )
     }
 }
 
@@ -105,6 +117,8 @@ impl Command for &Ask {
             Ask::Message { to, body, marker, key } => {
                 SendMessage { to, body, marker: Some(*marker), key: key.as_deref() }.give(client, now)
             }
+            Ask::People(request) => request.give(client, now),
+            Ask::Meet { login } => client.get_user_data(now, login),
         }
     }
 

@@ -12,6 +12,8 @@ use super::ask::Ask;
 pub(crate) trait Client: Send {
     /// Gives a command, which ends with an event.
     fn submit(&self, ask: &Ask) -> Result<RequestId, CommandError>;
+    /// Tells somebody that the user types.
+    fn typing(&self, login: &str) -> Result<(), CommandError>;
     fn status(&self) -> Status;
     /// Closes the connection, and waits for that.
     fn close(&self);
@@ -44,6 +46,10 @@ impl Client for OnRuntime {
         self.client.submit(ask)
     }
 
+    fn typing(&self, login: &str) -> Result<(), CommandError> {
+        self.client.typing(login)
+    }
+
     fn status(&self) -> Status {
         self.client.status()
     }
@@ -56,6 +62,10 @@ impl Client for OnRuntime {
 impl Client for skaro_blocking::Client {
     fn submit(&self, ask: &Ask) -> Result<RequestId, CommandError> {
         self.submit(ask)
+    }
+
+    fn typing(&self, login: &str) -> Result<(), CommandError> {
+        self.typing(login)
     }
 
     fn status(&self) -> Status {

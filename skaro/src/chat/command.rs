@@ -6,6 +6,8 @@ use serde_json::{Map, Value};
 use skaro_proto::client::CommandError;
 use skaro_proto::message::Page;
 
+use super::people::{COMMANDS, PeopleRequest};
+
 /// Maximum length of an id in bytes, if it is a text.
 const ID: usize = 64;
 
@@ -25,6 +27,9 @@ pub(crate) enum Command {
     Contacts(Contacts),
     Read(Read),
     Taken(Taken),
+    Typing(Typing),
+    /// A request of the extension `people`.
+    People(PeopleRequest),
 }
 
 /// Sends a message; with the same key it arrives once.
@@ -72,6 +77,13 @@ pub(crate) struct Taken {
     pub(crate) position: u64,
 }
 
+/// Tells that the user is typing.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Typing {
+    pub(crate) login: String,
+}
+
 /// The reason for which a command has not begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -89,6 +101,10 @@ pub(crate) enum Reason {
     Busy,
     /// The key is that of another message.
     BadKey,
+    /// The server can't do this.
+    NoExtension,
+    /// Others could read the password on its way.
+    NotConfidential,
     /// It makes no sense now.
     Invalid,
 }
@@ -104,6 +120,8 @@ impl From<&CommandError> for Reason {
             | CommandError::OfflineFull { .. }
             | CommandError::OutboxFull { .. } => Reason::Busy,
             CommandError::BadKey => Reason::BadKey,
+            CommandError::NoExtension(_) => Reason::NoExtension,
+            CommandError::NotConfidential => Reason::NotConfidential,
             _ => Reason::Invalid,
         }
     }
@@ -144,6 +162,11 @@ pub(crate) fn parse(line: &str) -> Result<(Command, Option<Id>), Unusable> {
         "contacts" => read(fields).map(Command::Contacts),
         "read" => read(fields).map(Command::Read),
         "taken" => read(fields).map(Command::Taken),
+        "typing" => read(fields).map(Command::Typing),
+        name if COMMANDS.contains(&name) => {
+            fields.insert("command".into(), name.into());
+            read(fields).map(Command::People)
+        }
         _ => {
             let info = format!("there is no command \"{command}\"");
             return Err(Unusable { reason: Reason::UnknownCommand, info, id });
@@ -190,6 +213,16 @@ mod tests {
                 None,
             ),
             (r#"{"command":"taken","position":3}"#, Command::Taken(Taken { position: 3 }), None),
+            (
+                r##"{"command":"add_contact","login":"#team","id":7}"##,
+                Command::People(PeopleRequest::add("#team")),
+                Some(Id::Number(7)),
+            ),
+            (
+                r#"{"command":"update_my_data","profile":{"name":"Bob"}}"#,
+                Command::People(PeopleRequest::set(None, "name", "Bob".into())),
+                None,
+            ),
         ] {
             assert_eq!(parse(line), Ok((command, id)), "{line}");
         }
@@ -233,15 +266,33 @@ mod tests {
                 fields.split(", ").filter(|field| !field.is_empty()).map(String::from).collect();
             documented.insert(command, fields);
         }
-        let texts = ["to", "body", "key", "login"];
-        let value = |field: &str| if texts.contains(&field) { "x".into() } else { Value::from(1) };
+        let texts = [
+            "to",
+            "body",
+            "key",
+            "login",
+            "password",
+            "old_password",
+            "invitation",
+            "member",
+            "prefix",
+            "session",
+        ];
+        let booleans = ["blocked", "owner", "end_sessions", "others"];
+        let value = |field: &str| match field {
+            field if texts.contains(&field) => "x".into(),
+            field if booleans.contains(&field) => true.into(),
+            "profile" => serde_json::json!({"name": "x"}),
+            _ => Value::from(1),
+        };
         let takes = |command: &str, fields: &BTreeSet<&str>| {
             let mut object: Map<_, _> =
                 fields.iter().map(|field| ((*field).to_owned(), value(field))).collect();
             object.insert("command".into(), command.into());
             parse(&Value::Object(object).to_string()).is_ok()
         };
-        let all = [&texts[..], &["count", "before", "after", "up_to", "position"]].concat();
+        let numbers = ["count", "before", "after", "up_to", "position", "limit", "profile"];
+        let all = [&texts[..], &booleans, &numbers].concat();
         for (command, fields) in &documented {
             let needed: BTreeSet<_> =
                 fields.iter().filter(|field| !field.ends_with('?')).map(|field| &**field).collect();
@@ -255,9 +306,8 @@ mod tests {
                 assert_eq!(takes(command, &fields), !needed.contains(field), "{command} without {field}");
             }
         }
-        assert_eq!(
-            documented.keys().map(String::as_str).collect::<Vec<_>>(),
-            ["contacts", "history", "read", "send", "taken"]
-        );
+        let mut names = [&["contacts", "history", "read", "send", "taken", "typing"][..], &COMMANDS].concat();
+        names.sort_unstable();
+        assert_eq!(documented.keys().map(String::as_str).collect::<Vec<_>>(), names);
     }
 }

@@ -1,31 +1,59 @@
 //! Completion of commands and names.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::line::{HELP, takes_login};
+use super::people_line;
+use crate::rows::beginning;
 use crate::text;
 
 /// Number of names that are remembered.
 const NAMES: usize = 10_000;
 
-/// The names of everybody who was met, for the thread that reads lines as well.
+/// Columns of the name that somebody chose, beyond which it is cut.
+const CHOSEN: usize = 24;
+
+/// The logins of everybody who was met, with the names that they chose for themselves; for the thread that reads lines as
+/// well.
 #[derive(Clone, Default)]
-pub(crate) struct Names(Arc<Mutex<BTreeSet<String>>>);
+pub(crate) struct Names(Arc<Mutex<BTreeMap<String, Option<String>>>>);
 
 impl Names {
-    /// Adds a name, unless there are too many or it can't be typed or shown as it is.
+    /// Adds a login, unless there are too many or it can't be typed or shown as it is.
     pub(crate) fn add(&self, login: &str) {
-        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if text::name(login) == login && names.len() < NAMES && !names.contains(login) {
-            names.insert(login.into());
+        let mut names = self.lock();
+        if text::name(login) == login && names.len() < NAMES && !names.contains_key(login) {
+            names.insert(login.into(), None);
         }
     }
 
+    /// Takes note of the name that somebody chose, or chose no more.
+    pub(crate) fn call(&self, login: &str, chosen: Option<&str>) {
+        self.add(login);
+        if let Some(name) = self.lock().get_mut(login) {
+            *name = chosen.and_then(shown_name);
+        }
+    }
+
+    /// Returns the name that somebody chose, in quotes. It must be cleaned before it is shown.
+    pub(crate) fn chosen(&self, login: &str) -> Option<String> {
+        self.lock().get(login).cloned().flatten()
+    }
+
+    /// Returns whether somebody was met before.
+    pub(crate) fn knows(&self, login: &str) -> bool {
+        self.lock().contains_key(login)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Option<String>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn beginning(&self, with: &str) -> Vec<String> {
-        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = self.lock();
         let from = names.range(with.to_owned()..);
-        from.take_while(|name| name.starts_with(with)).map(|name| format!("{name} ")).collect()
+        from.take_while(|(name, _)| name.starts_with(with)).map(|(name, _)| format!("{name} ")).collect()
     }
 
     /// Returns what may stand instead of the last word of this text, and where the word begins.
@@ -41,11 +69,19 @@ impl Names {
     }
 }
 
+/// Returns a name that somebody chose as it is shown: cut, and in quotes, which no name can leave, so it looks like nothing
+/// but a name. Nothing if it is empty.
+pub(crate) fn shown_name(chosen: &str) -> Option<String> {
+    let chosen = chosen.trim();
+    (!chosen.is_empty()).then(|| text::quoted(&beginning(chosen, CHOSEN)))
+}
+
 /// Returns the commands that begin with this text.
 fn commands(with: &str) -> Vec<String> {
-    let all = HELP.lines().filter_map(|line| line.split(' ').next());
+    let all = HELP.lines().chain(people_line::HELP.lines()).filter_map(|line| line.split(' ').next());
     let mut commands: Vec<_> =
         all.filter(|word| word.starts_with(with)).map(|word| format!("{word} ")).collect();
+    commands.sort();
     commands.dedup();
     commands
 }
@@ -62,7 +98,9 @@ mod tests {
         }
         for (text, start, candidates) in [
             ("/co", 0, &["/contacts "][..]),
-            ("/r", 0, &["/r ", "/register-type ", "/restore "]),
+            ("/r", 0, &["/r ", "/register-type ", "/remove ", "/restore "]),
+            ("/jo", 0, &["/join "]),
+            ("/kick ca", 6, &["carl ", "carol "]),
             ("/bogus", 0, &[]),
             ("/msg ", 5, &["bob ", "carl ", "carol "]),
             ("/msg ca", 5, &["carl ", "carol "]),
@@ -79,6 +117,18 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_chosen_name_is_in_quotes_and_short() {
+        let names = Names::default();
+        names.call("bob", Some(" Bob\" carol "));
+        assert_eq!(names.chosen("bob").unwrap(), "\"Bob\\\" carol\"");
+        names.call("bob", Some(&"x".repeat(1000)));
+        assert_eq!(names.chosen("bob").unwrap().chars().count(), CHOSEN + 2);
+        names.call("bob", Some(" "));
+        assert_eq!((names.chosen("bob"), names.chosen("carol")), (None, None));
+        assert!(names.knows("bob") && !names.knows("carol"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use skaro_proto::Time;
 use skaro_proto::client::Event;
+use skaro_proto::message::{ContactState, Registration};
 use skaro_proto::server::{self, UserError};
 use skaro_tokio::{Client, Events, Options, Server};
 
@@ -36,7 +37,11 @@ pub(crate) struct Demo {
 impl Demo {
     /// Starts the server and the user who answers.
     pub(crate) async fn start() -> Result<Self, Fault> {
-        let machine = serve::machine(server::ServerConfig::default())?;
+        let mut config = server::ServerConfig::default();
+        // All of it can be tried at once.
+        config.registration = Registration::Open;
+        config.users_found_conferences = true;
+        let machine = serve::machine(config)?;
         let unusable =
             |error: &dyn Display| Fault::new(Exit::System, format!("can't start a server: {error}"));
         let server = Server::bind("127.0.0.1:0", machine).await.map_err(|error| unusable(&error))?;
@@ -77,15 +82,20 @@ fn furnish(machine: &mut server::Server, now: Time) -> Result<(), UserError> {
     Ok(())
 }
 
-/// Answers each message while there is a connection.
+/// Answers each message while there is a connection, and says yes to who asks to be a contact, and to conferences.
 async fn answer(friend: Client, mut events: Events) {
     let mut count = 0;
     while let Some(event) = events.next().await {
+        if let Event::Contact(change) = &event
+            && change.state == ContactState::Asks
+        {
+            _ = friend.add_contact(&change.login).await;
+        }
         let Event::Message(incoming) = event else { continue };
         if incoming.is_own() {
             continue;
         }
-        let words = reply(count, incoming.dialog(), &incoming.message.body);
+        let words = reply(count, &incoming.message.from.login, &incoming.message.body);
         count += 1;
         // An error only means that the user sent more than the server allows.
         _ = friend.send_message(incoming.dialog(), &words).await;

@@ -43,7 +43,11 @@ impl Lines {
         let (prompts, asked) = mpsc::channel();
         let mut read: Box<dyn FnMut(&Prompt) -> Input + Send> = match source {
             Source::Pipe => Box::new(|_| read(&mut io::stdin().lock())),
-            Source::Terminal(mut editor) => Box::new(move |prompt| editor.read(prompt)),
+            Source::Terminal(mut editor) => {
+                let sink = sink.clone();
+                editor.tell_typing(move || sink(Typed::Input(Input::Typing)));
+                Box::new(move |prompt| editor.read(prompt))
+            }
             Source::View(keys) => {
                 keys.start(move |event| sink(Typed::Key(event)));
                 return Lines { prompts: None, is_reading: false };

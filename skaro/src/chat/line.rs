@@ -2,6 +2,9 @@
 
 use skaro_proto::Secret;
 
+use super::people::PeopleRequest;
+use super::people_line::{self, Here};
+
 /// An input from the user.
 pub(crate) enum Input {
     Line(String),
@@ -18,6 +21,8 @@ pub(crate) enum Input {
     Open(String),
     /// Asks for older messages of the dialog that is shown.
     Older,
+    /// The user is typing a line for the one in the prompt.
+    Typing,
     /// Ctrl-C, or a signal to end.
     Interrupt,
 }
@@ -63,7 +68,15 @@ pub(crate) enum Line<'a> {
     Restore {
         sid: &'a str,
     },
+    /// A request of the extension `people`.
+    People(PeopleRequest),
+    /// One about the conference that is open.
+    Here(Here<'a>),
+    /// Asks for the old password, and a new one.
+    Password,
     Help,
+    /// The list of the commands for people.
+    HelpPeople,
     Quit,
 }
 
@@ -83,6 +96,8 @@ TEXT             goes to the one in the
 /authorize LOGIN PASSWORD  signs in
 /restore SID     restores a session
 /help            shows this text
+/help people     contacts, conferences,
+                 your profile
 /quit            leaves at once";
 
 /// The list of the full-screen view's keys, at most 40 columns wide.
@@ -95,7 +110,7 @@ Ctrl-C           clears the line; leaves";
 
 /// Returns whether a command's first argument is a login that one may have met.
 pub(crate) fn takes_login(command: &str) -> bool {
-    matches!(command, "/history" | "/msg" | "/to")
+    matches!(command, "/history" | "/msg" | "/to") || people_line::takes_login(command)
 }
 
 impl<'a> Line<'a> {
@@ -142,15 +157,24 @@ impl<'a> Line<'a> {
                 two("a LOGIN and a PASSWORD").map(|(login, password)| Line::Authorize { login, password })
             }
             "/restore" => one("a session's id").map(|sid| Line::Restore { sid }),
+            "/help" if rest.trim() == "people" => Ok(Line::HelpPeople),
             "/help" => none(Line::Help),
             "/quit" => none(Line::Quit),
-            _ => Err(format!("unknown command {command}; /help lists all commands")),
+            _ => people_line::parse(command, rest).unwrap_or_else(|| {
+                Err(format!("unknown command {command}; /help and /help people list all commands"))
+            }),
         }
     }
 
     /// Returns whether a line is for a secret and must not be remembered.
     pub(crate) fn has_secret(line: &str) -> bool {
         matches!(first_word(line.trim_start()).0, "/authorize" | "/restore")
+    }
+
+    /// Returns whether a line is a message for the one in the prompt, as far as it is typed.
+    pub(crate) fn is_talk(line: &str) -> bool {
+        let is_command = line.trim_start().starts_with('/') && !line.starts_with("//");
+        !line.trim().is_empty() && !is_command
     }
 
     /// Splits a line before its secret, if it contains one.

@@ -1,7 +1,7 @@
 //! `skaro chat`: reads lines, and prints messages and events.
 //!
 //! [`args`] defines the options, [`input`] reads lines, [`complete`] completes them, and [`mod@line`] parses them, or [`command`] if they are JSON; [`session`]
-//! decides how to react, [`partner`] to whom lines go; [`report`] is the output, as JSON or, through [`wording`], for people; [`screen`] shows it, on a terminal in the
+//! decides how to react, [`partner`] to whom lines go; [`people`] and [`people_line`] are contacts, conferences and profiles; [`report`] is the output, as JSON or, through [`wording`], for people; [`screen`] shows it, on a terminal in the
 //! [`view`]; [`client`] talks to the
 //! server. This module is the loop around them.
 
@@ -15,6 +15,8 @@ mod echo_bot;
 mod input;
 mod line;
 mod partner;
+mod people;
+mod people_line;
 mod report;
 mod screen;
 mod session;
@@ -38,6 +40,7 @@ use complete::Names;
 use demo::Demo;
 use input::{Lines, Typed};
 use line::Input;
+use people::{Hidden, PeopleRequest};
 use screen::Screen;
 use session::{Session, Setup};
 use state::State;
@@ -75,7 +78,6 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<Exit, Fault> {
     }
     let login = args.login.as_deref().unwrap_or_default();
     let state = args.state.take().map(|path| State::open(path, login, args.taken)).transpose()?;
-    let sign_in = sign_in(&args, demo.is_some())?;
     let url = demo.as_ref().map(Demo::url).or(args.url.take()).unwrap_or_default();
     let mut options = args.network.options(url)?;
     options.config = args.config();
@@ -87,6 +89,8 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<Exit, Fault> {
         true => client::connect_blocking(options)?,
         false => client::connect(options, runtime.handle())?,
     };
+    // Only now: nobody wants to type a password for a server that is not there.
+    let sign_in = sign_in(&mut args, demo.is_some())?;
 
     let (sender, happenings) = mpsc::sync_channel(WAITING);
     let (lines_sink, signals_sink) = (sender.clone(), sender.clone());
@@ -106,10 +110,14 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<Exit, Fault> {
     let names = Names::default();
     let (screen, source) = Screen::open(args.json, args.plain, names.clone())?;
     let lines = Lines::start(source, move |typed| {
-        _ = lines_sink.send(match typed {
-            Typed::Input(input) => Happened::Input(input),
-            Typed::Key(event) => Happened::Key(event),
-        });
+        match typed {
+            // It may be lost, and must not hold up who reads keys.
+            Typed::Input(Input::Typing) => {
+                _ = lines_sink.try_send(Happened::Input(Input::Typing));
+            }
+            Typed::Input(input) => _ = lines_sink.send(Happened::Input(input)),
+            Typed::Key(event) => _ = lines_sink.send(Happened::Key(event)),
+        }
     });
     let session = Session::new(screen, Setup { names, rings: !args.no_bell, sign_in, bot, state });
     let exit = Chat { client, happenings, lines, answers, deadline: None, since_refresh: 0, session }.run();
@@ -118,9 +126,14 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<Exit, Fault> {
     Ok(exit)
 }
 
-/// Returns the request to sign in, if the options contain a login.
-fn sign_in(args: &ChatArgs, is_demo: bool) -> Result<Option<Ask>, Fault> {
+/// Returns the request to sign in, if the options contain a login, or to register before that.
+fn sign_in(args: &mut ChatArgs, is_demo: bool) -> Result<Option<Ask>, Fault> {
     let Some(login) = args.login.clone() else { return Ok(None) };
+    if args.register {
+        let password = Hidden(args.password.find_new(&login)?);
+        let invitation = args.invitation.take().map(Hidden::from);
+        return Ok(Some(Ask::People(PeopleRequest::Register { login, password, invitation, profile: None })));
+    }
     let password = match &args.password.password {
         None if is_demo => Secret::from(demo::PASSWORD),
         _ => args.password.find(&login)?,
@@ -148,7 +161,9 @@ impl Chat {
             }
             match self.wait() {
                 Ok(happened) => self.handle(happened),
-                Err(RecvTimeoutError::Timeout) => self.session.handle_deadline(),
+                Err(RecvTimeoutError::Timeout) if self.is_late() => self.session.handle_deadline(),
+                // Something on the screen is over.
+                Err(RecvTimeoutError::Timeout) => (),
                 Err(RecvTimeoutError::Disconnected) => self.session.handle_closing(),
             }
             self.follow();
@@ -190,12 +205,17 @@ impl Chat {
             return Ok(happened);
         }
         self.session.save();
-        match self.deadline {
+        let wakes_at = self.session.wakes_at();
+        match self.deadline.into_iter().chain(wakes_at).min() {
             Some(deadline) => {
                 self.happenings.recv_timeout(deadline.saturating_duration_since(Instant::now()))
             }
             None => self.happenings.recv().map_err(RecvTimeoutError::from),
         }
+    }
+
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     fn handle(&mut self, happened: Happened) {
@@ -205,7 +225,7 @@ impl Chat {
             Happened::Input(input) => {
                 // Whoever types has seen what was shown before.
                 self.session.save();
-                self.lines.is_reading &= matches!(input, Input::Interrupt);
+                self.lines.is_reading &= matches!(input, Input::Interrupt | Input::Typing);
                 self.session.handle_input(input);
             }
             Happened::Key(None) => self.session.handle_input(Input::Interrupt),
@@ -218,6 +238,7 @@ impl Chat {
         self.session.handle_status(self.client.status());
         // Answers come as events, in order with all others.
         self.session.ask(|ask| self.client.submit(ask));
+        self.session.tell_typing(|login| self.client.typing(login));
         if self.session.is_ending() && self.deadline.is_none() {
             self.deadline = Some(Instant::now() + self.answers);
         }

@@ -14,6 +14,10 @@ impl Partners {
         self.chosen = Some(login.into());
     }
 
+    pub(crate) fn choose_nobody(&mut self) {
+        self.chosen = None;
+    }
+
     pub(crate) fn chosen(&self) -> Option<&str> {
         self.chosen.as_deref()
     }

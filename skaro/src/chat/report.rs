@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 use skaro_proto::Fields;
 use skaro_proto::client::{Delivery, Failure};
-use skaro_proto::message::{Contacts, Date, Message, Registration, User};
+use skaro_proto::message::{Contacts, Date, Message, Registration, Sender, SessionInfo, User};
 
 use super::command::{Id, Reason};
 
@@ -137,6 +137,72 @@ pub(crate) enum Report<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<&'a Id>,
     },
+    /// The end of a request of the extension `people` whose answer tells nothing.
+    Done {
+        request: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a Id>,
+        #[serde(skip)]
+        said: &'a str,
+    },
+    Invitation {
+        invitation: &'a str,
+        until: i64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a Id>,
+    },
+    Found {
+        data: &'a Contacts<'a>,
+        more: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a Id>,
+    },
+    UserData {
+        user: &'a User<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a Id>,
+    },
+    Sessions {
+        sessions: &'a [Session<'a>],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a Id>,
+    },
+    Contact {
+        login: &'a str,
+        state: &'a str,
+        position: u64,
+    },
+    ChangedUserData {
+        user: &'a User<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        member: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        state: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        position: Option<u64>,
+    },
+    Typing {
+        from: &'a Sender<'a>,
+    },
+    ReadBy {
+        login: &'a str,
+        date: &'a Date<'a>,
+    },
+}
+
+/// One of the user's sessions.
+#[derive(Serialize)]
+pub(crate) struct Session<'a> {
+    pub(crate) session: &'a str,
+    pub(crate) current: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<i64>,
+}
+
+impl<'a> From<&'a SessionInfo<'_>> for Session<'a> {
+    fn from(info: &'a SessionInfo<'_>) -> Self {
+        Session { session: &info.session, current: info.current, until: info.until }
+    }
 }
 
 impl<'a> Report<'a> {
@@ -175,7 +241,7 @@ mod tests {
     use super::*;
 
     /// Number of variants. Raise it with each arm of [`kind`], which does not compile when a variant is missing.
-    const KINDS: usize = 22;
+    const KINDS: usize = 31;
 
     fn kind(report: &Report<'_>) -> usize {
         match report {
@@ -201,6 +267,15 @@ mod tests {
             Report::Postponed { .. } => 19,
             Report::Marked { .. } => 20,
             Report::Rejected { .. } => 21,
+            Report::Done { .. } => 22,
+            Report::Invitation { .. } => 23,
+            Report::Found { .. } => 24,
+            Report::UserData { .. } => 25,
+            Report::Sessions { .. } => 26,
+            Report::Contact { .. } => 27,
+            Report::ChangedUserData { .. } => 28,
+            Report::Typing { .. } => 29,
+            Report::ReadBy { .. } => 30,
         }
     }
 
@@ -234,6 +309,8 @@ mod tests {
         add(Report::RegisterType { register_type: &Registration::Open }, None);
         add(Report::Authorized { session_id: text, user: &user }, None);
         add(Report::Restored { session_id: text, user: &user }, None);
+        let found = |id| Report::Found { data: &contacts, more: true, id };
+        add(found(id), Some(found(None)));
         let contacts = |id| Report::Contacts { contacts: &contacts, id };
         add(contacts(id), Some(contacts(None)));
         let history = |more, id| Report::History { login: text, history: &[], more, id };
@@ -271,6 +348,20 @@ mod tests {
         add(timed_out(Some(1), id), Some(timed_out(None, None)));
         let lost = |marker, id| Report::Lost { request: text, marker, delivery: Delivery::NotSent, id };
         add(lost(Some(1), id), Some(lost(None, None)));
+        let done = |id| Report::Done { request: text, id, said: text };
+        add(done(id), Some(done(None)));
+        let invitation = |id| Report::Invitation { invitation: text, until: 1, id };
+        add(invitation(id), Some(invitation(None)));
+        let user_data = |id| Report::UserData { user: &user, id };
+        add(user_data(id), Some(user_data(None)));
+        let sessions = |id| Report::Sessions { sessions: &[], id };
+        add(sessions(id), Some(sessions(None)));
+        add(Report::Contact { login: text, state: text, position: 1 }, None);
+        let changed =
+            |member, state, position| Report::ChangedUserData { user: &user, member, state, position };
+        add(changed(Some(text), Some(text), Some(1)), Some(changed(None, None, None)));
+        add(Report::Typing { from: &Sender::new(text) }, None);
+        add(Report::ReadBy { login: text, date: &Date::Integer(1) }, None);
         assert_eq!(kinds.len(), KINDS, "an event has no sample here");
         table
     }

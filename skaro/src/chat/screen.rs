@@ -15,7 +15,7 @@ use super::view::full_screen::FullScreen;
 use super::wording;
 use crate::exit::{Exit, Fault};
 use crate::output;
-use crate::text::{Shown, clean_json, name};
+use crate::text::{Shown, clean_json};
 
 /// The output.
 pub(crate) enum Screen {
@@ -65,7 +65,7 @@ impl Screen {
     }
 
     /// Shows an event. An error means that it can't be written.
-    pub(crate) fn show(&mut self, report: &Report<'_>) -> io::Result<()> {
+    pub(crate) fn show(&mut self, report: &Report<'_>, names: &Names) -> io::Result<()> {
         match self {
             Screen::View(screen) => {
                 screen.show(report);
@@ -74,7 +74,10 @@ impl Screen {
             Screen::Json => output::write_line(&clean_json(&serde_json::to_string(report)?)),
             // A terminal already shows what the user has typed.
             Screen::Plain | Screen::Terminal { .. } => {
-                self.print(&wording::report(report, !self.is_terminal()))
+                match wording::report(report, !self.is_terminal(), names) {
+                    silence if silence == Shown::new() => Ok(()),
+                    text => self.print(&text),
+                }
             }
         }
     }
@@ -112,9 +115,9 @@ impl Screen {
         })
     }
 
-    /// Returns the question for a password.
-    pub(crate) fn password_prompt(&self, login: &str) -> Prompt {
-        Prompt { is_secret: true, ..self.prompt_of(Shown::from(format!("Password of {}: ", name(login)))) }
+    /// Returns a question for a password.
+    pub(crate) fn password_prompt(&self, question: &str) -> Prompt {
+        Prompt { is_secret: true, ..self.prompt_of(Shown::from(question)) }
     }
 
     fn prompt_of(&self, prompt: Shown) -> Prompt {

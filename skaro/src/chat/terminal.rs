@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ratatui::crossterm::terminal::size;
 use rustyline::completion::Completer;
@@ -32,6 +32,9 @@ use crate::tty;
 
 /// Time-out for printing the last lines.
 const FLUSH: Duration = Duration::from_millis(500);
+
+/// Time after which it is told again that a message is typed.
+const TYPING: Duration = Duration::from_secs(5);
 
 /// Number of texts that wait for being printed from which the chat takes no more events.
 const BACKLOG: usize = 256;
@@ -107,7 +110,8 @@ pub(crate) fn open(names: Names) -> Result<(Terminal, LineEditor), ReadlineError
     let history = MemHistory::with_config(&config);
     let mut editor = Editor::with_history(config, history)?;
     let at_prompt = AtPrompt::default();
-    editor.set_helper(Some(Assistant { names, is_secret: false, at_prompt: at_prompt.clone() }));
+    let assistant = Assistant { names, is_secret: false, at_prompt: at_prompt.clone(), typing: None };
+    editor.set_helper(Some(assistant));
     editor.bind_sequence(KeyEvent::ctrl('C'), EventHandler::Conditional(Box::new(Clear)));
     #[cfg(unix)]
     editor.bind_sequence(KeyEvent::ctrl('Z'), EventHandler::Conditional(Box::new(Suspend)));
@@ -198,6 +202,26 @@ struct Assistant {
     /// Set while all of the line is a secret.
     is_secret: bool,
     at_prompt: AtPrompt,
+    /// Hears that a message is typed.
+    typing: Option<Mutex<Typing>>,
+}
+
+/// Hears now and then that a message is typed.
+struct Typing {
+    sink: Box<dyn Fn() + Send>,
+    /// The beginning of the message that was heard of, and when.
+    heard: Option<(String, Instant)>,
+}
+
+impl Typing {
+    /// Takes note of the line as far as it is typed. Whoever types goes on, so a line that stays as it is says nothing.
+    fn handle_line(&mut self, line: &str) {
+        let is_news = self.heard.as_ref().is_none_or(|(heard, at)| heard != line && at.elapsed() >= TYPING);
+        if is_news && Line::is_talk(line) {
+            self.heard = Some((line.into(), Instant::now()));
+            (self.sink)();
+        }
+    }
 }
 
 impl Assistant {
@@ -238,8 +262,11 @@ impl Hinter for Assistant {
     type Hint = String;
 
     /// Gives no hint. The line editor asks for one when it has changed the terminal's mode, and before it draws.
-    fn hint(&self, _: &str, _: usize, _: &rustyline::Context<'_>) -> Option<String> {
+    fn hint(&self, line: &str, _: usize, _: &rustyline::Context<'_>) -> Option<String> {
         *self.at_prompt.lock() = true;
+        if let Some(typing) = self.typing.as_ref().filter(|_| !self.is_secret) {
+            typing.lock().unwrap_or_else(PoisonError::into_inner).handle_line(line);
+        }
         None
     }
 }
@@ -270,6 +297,13 @@ impl ConditionalEventHandler for Suspend {
 }
 
 impl LineEditor {
+    /// Tells this sink now and then that a message is typed.
+    pub(crate) fn tell_typing(&mut self, sink: impl Fn() + Send + 'static) {
+        if let Some(assistant) = self.editor.helper_mut() {
+            assistant.typing = Some(Mutex::new(Typing { sink: Box::new(sink), heard: None }));
+        }
+    }
+
     /// Reads a line from the user.
     pub(crate) fn read(&mut self, prompt: &Prompt) -> Input {
         self.backlog.change(|waiting| waiting.is_reading = true);

@@ -35,7 +35,7 @@ fn the_chat_has_somebody_who_answers() {
         assert_eq!((&history["event"], &history["login"]), (&json!("history"), &json!("bob")));
         let said = history["history"].as_array().unwrap();
         assert!(said.iter().any(|message| message["from"]["login"] == "bob" && message["date"].is_i64()));
-        assert_eq!(chat.any_event(), json!({"event": "register_type", "register_type": "closed"}));
+        assert_eq!(chat.any_event(), json!({"event": "register_type", "register_type": "open"}));
         let sent = chat.any_event();
         assert!(sent["date"].is_i64());
         let (date, position) = (&sent["date"], &sent["position"]);

@@ -9,6 +9,7 @@
 
 mod chat;
 mod commands;
+mod conference;
 mod config;
 mod data;
 mod elsewhere;
@@ -19,6 +20,8 @@ mod operators;
 mod page;
 #[cfg(unix)]
 mod people;
+#[cfg(unix)]
+mod picture;
 mod process;
 mod proxy;
 mod relay;

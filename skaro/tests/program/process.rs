@@ -136,12 +136,13 @@ impl Process {
         }
     }
 
-    /// The next event of any type, except that nothing more was said before the user signed in.
+    /// The next event of any type, except that nothing more was said before the user signed in, and who comes and goes.
     pub(crate) fn any_event(&mut self) -> Value {
         match self.next("event") {
             Some(Line::Output(line)) => {
                 let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| self.fail("no JSON"));
-                if event["event"] == "caught_up" { self.any_event() } else { event }
+                let is_ignored = event["event"] == "caught_up" || is_presence(&event);
+                if is_ignored { self.any_event() } else { event }
             }
             Some(Line::Complaint(_)) => self.any_event(),
             None => self.fail("it ended"),
@@ -170,12 +171,13 @@ impl Process {
         }
     }
 
-    /// Waits for its end; all that it wrote since, and its exit status.
+    /// Waits for its end; all that it wrote since, but who comes and goes, and its exit status.
     pub(crate) fn end(mut self) -> (Vec<Value>, Option<i32>) {
         let mut rest = Vec::new();
         while let Some(line) = self.next("end") {
             if let Line::Output(line) = line {
-                rest.push(serde_json::from_str(&line).unwrap_or_else(|_| self.fail("no JSON")));
+                let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| self.fail("no JSON"));
+                rest.extend(Some(event).filter(|event| !is_presence(event)));
             }
         }
         (rest, self.status())
@@ -199,6 +201,11 @@ impl Process {
         let kill = format!("kill -{signal} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
+}
+
+/// Whether an event tells that somebody has come or gone, which may be at any time.
+fn is_presence(event: &Value) -> bool {
+    event["event"] == "changed_user_data" && event["position"].is_null()
 }
 
 /// Waits for a process to end: its status; `None` if it does not end.

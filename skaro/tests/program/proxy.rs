@@ -49,7 +49,7 @@ fn a_proxy_that_does_not_help_is_told() {
 }
 
 /// Starts a proxy that relays connections for this host and port to an address, or refuses them with a status.
-fn proxy(asked_for: &str, address: Result<String, &'static str>) -> String {
+pub(crate) fn proxy(asked_for: &str, address: Result<String, &'static str>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let request = format!("CONNECT {asked_for} HTTP/1.1");

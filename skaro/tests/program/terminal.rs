@@ -50,6 +50,16 @@ fn a_password_prompt_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
+fn no_password_is_asked_for_where_there_is_no_server() {
+    for options in [&["chat"][..], &["chat", "--blocking"]] {
+        let nowhere = ["--url", "ws://127.0.0.1:1/", "--login", "alice"];
+        let ended = on_terminal(&[options, &nowhere].concat(), &json!([]));
+        assert_eq!((&ended["echo"], &ended["status"]), (&json!(true), &json!(69)), "{ended}");
+        assert!(!ended["output"].as_str().unwrap().contains("Password"), "{ended}");
+    }
+}
+
+#[test]
 fn a_chat_leaves_the_terminal_as_it_was() {
     // The prompt, not a line of the history: before, Ctrl-D would get lost with the terminal's change to single keys.
     let ready = json!(["expect", "to \u{1b}[34mbob"]);
@@ -168,7 +178,7 @@ fn commands_and_names_complete_and_a_line_can_be_cleared() {
         ["expect", "sent to dave, #1"],
         // Whom one has written to last gets the next line.
         ["expect", "to \u{1b}"],
-        ["type", "/t\tbo\tx\u{7f}\r"],
+        ["type", "/to bo\tx\u{7f}\r"],
         ["type", "hi\r"],
         ["expect", "sent to bob, #2"],
         ["expect", "Hello alice!"],

@@ -1,6 +1,5 @@
 //! The full-screen view in a terminal that tmux makes: what one sees, as text.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,13 +9,13 @@ use crate::files::Files;
 use crate::process::{ADAPTERS, PROGRAM, WAIT, password, serve};
 
 /// A terminal of its own, until this is dropped.
-struct Tmux {
+pub(crate) struct Tmux {
     socket: String,
 }
 
 impl Tmux {
     /// Starts a shell script in a terminal of this size; `None` where there is no tmux, unless it must be there.
-    fn start(columns: u32, rows: u32, script: &str) -> Option<Tmux> {
+    pub(crate) fn start(columns: u32, rows: u32, script: &str) -> Option<Tmux> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         if Command::new("tmux").arg("-V").output().is_err() {
             let must = std::env::var_os("SKARO_NEEDS_TMUX").is_some();
@@ -34,7 +33,7 @@ impl Tmux {
         Some(tmux)
     }
 
-    fn run(&self, args: &[&str]) -> String {
+    pub(crate) fn run(&self, args: &[&str]) -> String {
         let mut tmux = Command::new("tmux");
         tmux.args(["-L", &self.socket]).args(args).env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
         tmux.env_remove("TMUX").env_remove("SKARO_PASSWORD").env_remove("NO_COLOR");
@@ -43,11 +42,11 @@ impl Tmux {
         String::from_utf8(ran.stdout).unwrap()
     }
 
-    fn types(&self, text: &str) {
+    pub(crate) fn types(&self, text: &str) {
         self.run(&["send-keys", "-l", text]);
     }
 
-    fn press(&self, key: &str) {
+    pub(crate) fn press(&self, key: &str) {
         self.run(&["send-keys", key]);
     }
 
@@ -56,12 +55,12 @@ impl Tmux {
     }
 
     /// The screen, with `00:00` for each time of day.
-    fn screen(&self) -> String {
+    pub(crate) fn screen(&self) -> String {
         timeless(&self.run(&["capture-pane", "-p"]))
     }
 
     /// Waits until the screen is as it should be.
-    fn until(&self, wanted: &str, is_there: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn until(&self, wanted: &str, is_there: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + WAIT;
         loop {
             let screen = self.screen();
@@ -73,7 +72,7 @@ impl Tmux {
         }
     }
 
-    fn shows(&self, text: &str) -> String {
+    pub(crate) fn shows(&self, text: &str) -> String {
         self.until(text, |screen| screen.contains(text))
     }
 }
@@ -85,7 +84,7 @@ impl Drop for Tmux {
 }
 
 /// Replaces times of day by 00:00.
-fn timeless(screen: &str) -> String {
+pub(crate) fn timeless(screen: &str) -> String {
     let mut characters: Vec<_> = screen.chars().collect();
     for at in 0..characters.len().saturating_sub(4) {
         let is_digit = |offset: usize| characters[at + offset].is_ascii_digit();
@@ -99,7 +98,7 @@ fn timeless(screen: &str) -> String {
 }
 
 /// Waits until the screen is that in a file; writes the file instead if `SKARO_SCREENS=write`.
-fn compare(name: &str, screen: impl Fn() -> String) {
+pub(crate) fn compare(name: &str, screen: impl Fn() -> String) {
     let path = format!("{}/tests/program/screens/{name}", env!("CARGO_MANIFEST_DIR"));
     if std::env::var_os("SKARO_SCREENS").is_some_and(|value| value == "write") {
         std::thread::sleep(Duration::from_secs(1));
@@ -150,97 +149,6 @@ fn messages_that_arrive_leave_a_half_typed_line_and_the_layout_alone() {
     tmux.press("Enter");
     // What was typed is sent as it was typed.
     assert_eq!(bob.event("message")["message"]["body"], "half a 👩\u{200d}💻 line");
-}
-
-/// The demo, as the README shows it.
-#[test]
-fn the_picture_in_the_readme_is_what_one_sees() {
-    let Some(tmux) = Tmux::start(72, 18, &format!("'{PROGRAM}' chat")) else { return };
-    tmux.shows("/help tells");
-    for (typed, answer) in [
-        ("Hello bob!", "Hello alice!"),
-        ("I have tried it. It even breaks long lines between words 👍", "I like the sound"),
-    ] {
-        tmux.types(typed);
-        tmux.press("Enter");
-        tmux.shows(answer);
-    }
-    tmux.types("Half a li");
-    tmux.shows("Half a li");
-    let screen = || timeless(&tmux.run(&["capture-pane", "-p", "-e", "-N"]));
-    compare("../../../screenshot.svg", || picture(&screen(), 72));
-}
-
-/// Makes a picture of a screen with SGR sequences.
-fn picture(screen: &str, columns: usize) -> String {
-    const PALETTE: [&str; 16] = [
-        "#000000", "#e06c75", "#98c379", "#e5c07b", "#61afef", "#c678dd", "#56b6c2", "#dcdfe4", "#5c6370",
-        "#ff7a85", "#b5e890", "#ffd787", "#7cc4ff", "#de8ff0", "#6fd3e0", "#ffffff",
-    ];
-    let lines: Vec<_> = screen.trim_end().lines().collect();
-    let (width, height) = (columns * 9 + 24, lines.len() * 20 + 24);
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\">\n\
-         <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"#282c34\"/>\n\
-         <g font-family=\"monospace\" font-size=\"15\">\n"
-    );
-    let (mut font, mut fill, mut is_reverse) = (String::new(), "#dcdfe4", false);
-    for (number, line) in lines.iter().enumerate() {
-        let y = number * 20 + 27;
-        let mut column = 0;
-        for (part, text) in line.split('\u{1b}').enumerate() {
-            let text = if part == 0 {
-                text
-            } else {
-                let (codes, text) = text.trim_start_matches('[').split_once('m').unwrap_or_default();
-                let codes: Vec<_> = codes.split(';').map(|code| code.parse().unwrap_or(0)).collect();
-                // Indexed colours: 38;5;NUMBER.
-                let codes = match *codes {
-                    [ref before @ .., 38, 5, index @ 0..=7] => [before, &[index + 30]].concat(),
-                    [ref before @ .., 38, 5, index @ 8..=15] => [before, &[index + 82]].concat(),
-                    _ => codes,
-                };
-                for code in codes {
-                    match code {
-                        0 => (font, fill, is_reverse) = (String::new(), "#dcdfe4", false),
-                        1 => font.push_str(" font-weight=\"bold\""),
-                        2 => font.push_str(" opacity=\"0.6\""),
-                        7 => is_reverse = true,
-                        30..=37 => fill = PALETTE[code - 30],
-                        90..=97 => fill = PALETTE[code - 82],
-                        39 => fill = "#dcdfe4",
-                        _ => (),
-                    }
-                }
-                text
-            };
-            let cells: usize = text.chars().map(|char| if char > '\u{1f000}' { 2 } else { 1 }).sum();
-            let whole = text.len();
-            let indent = text.len() - text.trim_start_matches(' ').len();
-            let x = column * 9 + 12;
-            if is_reverse {
-                let (y, width) = (y - 15, cells * 9);
-                _ = writeln!(
-                    svg,
-                    "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"20\" fill=\"#dcdfe4\"/>"
-                );
-            }
-            // Programs that draw the picture may leave spaces out.
-            let seen = text.trim_matches(' ');
-            let text = seen.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-            if !text.is_empty() {
-                let fill = if is_reverse { "#282c34" } else { fill };
-                let length = (cells - indent - (whole - indent - seen.len())) * 9;
-                let x = x + indent * 9;
-                _ = writeln!(
-                    svg,
-                    "<text x=\"{x}\" y=\"{y}\" textLength=\"{length}\" fill=\"{fill}\"{font}>{text}</text>"
-                );
-            }
-            column += cells;
-        }
-    }
-    svg + "</g>\n</svg>\n"
 }
 
 #[test]
@@ -462,9 +370,9 @@ fn a_history_is_shown_in_its_dialog() {
     let script = format!("'{PROGRAM}' chat --url {url} --login alice --password-file '{file}'");
     let Some(tmux) = Tmux::start(80, 12, &script) else { return };
     tmux.shows("signed in as alice");
-    tmux.types("/to carol");
+    tmux.types("/to alice");
     tmux.press("Enter");
-    tmux.shows("to carol>");
+    tmux.shows("to alice>");
     tmux.types("/history bob 2");
     tmux.press("Enter");
     tmux.shows("to bob>");

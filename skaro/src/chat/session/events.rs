@@ -1,14 +1,16 @@
 //! Reactions to the client's events.
 
-use skaro_proto::client::{Disconnect, Ended, Event, Failure, Incoming, SignedOutReason, Ticket};
+use skaro_proto::client::{Delivery, Disconnect, Ended, Event, Failure, Incoming, SignedOutReason, Ticket};
 use skaro_proto::message::{Answer, ReadMark, RequestKind, SignedIn};
 
 use super::super::ask::{Ask, Asked};
 use super::super::command::Id;
 use super::super::echo_bot::EchoBot;
+use super::super::people::PeopleRequest;
 use super::super::report::Report;
 use super::super::state::State;
 use super::super::wording;
+use super::people::Question;
 use super::{Leaving, PAGE, Session, Shelf};
 use crate::exit::Exit;
 use crate::text::{self, Shown};
@@ -42,6 +44,10 @@ impl Session {
             Event::Late(ended) => self.handle_late(ended),
             Event::Message(incoming) => self.handle_message(incoming),
             Event::Read(mark) => self.handle_read(mark),
+            Event::Contact(change) => self.handle_contact(change),
+            Event::ChangedUserData(changed) => self.handle_changed(changed),
+            Event::Typing(typing) => self.handle_typing(typing),
+            Event::ReadBy(read_by) => self.handle_read_by(read_by),
             Event::CaughtUp { log, position } => self.handle_caught_up(log, *position),
             Event::LogChanged { log, position } => {
                 self.show(&Report::LogChanged { log, position: *position });
@@ -69,6 +75,7 @@ impl Session {
             }
             // The next event reports it.
             Event::SignedOut { reason: SignedOutReason::GaveUp } => (),
+            Event::SignedOut { reason: SignedOutReason::Requested } => self.handle_signed_out(),
             Event::SignedOut { reason } => self.fail(Exit::Denied, signed_out(reason, &self.user)),
             Event::GaveUp => self.fail(Exit::Unavailable, "gave up reconnecting".into()),
             _ => (),
@@ -94,7 +101,13 @@ impl Session {
             bot.handle_message(message);
         }
         self.show(&Report::Message { dialog, message });
-        if !incoming.is_own() {
+        self.meet_dialog(
+            dialog,
+            Some(&message.from.login).map(|from| &**from).filter(|_| !incoming.is_own()),
+        );
+        if incoming.is_own() {
+            self.note_sent(dialog, message.date.as_ref());
+        } else {
             self.names.add(dialog);
             self.partners.handle_message(dialog);
             if self.rings && self.is_signed_in && self.catching_up.is_none() {
@@ -127,14 +140,22 @@ impl Session {
 
     /// Handles the end of a request, of the chat or of the client itself, which signs in again on its own.
     fn handle_ended(&mut self, ended: &Ended<'_>) {
-        let (ask, id) = match self.pending.remove(&ended.ticket.id()) {
-            Some(asked) => (Some(asked.ask), asked.id),
-            None => (None, None),
+        let (ask, id, is_command) = match self.pending.remove(&ended.ticket.id()) {
+            Some(asked) => (Some(asked.ask), asked.id, asked.is_command),
+            None => (None, None, false),
         };
         self.is_signing_in &= !ask.as_ref().is_some_and(Ask::signs_in);
         match &ended.outcome {
-            Ok(answer) => self.handle_answer(ask.as_ref(), answer, id.as_ref()),
-            Err(failure) => self.handle_failure(ask, &ended.ticket, failure, id.as_ref()),
+            Ok(answer) => {
+                self.handle_answer(ask.as_ref(), answer, id.as_ref());
+                // By the options: the new user signs in next.
+                self.asks.extend(ask.filter(|_| !is_command).and_then(then_authorize).map(Asked::from));
+            }
+            Err(failure) => {
+                // A program repeats its commands itself.
+                let again = !is_command;
+                self.handle_failure(ask, &ended.ticket, failure, id.as_ref(), again);
+            }
         }
     }
 
@@ -156,16 +177,18 @@ impl Session {
             (Answer::Restored(signed_in), _) => self.handle_signed_in(signed_in, true),
             (Answer::RegisterType(register_type), _) => self.show(&Report::RegisterType { register_type }),
             (Answer::Contacts(contacts), ask) => {
-                contacts.iter().for_each(|user| self.names.add(&user.login));
+                self.learn_all(contacts);
                 if !matches!(ask, Some(Ask::Unread)) {
-                    self.show(&Report::Contacts { contacts, id });
-                } else if let Some(view) = self.screen.view() {
+                    return self.show(&Report::Contacts { contacts, id });
+                }
+                if let Some(view) = self.screen.view() {
                     view.meet(contacts);
                 } else if self.bot.is_none() && self.state.is_none() {
                     // With a place of its own the chat hears all of it.
                     let hinted = wording::unread(contacts).map_or(Ok(()), |unread| self.screen.hint(&unread));
                     self.end_if_unread(hinted);
                 }
+                self.tell_asking(contacts);
             }
             (Answer::History(history), Some(Ask::History { login, page })) => {
                 self.show(&Report::History { login, history, more: history.more, id });
@@ -183,15 +206,34 @@ impl Session {
                 let (marker, date) = (*marker, date.as_ref());
                 let position = *position;
                 self.show(&Report::MessageSent { to, marker, date, position, id, from: &from, body });
+                self.note_sent(to, date);
+                self.meet_dialog(to, None);
             }
             (Answer::Read, Some(Ask::Read { login, up_to })) => {
                 self.show(&Report::Marked { login, up_to: *up_to, id });
             }
+            (answer, Some(Ask::People(request))) => self.handle_people(request, answer, id),
+            (answer, Some(Ask::Meet { .. })) => self.handle_answer_about(answer),
             _ => (),
         }
     }
 
-    fn handle_failure(&mut self, ask: Option<Ask>, ticket: &Ticket, failure: &Failure<'_>, id: Option<&Id>) {
+    fn handle_failure(
+        &mut self,
+        ask: Option<Ask>,
+        ticket: &Ticket,
+        failure: &Failure<'_>,
+        id: Option<&Id>,
+        again: bool,
+    ) {
+        let is_nobody = matches!(failure, Failure::Refused(refusal) if refusal.status.as_ref().is_some_and(|status| status.code() == 404));
+        if let Some(Ask::Meet { login } | Ask::History { login, .. }) = &ask
+            && is_nobody
+            && self.partners.chosen() == Some(login)
+            && self.screen.is_terminal()
+        {
+            return self.handle_nobody(login);
+        }
         if ask.as_ref().is_some_and(Ask::is_by_itself) {
             return;
         }
@@ -208,9 +250,15 @@ impl Session {
         let is_denied = Exit::from(failure) == Exit::Denied;
         match ask {
             // The client signs in again on its own only if a user was signed in before.
-            Some(ask) if is_lost && ask.signs_in() && !self.is_signed_in => self.sign_in = Some(ask),
+            Some(ask) if again && is_lost && ask.signs_in() && !self.is_signed_in => {
+                let may_be_done = matches!(failure, Failure::Lost(Delivery::Unknown));
+                self.sign_in = match ask {
+                    ask @ Ask::People(_) if may_be_done => then_authorize(ask),
+                    ask => Some(ask),
+                };
+            }
             Some(Ask::Authorize { login, .. }) if is_denied && self.screen.is_terminal() => {
-                self.asks_password = Some(login);
+                self.question = Some(Question::SignIn(login));
             }
             _ => (),
         }
@@ -229,6 +277,7 @@ impl Session {
         self.user = user.login.clone().into_owned();
         let is_first = !std::mem::replace(&mut self.is_signed_in, true);
         self.is_cut_off = false;
+        self.forget_met();
         self.catching_up = signed_in.cursor.as_ref().map(|_| 0);
         if self.screen.is_terminal() && (is_first || self.screen.view().is_some()) {
             self.asks.push_back(Ask::Unread.into());
@@ -255,6 +304,12 @@ impl Session {
             self.ask_history(None, None);
         }
     }
+}
+
+/// Returns the request that signs a user in who was just registered.
+fn then_authorize(ask: Ask) -> Option<Ask> {
+    let Ask::People(PeopleRequest::Register { login, password, .. }) = ask else { return None };
+    Some(Ask::Authorize { login, password: password.0 })
 }
 
 /// Returns why a user is signed in no more, and what helps.

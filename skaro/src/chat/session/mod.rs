@@ -3,27 +3,31 @@
 //! Call the `handle_` methods, then [`ask`](Session::ask).
 
 mod events;
+mod inputs;
+mod people;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
+use std::time::Instant;
 
 use ratatui::crossterm::event::Event;
-use skaro_proto::Secret;
 use skaro_proto::client::{CommandError, RequestId, Status};
-use skaro_proto::message::Page;
 
 use super::args::OFFLINE_MESSAGES;
 use super::ask::{Ask, Asked};
-use super::command::{self, Command, Reason, Unusable};
+use super::command::{Reason, Unusable};
 use super::complete::Names;
 use super::echo_bot::EchoBot;
-use super::line::{HELP, Input, KEYS, Line, Prompt};
+use super::line::Prompt;
 use super::partner::Partners;
 use super::report::Report;
 use super::screen::Screen;
 use super::state::State;
+use super::view::View;
 use crate::exit::Exit;
-use crate::text::{Shown, name};
+use crate::text::Shown;
+
+use people::{Acquaintances, Question, Typing};
 
 /// Number of running requests from which no more lines are read from a pipe. That many of the longest messages fit into
 /// the client's queue.
@@ -46,8 +50,8 @@ pub(crate) struct Session {
     user: String,
     /// Set from the end of a connection until the session is restored.
     is_cut_off: bool,
-    /// Login of the user whose password was wrong, and is asked for again.
-    asks_password: Option<String>,
+    /// The password that is asked for.
+    question: Option<Question>,
     /// To whom plain lines go.
     partners: Partners,
     names: Names,
@@ -69,6 +73,8 @@ pub(crate) struct Session {
     catching_up: Option<u64>,
     /// Up to which position each dialog was shown, where the server has not been told yet.
     shown: BTreeMap<String, u64>,
+    acquaintances: Acquaintances,
+    typing: Typing,
     leaving: Option<Leaving>,
     /// The first failure.
     failure: Option<Exit>,
@@ -111,7 +117,7 @@ impl Session {
             is_signed_in: false,
             user: String::new(),
             is_cut_off: false,
-            asks_password: None,
+            question: None,
             partners,
             names,
             rings,
@@ -124,6 +130,8 @@ impl Session {
             is_unread: false,
             catching_up: None,
             shown: BTreeMap::new(),
+            acquaintances: Acquaintances::default(),
+            typing: Typing::default(),
             leaving: None,
             failure: None,
         }
@@ -140,8 +148,8 @@ impl Session {
 
     /// Returns the prompt for the next line.
     pub(crate) fn prompt(&self) -> Prompt {
-        match &self.asks_password {
-            Some(login) => self.screen.password_prompt(login),
+        match &self.question {
+            Some(question) => self.screen.password_prompt(&question.prompt()),
             None => self.screen.prompt(self.partners.chosen()),
         }
     }
@@ -174,7 +182,8 @@ impl Session {
     /// Shows what has happened so far.
     pub(crate) fn refresh(&mut self) {
         if let Some(view) = self.screen.view() {
-            view.ask_password(self.asks_password.as_deref());
+            view.ask_password(self.question.as_ref().map(Question::prompt));
+            view.forget_typing(Instant::now());
             if let Some((login, position)) = view.take_seen() {
                 self.note_seen(login, position);
             }
@@ -188,7 +197,11 @@ impl Session {
         let wants_line = self.wants_line();
         match self.screen.handle_key(event, wants_line) {
             Ok(Some(input)) => self.handle_input(input),
-            Ok(None) => (),
+            Ok(None) => {
+                if self.screen.view().is_some_and(View::take_typed) {
+                    self.note_typing();
+                }
+            }
             Err(error) => self.end_if_unread(Err(error)),
         }
     }
@@ -202,6 +215,7 @@ impl Session {
     /// Chooses who gets lines, and shows the dialog with that user.
     fn choose(&mut self, login: &str) {
         self.partners.choose(login);
+        self.meet_partner(login);
         if self.screen.view().is_some_and(|view| view.open(login)) && self.is_signed_in {
             self.ask_history(Some(login), Some(SCREENFUL));
         }
@@ -213,6 +227,7 @@ impl Session {
     /// Submits waiting requests, in order. Their events must be passed back to this session.
     pub(crate) fn ask(&mut self, mut submit: impl FnMut(&Ask) -> Result<RequestId, CommandError>) {
         self.ask_for_marks();
+        self.ask_about();
         while let Some(asked) = self.asks.pop_front() {
             match submit(&asked.ask) {
                 Ok(id) => {
@@ -273,166 +288,8 @@ impl Session {
     }
 }
 
-/// Inputs besides the client's events, which are in [`events`].
+/// What else happens.
 impl Session {
-    /// Handles an input from the user.
-    pub(crate) fn handle_input(&mut self, input: Input) {
-        match input {
-            Input::Line(line) => self.handle_line(&line),
-            Input::Password(password) => self.handle_password(password),
-            Input::TooLong(limit) => {
-                self.handle_unreadable(
-                    Reason::TooLong,
-                    format!("this line is over the limit of {limit} bytes"),
-                );
-            }
-            Input::NotUtf8 => self.handle_unreadable(Reason::NotJson, "this line is not UTF-8".into()),
-            Input::Failed(problem) => {
-                self.fail(Exit::NoInput, problem);
-                self.handle_end();
-            }
-            Input::End => self.handle_end(),
-            Input::Open(login) => self.choose(&login),
-            Input::Older => self.ask_older(),
-            Input::Interrupt => self.leaving = Some(Leaving::Now),
-        }
-    }
-
-    fn handle_end(&mut self) {
-        self.leaving = self.leaving.or(Some(Leaving::AfterAnswers));
-    }
-
-    fn handle_unreadable(&mut self, reason: Reason, info: String) {
-        match self.screen.is_json() {
-            true => self.reject(Exit::Data, Unusable { reason, info, id: None }),
-            false => self.fail(Exit::Data, info),
-        }
-    }
-
-    fn handle_line(&mut self, line: &str) {
-        if self.screen.is_json() && line.trim_start().starts_with('{') {
-            return self.handle_command(line);
-        }
-        match Line::parse(line) {
-            Err(problem) => self.fail(Exit::Data, problem),
-            Ok(Line::Empty) => (),
-            Ok(Line::Plain(body)) => match self.partners.recipient().map(str::to_owned) {
-                Ok(to) => self.send(&to, body),
-                Err(problem) => self.fail(Exit::Data, problem.into()),
-            },
-            Ok(Line::Message { to, body }) => self.send(to, body),
-            Ok(Line::Reply { body }) => match (self.partners.last_writer().map(str::to_owned), body) {
-                (Some(to), Some(body)) => self.send(&to, body),
-                (Some(to), None) => self.choose(&to),
-                (None, _) => self.fail(Exit::Data, "nobody has written yet".into()),
-            },
-            Ok(Line::To { login }) => self.choose(login),
-            Ok(Line::Contacts) => self.asks.push_back(Ask::Contacts.into()),
-            Ok(Line::History { login, count }) => {
-                // The view shows a history in its dialog.
-                if let (Some(login), Some(view)) = (login, self.screen.view()) {
-                    view.open(login);
-                    self.partners.choose(login);
-                }
-                self.ask_history(login, count);
-            }
-            Ok(Line::Older) => self.ask_older(),
-            Ok(Line::RegisterType) => self.asks.push_back(Ask::RegisterType.into()),
-            Ok(Line::Authorize { login, password }) => {
-                let password = Secret::from(password);
-                self.asks.push_back(Ask::Authorize { login: login.into(), password }.into());
-            }
-            Ok(Line::Restore { sid }) => self.asks.push_back(Ask::Restore { sid: Secret::from(sid) }.into()),
-            Ok(Line::Help) => {
-                let keys = self.screen.view().map(|_| Shown::new().line().append(Shown::lines(KEYS)));
-                let said = self.screen.say(&Shown::lines(HELP).append(keys.unwrap_or_default()));
-                self.end_if_unread(said);
-            }
-            Ok(Line::Quit) => self.leaving = Some(Leaving::Now),
-        }
-    }
-
-    /// Handles the second try after a wrong password; without one it is the last.
-    fn handle_password(&mut self, password: Secret) {
-        let Some(login) = self.asks_password.take() else { return };
-        if !password.expose().is_empty() {
-            self.asks.push_back(Ask::Authorize { login, password }.into());
-        }
-    }
-
-    fn ask_history(&mut self, login: Option<&str>, count: Option<u64>) {
-        let Some(login) = login.or_else(|| self.partners.chosen()).map(str::to_owned) else {
-            self.fail(Exit::Data, "/history needs a LOGIN".into());
-            return;
-        };
-        // People see the last ones, programs all that the server gives at once.
-        let limit = count.or(self.screen.is_terminal().then_some(PAGE));
-        self.asks.push_back(Ask::History { login, page: Page { limit, ..Page::default() } }.into());
-    }
-
-    fn ask_older(&mut self) {
-        if let (Some(view), Some(login)) = (self.screen.view(), self.partners.chosen()) {
-            let (login, count) = (login.to_owned(), SCREENFUL);
-            self.page = Some(Shelf { login, count, before: view.oldest() });
-        }
-        match &self.page {
-            Some(Shelf { login, count, before: Some(before) }) => {
-                let page = Page { before: Some(*before), limit: Some(*count), ..Page::default() };
-                self.asks.push_back(Ask::History { login: login.clone(), page }.into());
-            }
-            Some(Shelf { login, before: None, .. }) => {
-                let said = format!("there is nothing older of the history with {}", name(login));
-                let hinted = self.screen.hint(&Shown::new().dim(&said));
-                self.end_if_unread(hinted);
-            }
-            None => self.fail(Exit::Data, "no history was shown yet: /history LOGIN".into()),
-        }
-    }
-
-    fn send(&mut self, to: &str, body: &str) {
-        self.messages += 1;
-        self.choose(to);
-        if let Some(view) = self.screen.view() {
-            view.show_sending(to, self.messages, body);
-        }
-        self.asks.push_back(
-            Ask::Message { to: to.into(), body: body.into(), marker: self.messages, key: None }.into(),
-        );
-    }
-
-    /// Handles a command of a program.
-    fn handle_command(&mut self, line: &str) {
-        let (command, id) = match command::parse(line) {
-            Ok(parsed) => parsed,
-            Err(unusable) => return self.reject(Exit::Data, unusable),
-        };
-        let ask = match command {
-            Command::Send(command::Send { to, body, key }) => {
-                self.messages += 1;
-                Ask::Message { to, body, key, marker: self.messages }
-            }
-            Command::History(history) => Ask::History { page: history.page(), login: history.login },
-            Command::Contacts(_) => Ask::Contacts,
-            Command::Read(command::Read { login, up_to }) => Ask::Read { login, up_to },
-            Command::Taken(command::Taken { position }) => {
-                let moved = self.state.as_mut().is_some_and(|state| state.handle_taken(position));
-                if !moved {
-                    let info = "taken: nothing has come with that position, or there is no --taken".into();
-                    self.reject(Exit::Data, Unusable { reason: Reason::Invalid, info, id });
-                }
-                return;
-            }
-        };
-        self.asks.push_back(Asked { ask, id, is_command: true });
-    }
-
-    /// Reports that a command has not begun.
-    fn reject(&mut self, exit: Exit, unusable: Unusable) {
-        self.note(exit);
-        let Unusable { reason, info, id } = &unusable;
-        self.show(&Report::Rejected { reason: *reason, info, id: id.as_ref() });
-    }
-
     /// Handles a change of the client's state: without a connection now or later, the chat ends.
     pub(crate) fn handle_status(&mut self, status: Status) {
         if self.is_cut_off && matches!(status, Status::Offline | Status::Closed) {
@@ -452,7 +309,7 @@ impl Session {
     }
 
     fn show(&mut self, report: &Report<'_>) {
-        let shown = self.screen.show(report);
+        let shown = self.screen.show(report, &self.names);
         self.end_if_unread(shown);
     }
 

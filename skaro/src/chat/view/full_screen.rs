@@ -101,7 +101,7 @@ impl FullScreen {
     /// Shows an event.
     pub(crate) fn show(&mut self, report: &Report<'_>) {
         if let Report::Disconnected { .. } | Report::Reconnecting { reason: Some(_), .. } = report {
-            self.failure = Some(wording::report(report, false));
+            self.failure = Some(wording::report(report, false, &Names::default()));
         }
         self.view.show(report);
     }

@@ -1,6 +1,8 @@
 //! The view's rows: contacts at the left, the dialog, a status line, the line that is typed.
 
-use super::{Contact, Link, View, name};
+use super::pane::Known;
+use super::people::Relation;
+use super::{Contact, View};
 use crate::rows::{beginning, width};
 use crate::text::{Colour, Shown};
 
@@ -9,6 +11,9 @@ const WIDE: usize = 60;
 
 /// Columns of the contacts' column.
 const CONTACTS: (usize, usize) = (14, 26);
+
+/// Fewest columns of a chosen name.
+const NAME: usize = 4;
 
 /// Rows of the line that is typed.
 const LINE: usize = 5;
@@ -59,9 +64,8 @@ impl View {
         let (columns, lines) = self.size;
         let most = LINE.min(lines.saturating_sub(2)).max(1);
         match (&self.question, &self.open) {
-            (Some((login, line)), _) => {
-                let prompt = Shown::from(format!("Password of {}: ", name(login)));
-                line.rows(&short(&prompt, columns), true, columns, most)
+            (Some((question, line)), _) => {
+                line.rows(&short(&Shown::from(&**question), columns), true, columns, most)
             }
             (None, Some(login)) => {
                 let prompt = Shown::from("to ").name(login).plain("> ");
@@ -75,7 +79,9 @@ impl View {
     pub(super) fn rows_of_dialog(&self, count: usize) -> Vec<Shown> {
         let left = self.left();
         let columns = self.size.0 - if left > 0 { left + 2 } else { 0 };
-        self.panes.get(self.open.as_deref()).rows_from_end(columns, count)
+        let open = self.open.as_ref().and_then(|login| self.contacts.get(login));
+        let known = Known { names: &self.names, read: open.and_then(|contact| contact.read) };
+        self.panes.get(self.open.as_deref()).rows_from_end(columns, count, &known)
     }
 
     fn dialog_rows(&mut self, height: usize) -> Vec<Shown> {
@@ -95,55 +101,25 @@ impl View {
         let at = sorted.iter().position(|(login, _)| is_open(login)).unwrap_or_default();
         let first = (at + 1).saturating_sub(height);
         let rows = sorted.iter().skip(first).take(height);
-        let mut rows: Vec<_> =
-            rows.map(|(login, contact)| contact_row(login, contact, is_open(login), columns)).collect();
+        let mut rows: Vec<_> = rows
+            .map(|(login, contact)| {
+                let chosen = self.names.chosen(login);
+                contact_row(login, chosen, contact, is_open(login), columns)
+            })
+            .collect();
         rows.resize_with(height, || padded(Shown::new(), columns));
         rows
     }
-
-    /// Returns the status line.
-    fn status(&self) -> Shown {
-        let columns = self.size.0;
-        let state = match self.link {
-            Link::Down => "not connected".to_owned(),
-            Link::Up => "not signed in".to_owned(),
-            Link::SignedIn => name(&self.user).into_owned(),
-        };
-        let mut parts = vec![state];
-        if self.scroll > 0 {
-            parts.push("▼ PageDown".into());
-        }
-        let open = self.open.as_ref().and_then(|login| Some((login, self.contacts.get(login)?)));
-        if let Some((login, Contact { is_online: Some(is_online), .. })) = open {
-            let presence = if *is_online { "online" } else { "offline" };
-            parts.push(format!("{} {presence}", name(login)));
-        }
-        let unread: Vec<_> = self
-            .sorted()
-            .into_iter()
-            .filter(|(login, contact)| contact.unread > 0 && !self.shows(login))
-            .map(|(login, contact)| format!("{} {}", name(login), contact.unread))
-            .collect();
-        if !unread.is_empty() {
-            parts.push(format!("unread: {}", unread.join(", ")));
-        }
-        let status = Shown::from(format!(" {}", parts.join(" · ")));
-        let text: String = status.spans().iter().map(|span| &*span.text).collect();
-        let mut bar = Shown::new();
-        let text = beginning(&text, columns);
-        let gap = " ".repeat(columns.saturating_sub(width(&text)));
-        bar.push_clean(Some(Colour::Reverse), &(text.into_owned() + &gap));
-        bar
-    }
 }
 
-/// Returns a contact's row: presence, name, number of unread messages.
-fn contact_row(login: &str, contact: &Contact, is_open: bool, columns: usize) -> Shown {
-    let dot = match contact.is_online {
-        Some(true) => "●",
-        Some(false) => "○",
-        None => " ",
-    };
+/// Returns a contact's row: presence, login, number of unread messages, and the chosen name if there is room.
+fn contact_row(
+    login: &str,
+    chosen: Option<String>,
+    contact: &Contact,
+    is_open: bool,
+    columns: usize,
+) -> Shown {
     let unread = if contact.unread > 0 { format!(" {}", contact.unread) } else { String::new() };
     let named = Shown::new().name(login);
     let colour = named.spans().first().and_then(|span| span.colour);
@@ -152,11 +128,20 @@ fn contact_row(login: &str, contact: &Contact, is_open: bool, columns: usize) ->
     let room = columns.saturating_sub(4 + width(&unread));
     let mut row = Shown::new();
     row.push_clean(None, if is_open { ">" } else { " " });
-    row.push_clean(Some(Colour::Dim), dot);
+    let asks = contact.relation == Relation::Asks;
+    row.push_clean(Some(if asks { Colour::Bold } else { Colour::Dim }), contact.sign());
     row.push_clean(None, " ");
     let colour = if is_open { Some(Colour::Bold) } else { colour };
-    row.push_clean(colour, &beginning(&settled, room));
+    let login = beginning(&settled, room);
+    row.push_clean(colour, &login);
     row.push_clean(Some(Colour::Bold), &unread);
+    let left = room.saturating_sub(width(&login) + 1);
+    if let Some(chosen) = chosen.filter(|_| left >= NAME) {
+        let cleaned = Shown::from(chosen);
+        let cleaned: String = cleaned.spans().iter().map(|span| &*span.text).collect();
+        row.push_clean(Some(Colour::Dim), " ");
+        row.push_clean(Some(Colour::Dim), &beginning(&crate::rows::settled(&cleaned), left));
+    }
     padded(row, columns)
 }
 

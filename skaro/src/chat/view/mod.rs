@@ -1,12 +1,14 @@
 //! The full-screen view as a value: reports and keys go in, rows come out. It knows no terminal.
 //!
-//! [`pane`] is a dialog's content, [`mod@line`] the line that is typed, [`layout`] makes the rows; [`full_screen`] is the
-//! terminal, which only draws them.
+//! [`pane`] is a dialog's content, [`mod@line`] the line that is typed, [`people`] are the contacts, [`layout`] and [`status`]
+//! make the rows; [`full_screen`] is the terminal, which only draws them.
 
 pub(crate) mod full_screen;
 mod layout;
 mod line;
 mod pane;
+mod people;
+mod status;
 #[cfg(test)]
 mod tests;
 
@@ -14,17 +16,18 @@ use std::collections::BTreeMap;
 
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use skaro_proto::Secret;
-use skaro_proto::Value;
-use skaro_proto::message::{Contacts, Message, User};
+use skaro_proto::message::{Date, Message};
 
 use super::complete::Names;
 use super::line::Input;
+use super::people::is_conference;
 use super::report::Report;
 use super::wording;
 use crate::text::{Shown, name};
 
 use line::EditedLine;
-use pane::{Pane, Panes};
+use pane::{Pane, Panes, SENDING, Said};
+use people::{Relation, Typist};
 
 /// Number of contacts that are listed. Messages of further ones are shown in the open dialog.
 const CONTACTS: usize = 10_000;
@@ -42,7 +45,7 @@ pub(crate) struct View {
     line: EditedLine,
     /// Half-typed lines of other dialogs, by login.
     drafts: BTreeMap<String, String>,
-    /// The user whose password is asked for, and what is typed of it.
+    /// The question for a password, and what is typed of it.
     question: Option<(String, EditedLine)>,
     user: String,
     link: Link,
@@ -52,12 +55,20 @@ pub(crate) struct View {
     scroll: usize,
     /// Set while an older page is asked for.
     is_asking_older: bool,
+    typists: Vec<Typist>,
+    /// Set if the line was changed by typing since somebody has asked.
+    has_typed: bool,
 }
 
 /// A user in the list.
 #[derive(Default)]
 struct Contact {
     is_online: Option<bool>,
+    relation: Relation,
+    /// What somebody does, or the topic of a conference.
+    about: Option<String>,
+    /// Date up to which the contact has read the dialog.
+    read: Option<i64>,
     unread: u64,
     /// Position of the last message, by which the list is sorted.
     latest: u64,
@@ -98,6 +109,8 @@ impl View {
             size: (80, 24),
             scroll: 0,
             is_asking_older: false,
+            typists: Vec::new(),
+            has_typed: false,
         }
     }
 
@@ -107,20 +120,30 @@ impl View {
             Report::Connected => self.link = Link::Up,
             Report::Authorized { user, .. } | Report::Restored { user, .. } => {
                 self.link = Link::SignedIn;
+                if !self.user.is_empty() && *self.user != *user.login {
+                    // Somebody else's contacts are nobody's business.
+                    (self.contacts, self.panes) = (BTreeMap::new(), Panes::default());
+                }
                 self.user = user.login.clone().into_owned();
             }
-            Report::Disconnected { .. } | Report::Reconnecting { .. } => self.link = Link::Down,
+            Report::Disconnected { .. } | Report::Reconnecting { .. } => {
+                self.link = Link::Down;
+                self.forget_presence();
+            }
             _ => (),
+        }
+        if self.show_people(report) {
+            return;
         }
         match report {
             Report::Message { dialog, message } => return self.show_message(dialog, message),
             Report::History { login, history, more, .. } => return self.show_history(login, history, *more),
             Report::MessageSent { to, marker, date, position, from, body, .. } => {
                 let text = wording::within_dialog(*date, from, body);
+                let own = date.and_then(Date::as_integer);
+                let said = Said { text, position: *position, own, from: None };
                 let before = self.height();
-                if !self.panes.of(Some(to)).settle(*marker, &text, *position) {
-                    self.panes.of(Some(to)).push(&text, *position);
-                }
+                self.panes.of(Some(to)).settle(*marker, said);
                 self.note_contact(to, *position);
                 return self.stay(before);
             }
@@ -131,14 +154,17 @@ impl View {
             Report::Connected | Report::Reconnecting { .. } => return self.note_attempt(report),
             _ => (),
         }
-        self.note(&wording::report(report, false));
+        let text = wording::report(report, false, &self.names);
+        if text != Shown::new() {
+            self.note(&text);
+        }
     }
 
     /// Shows an attempt to connect, or its success, instead of the attempt before.
     fn note_attempt(&mut self, report: &Report<'_>) {
         let before = self.height();
         self.panes.iter_mut().for_each(Pane::drop_attempts);
-        let (pane, text) = (self.panes.of(self.open.as_deref()), wording::report(report, false));
+        let (pane, text) = (self.panes.of(self.open.as_deref()), wording::report(report, false, &self.names));
         match report {
             Report::Reconnecting { .. } => pane.note_attempt(&text),
             _ => pane.note(&text),
@@ -157,13 +183,14 @@ impl View {
     }
 
     fn show_message(&mut self, dialog: &str, message: &Message<'_>) {
-        let text = wording::within_dialog(message.date.as_ref(), &message.from.login, &message.body);
+        let said = self.said(dialog, message);
+        self.stop_typing(dialog, &message.from.login);
         let before = self.height();
         if !self.note_contact(dialog, message.position) {
-            self.note(&Shown::new().name(dialog).plain(" wrote: ").append(text));
+            self.note(&Shown::new().name(dialog).plain(" wrote: ").append(said.text));
             return;
         }
-        self.panes.of(Some(dialog)).push(&text, message.position);
+        self.panes.of(Some(dialog)).push(said);
         let is_own = message.is_from(&self.user);
         if let Some(contact) = self.contacts.get_mut(dialog).filter(|_| !is_own) {
             contact.unread += 1;
@@ -171,39 +198,30 @@ impl View {
         self.stay(before);
     }
 
+    /// Returns a message as its dialog keeps it.
+    fn said(&self, dialog: &str, message: &Message<'_>) -> Said {
+        let from = &message.from.login;
+        let own = message.date.as_ref().and_then(Date::as_integer).filter(|_| message.is_from(&self.user));
+        Said {
+            text: wording::within_dialog(message.date.as_ref(), from, &message.body),
+            position: message.position,
+            from: is_conference(dialog).then(|| from.clone().into_owned()),
+            own: own.filter(|_| !is_conference(dialog)),
+        }
+    }
+
     fn show_history(&mut self, login: &str, history: &[Message<'_>], more: Option<bool>) {
+        let said: Vec<_> = history.iter().map(|message| self.said(login, message)).collect();
         let pane = self.panes.of(Some(login));
         let first = history.iter().find_map(|message| message.position);
         let is_page = first.is_some_and(|first| pane.oldest().is_some_and(|oldest| first < oldest));
         if is_page || !pane.is_loaded || history.is_empty() {
             pane.has_older = more == Some(true);
         }
-        let entries = history.iter().map(|message| {
-            let text = wording::within_dialog(message.date.as_ref(), &message.from.login, &message.body);
-            (text, message.position)
-        });
-        pane.merge(entries, is_page);
+        pane.merge(said.into_iter(), is_page);
         pane.is_loaded = true;
         self.is_asking_older = false;
         self.panes.trim();
-    }
-
-    /// Takes note of who is there, and what is unread.
-    pub(crate) fn meet(&mut self, contacts: &Contacts<'_>) {
-        for user in contacts {
-            self.note_contact(&user.login, wording::last_position(user));
-            let is_shown = self.shows(&user.login);
-            let Some(contact) = self.contacts.get_mut(&*user.login) else { continue };
-            contact.is_online = is_online(user);
-            contact.unread = user.unread().filter(|_| !is_shown).unwrap_or_default();
-        }
-    }
-
-    /// Takes note that somebody has just written, and so is there.
-    pub(crate) fn handle_writer(&mut self, login: &str) {
-        if let Some(contact) = self.contacts.get_mut(login) {
-            contact.is_online = Some(true);
-        }
     }
 
     /// Takes note that the user has read a dialog elsewhere.
@@ -215,7 +233,7 @@ impl View {
 
     /// Shows a message that is on its way.
     pub(crate) fn show_sending(&mut self, to: &str, marker: u64, body: &str) {
-        let text = Shown::new().dim("…     ").name(&self.user).dim(": ").dim(body);
+        let text = Shown::new().dim(SENDING).name(&self.user).dim(": ").dim(body);
         self.panes.of(Some(to)).push_sent(&text, marker);
         self.panes.trim();
         self.scroll = 0;
@@ -239,6 +257,14 @@ impl View {
     /// Returns the number of rows of the open dialog, if that matters: when something older is looked at.
     fn height(&self) -> usize {
         if self.scroll == 0 { 0 } else { self.rows_of_dialog(usize::MAX).len() }
+    }
+
+    /// Keeps the rows in their places if the dialog to which something was appended is open.
+    fn stay_if(&mut self, dialog: &str, before: usize) {
+        match self.open.as_deref() == Some(dialog) {
+            true => self.stay(before),
+            false => self.panes.trim(),
+        }
     }
 
     /// Keeps the rows that are looked at in their places after something was appended.
@@ -317,10 +343,10 @@ impl View {
 /// Keys.
 impl View {
     /// Asks for a password, or no more.
-    pub(crate) fn ask_password(&mut self, login: Option<&str>) {
-        let asked = self.question.as_ref().map(|(login, _)| &**login);
-        if asked != login {
-            self.question = login.map(|login| (login.to_owned(), EditedLine::new()));
+    pub(crate) fn ask_password(&mut self, question: Option<String>) {
+        let asked = self.question.as_ref().map(|(question, _)| question);
+        if asked != question.as_ref() {
+            self.question = question.map(|question| (question, EditedLine::new()));
         }
     }
 
@@ -329,6 +355,7 @@ impl View {
         match event {
             Event::Key(key) if key.kind != KeyEventKind::Release => self.handle_key(key, wants_line),
             Event::Paste(text) => {
+                self.has_typed = true;
                 if !self.typed().insert(&text) {
                     self.note(&Shown::new().red("what was pasted is too long for a line"));
                 }
@@ -370,13 +397,17 @@ impl View {
             KeyCode::Tab if self.line.text().is_empty() => return open(self.next_unread()),
             KeyCode::Tab => {
                 let candidates = self.line.complete(&self.names);
-                if !candidates.is_empty() {
-                    self.note(&Shown::new().dim(candidates.join(" ").trim_end()));
+                let choice = Shown::new().dim(candidates.join(" ").trim_end());
+                if !candidates.is_empty() && !self.panes.get(self.open.as_deref()).ends_with(&choice) {
+                    self.note(&choice);
                 }
             }
             KeyCode::PageUp => return self.scroll_up(),
             KeyCode::PageDown => self.scroll = self.scroll.saturating_sub(self.page()),
-            _ => _ = self.typed().handle_key(key),
+            code => {
+                self.has_typed |= matches!(code, KeyCode::Char(_)) && !control;
+                self.typed().handle_key(key);
+            }
         }
         Reaction::Draw
     }
@@ -403,12 +434,5 @@ impl View {
         }
         self.scroll = (self.scroll + page).min(top);
         Reaction::Draw
-    }
-}
-
-fn is_online(user: &User<'_>) -> Option<bool> {
-    match user.extra.get("online") {
-        Some(Value::Bool(online)) => Some(online),
-        _ => None,
     }
 }

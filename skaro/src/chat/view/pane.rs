@@ -1,9 +1,11 @@
 //! A dialog's entries in the full-screen view.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::super::complete::Names;
 use crate::rows::{rows, settled};
-use crate::text::Shown;
+use crate::text::{Colour, Shown};
 
 /// Number of entries of a pane beyond which the oldest are dropped.
 const ENTRIES: usize = 2000;
@@ -13,6 +15,16 @@ const BYTES: usize = 16 << 20;
 
 /// Bytes that an entry takes beside its text.
 const ENTRY: usize = 256;
+
+/// What stands in place of the time before a message that is on its way, and before one that was not sent.
+pub(crate) const SENDING: &str = "…     ";
+const FAILED: &str = "!     ";
+
+/// What stands behind the last message if it was read.
+const READ: &str = " (read)";
+
+/// The part of a message's text that is the sender's login.
+const SENDER: usize = 2;
 
 /// A message, or what the chat has to say.
 struct Entry {
@@ -25,7 +37,29 @@ struct Entry {
     is_attempt: bool,
     /// Number of a message that was sent in this chat and has no answer yet.
     marker: Option<u64>,
+    /// The login of the sender, in a conference.
+    from: Option<String>,
+    /// The date, if the user wrote it to somebody.
+    own: Option<i64>,
     text: Shown,
+}
+
+/// A message of a dialog.
+pub(crate) struct Said {
+    /// The text, whose third part is the sender's login.
+    pub(crate) text: Shown,
+    pub(crate) position: Option<u64>,
+    /// The login of the sender, in a conference.
+    pub(crate) from: Option<String>,
+    /// The date, if the user wrote it to somebody.
+    pub(crate) own: Option<i64>,
+}
+
+/// What is known when a dialog is drawn, and may be another thing the next time.
+pub(crate) struct Known<'a> {
+    pub(crate) names: &'a Names,
+    /// Date up to which the other user has read.
+    pub(crate) read: Option<i64>,
 }
 
 /// A dialog, or what was said while there was none.
@@ -45,9 +79,15 @@ pub(crate) struct Pane {
 
 impl Pane {
     /// Appends a message.
-    pub(crate) fn push(&mut self, text: &Shown, position: Option<u64>) {
+    pub(crate) fn push(&mut self, said: Said) {
+        let Said { text, position, from, own } = said;
         self.latest = self.latest.max(position.unwrap_or_default());
-        self.add(Entry { position, ..self.entry(text) });
+        self.add(Entry { position, from, own, ..self.entry(&text) });
+    }
+
+    /// Returns whether the last entry is this text of the chat itself.
+    pub(crate) fn ends_with(&self, text: &Shown) -> bool {
+        self.entries.last().is_some_and(|entry| entry.is_notice && entry.text == simple(text))
     }
 
     /// Appends what the chat itself says.
@@ -78,19 +118,19 @@ impl Pane {
             is_notice: false,
             is_attempt: false,
             marker: None,
+            from: None,
+            own: None,
             text: simple(text),
         }
     }
 
-    /// Replaces a message that was on its way; returns whether there was one.
-    pub(crate) fn settle(&mut self, marker: u64, text: &Shown, position: Option<u64>) -> bool {
-        let Some(at) = self.entries.iter().position(|entry| entry.marker == Some(marker)) else {
-            return false;
-        };
-        let entry = self.entries.remove(at);
-        self.bytes -= bytes(&entry);
-        self.push(text, position);
-        true
+    /// Appends a message that was sent, in place of the one that was on its way.
+    pub(crate) fn settle(&mut self, marker: u64, said: Said) {
+        if let Some(at) = self.entries.iter().position(|entry| entry.marker == Some(marker)) {
+            let entry = self.entries.remove(at);
+            self.bytes -= bytes(&entry);
+        }
+        self.push(said);
     }
 
     /// Marks a message that was on its way as failed; returns whether there was one.
@@ -99,12 +139,18 @@ impl Pane {
             return false;
         };
         entry.marker = None;
-        entry.text = std::mem::take(&mut entry.text).reddened();
+        // It is on its way no more.
+        let text = std::mem::take(&mut entry.text);
+        let text = text.spans().iter().skip(1).fold(Shown::from(FAILED), |mut text, span| {
+            text.push_clean(span.colour, &span.text);
+            text
+        });
+        entry.text = text.reddened();
         true
     }
 
     /// Puts messages of a history into their places.
-    pub(crate) fn merge(&mut self, history: impl Iterator<Item = (Shown, Option<u64>)>, is_page: bool) {
+    pub(crate) fn merge(&mut self, history: impl Iterator<Item = Said>, is_page: bool) {
         // Where there are no positions, the history has all that came before it.
         if !is_page {
             let is_kept =
@@ -113,11 +159,11 @@ impl Pane {
         }
         let known: Vec<_> = self.entries.iter().filter_map(|entry| entry.position).collect();
         let mut merged: Vec<_> = history
-            .filter(|(_, position)| position.is_none_or(|position| !known.contains(&position)))
-            .map(|(text, position)| {
+            .filter(|said| said.position.is_none_or(|position| !known.contains(&position)))
+            .map(|Said { text, position, from, own }| {
                 let order = position.unwrap_or_default();
                 let text = simple(&text);
-                Entry { order, position, is_notice: false, is_attempt: false, marker: None, text }
+                Entry { order, position, is_notice: false, is_attempt: false, marker: None, from, own, text }
             })
             .collect();
         let latest = merged.iter().map(|entry| entry.order).fold(0, u64::max);
@@ -144,9 +190,14 @@ impl Pane {
     }
 
     /// Returns so many rows from the end, the last one first.
-    pub(crate) fn rows_from_end(&self, columns: usize, count: usize) -> Vec<Shown> {
+    pub(crate) fn rows_from_end(&self, columns: usize, count: usize, known: &Known<'_>) -> Vec<Shown> {
+        let mut is_last_own = true;
         let entries = self.entries.iter().rev();
-        let rows = entries.flat_map(|entry| rows(&entry.text, columns).into_iter().rev());
+        let rows = entries.flat_map(|entry| {
+            let is_read = is_last_own && entry.own.is_some() && entry.own <= known.read;
+            is_last_own &= entry.own.is_none();
+            rows(&drawn(entry, known.names, is_read), columns).into_iter().rev()
+        });
         rows.take(count).collect()
     }
 
@@ -166,8 +217,30 @@ impl Pane {
     }
 }
 
+/// Returns the text of an entry, with the sender's chosen name in a conference, and whether it was read.
+fn drawn<'e>(entry: &'e Entry, names: &Names, is_read: bool) -> Cow<'e, Shown> {
+    let chosen = entry.from.as_ref().and_then(|login| names.chosen(login));
+    if chosen.is_none() && !is_read {
+        return Cow::Borrowed(&entry.text);
+    }
+    let mut drawn = Shown::new();
+    let mut chosen = chosen.map(|chosen| simple(&Shown::new().dim(&format!(" {chosen}"))));
+    for (number, span) in entry.text.spans().iter().enumerate() {
+        drawn.push_clean(span.colour, &span.text);
+        if number == SENDER {
+            drawn = drawn.append(chosen.take().unwrap_or_default());
+        }
+    }
+    if is_read {
+        drawn.push_clean(Some(Colour::Dim), READ);
+    }
+    Cow::Owned(drawn)
+}
+
 fn bytes(entry: &Entry) -> usize {
-    entry.text.spans().iter().map(|span| span.text.len()).sum::<usize>() + ENTRY
+    entry.from.as_ref().map_or(0, String::len)
+        + entry.text.spans().iter().map(|span| span.text.len()).sum::<usize>()
+        + ENTRY
 }
 
 /// Returns a text whose width is the same on all terminals.
@@ -220,28 +293,57 @@ mod tests {
     use super::*;
 
     fn shown(pane: &Pane) -> Vec<String> {
-        let mut rows = pane.rows_from_end(80, usize::MAX);
+        shown_if(pane, &Names::default(), None)
+    }
+
+    fn shown_if(pane: &Pane, names: &Names, read: Option<i64>) -> Vec<String> {
+        let mut rows = pane.rows_from_end(80, usize::MAX, &Known { names, read });
         rows.reverse();
         rows.iter().map(|row| row.render(false)).collect()
     }
 
-    fn history(of: &[(&str, u64)]) -> Vec<(Shown, Option<u64>)> {
-        of.iter().map(|(text, position)| (Shown::from(*text), Some(*position))).collect()
+    fn said(text: &str, position: impl Into<Option<u64>>) -> Said {
+        Said { text: Shown::from(text), position: position.into(), from: None, own: None }
+    }
+
+    fn history(of: &[(&str, u64)]) -> Vec<Said> {
+        of.iter().map(|(text, position)| said(text, *position)).collect()
+    }
+
+    #[test]
+    fn the_last_own_message_is_marked_when_it_is_read() {
+        let mut pane = Pane::default();
+        for (text, own) in [("one", Some(10)), ("two", Some(20)), ("answer", None)] {
+            pane.push(Said { own, ..said(text, None) });
+        }
+        let read = |date| shown_if(&pane, &Names::default(), date);
+        assert_eq!(read(None), ["one", "two", "answer"]);
+        assert_eq!(read(Some(19)), ["one", "two", "answer"]);
+        assert_eq!(read(Some(20)), ["one", "two (read)", "answer"]);
+    }
+
+    #[test]
+    fn a_name_stands_behind_its_login_as_soon_as_it_is_known() {
+        let (mut pane, names) = (Pane::default(), Names::default());
+        let text = Shown::new().dim("12:00").plain(" ").name("bob").plain(": ").plain("hi");
+        pane.push(Said { text, from: Some("bob".into()), ..said("", 1) });
+        assert_eq!(shown_if(&pane, &names, None), ["12:00 bob: hi"]);
+        names.call("bob", Some("Bob\u{1b}"));
+        assert_eq!(shown_if(&pane, &names, None), ["12:00 bob \"Bob\\u{1b}\": hi"]);
     }
 
     #[test]
     fn a_history_meets_what_came_meanwhile() {
         let mut pane = Pane::default();
-        pane.push(&Shown::from("seven"), Some(7));
+        pane.push(said("seven", Some(7)));
         pane.push_sent(&Shown::from("on its way"), 1);
-        pane.push(&Shown::from("eight"), Some(8));
+        pane.push(said("eight", Some(8)));
         pane.merge(history(&[("three", 3), ("seven", 7)]).into_iter(), false);
         assert_eq!(shown(&pane), ["three", "seven", "on its way", "eight"]);
         pane.merge(history(&[("one", 1), ("two", 2)]).into_iter(), true);
         assert_eq!(shown(&pane), ["one", "two", "three", "seven", "on its way", "eight"]);
         assert_eq!(pane.oldest(), Some(1));
-        assert!(pane.settle(1, &Shown::from("arrived"), Some(9)));
-        assert!(!pane.settle(1, &Shown::from("arrived"), Some(9)));
+        pane.settle(1, said("arrived", 9));
         assert_eq!(shown(&pane)[5], "arrived");
         assert_eq!((pane.take_seen(), pane.take_seen()), (Some(9), None));
     }
@@ -250,7 +352,7 @@ mod tests {
     fn a_notice_stands_behind_the_history() {
         let mut pane = Pane::default();
         pane.note(&Shown::from("hint"));
-        pane.push(&Shown::from("nine"), Some(9));
+        pane.push(said("nine", Some(9)));
         pane.merge(history(&[("seven", 7)]).into_iter(), false);
         assert_eq!(shown(&pane), ["seven", "hint", "nine"]);
     }
@@ -258,20 +360,22 @@ mod tests {
     #[test]
     fn where_there_are_no_positions_a_history_has_all() {
         let mut pane = Pane::default();
-        pane.push(&Shown::from("said"), None);
+        pane.push(said("said", None));
         pane.note(&Shown::from("connected"));
-        pane.merge([(Shown::from("before"), None), (Shown::from("said"), None)].into_iter(), false);
+        pane.merge([said("before", None), said("said", None)].into_iter(), false);
         assert_eq!(shown(&pane), ["before", "said", "connected"]);
     }
 
     #[test]
     fn panes_have_a_limit() {
         let mut pane = Pane::default();
-        (1..=ENTRIES as u64 + 1).for_each(|number| pane.push(&Shown::from("x"), Some(number)));
+        (1..=ENTRIES as u64 + 1).for_each(|number| pane.push(said("x", number)));
         assert!(pane.entries.len() <= ENTRIES && pane.has_older);
         let mut panes = Panes::default();
-        let text = Shown::from("x".repeat(BYTES / 10));
-        (0..12).for_each(|number| panes.of(Some(if number % 3 == 0 { "a" } else { "b" })).push(&text, None));
+        let text = "x".repeat(BYTES / 10);
+        for number in 0..12 {
+            panes.of(Some(if number % 3 == 0 { "a" } else { "b" })).push(said(&text, None));
+        }
         panes.trim();
         assert!(panes.dialogs.values().map(|pane| pane.bytes).sum::<usize>() <= BYTES);
         assert!(!panes.get(Some("a")).entries.is_empty());

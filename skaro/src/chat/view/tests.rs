@@ -1,6 +1,8 @@
 //! The view without a terminal: reports and keys in, rows out.
 
-use skaro_proto::message::Date;
+use std::time::{Duration, Instant};
+
+use skaro_proto::message::{Date, User};
 
 use super::*;
 
@@ -83,7 +85,7 @@ fn a_narrow_terminal_shows_one_dialog_and_counts_the_rest() {
             "",
             "\"12:00\" bob: a text that is longer than",
             "    forty columns are wide",
-            " alice · unread: Donaudampfschifffahrts…",
+            " alice · unread: 4",
             "to bob> half a line that goes on and on",
             "and on",
         ]
@@ -186,6 +188,8 @@ fn a_message_is_shown_before_its_answer_and_fails_in_red() {
     view.show(&Report::TimedOut { request: "send_message", marker: Some(1), id: None });
     let picture = view.draw(60, 5);
     let row = picture.rows.iter().find(|row| row.render(false).contains("one")).unwrap();
+    // It is on its way no more.
+    assert!(row.render(false).contains("!     alice: one"), "{row:?}");
     assert!(row.render(true).contains("\u{1b}[31m"));
     assert!(screen(&mut view, 80, 5)[2].ends_with("send_message #1: no answer came in time"));
 }
@@ -256,7 +260,7 @@ fn a_password_is_asked_for_without_being_shown() {
     let mut view = view();
     view.open("bob");
     types(&mut view, "half");
-    view.ask_password(Some("alice"));
+    view.ask_password(Some("Password of alice: ".into()));
     types(&mut view, "horse");
     assert_eq!(screen(&mut view, 40, 3)[2], "Password of alice: *****");
     let Reaction::Input(Input::Password(password)) = press(&mut view, KeyCode::Enter, KeyModifiers::NONE)
@@ -281,4 +285,148 @@ fn lines_wait_until_they_are_wanted() {
         press(&mut view, KeyCode::Char('c'), KeyModifiers::CONTROL),
         Reaction::Input(Input::Interrupt)
     ));
+}
+
+fn contact(view: &mut View, login: &str, state: &str) {
+    view.show(&Report::Contact { login, state, position: 9 });
+}
+
+/// A user with these fields of a profile.
+fn profiled(login: &'static str, fields: &[(&'static str, &'static str)]) -> User<'static> {
+    let mut profile = skaro_proto::Fields::new();
+    profile.extend(fields.iter().map(|(name, text)| (*name, skaro_proto::Value::from(*text))));
+    let mut user = User::new(login);
+    user.extra.push("profile", profile);
+    user
+}
+
+fn presence(view: &mut View, login: &str, online: bool) {
+    let mut user = User::new(login);
+    user.extra.push("online", online);
+    view.show(&Report::ChangedUserData { user: &user, member: None, state: None, position: None });
+}
+
+#[test]
+fn the_list_tells_who_is_there_and_who_asks() {
+    let mut view = view();
+    view.names.call("bob", Some("Bob Miller"));
+    for (login, state) in [("bob", "listed"), ("carol", "asks"), ("dave", "blocked"), ("#team", "listed")] {
+        contact(&mut view, login, state);
+    }
+    presence(&mut view, "bob", true);
+    presence(&mut view, "nobody", true);
+    let rows = screen(&mut view, 80, 8);
+    let listed: Vec<_> = rows[..4].iter().map(|row| row.split('│').next().unwrap().trim_end()).collect();
+    assert_eq!(listed, ["   #team", " ● bob \"Bob Miller\"", " ? carol", " × dave"]);
+    assert!(rows.concat().contains("/add carol accepts"), "{rows:#?}");
+    presence(&mut view, "bob", false);
+    contact(&mut view, "dave", "none");
+    let rows = screen(&mut view, 80, 8);
+    assert!(rows[1].starts_with(" ○ bob") && !rows.concat().contains("dave"), "{rows:#?}");
+    // Without a connection nobody knows.
+    view.show(&Report::Disconnected { reason: "gone".into() });
+    assert!(screen(&mut view, 80, 8)[1].starts_with("   bob"));
+}
+
+#[test]
+fn who_types_is_told_for_ten_seconds_or_until_the_message() {
+    let (mut view, start) = (view(), Instant::now());
+    let after = |seconds| start + Duration::from_secs(seconds);
+    view.open("#team");
+    contact(&mut view, "#team", "listed");
+    view.handle_typing("#team", "bob", start);
+    view.handle_typing("#team", "carol", after(1));
+    view.handle_typing("dave", "dave", start);
+    assert_eq!(screen(&mut view, 60, 4)[2], " alice · bob, carol are typing…");
+    assert_eq!(screen(&mut view, 22, 4)[2], " alice · typing…");
+    assert_eq!(view.typing_ends(), Some(after(10)));
+    view.forget_typing(after(10));
+    assert_eq!(screen(&mut view, 60, 4)[2], " alice · carol is typing…");
+    let mut message = message("carol", "here it is", 1);
+    message.from.in_conference = Some("#team".into());
+    view.show(&Report::Message { dialog: "#team", message: &message });
+    assert_eq!((screen(&mut view, 60, 4)[2].as_str(), view.typing_ends()), (" alice", None));
+}
+
+#[test]
+fn a_conference_shows_its_topic_its_members_and_their_names() {
+    let mut view = view();
+    view.open("#team");
+    view.meet_user(&profiled("#team", &[("status_text", "lunch")]));
+    contact(&mut view, "#team", "listed");
+    view.meet_user(&profiled("#team", &[("status_text", "lunch")]));
+    let team = User::new("#team");
+    let (member, state, position) = (Some("bob"), Some("listed"), Some(1));
+    view.show(&Report::ChangedUserData { user: &team, member, state, position });
+    let mut message = message("bob", "hi", 2);
+    message.from.in_conference = Some("#team".into());
+    view.show(&Report::Message { dialog: "#team", message: &message });
+    view.names.call("bob", Some("Bob\u{1b}[2J"));
+    view.show(&Report::ChangedUserData {
+        user: &profiled("#team", &[("status_text", "dinner")]),
+        member: None,
+        state: None,
+        position: Some(3),
+    });
+    assert_eq!(
+        screen(&mut view, 50, 6),
+        [
+            "",
+            "#team: bob has joined",
+            "\"12:00\" bob \"Bob\\u{1b}[2J\": hi",
+            "#team: the topic is \"dinner\"",
+            " alice · #team \"dinner\"",
+            "to #team>",
+        ]
+    );
+}
+
+#[test]
+fn what_was_read_is_marked() {
+    let mut view = view();
+    view.open("bob");
+    let (from, body, date) = ("alice", "hi", Date::Integer(5));
+    let date = Some(&date);
+    view.show(&Report::MessageSent { to: "bob", marker: 1, date, position: Some(1), id: None, from, body });
+    let is_marked = |view: &mut View| screen(view, 50, 4)[1].ends_with("alice: hi (read)");
+    view.show(&Report::ReadBy { login: "bob", date: &Date::Integer(4) });
+    assert!(!is_marked(&mut view));
+    view.show(&Report::ReadBy { login: "bob", date: &Date::Integer(5) });
+    assert!(is_marked(&mut view));
+}
+
+#[test]
+fn only_a_message_that_is_typed_counts_as_typing() {
+    let mut view = view();
+    types(&mut view, "to nobody");
+    assert!(!view.take_typed());
+    view.open("bob");
+    types(&mut view, "x");
+    assert!(view.take_typed() && !view.take_typed());
+    press(&mut view, KeyCode::Enter, KeyModifiers::NONE);
+    for (line, counts) in [("/to bob", false), ("//shrug", true), (" ", false), ("hi", true)] {
+        types(&mut view, line);
+        assert_eq!(view.take_typed(), counts, "{line}");
+        press(&mut view, KeyCode::Enter, KeyModifiers::NONE);
+    }
+}
+
+#[test]
+fn a_dialog_with_nobody_is_closed_and_what_is_typed_stays() {
+    let mut view = view();
+    view.open("bbo");
+    types(&mut view, "half");
+    view.close("bbo");
+    assert_eq!(screen(&mut view, 40, 3)[2], "> half");
+}
+
+#[test]
+fn a_choice_is_listed_once() {
+    let mut view = view();
+    ["carol", "carl"].iter().for_each(|name| view.names.add(name));
+    view.open("bob");
+    types(&mut view, "/to car");
+    (0..3).for_each(|_| _ = press(&mut view, KeyCode::Tab, KeyModifiers::NONE));
+    let rows = screen(&mut view, 40, 6).concat();
+    assert_eq!(rows.matches("carl  carol").count(), 1, "{rows}");
 }

@@ -1,18 +1,25 @@
 //! The chat's output as text for people, with names in colour and local times.
 
+mod people;
+
 use jiff::{Timestamp, Zoned};
-use skaro_proto::Value;
 use skaro_proto::client::Delivery;
 use skaro_proto::message::{Contacts, Date, Message, Registration, User};
 
+use super::complete::Names;
+use super::people::is_conference;
 use super::report::Report;
+pub(crate) use people::{about, asks, profile_text};
+
+use people::contact;
+
 use crate::text::{Shown, name, quoted};
 
 /// Characters of the last message in a contact's line.
 const BEGINNING: usize = 40;
 
-/// Returns a report as one or several lines; `echoes` also repeats sent messages.
-pub(crate) fn report(report: &Report<'_>, echoes: bool) -> Shown {
+/// Returns a report as one or several lines; nothing if it is no news for people. `echoes` also repeats sent messages.
+pub(crate) fn report(report: &Report<'_>, echoes: bool, names: &Names) -> Shown {
     let shown = Shown::new();
     match report {
         Report::Connected => shown.dim("connected"),
@@ -20,12 +27,14 @@ pub(crate) fn report(report: &Report<'_>, echoes: bool) -> Shown {
         Report::Authorized { user, .. } => shown.plain("signed in as ").name(&user.login),
         Report::Restored { user, .. } => shown.plain("signed in again as ").name(&user.login),
         Report::Contacts { contacts, .. } => list_contacts(contacts),
-        Report::History { login, history, more, .. } => list_history(login, history, *more == Some(true)),
-        Report::MessageSent { to, date, from, body, .. } if echoes => said(*date, to, from, body),
+        Report::History { login, history, more, .. } => {
+            list_history(login, history, *more == Some(true), names)
+        }
+        Report::MessageSent { to, date, from, body, .. } if echoes => said(*date, to, from, body, names),
         Report::MessageSent { to, marker, date, .. } => {
             shown.dim(&format!("{} sent to {}, #{marker}", time(*date), name(to)))
         }
-        Report::Message { dialog, message } => told(dialog, message),
+        Report::Message { dialog, message } => told(dialog, message, names),
         Report::Read { login, .. } => shown.dim(&format!("read: what {} wrote", name(login))),
         Report::Marked { login, .. } => shown.dim(&format!("marked as read: what {} wrote", name(login))),
         Report::Rejected { info, .. } => shown.red(info),
@@ -67,31 +76,46 @@ pub(crate) fn report(report: &Report<'_>, echoes: bool) -> Shown {
             };
             shown.red(&format!("{request}{} {known}: the connection broke", number(*marker)))
         }
+        Report::Done { said: "", .. } | Report::Typing { .. } => shown,
+        Report::Done { said, .. } => shown.dim(said),
+        Report::Invitation { invitation, until, .. } => people::invitation(invitation, *until),
+        Report::Found { data, more, .. } => people::found(data, *more),
+        Report::UserData { user, .. } => people::user_data(user),
+        Report::Sessions { sessions, .. } => people::sessions(sessions),
+        Report::Contact { login, state, .. } => people::contact_changed(login, state),
+        Report::ChangedUserData { user, member, state, position } => {
+            people::changed(user, *member, *state, position.is_some())
+        }
+        Report::ReadBy { login, .. } => shown.name(login).dim(" has read what you wrote"),
     }
 }
 
-fn told(dialog: &str, message: &Message<'_>) -> Shown {
-    said(message.date.as_ref(), dialog, &message.from.login, &message.body)
+fn told(dialog: &str, message: &Message<'_>, names: &Names) -> Shown {
+    said(message.date.as_ref(), dialog, &message.from.login, &message.body, names)
 }
 
-/// Returns a message as a line. The other user is named only if that is not the sender.
-fn said(date: Option<&Date<'_>>, dialog: &str, from: &str, body: &str) -> Shown {
-    let shown = Shown::new().dim(&time(date)).plain(" ").name(from);
+/// Returns a message as a line. The other user is named only if that is not the sender. In a conference the sender's chosen
+/// name stands behind the login.
+fn said(date: Option<&Date<'_>>, dialog: &str, from: &str, body: &str, names: &Names) -> Shown {
+    let mut shown = Shown::new().dim(&time(date)).plain(" ").name(from);
+    if let Some(chosen) = names.chosen(from).filter(|_| is_conference(dialog)) {
+        shown = shown.dim(&format!(" {chosen}"));
+    }
     let shown = if dialog == from { shown } else { shown.dim(" to ").name(dialog) };
     shown.plain(": ").plain(body)
 }
 
-/// Returns a message as a line within its dialog, where only the sender is named.
+/// Returns a message as a line within its dialog, where only the sender is named, by the third part.
 pub(crate) fn within_dialog(date: Option<&Date<'_>>, from: &str, body: &str) -> Shown {
-    said(date, from, from, body)
+    Shown::new().dim(&time(date)).plain(" ").name(from).plain(": ").plain(body)
 }
 
-fn list_history(login: &str, history: &[Message<'_>], more: bool) -> Shown {
+fn list_history(login: &str, history: &[Message<'_>], more: bool, names: &Names) -> Shown {
     let plural = if history.len() == 1 { "" } else { "s" };
     let more = if more { "; /older shows those before" } else { "" };
     let heading = format!("history with {}: {} message{plural}{more}", name(login), history.len());
     let heading = Shown::new().dim(&heading);
-    history.iter().fold(heading, |shown, message| shown.line().append(told(login, message)))
+    history.iter().fold(heading, |shown, message| shown.line().append(told(login, message, names)))
 }
 
 fn list_contacts(contacts: &Contacts<'_>) -> Shown {
@@ -110,21 +134,6 @@ pub(crate) fn unread(contacts: &Contacts<'_>) -> Option<Shown> {
         contacts.iter().filter(unread).fold(Shown::new(), |shown, user| shown.append(contact(user)).line());
     let advice = "/history LOGIN shows them";
     (lines != Shown::new()).then(|| lines.dim(advice))
-}
-
-/// Returns a contact's line: login, presence, the number of unread messages, the beginning of the last message.
-fn contact(user: &User<'_>) -> Shown {
-    let online = matches!(user.extra.get("online"), Some(Value::Bool(true))).then(|| "online".to_owned());
-    let unread = user.unread().filter(|count| *count > 0).map(|count| format!("{count} unread"));
-    let about: Vec<_> = online.into_iter().chain(unread).collect();
-    let mut shown = Shown::new().name(&user.login);
-    if !about.is_empty() {
-        shown = shown.plain(&format!(" ({})", about.join(", ")));
-    }
-    match last(user) {
-        Some((from, body)) => shown.dim(&format!(" {}: {}", name(&from), beginning(&body))),
-        None => shown,
-    }
 }
 
 /// Returns the sender and the text of the last message of a contact's dialog, if the server tells it.
@@ -182,7 +191,7 @@ mod tests {
     fn shown(from: &str, date: Option<Date<'_>>, body: &str) -> String {
         let mut message = Message::new(from, "alice", body);
         message.date = date;
-        report(&Report::Message { dialog: from, message: &message }, false).render(false)
+        report(&Report::Message { dialog: from, message: &message }, false, &Names::default()).render(false)
     }
 
     /// Only the chat itself writes lines that do not begin with a time and a name.
@@ -197,9 +206,12 @@ mod tests {
 
     #[test]
     fn a_name_is_shown_once() {
-        let shown = |dialog, from| said(None, dialog, from, "hi").render(false);
+        let names = Names::default();
+        names.call("bob", Some("Bob: hi\n"));
+        let shown = |dialog, from| said(None, dialog, from, "hi", &names).render(false);
         assert_eq!(shown("bob", "bob"), "--:-- bob: hi");
         assert_eq!(shown("bob", "alice"), "--:-- alice to bob: hi");
         assert_eq!(shown("bob to carol", "alice"), "--:-- alice to \"bob to carol\": hi");
+        assert_eq!(shown("#team", "bob"), "--:-- bob \"Bob: hi\" to #team: hi");
     }
 }

@@ -1,0 +1,199 @@
+//! Lines for contacts, conferences and profiles. Their names are those of IRC where it has such.
+
+use super::line::Line;
+use super::people::{PeopleRequest, is_conference};
+
+/// What is done in the conference that is open.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Here<'a> {
+    Invite(&'a str),
+    Kick(&'a str),
+    Owner(&'a str),
+    /// Without a text the topic is removed.
+    Topic(Option<&'a str>),
+    Leave,
+}
+
+/// The list of these commands, at most 40 columns wide. Completion reads it, too.
+pub(crate) const HELP: &str = "\
+/add LOGIN       asks for a contact, or
+                 accepts who asks
+/block LOGIN     takes no more messages
+/remove LOGIN    makes it no contact
+/who LOGIN       tells about somebody
+/search PREFIX   finds who is public
+/join #NAME      joins a conference, or
+                 founds it
+/leave [#NAME]   leaves it, as /part
+/invite LOGIN    into the one that is
+                 open
+/kick LOGIN      removes a member
+/owner LOGIN     makes an owner
+/topic TEXT      sets its topic; - none
+/name TEXT       sets your name; - none
+/status TEXT     sets yours; - none
+/public on|off [#NAME]
+                 lets others find you,
+                 or the conference
+/tells-read on|off
+                 shows others what you
+                 have read, and you
+                 what they have
+/password        changes your password
+/sessions        lists your sessions
+/signout         ends this one
+/signout others  ends all others
+/signout SESSION ends that one
+/invitation      lets somebody register";
+
+/// Returns whether a command's first argument is a login that one may have met.
+pub(crate) fn takes_login(command: &str) -> bool {
+    matches!(
+        command,
+        "/add"
+            | "/block"
+            | "/remove"
+            | "/who"
+            | "/join"
+            | "/leave"
+            | "/part"
+            | "/invite"
+            | "/kick"
+            | "/owner"
+    )
+}
+
+/// Parses a line of these; `None` if it is another one. The error is a text for the user.
+pub(crate) fn parse<'a>(command: &str, rest: &'a str) -> Option<Result<Line<'a>, String>> {
+    let rest = rest.trim();
+    let word = |what: &str| match rest {
+        "" => Err(format!("{command} needs {what}")),
+        word if word.contains(char::is_whitespace) => Err(format!("{command} needs {what} and nothing else")),
+        word => Ok(word),
+    };
+    let text = || match rest {
+        "" => Err(format!("{command} needs a TEXT; {command} - removes it")),
+        text => Ok(Some(text).filter(|text| *text != "-")),
+    };
+    let none = |line| match rest {
+        "" => Ok(line),
+        _ => Err(format!("{command} takes no arguments")),
+    };
+    let login = || word("a LOGIN");
+    let asks = Line::People;
+    let field = |field| text().map(|text| asks(PeopleRequest::set(None, field, text.into())));
+    let parsed = match command {
+        "/add" => login().map(|login| asks(PeopleRequest::add(login))),
+        "/block" => login().map(|login| {
+            asks(PeopleRequest::AddContact { login: login.into(), blocked: true, member: None, owner: false })
+        }),
+        "/remove" => login().map(|login| asks(leave(login.into()))),
+        "/who" => login().map(|login| asks(PeopleRequest::GetUserData { login: login.into() })),
+        "/search" => word("a PREFIX")
+            .map(|prefix| asks(PeopleRequest::SearchContacts { prefix: prefix.into(), limit: None })),
+        "/join" => word("a #NAME").map(|name| asks(PeopleRequest::add(&conference(name)))),
+        "/leave" | "/part" if rest.is_empty() => Ok(Line::Here(Here::Leave)),
+        "/leave" | "/part" => word("a #NAME").map(|name| asks(leave(conference(name)))),
+        "/invite" => login().map(|login| Line::Here(Here::Invite(login))),
+        "/kick" => login().map(|login| Line::Here(Here::Kick(login))),
+        "/owner" => login().map(|login| Line::Here(Here::Owner(login))),
+        "/topic" => text().map(|text| Line::Here(Here::Topic(text))),
+        "/name" => field("name"),
+        "/status" => field("status_text"),
+        "/public" => public(rest),
+        "/tells-read" => match switch(rest) {
+            Some(value) => Ok(asks(PeopleRequest::set(None, "tells_read", value.into()))),
+            None => Err(format!("{command} needs on or off")),
+        },
+        "/password" => none(Line::Password),
+        "/sessions" => none(asks(PeopleRequest::GetSessions {})),
+        "/signout" => match rest {
+            "" => Ok(asks(PeopleRequest::SignOut { session: None, others: false })),
+            "others" => Ok(asks(PeopleRequest::SignOut { session: None, others: true })),
+            _ => word("a SESSION")
+                .map(|session| asks(PeopleRequest::SignOut { session: Some(session.into()), others: false })),
+        },
+        "/invitation" => none(asks(PeopleRequest::Invite {})),
+        _ => return None,
+    };
+    Some(parsed)
+}
+
+fn public(rest: &str) -> Result<Line<'static>, String> {
+    let mut words = rest.split_whitespace();
+    let (value, login) = (words.next().and_then(switch), words.next().map(conference));
+    match (value, words.next()) {
+        (Some(value), None) => Ok(Line::People(PeopleRequest::set(login.as_deref(), "public", value.into()))),
+        _ => Err("/public needs on or off, and perhaps a #NAME".into()),
+    }
+}
+
+fn switch(word: &str) -> Option<bool> {
+    match word {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    }
+}
+
+const fn leave(login: String) -> PeopleRequest {
+    PeopleRequest::DelContact { login, member: None }
+}
+
+/// Returns the login of a conference, whose sign may be left out.
+fn conference(name: &str) -> String {
+    if is_conference(name) { name.into() } else { format!("#{name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_become_requests() {
+        let add = |login: &str| Line::People(PeopleRequest::add(login));
+        let set =
+            |login, field, value: serde_json::Value| Line::People(PeopleRequest::set(login, field, value));
+        for (line, parsed) in [
+            ("/add bob ", add("bob")),
+            ("/join #team", add("#team")),
+            ("/join team", add("#team")),
+            ("/leave team", Line::People(leave("#team".into()))),
+            ("/part", Line::Here(Here::Leave)),
+            ("/remove bob", Line::People(leave("bob".into()))),
+            ("/invite bob", Line::Here(Here::Invite("bob"))),
+            ("/topic lunch at  noon ", Line::Here(Here::Topic(Some("lunch at  noon")))),
+            ("/topic -", Line::Here(Here::Topic(None))),
+            ("/name Bob Miller", set(None, "name", "Bob Miller".into())),
+            ("/status -", set(None, "status_text", serde_json::Value::Null)),
+            ("/public on", set(None, "public", true.into())),
+            ("/public off team", set(Some("#team"), "public", false.into())),
+            ("/tells-read on", set(None, "tells_read", true.into())),
+            ("/password", Line::Password),
+            ("/signout others", Line::People(PeopleRequest::SignOut { session: None, others: true })),
+            (
+                "/signout s-1",
+                Line::People(PeopleRequest::SignOut { session: Some("s-1".into()), others: false }),
+            ),
+        ] {
+            assert_eq!(Line::parse(line), Ok(parsed), "{line}");
+        }
+        for line in [
+            "/add",
+            "/add a b",
+            "/topic",
+            "/public",
+            "/public maybe",
+            "/public on #a b",
+            "/password x",
+            "/who",
+        ] {
+            assert!(Line::parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_help_is_forty_columns_wide() {
+        assert!(HELP.lines().all(|line| line.len() <= 40));
+    }
+}
