@@ -337,3 +337,28 @@ impl fmt::Debug for Completions {
         f.debug_struct("Completions").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Instant;
+
+    use skaro_proto::server::ServerConfig;
+
+    use super::*;
+
+    #[test]
+    fn the_end_waits_for_the_store_but_not_for_replies() {
+        let machine = machine::Server::with_store(ServerConfig::default(), [7; 32]);
+        let mut state = State::new(machine);
+        assert!(state.is_idle());
+        state.machine.operate(Time::ZERO, Operation::FindAccount { login: "alice".into() });
+        let (id, _) = state.machine.poll_store().unwrap();
+        let passing = Arc::new(Passing::new(channel().0));
+        state.passing = Some(passing.clone());
+        assert!(!state.is_idle());
+        passing.wait(id, Instant::now());
+        assert!(state.is_idle());
+        assert!(passing.end_wait(id) && !state.is_idle());
+    }
+}
