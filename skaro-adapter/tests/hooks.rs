@@ -16,17 +16,24 @@ use skaro_adapter::asynchronous::{
 use skaro_adapter::prelude::*;
 use skaro_proto::Time;
 use skaro_proto::auth::Verifier;
-use skaro_proto::server::store::{MemoryStore, Store};
+use skaro_proto::server::store::{MemoryStore, Operation, Outcome, Store};
 use skaro_proto::server::{Server as Machine, ServerConfig};
 
 /// Decides by what it is told: so a test tells it by logins, texts and kinds.
-struct House(Sender<SentMessage>, usize);
+struct House(Sender<SentMessage>, usize, Sender<Late>);
+
+/// A reply that is not given for now.
+enum Late {
+    Reply(Reply),
+    Verifier(VerifierReply),
+}
 
 impl Hooks for House {
     fn find_password(&mut self, login: &str, reply: VerifierReply) {
         match login {
             "elsewhere" => drop(thread::spawn(|| reply.verifier(Verifier::new("other")))),
             "silent" => drop(reply),
+            "late" => self.2.send(Late::Verifier(reply)).unwrap(),
             "barred" => reply.refuse(Refusal::new(Some(StatusCode::new(429)), "wait")),
             _ => reply.stored(),
         }
@@ -60,6 +67,13 @@ impl Hooks for House {
             }
             "refused" => reply.refuse(Refusal::new(Some(StatusCode::new(418)), "a teapot")),
             "dropped" => drop(reply),
+            "late" => self.2.send(Late::Reply(reply)).unwrap(),
+            "long" => {
+                let mut answer = Fields::new();
+                // Longer only as JSON.
+                answer.push("text", "\u{1}".repeat(300 << 10));
+                reply.answer(answer);
+            }
             _ => reply.unknown(),
         }
     }
@@ -70,19 +84,25 @@ impl Hooks for House {
 }
 
 fn serve() -> (Server<Smol>, Receiver<SentMessage>) {
+    let (server, misses, _) = serve_late();
+    (server, misses)
+}
+
+fn serve_late() -> (Server<Smol>, Receiver<SentMessage>, Receiver<Late>) {
     let mut config = ServerConfig::default();
     config.forwards_requests = true;
     let mut store = MemoryStore::new(config.store_limits());
     let mut machine = Machine::with_store(config, random_seed().unwrap());
-    for login in ["alice", "bob", "mallory", "elsewhere", "silent", "barred"] {
+    for login in ["alice", "bob", "mallory", "elsewhere", "silent", "barred", "late"] {
         store.execute(machine.account(login, "secret").unwrap()).unwrap();
     }
     let (missed, misses) = channel();
+    let (late, replies) = channel();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let server = Server::listen_with_store(listener, machine, ServerOptions::default(), |completions| {
-        with_hooks(House(missed, 0), completions, |completions| store_in_thread(store, completions))
+        with_hooks(House(missed, 0, late), completions, |completions| store_in_thread(store, completions))
     });
-    (server.unwrap(), misses)
+    (server.unwrap(), misses, replies)
 }
 
 async fn client(server: &Server<Smol>) -> Client<Smol> {
@@ -128,7 +148,9 @@ fn passwords_may_be_elsewhere_and_sign_ins_refused() {
             401,
             "nobody learns of it without the password"
         );
-        assert_eq!(status(client.authorize("silent", "secret").await), 503);
+        let silent = client.authorize("silent", "secret").await;
+        assert!(silent.as_ref().unwrap_err().to_string().contains("no reply"), "{silent:?}");
+        assert_eq!(status(silent), 503);
         assert_eq!(status(client.authorize("barred", "wrong").await), 429);
         assert_eq!(status(client.authorize("elsewhere", "secret").await), 401);
         client.authorize("elsewhere", "other").await.unwrap();
@@ -170,7 +192,7 @@ fn requests_of_ones_own_are_answered() {
         let answer = client.request(Other("whoami")).await.unwrap();
         assert_eq!((login(&answer).as_str(), answer.len()), ("alice", 2), "{answer:?}");
         assert_eq!(answer.get("echo").unwrap().as_text(), Some("hello"));
-        let statuses = [("refused", 418), ("dropped", 503), ("unheard-of", 501)];
+        let statuses = [("refused", 418), ("dropped", 503), ("unheard-of", 501), ("long", 500)];
         for (kind, expected) in statuses {
             assert_eq!(status(client.request(Other(kind)).await), expected, "{kind}");
         }
@@ -186,5 +208,58 @@ fn a_panic_ends_the_server_with_a_reason() {
         client.send_message("bob", "panic").await.unwrap_err();
         assert!(server.store_failed().await.to_string().contains("panicked"));
         assert!(server.shut_down("that was it").await.is_some());
+    });
+}
+
+/// Waits for a server's end, which must not take for ever.
+async fn end(server: Server<Smol>) {
+    let ended = async { assert!(server.shut_down("that was it").await.is_none()) };
+    let hangs = async {
+        smol::Timer::after(std::time::Duration::from_secs(60)).await;
+        panic!("the server does not end");
+    };
+    smol::future::or(ended, hangs).await;
+}
+
+#[test]
+fn the_end_waits_for_no_reply() {
+    smol::block_on(async {
+        let (server, _misses, replies) = serve_late();
+        let client = client(&server).await;
+        let asking = client.clone();
+        let asked = smol::spawn(async move { asking.request(Other("late")).await });
+        let Late::Reply(reply) = smol::unblock(move || replies.recv().unwrap()).await else { panic!() };
+        assert!(reply.is_awaited());
+        end(server).await;
+        asked.await.unwrap_err();
+        assert!(!reply.is_awaited());
+        reply.unknown();
+    });
+}
+
+#[test]
+fn a_password_that_comes_too_late_frees_its_place() {
+    smol::block_on(async {
+        let (server, _misses, replies) = serve_late();
+        let client = client(&server).await;
+        let refused = client.authorize("late", "secret").await;
+        assert!(refused.as_ref().unwrap_err().to_string().contains("no reply"), "{refused:?}");
+        let Late::Verifier(reply) = replies.recv().unwrap() else { panic!() };
+        assert!(!reply.is_awaited() && server.with(|machine, _| machine.open_operations()) == 0);
+        reply.stored();
+        // It had no effect.
+        client.authorize("alice", "secret").await.unwrap();
+        end(server).await;
+    });
+}
+
+#[test]
+fn what_the_operator_asks_for_passes_by_the_hooks() {
+    smol::block_on(async {
+        let (server, _misses) = serve();
+        // The hooks would drop it.
+        let found = server.operate(Operation::FindAccount { login: "silent".into() }).await;
+        assert!(matches!(found, Ok(Outcome::Account(Some(_)))), "{found:?}");
+        end(server).await;
     });
 }

@@ -21,7 +21,8 @@ use std::time::{Duration, Instant};
 use skaro_proto::auth::Verifier;
 use skaro_proto::message::Page;
 use skaro_proto::server::store::{
-    AccountId, LogId, MemoryStore, Operation, Outcome, Store, StoreError, StoreLimits,
+    AccountId, ContactChange, LogId, Login, MemberChange, MemoryStore, Operation, Outcome, Store, StoreError,
+    StoreLimits,
 };
 use skaro_sqlite::{Report, SqliteStore, Worker, WorkerConfig};
 
@@ -49,6 +50,7 @@ fn main() {
         println!("{what:<50} {rate:>9.0} /s, {:.1} for each synchronization of the disk", rate / syncs);
     }
     answers(place.path());
+    [10, 100, 1000].into_iter().for_each(conference);
     disk::tell_syncs(place.path());
     large(count);
 }
@@ -156,6 +158,66 @@ fn answers(place: &Path) {
         "{:<50} {median:>9.2} ms, 99 %: {high:.2} ms, 99.9 %: {highest:.2} ms",
         "answers at 1,000 messages/s, median"
     );
+}
+
+/// Tells how long a change takes that reaches all members of a conference, each in a transaction of its own.
+fn conference(members: u64) {
+    let place = tempfile::tempdir().unwrap();
+    let mut store = open(place.path());
+    let (login, founds) = (Login::from("#team"), Some(LogId([1; 16])));
+    let change = |account, change| Operation::ChangeContact {
+        account: AccountId(account),
+        with: login.clone(),
+        change,
+        founds,
+    };
+    let invite = |n: u64| Operation::ChangeMember {
+        account: AccountId(0),
+        conference: login.clone(),
+        member: format!("user {n}").as_str().into(),
+        change: MemberChange::Invite,
+    };
+    let mut joining: Vec<_> = vec![change(0, ContactChange::List)];
+    joining.extend((1..members).flat_map(|n| [invite(n), change(n, ContactChange::List)]));
+    joining.push(Operation::SetProfile {
+        account: AccountId(0),
+        of: Some(login.clone()),
+        changes: [("public".to_owned(), true.into())].into_iter().collect(),
+        max_bytes: 100,
+    });
+    store.execute_all(&joining).unwrap();
+    let post = |n: u64| Operation::Append {
+        from: AccountId(n % members),
+        sender: "".into(),
+        to: login.clone(),
+        body: "x".repeat(BODY).into(),
+        key: Some(Arc::from(format!("0123456789abcdef0123456789abcdef {n}"))),
+        contacts_only: false,
+        now: n as i64,
+    };
+    let mut time = |what: &str, operation: &dyn Fn(u64) -> Operation| {
+        let mut times: Vec<_> = (0..100)
+            .map(|n| {
+                let operation = operation(n);
+                let begin = Instant::now();
+                store.execute(operation).unwrap();
+                begin.elapsed().as_secs_f64() * 1e3
+            })
+            .collect();
+        times.sort_by(f64::total_cmp);
+        let what = format!("{what} of {members} members");
+        println!("{what:<50} {:>9.2} ms, 99 %: {:.2} ms", times[50], times[99]);
+        (1000..2000).step_by(100).for_each(|n| {
+            // Then it is full, and gives up one message for each new one.
+            let messages: Vec<_> = (n..n + 100).map(post).collect();
+            store.execute_all(&messages).unwrap();
+        });
+    };
+    time("message to a conference", &post);
+    time("message to a full conference", &|n| post(n + 5000));
+    time("leaving and joining a conference", &|n| {
+        change(1, if n % 2 == 0 { ContactChange::Remove } else { ContactChange::List })
+    });
 }
 
 /// Fills a store, and says so; then goes on until it is killed.

@@ -132,7 +132,7 @@ impl Tx<'_> {
         contact.unread = 0;
         let sees = is_conference(login) && (contact.is_known || contact.profile.is_public());
         let members = if sees { self.members(contact.id)? } else { Vec::new() };
-        Ok(Outcome::User(contact, members))
+        Ok(Outcome::User(Box::new(contact), members))
     }
 
     pub(crate) fn search_users(&self, user: AccountId, prefix: &Login, max_users: usize) -> Result<Outcome> {

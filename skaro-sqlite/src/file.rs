@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::OpenError;
@@ -148,8 +149,15 @@ fn settle(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "secure_delete", "FAST")?;
     db.pragma_update(None, "temp_store", "MEMORY")?;
     db.pragma_update(None, "cache_size", -16_384)?;
-    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    prepare_once(db)?;
     Ok(())
+}
+
+/// Keeps statements prepared: otherwise SQLite prepares some anew with each other value, to find a better plan, which takes
+/// longer than the plan could gain here.
+fn prepare_once(db: &Connection) -> rusqlite::Result<()> {
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
 /// Opens a store's file that is there, to read it beside a server that may work with it. It may have an earlier format.
@@ -179,7 +187,7 @@ pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     db.busy_timeout(core::time::Duration::ZERO)?;
     db.pragma_update(None, "query_only", true)?;
     db.pragma_update(None, "cache_size", -16_384)?;
-    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    prepare_once(&db)?;
     Ok(db)
 }
 

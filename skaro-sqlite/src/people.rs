@@ -110,7 +110,7 @@ impl Tx<'_> {
         Ok(Outcome::Changed(last_of_each(grown)))
     }
 
-    /// Removes a user, who leaves all conferences, or a conference, which all members leave.
+    /// Removes a user, who leaves all conferences, or a conference, which all members leave, and which asks nobody any more.
     pub(crate) fn remove(&self, account: AccountId, grown: &mut Vec<Grown>) -> Result<()> {
         if self.is_user(account)? {
             let conferences = self
@@ -127,8 +127,15 @@ impl Tx<'_> {
                 self.leave(account, conference, grown)?;
             }
         } else {
-            for member in self.peers(account)? {
-                self.set_contact(member, account, ContactState::None, grown)?;
+            let told = self
+                .prepare(
+                    "SELECT account FROM dialogs WHERE peer = ?1 AND state IN (1, 2)
+                     AND account IN (SELECT peer FROM dialogs WHERE account = ?1)",
+                )?
+                .query_map([sql(account.0)], |row| row.get(0).map(id))?
+                .collect::<rusqlite::Result<Vec<_>>>()?;
+            for user in told {
+                self.set_contact(user, account, ContactState::None, grown)?;
             }
         }
         self.erase(account)
@@ -224,33 +231,35 @@ impl Tx<'_> {
         if let Some(added) = self.registered(login, log)? {
             return Ok(added);
         }
-        if self.has_like(login)? {
+        // First, or whoever has none could find out which logins there are.
+        if let Some(key) = invitation
+            && !self
+                .prepare("SELECT 1 FROM invitations WHERE key = ? AND until >= ?")?
+                .exists(params![key.0, now])?
+        {
+            return Ok(Outcome::NoSuchInvitation);
+        }
+        if self.id_of(login)?.is_some() || self.has_like(login)? {
             return Ok(Outcome::Exists);
         }
-        if let Some(invitation) = invitation {
-            let until: Option<i64> = self
-                .prepare("DELETE FROM invitations WHERE key = ? RETURNING until")?
-                .query_row([invitation.0], |row| row.get(0))
-                .optional()?;
-            if until.is_none_or(|until| until < now) {
-                return Ok(Outcome::NoSuchInvitation);
-            }
+        if let Some(key) = invitation {
+            self.run("DELETE FROM invitations WHERE key = ?", [key.0])?;
         }
         let account = self.insert(login, Some(verifier), log)?;
         self.write_profile(account, profile)?;
         Ok(Outcome::Added(account))
     }
 
-    /// Returns the outcome for a login that somebody has, perhaps by this registration.
+    /// Returns the outcome of a registration that was carried out before.
     pub(crate) fn registered(&self, login: &Login, log: LogId) -> Result<Option<Outcome>> {
         let found = self
             .prepare(
-                "SELECT id, verifier IS NOT NULL AND log = ?2 FROM accounts WHERE login = ?1 AND NOT is_gone",
+                "SELECT id FROM accounts
+                 WHERE login = ? AND NOT is_gone AND verifier IS NOT NULL AND log = ?",
             )?
-            .query_row(params![login.as_bytes(), log.0], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row(params![login.as_bytes(), log.0], |row| row.get(0).map(id))
             .optional()?;
-        Ok(found
-            .map(|(account, is_same)| if is_same { Outcome::Added(id(account)) } else { Outcome::Exists }))
+        Ok(found.map(Outcome::Added))
     }
 
     pub(crate) fn invite(

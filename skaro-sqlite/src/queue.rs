@@ -6,6 +6,11 @@ use std::time::Duration;
 
 use skaro_proto::server::store::Operation;
 
+use crate::store::adds_to_many;
+
+/// Operations of a batch for which one stands that may have an entry in a thousand logs: others shall not wait for seconds.
+const MANY: usize = 64;
+
 /// Operations that wait, the oldest first.
 pub(crate) struct Queue<I> {
     waiting: Mutex<Waiting<I>>,
@@ -57,7 +62,7 @@ impl<I> Queue<I> {
     }
 
     /// Waits for operations, not longer than this if it is given, and moves them to a batch: so many, and so many bytes of
-    /// texts, at least one.
+    /// texts, at least one. One that may reach many logs counts [more](MANY).
     pub(crate) fn take(
         &self,
         batch: &mut Vec<(I, Operation)>,
@@ -75,11 +80,12 @@ impl<I> Queue<I> {
                     .0
             }
         };
-        let mut bytes = 0;
+        let (mut weight, mut bytes) = (0, 0);
         while let Some((_, operation)) = waiting.operations.front() {
             let length = operation.text_bytes();
             bytes += length;
-            if !batch.is_empty() && (batch.len() >= max_operations || bytes > max_bytes) {
+            weight += if adds_to_many(operation) { MANY } else { 1 };
+            if !batch.is_empty() && (weight > max_operations || bytes > max_bytes) {
                 break;
             }
             waiting.bytes -= length;

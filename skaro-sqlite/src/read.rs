@@ -82,6 +82,10 @@ impl Tx<'_> {
                 return Ok(Outcome::Entries(entries));
             }
             entries.push(Entry::new(position, content));
+            // The first one, which is longer than all may be.
+            if bytes > max_bytes {
+                return Ok(Outcome::Entries(entries));
+            }
             next = position + 1;
         }
         if entries.len() < max_entries {

@@ -148,8 +148,8 @@ impl SqliteStore {
         std::fs::metadata(file::beside(&self.path, "-wal")).map_or(0, |data| data.len())
     }
 
-    /// Gives up messages that are dated before a Unix time in milliseconds, the oldest first, at most so many. Returns
-    /// whether there may be more.
+    /// Gives up messages that are dated before a Unix time in milliseconds, the oldest first, at most so many; one in a
+    /// conference counts once for each log that has it. Returns whether there may be more.
     ///
     /// # Errors
     /// If nobody knows what is durable now. Without room on the disk nothing changes, which is no error.
@@ -259,7 +259,7 @@ const fn adds(operation: &Operation) -> bool {
 }
 
 /// Returns whether an operation may have an entry in the log of each member of a conference, or of each contact.
-fn adds_to_many(operation: &Operation) -> bool {
+pub(crate) fn adds_to_many(operation: &Operation) -> bool {
     match operation {
         Operation::Append { to, .. } => is_conference(to),
         _ => changes_people(operation),

@@ -31,7 +31,8 @@ pub struct WorkerConfig {
     pub max_waiting: usize,
     /// Bytes of their texts. Default 16 MiB.
     pub max_waiting_bytes: usize,
-    /// Operations in one transaction. Default 512.
+    /// Operations in one transaction; one that may have an entry in the log of each member of a conference, or of each
+    /// contact, counts for 64. Default 512.
     pub max_batch: usize,
     /// Bytes of their texts. Default 1 MiB.
     pub max_batch_bytes: usize,

@@ -6,7 +6,8 @@ use std::sync::mpsc::channel;
 
 use skaro_proto::auth::Verifier;
 use skaro_proto::server::store::{
-    Account, AccountId, LogId, Operation, Outcome, SessionKey, Store, StoreLimits,
+    Account, AccountId, ContactChange, InvitationKey, LogId, Login, Operation, Outcome, Profile, SessionKey,
+    Store, StoreLimits,
 };
 use skaro_sqlite::{
     BackupError, OpenError, Report, SqliteStore, Worker, WorkerConfig, backup, check, restore,
@@ -108,6 +109,17 @@ fn a_store_from_a_backup_has_everything_but_sessions_and_other_logs() {
     let (_place, path, copy) = place();
     let mut store = filled(&path, 10);
     store.execute(Operation::SetDisabled { login: "bob".into(), is_disabled: true }).unwrap();
+    let (account, with) = (AccountId(0), Login::from("#team"));
+    let (change, founds) = (ContactChange::List, Some(LogId([1; 16])));
+    let found = Operation::ChangeContact { account, with: with.clone(), change, founds };
+    let (by, invitation) = (None, InvitationKey([1; 16]));
+    let invite = Operation::Invite { by, invitation, until: 9, now: 0, max_invitations: 1 };
+    let (of, to, body) = (Some(with), "#team".into(), "hello".into());
+    let changes = [("public".to_owned(), true.into())].into_iter().collect();
+    let profile = Operation::SetProfile { account, of, changes, max_bytes: 99 };
+    let sender = "alice".into();
+    let post = Operation::Append { from: account, sender, to, body, key: None, contacts_only: false, now: 0 };
+    store.execute_all(&[found, invite, profile, post]).unwrap();
     backup(&path, &copy).unwrap();
     let restored = copy.with_file_name("restored");
     restore(&copy, &restored).unwrap();
@@ -116,7 +128,15 @@ fn a_store_from_a_backup_has_everything_but_sessions_and_other_logs() {
     let mut restored = open(&restored);
     let (alice, bob) = (find(&mut restored, "alice"), find(&mut restored, "bob"));
     assert!(alice.log != bob.log && alice.log != LogId([1; 16]) && bob.log != LogId([1; 16]));
-    assert_eq!((alice.head, bob.head, bob.is_disabled), (10, 10, true));
+    // The conference is an entry, and so are its profile and its message.
+    assert_eq!((alice.head, bob.head, bob.is_disabled), (13, 10, true));
+    let look = Operation::FindUser { account: AccountId(1), login: "#team".into() };
+    let Ok(Outcome::User(team, members)) = restored.execute(look) else { panic!() };
+    assert!(team.profile.is_public() && members.len() == 1);
+    let (login, verifier, log_id) = ("carol".into(), Verifier::new("carol"), LogId([1; 16]));
+    let (profile, invitation) = (Profile::default(), Some(InvitationKey([1; 16])));
+    let register = Operation::Register { login, verifier, log: log_id, profile, invitation, now: 9 };
+    assert!(matches!(restored.execute(register), Ok(Outcome::Added(_))));
     assert_eq!(alice.verifier.to_bytes(), find(&mut store, "alice").verifier.to_bytes());
     assert_eq!(log(&mut restored), log(&mut store));
     let take = Operation::TakeSession { session: SessionKey([1; 16]), now: 0 };
@@ -143,7 +163,13 @@ fn what_is_there_is_not_overwritten_and_what_fails_leaves_nothing() {
     // What is damaged, no store, or not there is not copied.
     let other = place.path().join("other");
     let mut damaged = written.clone();
-    damaged[4096 * 2..].iter_mut().step_by(97).for_each(|byte| *byte ^= 0x5a);
+    // The page of a table; without the descriptions of the tables it would be no store.
+    let page: u32 = rusqlite::Connection::open(&copy)
+        .unwrap()
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'messages'", [], |row| row.get(0))
+        .unwrap();
+    let end = 4096 * page as usize;
+    damaged[end - 4096..end].iter_mut().step_by(97).for_each(|byte| *byte ^= 0x5a);
     std::fs::write(&copy, damaged).unwrap();
     assert_ne!(check(&copy).unwrap(), [""; 0]);
     let failed = restore(&copy, &other).unwrap_err();
@@ -167,7 +193,14 @@ fn tables_that_do_not_agree_are_found() {
     let (_place, path, _) = place();
     drop(filled(&path, 3));
     let db = rusqlite::Connection::open(&path).unwrap();
-    db.execute_batch("UPDATE accounts SET entries = 7 WHERE id = 0").unwrap();
+    db.execute_batch(
+        "UPDATE accounts SET entries = 7 WHERE id = 0; UPDATE messages SET copies = 3 WHERE id = 1",
+    )
+    .unwrap();
     drop(db);
-    assert_eq!(check(&path).unwrap(), ["this does not hold: an account counts its entries"]);
+    let faults = [
+        "this does not hold: an account counts its entries",
+        "this does not hold: a message counts the logs that have it, and there is one",
+    ];
+    assert_eq!(check(&path).unwrap(), faults);
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use skaro_proto::auth::Verifier;
 use skaro_proto::message::Page;
 use skaro_proto::server::store::{
-    AccountId, Content, Entry, LogId, Operation, Outcome, Store, StoreError, StoreLimits,
+    AccountId, ContactChange, Content, Entry, LogId, Operation, Outcome, Store, StoreError, StoreLimits,
 };
 use skaro_sqlite::{OpenError, Report, SqliteStore, Worker, WorkerConfig};
 use tempfile::TempDir;
@@ -416,60 +416,35 @@ fn a_panic_of_a_report_is_a_failure_and_not_silence() {
     assert_eq!(worker.submit(2, READ), Err(StoreError::Unavailable));
 }
 
+/// A message to a conference may be one of a thousand logs.
 #[test]
-fn keys_of_silent_senders_are_given_up_in_small_steps() {
-    const DAY: i64 = 86_400_000;
+fn a_batch_has_few_messages_to_conferences() {
     let place = TempDir::new().unwrap();
     let mut store = filled(&place);
-    let send = |to: &str, key: Option<&str>, now| Operation::Append {
-        from: AccountId(0),
-        sender: "alice".into(),
-        to: to.into(),
-        body: "text".into(),
-        key: key.map(Into::into),
-        contacts_only: false,
-        now,
-    };
-    let is_known = |store: &mut SqliteStore, key: &str| {
-        let (from, to, body, key) = (AccountId(0), "bob".into(), "text".into(), key.into());
-        matches!(store.execute(Operation::FindKey { from, to, body, key }), Ok(Outcome::Appended(_)))
-    };
-    let keys = ["a", "b", "c", "d", "e"];
-    let mut messages: Vec<_> = keys.iter().map(|key| send("bob", Some(key), 0)).collect();
-    messages.push(send("bob", None, 0));
-    store.execute_all(&messages).unwrap();
-    assert!(!store.forget_keys(i64::MAX, 10).unwrap());
-    // The messages with the keys go, dated 1 to 5.
-    store.forget_older(6, 10).unwrap();
-    assert!(!store.forget_keys(DAY, 10).unwrap());
-    assert!(keys.iter().all(|key| is_known(&mut store, key)));
-    let mut left = Vec::new();
-    for _ in 0..3 {
-        let is_more = store.forget_keys(DAY + 1, 2).unwrap();
-        left.push((is_more, keys.iter().filter(|key| is_known(&mut store, key)).count()));
+    let (account, with, founds) = (AccountId(0), "#team".into(), Some(LogId([0; 16])));
+    store.execute(Operation::ChangeContact { account, with, change: ContactChange::List, founds }).unwrap();
+    let (reports, reported) = channel();
+    let (worker, open_gate) = start_gated(store, WorkerConfig::default(), move |report| {
+        if let Report::Committed { operations, .. } = report {
+            reports.send(operations).unwrap();
+        }
+    });
+    for n in 1..=20 {
+        let (from, sender, to) = (AccountId(0), "alice".into(), "#team".into());
+        let post = Operation::Append {
+            from,
+            sender,
+            to,
+            body: "text".into(),
+            key: None,
+            contacts_only: false,
+            now: 0,
+        };
+        worker.submit(n, post).unwrap();
     }
-    assert_eq!(left, [(true, 3), (true, 1), (false, 0)]);
-}
-
-/// A key whose message is kept is older, and stays.
-#[test]
-fn keys_are_given_up_behind_one_that_is_kept() {
-    let place = TempDir::new().unwrap();
-    let mut store = filled(&place);
-    let (from, body) = (AccountId(0), "text");
-    let send = |to: &str, key: &str| {
-        let (to, body, key) = (to.into(), body.into(), Some(key.into()));
-        Operation::Append { from, sender: "alice".into(), to, body, key, contacts_only: false, now: 0 }
-    };
-    store.execute_all(&[add("carol"), send("carol", "kept"), send("bob", "gone")]).unwrap();
-    let mut limits = StoreLimits::default();
-    limits.max_dialog_messages = 1;
-    drop(store);
-    let mut store = SqliteStore::open(place.path().join("store"), limits, 0).unwrap();
-    store.execute(append("text", 0)).unwrap();
-    assert!(!store.forget_keys(i64::MAX, 10).unwrap());
-    for (to, key, is_known) in [("carol", "kept", true), ("bob", "gone", false)] {
-        let find = Operation::FindKey { from, to: to.into(), body: body.into(), key: key.into() };
-        assert_eq!(matches!(store.execute(find), Ok(Outcome::Appended(_))), is_known, "{key}");
-    }
+    (21..=40).for_each(|n| worker.submit(n, append("text", 0)).unwrap());
+    open_gate.send(()).unwrap();
+    drop(worker);
+    // The first one is that of the gate.
+    assert_eq!(reported.iter().collect::<Vec<_>>(), [1, 8, 8, 24]);
 }

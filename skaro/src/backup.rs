@@ -1,5 +1,6 @@
 //! `skaro backup`, `skaro restore`, `skaro check`: the file of a server's store.
 
+use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -53,9 +54,18 @@ pub(crate) fn back_up(args: &BackupArgs) -> Result<Exit, Fault> {
 
 pub(crate) fn restore(args: &RestoreArgs) -> Result<Exit, Fault> {
     let directory = args.directory.path();
-    let unusable = |error| Fault::new(Exit::System, format!("can't use {}: {error}", directory.display()));
+    let unusable = |error| Fault::new(Exit::Output, format!("can't use {}: {error}", directory.display()));
+    let is_new = !directory.exists();
     serve::make_private(&directory).map_err(unusable)?;
-    let size = skaro_sqlite::restore(&args.file, &args.directory.store()).map_err(fault)?;
+    let store = args.directory.store();
+    let size = skaro_sqlite::restore(&args.file, &store).map_err(|error| {
+        if is_new {
+            // Nothing came of it, so nothing is left of it; whatever else is there stays.
+            _ = fs::remove_file(store.with_extension("lock"));
+            _ = fs::remove_dir(&directory);
+        }
+        fault(error)
+    })?;
     output::tell(&Shown::from(format!("{size} bytes in {}", args.directory.store().display())))
 }
 
@@ -73,7 +83,7 @@ pub(crate) fn check(args: CheckArgs) -> Result<Exit, Fault> {
 fn fault(error: BackupError) -> Fault {
     let exit = match &error {
         BackupError::Open(OpenError::InUse { .. }) => Exit::Temporary,
-        BackupError::Open(OpenError::Foreign { .. } | OpenError::TooNew { .. }) => Exit::Config,
+        BackupError::Open(OpenError::Foreign { .. } | OpenError::TooNew { .. }) => Exit::Data,
         BackupError::Open(error) if error.is_damage() => Exit::Data,
         BackupError::Open(_) => Exit::NoInput,
         BackupError::Damaged { .. } => Exit::Data,

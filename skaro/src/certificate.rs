@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::{Span, Timestamp, tz::TimeZone};
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rustls::pki_types::ServerName;
 
 use crate::exit::{self, Exit, Fault};
 use crate::output;
@@ -46,6 +47,11 @@ pub(crate) fn run(args: &CertificateArgs) -> Result<Exit, Fault> {
 /// Returns the certificate and its key as PEM.
 fn make(names: &[String], days: u16) -> Result<(String, String), Fault> {
     let unusable = |error| Fault::new(Exit::Usage, format!("can't make a certificate: {error}"));
+    // All names below one are a name, too.
+    let is_valid = |name: &&String| ServerName::try_from(name.strip_prefix("*.").unwrap_or(name)).is_ok();
+    if let Some(name) = names.iter().find(|name| !is_valid(name)) {
+        return Err(Fault::new(Exit::Usage, format!("this is no name or address of a server: {name}")));
+    }
     let mut params = CertificateParams::new(names.to_vec()).map_err(unusable)?;
     let name = names.first().map_or("localhost", String::as_str);
     params.distinguished_name.push(DnType::CommonName, name);

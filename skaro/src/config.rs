@@ -155,6 +155,10 @@ impl Options {
                 defaults.push((arg.get_id().clone(), value));
             }
         }
+        // So that it is known that there was a file.
+        if let Some(path) = self.path.to_str() {
+            defaults.push(("config".into(), path.into()));
+        }
         let command = command.mut_subcommand(subcommand, |command| {
             let defaults = defaults.into_iter();
             defaults.fold(command, |command, (id, value)| command.mut_arg(id, |arg| arg.default_value(value)))

@@ -48,7 +48,7 @@ Exit statuses (sysexits.h):
    0  all went well
   64  usage: an option, or the URL, makes no sense
   65  data: the text is too long or empty, or a line of the chat is no command; a user is there
-      already; a store or a backup is damaged
+      already; a store or a backup is damaged, or is none
   66  a file can't be read, or there is no store in the directory
   67  there is no such user
   68  there is no such host

@@ -8,8 +8,10 @@ mod chat;
 mod config;
 mod control;
 mod exit;
+mod invitation;
 mod network;
 mod output;
+mod queue;
 mod reload;
 mod rows;
 mod runtime;
@@ -47,6 +49,7 @@ enum Command {
     Send(send::SendArgs),
     User(user::UserArgs),
     Session(session::SessionArgs),
+    Invitation(invitation::InvitationArgs),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Check(backup::CheckArgs),
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Send(args) => send::run(args),
         Command::User(args) => user::run(args),
         Command::Session(args) => session::run(args),
+        Command::Invitation(args) => invitation::run(&args),
         Command::Backup(args) => backup::back_up(&args),
         Command::Restore(args) => backup::restore(&args),
         Command::Check(args) => backup::check(args),
@@ -79,6 +83,7 @@ fn main() -> ExitCode {
     let exit = ended.unwrap_or_else(failed);
     // Last, because the line editor's thread may change the settings until here.
     tty::restore();
+    output::finish();
     exit.into()
 }
 
@@ -114,6 +119,7 @@ fn restore_on_panic() {
         }
         // Rust's own status for a panic of the main thread says nothing in sysexits.h.
         if was_held || std::thread::current().name() == Some("main") {
+            output::finish();
             std::process::exit(Exit::Software as i32);
         }
     }));

@@ -4,11 +4,35 @@
 //! `println!` and `eprintln!` would panic if the output is closed.
 
 use std::io::{self, Write};
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::exit::{Exit, Fault};
+use crate::queue::Queue;
 use crate::text::{Shown, clean_json};
+
+/// Time for what waits for standard error at the end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Lines for standard error, in a program that must not wait for whoever reads it.
+static COMPLAINTS: OnceLock<Queue> = OnceLock::new();
+
+/// Has standard error written by a thread from now on. The function returns the line that tells how many lines were lost.
+pub(crate) fn queue_complaints(tell_lost: impl Fn(u64) -> String + Send + 'static) {
+    let write = |line: &str| _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+    if let Ok(queue) = Queue::start(write, tell_lost) {
+        _ = COMPLAINTS.set(queue);
+    }
+}
+
+/// Waits a moment for what is on its way to standard error.
+pub(crate) fn finish() {
+    if let Some(queue) = COMPLAINTS.get() {
+        queue.finish(LAST_WORDS);
+    }
+}
 
 /// Writes a line to standard output.
 pub(crate) fn say(text: &Shown) -> io::Result<()> {
@@ -62,8 +86,16 @@ impl Lines {
 
 /// Writes a line to standard error. Errors are ignored: there is no other place to report them.
 pub(crate) fn complain(text: &Shown) {
-    // A single write, so that lines of several programs don't mix.
-    _ = io::stderr().write_all(format!("{}\n", text.render(false)).as_bytes());
+    complain_of(text.render(false));
+}
+
+/// Writes a clean line to standard error.
+pub(crate) fn complain_of(line: String) {
+    match COMPLAINTS.get() {
+        Some(queue) => queue.push(line),
+        // A single write, so that lines of several programs don't mix.
+        None => _ = io::stderr().write_all(format!("{line}\n").as_bytes()),
+    }
 }
 
 /// Prints a warning.

@@ -52,7 +52,7 @@ impl PasswordOptions {
                 return first_line(io::stdin().lock()).map_err(unreadable);
             }
             let text = read_file(path, PASSWORD)?;
-            return Ok(Secret::from(text.lines().next().unwrap_or_default()));
+            return Ok(Secret::from(without_mark(&text).lines().next().unwrap_or_default()));
         }
         if let Some(password) = &self.password {
             output::warn(&format!("others can see --password; a file or {VARIABLE} is better"));
@@ -133,6 +133,11 @@ pub(crate) const fn is_open_to_others(_: &std::fs::Metadata) -> bool {
     false
 }
 
+/// Returns a text without the byte order mark that some editors write.
+pub(crate) fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 /// Reads a line, and leaves the following input unread.
 fn first_line(from: impl BufRead) -> io::Result<Secret> {
     let mut line = Vec::new();
@@ -140,7 +145,7 @@ fn first_line(from: impl BufRead) -> io::Result<Secret> {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     let line = String::from_utf8(line).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
-    Ok(Secret::from(line.lines().next().unwrap_or_default()))
+    Ok(Secret::from(without_mark(&line).lines().next().unwrap_or_default()))
 }
 
 /// Asks for the password on the terminal, without echo.
@@ -184,6 +189,7 @@ mod tests {
             (" with: spaces \r\n", " with: spaces ", ""),
             ("without a line's end", "without a line's end", ""),
             ("\n", "", ""),
+            ("\u{feff}secret\n", "secret", ""),
         ] {
             let mut input = text.as_bytes();
             assert_eq!(first_line(&mut input).unwrap().expose(), password);

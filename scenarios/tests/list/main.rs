@@ -13,6 +13,7 @@ mod clients;
 mod dialing;
 mod dropped;
 mod hostile;
+mod people;
 mod strangers;
 mod tls;
 mod turns;
@@ -59,8 +60,10 @@ fn main() -> ExitCode {
 
 /// All that is tested of an adapter's client.
 fn of_client<A: Adapter>(adapter: &str) -> Vec<Trial> {
-    let in_worlds =
-        KINDS.iter().flat_map(|kind| clients::all::<A>().into_iter().map(move |one| (*kind, one)));
+    let in_worlds = KINDS.iter().flat_map(|kind| {
+        let all = clients::all::<A>().into_iter().chain(people::all::<A>());
+        all.map(move |one| (*kind, one))
+    });
     let in_worlds = in_worlds.map(|(kind, (name, scenario))| {
         trial(format!("{adapter} {}: {name}", kind.name), move || scenario(&World::new(kind)))
     });

@@ -1,35 +1,61 @@
 //! Decisions of an application: it stands between a server and its store.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 use std::{fmt, io};
 
-use skaro_proto::Fields;
 use skaro_proto::auth::Verifier;
-use skaro_proto::message::Refusal;
+use skaro_proto::message::{Notice, Refusal, ServerMessage, StatusCode};
 use skaro_proto::server::OperationId;
 use skaro_proto::server::store::{Login, Operation, Outcome, StoreError};
+use skaro_proto::{Fields, Format};
 
 use super::lock::lock;
 use super::passing::{Job, Kept, Passing, SentMessage};
 use super::served::Completions;
 use super::store::Submit;
 
+/// Time for the password of somebody who signs in, who is told to try again then.
+const PASSWORD: Duration = Duration::from_secs(8);
+
+/// Time for the answer to a request. The client hears before that that nobody knows what comes of it.
+const ANSWER: Duration = Duration::from_secs(12);
+
 /// Decisions about what users do. Each method has a default that changes nothing.
 ///
 /// They are called by a thread of their own, one at a time, in the order in which things happen, and a server waits for them
-/// with everything that needs its store: be brief. A lookup or an answer that takes long is given later, from any thread, by its
-/// reply; after 10 seconds the client is told that nobody knows (504), but its place is taken until the reply is given or dropped.
-/// A panic ends the server, as a [failure](super::Server::store_failed) of its store does.
+/// with everything that needs its store: be brief. What takes long is given later, from any thread or task, by a
+/// [`VerifierReply`] or a [`Reply`]: hand it to a task, by a channel that is made before hooks and server. The task may also
+/// have the server, which the hooks can't have, since they are made before it (the example `hooks` of `skaro-tokio` does that).
 ///
-/// A [refusal](Refusal) without a status is 403 for the client.
+/// | what | limit |
+/// |---|---|
+/// | a [`VerifierReply`] | 8 seconds: then the sign-in is refused (503), and its place is free |
+/// | a [`Reply`] | after 10 seconds the client is told that nobody knows (504); after 12 its place is free |
+/// | sign-ins under way | 1024 |
+/// | requests under way, of one user | 256 |
+/// | bytes of an answer | [`max_answer_bytes`](skaro_proto::server::ServerConfig::max_answer_bytes), else 500 |
+///
+/// A reply that comes later has no effect ([`is_awaited`](Reply::is_awaited) tells). One that is dropped refuses with 503, after
+/// which clients try again, as programs do later by themselves; a message that is refused with 503 or 504 is sent again with
+/// the same key. A [refusal](Refusal) without a status, or with one that is no refusal (below 400, above 599), is 403.
+///
+/// When the server [shuts down](super::Server::shut_down), replies are not waited for once all connections are closed: they
+/// change nothing that lasts.
+///
+/// What whoever runs the server asks for by [`operate`](super::Server::operate) does not pass by the hooks.
+///
+/// A panic ends the server, as a [failure](super::Server::store_failed) of its store does: what was not answered then, may have
+/// been done.
 pub trait Hooks: Send + 'static {
     /// Finds the password of a user who wants to sign in. By default that is the one in the store.
     ///
     /// With another [verifier](VerifierReply::verifier) passwords are kept elsewhere. The account has to be in the store all
-    /// the same: [add](super::Server::operate) it before the reply, if it is missing.
+    /// the same, before the proof is checked: [add](super::Server::operate) it before the reply, if it is missing, with a password
+    /// that nobody knows. So add only logins that are known where the passwords are: anybody can try any login.
     fn find_password(&mut self, login: &str, reply: VerifierReply) {
         _ = login;
         reply.stored();
@@ -61,6 +87,10 @@ pub trait Hooks: Send + 'static {
     }
 
     /// Takes note that a user who is not connected has got a message: so a telephone can be woken.
+    ///
+    /// It is called once for each message, after that is durable; the call is lost if the process ends in between. It is not called
+    /// while any device of the user is connected, be it by a connection that is dead without anybody having noticed yet, for
+    /// [`keep_alive`](skaro_proto::server::ServerConfig::keep_alive) at most; nor for messages to conferences.
     fn missed(&mut self, message: &SentMessage) {
         _ = message;
     }
@@ -71,14 +101,17 @@ type Behind = Arc<Mutex<Option<Submit>>>;
 
 /// The answer to a request, now or later. If it is dropped without one, the client is told to try again later (503).
 #[must_use = "a request that gets no reply is refused"]
-pub struct Reply(Open);
+pub struct Reply {
+    open: Open,
+    /// Bytes of the answer besides its fields, at most.
+    other_bytes: usize,
+}
 
 /// The password of a login, now or later. If it is dropped without one, the client is told to try again later (503).
 #[must_use = "a sign-in that gets no reply is refused"]
 pub struct VerifierReply {
     open: Open,
     login: Login,
-    passing: Arc<Passing>,
     store: Behind,
 }
 
@@ -86,38 +119,64 @@ pub struct VerifierReply {
 struct Open {
     id: OperationId,
     completions: Completions,
-    is_answered: bool,
+    passing: Arc<Passing>,
 }
 
 impl Open {
-    fn complete(mut self, outcome: Outcome) {
-        self.is_answered = true;
-        self.completions.complete(self.id, Ok(outcome));
+    fn complete(&self, outcome: Outcome) {
+        if self.passing.end_wait(self.id) {
+            self.completions.complete(self.id, Ok(outcome));
+        }
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        if !self.is_answered {
-            self.completions.complete(self.id, Err(StoreError::Unavailable));
-        }
+        self.complete(no_reply());
     }
 }
 
+/// Returns the outcome of an operation whose reply never comes.
+fn no_reply() -> Outcome {
+    refusal(503, "there was no reply: try again later".into())
+}
+
+fn refusal(status: u16, info: String) -> Outcome {
+    Outcome::Refused(Refusal::new(Some(StatusCode::new(status)), info))
+}
+
 impl Reply {
-    /// Answers with these fields. Fields that every answer has (`type`, `for`, `id`, `status`) are left out.
+    /// Answers with these fields. Fields that every answer has (`type`, `for`, `id`, `status`) are left out. An answer over the
+    /// server's limit, which might be more than the client can receive, is replaced by a refusal (500).
     pub fn answer(self, fields: Fields<'static>) {
-        self.0.complete(Outcome::Answer(fields));
+        let limit = self.open.completions.max_answer_bytes().unwrap_or(usize::MAX);
+        let mut notice = Notice::new("");
+        notice.extra = fields.clone();
+        let message = ServerMessage::Info(notice);
+        let longest =
+            [Format::Json, Format::Cbor].map(|format| message.encode(format).len()).into_iter().max();
+        let is_too_long = longest.is_some_and(|length| length.saturating_add(self.other_bytes) > limit);
+        self.open.complete(if is_too_long {
+            refusal(500, format!("the answer is over the limit of {limit} bytes"))
+        } else {
+            Outcome::Answer(fields)
+        });
     }
 
     /// Refuses it.
     pub fn refuse(self, refusal: Refusal<'static>) {
-        self.0.complete(Outcome::Refused(refusal));
+        self.open.complete(Outcome::Refused(refusal));
     }
 
     /// Tells that there is no such request.
     pub fn unknown(self) {
-        self.0.complete(Outcome::NoSuchRequest);
+        self.open.complete(Outcome::NoSuchRequest);
+    }
+
+    /// Returns whether the reply still has an effect: its time is not over.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.open.passing.is_awaited(self.open.id)
     }
 }
 
@@ -137,23 +196,41 @@ impl VerifierReply {
         self.open.complete(Outcome::Refused(refusal));
     }
 
-    fn find(mut self, verifier: Option<Verifier>) {
-        self.open.is_answered = true;
-        if let Some(verifier) = verifier {
-            self.passing.keep(self.open.id, Kept::Verifier(verifier));
+    /// Returns the login.
+    #[must_use]
+    pub fn login(&self) -> &str {
+        &self.login
+    }
+
+    /// Returns whether the reply still has an effect: its time is not over.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.open.passing.is_awaited(self.open.id)
+    }
+
+    fn find(self, verifier: Option<Verifier>) {
+        let Open { id, completions, passing } = &self.open;
+        if !passing.end_wait(*id) {
+            return;
         }
-        pass(&self.store, &self.open.completions, self.open.id, Operation::FindAccount { login: self.login });
+        if let Some(verifier) = verifier {
+            passing.keep(*id, Kept::Verifier(verifier));
+        }
+        pass(&self.store, completions, *id, Operation::FindAccount { login: self.login.clone() });
     }
 }
 
 /// Gives an operation to the store.
 fn pass(store: &Behind, completions: &Completions, id: OperationId, operation: Operation) {
-    let submitted = match &*lock(store) {
+    if let Err(error) = submit(store, id, operation) {
+        completions.complete(id, Err(error));
+    }
+}
+
+fn submit(store: &Behind, id: OperationId, operation: Operation) -> Result<(), StoreError> {
+    match &*lock(store) {
         Some(submit) => submit(id, operation),
         None => Err(StoreError::Unavailable),
-    };
-    if let Err(error) = submitted {
-        completions.complete(id, Err(error));
     }
 }
 
@@ -172,10 +249,15 @@ pub fn with_hooks(
     // Also for what is answered in the store's place: so nothing stays kept.
     let completions = completions.through(passing.clone());
     let store = start(completions.clone())?;
-    let mut desk = Desk { hooks, completions, passing, store: Arc::new(Mutex::new(Some(store))) };
+    let behind = Arc::new(Mutex::new(Some(store)));
+    let mut desk = Desk { hooks, completions, passing: passing.clone(), store: behind.clone() };
     let thread = thread::Builder::new().name("skaro-hooks".into()).spawn(move || desk.run(&todo))?;
     let closing = Closing { jobs, thread: Some(thread) };
     Ok(Box::new(move |id, operation| {
+        if passing.take_own(id) {
+            // At once: a hook may wait for it.
+            return submit(&behind, id, operation);
+        }
         closing.jobs.send(Job::Operation(id, operation)).map_err(|_| StoreError::Unavailable)
     }))
 }
@@ -207,7 +289,7 @@ struct Desk<H> {
 impl<H: Hooks> Desk<H> {
     fn run(&mut self, todo: &Receiver<Job>) {
         let work = AssertUnwindSafe(|| {
-            for job in todo {
+            while let Some(job) = self.next(todo) {
                 match job {
                     Job::Operation(id, operation) => self.decide(id, operation),
                     Job::Missed(message) => self.hooks.missed(&message),
@@ -226,47 +308,75 @@ impl<H: Hooks> Desk<H> {
         if catch_unwind(work).is_err() {
             self.completions.fail(HookPanicked);
         }
+        self.passing.end_all();
+    }
+
+    /// Waits for the next job, and refuses meanwhile what has got no reply in time.
+    fn next(&self, todo: &Receiver<Job>) -> Option<Job> {
+        loop {
+            let now = Instant::now();
+            for id in self.passing.overdue(now) {
+                self.reply(id).complete(no_reply());
+            }
+            let Some(deadline) = self.passing.deadline() else { return todo.recv().ok() };
+            match todo.recv_timeout(deadline.saturating_duration_since(now)) {
+                Ok(job) => return Some(job),
+                Err(RecvTimeoutError::Timeout) => (),
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
+
+    fn reply(&self, id: OperationId) -> Open {
+        Open { id, completions: self.completions.clone(), passing: self.passing.clone() }
+    }
+
+    fn await_reply(&self, id: OperationId, time: Duration) -> Open {
+        self.passing.wait(id, Instant::now() + time);
+        self.reply(id)
     }
 
     fn decide(&mut self, id: OperationId, operation: Operation) {
-        let open = Open { id, completions: self.completions.clone(), is_answered: false };
         match operation {
             Operation::FindAccount { login } => {
-                let (passing, store) = (self.passing.clone(), self.store.clone());
-                let reply = VerifierReply { open, login: login.clone(), passing, store };
+                let open = self.await_reply(id, PASSWORD);
+                let reply = VerifierReply { open, login: login.clone(), store: self.store.clone() };
                 self.hooks.find_password(&login, reply);
             }
             Operation::Request { login, kind, fields } => {
-                self.hooks.request(login.as_deref(), &kind, &fields, Reply(open));
+                let reply = Reply { open: self.await_reply(id, ANSWER), other_bytes: 256 + 6 * kind.len() };
+                self.hooks.request(login.as_deref(), &kind, &fields, reply);
             }
             Operation::BeginSession { ref login, .. } => match self.hooks.sign_in(login) {
-                Ok(()) => self.pass(open, operation, None),
-                Err(refusal) => open.complete(Outcome::Refused(refusal)),
+                Ok(()) => self.pass(id, operation, None),
+                Err(refusal) => self.completions.complete(id, Ok(Outcome::Refused(refusal))),
             },
             Operation::Append { from, sender, to, body, key, contacts_only, now } => {
                 let message = SentMessage { from: sender.clone(), to: to.clone(), body: body.clone() };
                 match (self.hooks.message(&message), key) {
                     (Ok(()), key) => {
                         let append = Operation::Append { from, sender, to, body, key, contacts_only, now };
-                        self.pass(open, append, Some(Kept::Message(message)));
+                        self.pass(id, append, Some(Kept::Message(message)));
                     }
                     (Err(refusal), Some(key)) => {
                         let find = Operation::FindKey { from, to, body, key };
-                        self.pass(open, find, Some(Kept::Refusal(refusal)));
+                        self.pass(id, find, Some(Kept::Refusal(refusal)));
                     }
-                    (Err(refusal), None) => open.complete(Outcome::Refused(refusal)),
+                    (Err(refusal), None) => self.completions.complete(id, Ok(Outcome::Refused(refusal))),
                 }
             }
-            operation => self.pass(open, operation, None),
+            operation => self.pass(id, operation, None),
+        }
+        if self.passing.is_awaited(id) {
+            self.completions.notice();
         }
     }
 
-    fn pass(&self, mut open: Open, operation: Operation, kept: Option<Kept>) {
-        open.is_answered = true;
+    fn pass(&self, id: OperationId, operation: Operation, kept: Option<Kept>) {
         if let Some(kept) = kept {
-            self.passing.keep(open.id, kept);
+            self.passing.keep(id, kept);
         }
-        pass(&self.store, &self.completions, open.id, operation);
+        pass(&self.store, &self.completions, id, operation);
     }
 }
 

@@ -1,8 +1,9 @@
 //! Operations on their way between the hooks of an application and the store.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use skaro_proto::auth::Verifier;
 use skaro_proto::message::Refusal;
@@ -35,6 +36,10 @@ pub(super) enum Kept {
 pub(super) struct Passing {
     jobs: Sender<Job>,
     kept: Mutex<HashMap<OperationId, Kept>>,
+    /// Those for which replies are awaited, and until when.
+    awaited: Mutex<HashMap<OperationId, Instant>>,
+    /// Those of whoever runs the server, about which nobody decides, on their way to the store.
+    own: Mutex<HashSet<OperationId>>,
 }
 
 pub(super) enum Job {
@@ -45,7 +50,7 @@ pub(super) enum Job {
 
 impl Passing {
     pub(super) fn new(jobs: Sender<Job>) -> Self {
-        Passing { jobs, kept: Mutex::default() }
+        Passing { jobs, kept: Mutex::default(), awaited: Mutex::default(), own: Mutex::default() }
     }
 
     /// Keeps something until the operation returns.
@@ -68,6 +73,51 @@ impl Passing {
             _ => (),
         }
         None
+    }
+
+    /// A reply is awaited for an operation.
+    pub(super) fn wait(&self, id: OperationId, until: Instant) {
+        lock(&self.awaited).insert(id, until);
+    }
+
+    /// A reply is given, or nobody waits for it any more; returns whether somebody did until now.
+    pub(super) fn end_wait(&self, id: OperationId) -> bool {
+        lock(&self.awaited).remove(&id).is_some()
+    }
+
+    /// Nobody waits for replies any more.
+    pub(super) fn end_all(&self) {
+        lock(&self.awaited).clear();
+    }
+
+    /// Returns whether a reply is awaited for an operation.
+    pub(super) fn is_awaited(&self, id: OperationId) -> bool {
+        lock(&self.awaited).contains_key(&id)
+    }
+
+    /// Returns the number of operations for which replies are awaited.
+    pub(super) fn awaited(&self) -> usize {
+        lock(&self.awaited).len()
+    }
+
+    /// Returns the moment until which the next reply is awaited.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        lock(&self.awaited).values().min().copied()
+    }
+
+    /// Returns the operations whose replies are awaited no longer.
+    pub(super) fn overdue(&self, now: Instant) -> Vec<OperationId> {
+        lock(&self.awaited).iter().filter(|(_, until)| **until <= now).map(|(id, _)| *id).collect()
+    }
+
+    /// An operation is one of whoever runs the server.
+    pub(super) fn add_own(&self, id: OperationId) {
+        lock(&self.own).insert(id);
+    }
+
+    /// Returns whether an operation, which the store is asked for now, is one of whoever runs the server.
+    pub(super) fn take_own(&self, id: OperationId) -> bool {
+        lock(&self.own).remove(&id)
     }
 
     pub(super) fn missed(&self, message: SentMessage) {

@@ -9,7 +9,7 @@ use skaro_proto::server::ConnectionId;
 
 use super::polled::{Polled, Timer};
 use super::runtime::Runtime;
-use super::served::Shared;
+use super::served::{ServerOptions, Shared};
 use crate::connection::{Connection, Turn};
 use crate::link::Link;
 
@@ -20,8 +20,12 @@ const INPUT: usize = 4 << 10;
 const AT_ONCE: usize = 4;
 
 /// Serves one connection, which the machine has taken, to its end.
-pub(super) async fn serve<R: Runtime>(socket: R::Stream, id: ConnectionId, shared: Arc<Shared>) {
-    let options = shared.options();
+pub(super) async fn serve<R: Runtime>(
+    socket: R::Stream,
+    id: ConnectionId,
+    options: ServerOptions,
+    shared: Arc<Shared>,
+) {
     if let Ok(channel) = options.channel() {
         let connection = Connection::new(id, options.address_header);
         let (link, timer) = (Link::new(channel), Timer::new());

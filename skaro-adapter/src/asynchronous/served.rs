@@ -53,6 +53,8 @@ pub(super) struct State {
     pub(super) machine: machine::Server,
     /// The store, if it is not inside the machine.
     pub(super) store: Option<Submit>,
+    /// The hooks between, if there are any.
+    pub(super) passing: Option<Arc<Passing>>,
     pub(super) failure: Option<StoreFailure>,
     /// The tasks of the connections.
     pub(super) tasks: HashMap<ConnectionId, Waker>,
@@ -146,10 +148,13 @@ pub(super) struct Machine<'s> {
 impl Machine<'_> {
     /// Asks for an operation in the name of whoever runs the server.
     pub(super) fn operate(&mut self, now: Time, operation: Operation, waits: Operated) {
+        // What others have asked for first, so that the next one is this.
+        self.state.ask_store(now, false);
         let id = self.state.machine.operate(now, operation);
         if self.state.failure.is_none() {
             self.state.operating.insert(id, waits);
         }
+        self.state.ask_store(now, true);
     }
 }
 
@@ -169,7 +174,7 @@ impl DerefMut for Machine<'_> {
 
 impl Drop for Machine<'_> {
     fn drop(&mut self) {
-        self.state.ask_store(self.now);
+        self.state.ask_store(self.now, false);
         let woken = self.state.woken();
         self.wakers.0.extend(woken);
         while let Some((id, result)) = self.state.machine.poll_operated() {
@@ -202,6 +207,7 @@ impl State {
         State {
             machine,
             store: None,
+            passing: None,
             failure: None,
             tasks: HashMap::new(),
             timer: None,
@@ -212,15 +218,20 @@ impl State {
         }
     }
 
-    /// Returns whether no connections are left, and the store has done what it was asked for.
+    /// Returns whether no connections are left, and the store has done what it was asked for. Replies of an application are not
+    /// waited for: nobody is left to hear them.
     pub(super) fn is_idle(&self) -> bool {
-        let is_done = self.failure.is_some() || self.machine.open_operations() == 0;
+        let awaited = self.passing.as_ref().map_or(0, |passing| passing.awaited());
+        let is_done = self.failure.is_some() || self.machine.open_operations() <= awaited;
         self.machine.connections() == 0 && is_done
     }
 
-    /// Gives the store what the machine asks for.
-    fn ask_store(&mut self, now: Time) {
+    /// Gives the store what the machine asks for, in the name of whoever runs the server or of others.
+    fn ask_store(&mut self, now: Time, is_own: bool) {
         while let Some((id, operation)) = self.machine.poll_store() {
+            if let Some(passing) = self.passing.as_ref().filter(|_| is_own) {
+                passing.add_own(id);
+            }
             let submitted = match &self.store {
                 Some(submit) => submit(id, operation),
                 None => Err(StoreError::Unavailable),
@@ -293,8 +304,23 @@ impl Completions {
 
     /// Returns completions that pass by the hooks.
     pub(super) fn through(mut self, passing: Arc<Passing>) -> Self {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.lock().passing = Some(passing.clone());
+        }
         self.passing = Some(passing);
         self
+    }
+
+    /// Lets the server notice that a reply is awaited, for which it does not wait at its end.
+    pub(super) fn notice(&self) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.call(|_, _| ());
+        }
+    }
+
+    /// Returns the limit on the bytes of an answer; `None` once the server has ended.
+    pub(super) fn max_answer_bytes(&self) -> Option<usize> {
+        Some(self.shared.upgrade()?.lock().machine.config().max_answer_bytes)
     }
 
     /// Tells that the store can't go on, and that nobody knows what is durable of the operations that are open. The server

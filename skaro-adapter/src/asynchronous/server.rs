@@ -144,7 +144,8 @@ impl<R> Server<R> {
 
     /// Carries out an operation of the store in the name of whoever runs the server, and waits for its outcome. What it
     /// changes reaches those who are connected, as in [`operate`](machine::Server::operate). Once asked for it is carried
-    /// out, also if nobody waits for it any more.
+    /// out, also if nobody waits for it any more. It does not pass by [hooks](super::Hooks), so that tasks to which hooks give
+    /// their work can use it.
     ///
     /// # Errors
     /// If it was not carried out, or the store has failed, so that nobody knows.
@@ -173,7 +174,7 @@ impl<R> Server<R> {
     /// [`close_timeout`](machine::ServerConfig::close_timeout). Then it waits until the store has done what it was asked for,
     /// and closes the store, which may block the thread for a moment. Returns the store's failure, if it failed.
     ///
-    /// There is no limit on the wait for the store: nobody can tell what is durable before it answers. Whoever can't wait
+    /// Replies of [hooks](super::Hooks) are not waited for once all connections are closed. There is no limit on the wait for the store: nobody can tell what is durable before it answers. Whoever can't wait
     /// for a disk that hangs ends the process.
     pub async fn shut_down(mut self, info: &str) -> Option<StoreFailure> {
         self.accepting = None;
@@ -257,12 +258,11 @@ async fn accept<R: Runtime>(
         };
         match accepted {
             Ok((stream, address)) => {
-                // With a proxy in front, the address of the socket is the proxy's.
-                let is_behind_proxy = shared.options().address_header.is_some();
-                let peer = if is_behind_proxy { Peer::UNKNOWN } else { address.ip().into() };
+                let options = shared.options();
+                let peer = peer_at(address, &options);
                 // Here, not in the task: tasks begin in any order, and the oldest connection makes room for others.
                 if let Ok(id) = shared.call(|machine, now| machine.handle_accepted(now, peer)) {
-                    R::spawn(peer::serve::<R>(stream, id, shared.clone()));
+                    R::spawn(peer::serve::<R>(stream, id, options, shared.clone()));
                 }
             }
             Err(error) if is_of_one_connection(&error) => (),
@@ -272,6 +272,20 @@ async fn accept<R: Runtime>(
             }
         }
     }
+}
+
+/// Returns what is known of whoever connects from an address.
+fn peer_at(address: SocketAddr, options: &ServerOptions) -> Peer {
+    if options.address_header.is_some() {
+        // The address is the proxy's, and nobody knows how clients reach the proxy.
+        return Peer::UNKNOWN;
+    }
+    let peer = Peer::from(address.ip());
+    #[cfg(feature = "tls")]
+    if options.tls.is_some() {
+        return peer.encrypted();
+    }
+    peer
 }
 
 /// Returns whether only the accepted connection has failed, so that the next one can be accepted at once (accept(2)).
@@ -292,6 +306,26 @@ mod tests {
     use skaro_proto::server::ServerConfig;
 
     use super::*;
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn a_peer_is_confidential_by_tls_but_not_behind_a_proxy() {
+        use rustls::crypto::ring::default_provider;
+        use rustls::server::ResolvesServerCertUsingSni;
+
+        let provider = Arc::new(default_provider());
+        let builder =
+            rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let names = Arc::new(ResolvesServerCertUsingSni::new());
+        let tls = Arc::new(builder.unwrap().with_no_client_auth().with_cert_resolver(names));
+        let address = SocketAddr::from(([203, 0, 113, 5], 1));
+        let mut options = ServerOptions::default();
+        assert_eq!(peer_at(address, &options), Peer::from(address.ip()));
+        options.tls = Some(tls);
+        assert_eq!(peer_at(address, &options), Peer::from(address.ip()).encrypted());
+        options.address_header = Some(crate::http::AddressHeader::XForwardedFor);
+        assert_eq!(peer_at(address, &options), Peer::UNKNOWN);
+    }
 
     thread_local! {
         static WAITS: RefCell<Vec<Duration>> = const { RefCell::new(Vec::new()) };

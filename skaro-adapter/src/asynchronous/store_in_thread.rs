@@ -1,9 +1,11 @@
 //! A store in a thread of its own.
 
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
 use std::{io, thread};
 
-use skaro_proto::server::store::{Store, StoreError};
+use skaro_proto::server::OperationId;
+use skaro_proto::server::store::{Operation, Store, StoreError};
 
 use super::served::Completions;
 use super::store::Submit;
@@ -18,10 +20,30 @@ pub fn store_in_thread(
     completions: Completions,
 ) -> io::Result<Submit> {
     let (submit, submitted) = channel();
-    thread::Builder::new().name("skaro-store".into()).spawn(move || {
+    let thread = thread::Builder::new().name("skaro-store".into()).spawn(move || {
         for (id, operation) in submitted {
             completions.complete(id, store.execute(operation));
         }
     })?;
-    Ok(Box::new(move |id, operation| submit.send((id, operation)).map_err(|_| StoreError::Unavailable)))
+    let closing = Closing { submit: Some(submit), thread: Some(thread) };
+    Ok(Box::new(move |id, operation| {
+        let submit = closing.submit.as_ref().ok_or(StoreError::Unavailable)?;
+        submit.send((id, operation)).map_err(|_| StoreError::Unavailable)
+    }))
+}
+
+/// Waits until the store has done what it was asked for, when the server is done with it.
+struct Closing {
+    submit: Option<Sender<(OperationId, Operation)>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.submit = None;
+        // The thread itself may have told what ends the server.
+        if let Some(thread) = self.thread.take().filter(|it| it.thread().id() != thread::current().id()) {
+            _ = thread.join();
+        }
+    }
 }

@@ -15,8 +15,10 @@ pub(super) struct Account {
     pub(super) head: u64,
     /// The connections on which the user is signed in, oldest first.
     pub(super) online: Vec<ConnectionId>,
-    /// Set if those who know the user were told that the user is here.
+    /// Set if those who know the user may take the user for being here.
     pub(super) is_told_online: bool,
+    /// Set if they are still to be told so.
+    pub(super) is_news: bool,
     /// Set if it is looked soon whether that has changed.
     pub(super) is_presence_due: bool,
     /// Limit on the rate of messages from the user.
@@ -79,6 +81,7 @@ impl Accounts {
             head: 0,
             online: Vec::new(),
             is_told_online: false,
+            is_news: false,
             is_presence_due: false,
             messages: Bucket::default(),
             frames: Bucket::default(),
@@ -125,7 +128,8 @@ impl Accounts {
             // It was kept until now.
             self.left.insert((user.forgotten_at(), account));
         }
-        (core::mem::replace(&mut user.is_told_online, is_online) != is_online).then_some(is_online)
+        let was_online = core::mem::replace(&mut user.is_told_online, is_online);
+        (core::mem::take(&mut user.is_news) || was_online != is_online).then_some(is_online)
     }
 
     /// Estimate of the bytes that all accounts take.

@@ -48,7 +48,14 @@ impl ConferenceRates {
 }
 
 impl Server {
-    /// Refuses a message to a conference to which too many were sent.
+    /// Counts what reaches all members of a conference.
+    pub(super) fn count_for_conference(&mut self, conference: &Login, count: u32) {
+        if let Some(rate) = self.config.conference_rate {
+            self.conference_rates.take(conference, count, self.now, rate);
+        }
+    }
+
+    /// Refuses what reaches all members of a conference if there was too much of it.
     pub(super) fn check_conference(&self, to: &str) -> Result<(), Refused> {
         let wait =
             self.config.conference_rate.and_then(|rate| self.conference_rates.wait(to, self.now, rate));
@@ -70,9 +77,7 @@ impl Server {
         logs: &[Grown],
     ) {
         // Only now: who is no member could use the rate up.
-        if let Some(rate) = self.config.conference_rate {
-            self.conference_rates.take(&sending.to, sending.charged.max(1), self.now, rate);
-        }
+        self.count_for_conference(&sending.to, sending.charged.max(1));
         if let Some(asker) = asker {
             self.answer_sent(asker, sending.key.is_some(), appended);
         }

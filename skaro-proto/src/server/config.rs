@@ -29,7 +29,7 @@ pub struct ServerConfig {
     pub max_invitations_per_user: usize,
     /// Time for which an invitation is good. Default 7 days.
     pub invitation_lifetime: Duration,
-    /// Delay after accounts were registered from one address; `None` for no delay. By default 5 are free, then there is a
+    /// Delay after accounts were registered from one address; `None` for no delay. By default 10 are free, then there is a
     /// delay of 1 minute, doubled with each further one up to a day; one is forgotten every hour.
     pub registrations_per_address: Option<GuessLimit>,
     /// Choice to let users send messages only to those who have listed them as contacts. Default `false`.

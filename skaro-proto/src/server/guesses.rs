@@ -39,12 +39,12 @@ impl GuessLimit {
         GuessLimit { free: 100, max_delay: Duration::from_secs(60), ..Self::per_address() }
     }
 
-    /// Returns the default for accounts registered from one address: 5 are free; then 1 minute, doubled up to a day; one is
+    /// Returns the default for accounts registered from one address: 10 are free; then 1 minute, doubled up to a day; one is
     /// forgotten every hour.
     #[must_use]
     pub const fn registrations() -> Self {
         GuessLimit {
-            free: 5,
+            free: 10,
             delay: Duration::from_secs(60),
             max_delay: Duration::from_secs(24 * 3600),
             forget_after: Duration::from_secs(3600),

@@ -98,7 +98,10 @@ impl Server {
             });
         };
         let mut key = [0; 16];
-        if others || hex::decode_to_slice(text, &mut key).is_err() {
+        if others {
+            return refused(400, "give \"session\" or \"others\", not both");
+        }
+        if hex::decode_to_slice(text, &mut key).is_err() {
             return no_such_session();
         }
         let (session, of) = (SessionKey(key), Some(login));

@@ -15,7 +15,7 @@ use crate::codec::Fields;
 use crate::message::{Answer, Contacts};
 
 /// Units of a user's rate of messages that a change of contacts, members or profiles costs: it may reach a thousand logs.
-const CHANGE: u32 = 20;
+const CHANGE: u32 = 5;
 /// Users that are found at most.
 const MAX_FOUND: usize = 100;
 
@@ -47,19 +47,24 @@ impl Server {
             if self.accounts.get(account).is_some_and(|user| *user.login == *login) {
                 return refused(400, "the field \"login\" is the user's own");
             }
+            let is_new = |name: &str| is_allowed(name) && login.len() <= self.config.limits.max_login_bytes;
+            if change == ContactChange::List && login.strip_prefix('#').is_some_and(|name| !is_new(name)) {
+                return refused(400, "a conference has a name as a user has, behind its #");
+            }
             self.check_login(login)?;
+            self.check_conference(login)?;
             self.charge_entries(account, CHANGE).map(|_| account)
         });
         let account = match account {
             Ok(account) => account,
             Err(refused) => return self.answer(asker.id, asker.number, kind, Err(refused)),
         };
-        let may_found = self.config.users_found_conferences
-            && change == ContactChange::List
-            && login.strip_prefix('#').is_some_and(is_allowed);
+        let may_found =
+            self.config.users_found_conferences && change == ContactChange::List && is_conference(login);
         let founds = may_found.then(|| self.secrets.next_log());
-        let change = Operation::ChangeContact { account, with: login.into(), change, founds };
-        self.ask(change, Some(asker), Pending::Change { kind, account });
+        let of = Login::from(login);
+        let change = Operation::ChangeContact { account, with: of.clone(), change, founds };
+        self.ask(change, Some(asker), Pending::Change { kind, account, of });
     }
 
     fn change_member(
@@ -72,13 +77,15 @@ impl Server {
     ) {
         let account = self.signed_in_user(asker.id).and_then(|account| {
             [conference, member].into_iter().try_for_each(|login| self.check_login(login))?;
+            self.check_conference(conference)?;
             self.charge_entries(account, CHANGE).map(|_| account)
         });
         match account {
             Ok(account) => {
-                let (conference, member) = (conference.into(), member.into());
+                let (conference, member) = (Login::from(conference), member.into());
+                let of = conference.clone();
                 let change = Operation::ChangeMember { account, conference, member, change };
-                self.ask(change, Some(asker), Pending::Change { kind, account });
+                self.ask(change, Some(asker), Pending::Change { kind, account, of });
             }
             Err(refused) => self.answer(asker.id, asker.number, kind, Err(refused)),
         }
@@ -86,16 +93,17 @@ impl Server {
 
     pub(super) fn set_profile(&mut self, asker: Asker, of: Option<&str>, changes: &Fields<'_>) {
         let account = self.signed_in_user(asker.id).and_then(|account| {
-            of.map_or(Ok(()), |of| self.check_login(of))?;
+            of.map_or(Ok(()), |of| self.check_login(of).and_then(|()| self.check_conference(of)))?;
             self.check_profile(&Profile::new(changes))?;
             self.charge_entries(account, CHANGE).map(|_| account)
         });
         match account {
             Ok(account) => {
                 let (of, changes) = (of.map(Login::from), changes.clone().into_owned());
+                let told = of.clone().unwrap_or_default();
                 let max_bytes = self.config.max_profile_bytes;
                 let change = Operation::SetProfile { account, of, changes, max_bytes };
-                self.ask(change, Some(asker), Pending::Change { kind: "update_my_data", account });
+                self.ask(change, Some(asker), Pending::Change { kind: "update_my_data", account, of: told });
             }
             Err(refused) => self.answer(asker.id, asker.number, "update_my_data", Err(refused)),
         }
@@ -107,6 +115,7 @@ impl Server {
         asker: Option<Asker>,
         kind: &'static str,
         account: AccountId,
+        of: &Login,
         result: Result<Outcome, StoreError>,
     ) {
         let mut grown = Vec::new();
@@ -127,6 +136,8 @@ impl Server {
         };
         if grown.is_empty() {
             self.give_back(account, CHANGE);
+        } else if is_conference(of) {
+            self.count_for_conference(of, 1);
         }
         if let Some(asker) = asker {
             self.answer(asker.id, asker.number, kind, outcome);

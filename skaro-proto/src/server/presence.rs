@@ -36,12 +36,17 @@ impl Presence {
 impl Server {
     /// A user has come, with the first connection, or has gone, with the last one.
     pub(super) fn presence_changed(&mut self, account: AccountId) {
-        if let Some(user) = self.accounts.get_mut(account)
-            && !user.is_presence_due
-            && user.is_told_online == user.online.is_empty()
-        {
+        let Some(user) = self.accounts.get_mut(account) else { return };
+        let is_online = !user.online.is_empty();
+        if is_online == user.is_told_online {
+            return;
+        }
+        // From now on lists of contacts tell so.
+        if is_online {
+            (user.is_told_online, user.is_news) = (true, true);
+        }
+        if !core::mem::replace(&mut user.is_presence_due, true) {
             let at = self.now + DELAY;
-            user.is_presence_due = true;
             self.presence.due.insert((at, account));
         }
     }
@@ -90,8 +95,7 @@ impl Server {
     pub(super) fn typing_found(&mut self, account: AccountId, result: Result<Outcome, StoreError>) {
         let Ok(Outcome::User(contact, members)) = result else { return };
         let Some(user) = self.accounts.get(account).map(|account| account.login.clone()) else { return };
-        if contact.id == account || !(contact.is_known || self.config.open_directory && !contact.has_blocked)
-        {
+        if contact.id == account || !self.knows(&contact) {
             return;
         }
         let mut sender = Sender::new(&*user);

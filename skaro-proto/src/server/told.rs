@@ -4,7 +4,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::Server;
-use super::store::{Contact, Login, Member, Profile, is_conference};
+use super::store::{Contact, Login, Member, Profile};
 use crate::codec::{Fields, Format, Value};
 use crate::message::User;
 
@@ -36,13 +36,15 @@ pub(super) fn user_bytes(format: Format, contact: &Contact) -> usize {
 }
 
 impl Server {
+    /// Returns whether a user may know when somebody is here.
+    pub(super) fn knows(&self, contact: &Contact) -> bool {
+        contact.is_known || self.config.open_directory && !contact.has_blocked
+    }
+
     /// Returns somebody as a user sees it, with the state if that is wanted.
     pub(super) fn told_contact(&self, contact: &Contact, with_state: bool) -> User<'static> {
         let mut user = User::new(contact.login.to_string());
-        if !is_conference(&contact.login) {
-            let is_known = contact.is_known || self.config.open_directory;
-            user.extra.push("online", is_known && self.accounts.count(&contact.login) > 0);
-        }
+        user.extra.push("online", self.knows(contact) && self.accounts.count(&contact.login) > 0);
         if with_state {
             user.extra.push("state", contact.state.as_str());
         }

@@ -6,11 +6,14 @@
 mod accounts;
 #[path = "../audit/mod.rs"]
 mod audit;
+mod conferences;
 mod messages;
 mod operations;
 mod operators;
+mod people;
 mod random;
 mod readings;
+mod registering;
 mod retention;
 mod sessions;
 mod stand;
@@ -24,9 +27,18 @@ type Law = fn(&Open<'_>);
 
 fn main() {
     let arguments = Arguments::from_args();
-    let laws =
-        [accounts::LAWS, messages::LAWS, operators::LAWS, readings::LAWS, retention::LAWS, sessions::LAWS]
-            .concat();
+    let laws = [
+        accounts::LAWS,
+        conferences::LAWS,
+        messages::LAWS,
+        operators::LAWS,
+        people::LAWS,
+        readings::LAWS,
+        registering::LAWS,
+        retention::LAWS,
+        sessions::LAWS,
+    ]
+    .concat();
     let mut trials = Vec::new();
     for kind in [Kind::Memory, Kind::Sqlite] {
         for is_reopened in [false, true] {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use skaro_proto::auth::Verifier;
 use skaro_proto::message::Page;
 use skaro_proto::server::store::{
-    AccountId, Appended, Contact, Content, DialogMessage, Entry, LogId, MemoryStore, Operation, Outcome,
-    SessionKey, Store, StoreLimits,
+    AccountId, Appended, Contact, ContactChange, Content, DialogMessage, Entry, LogId, Login, Member,
+    MemberChange, MemoryStore, Operation, Outcome, SessionKey, Store, StoreLimits,
 };
 use skaro_proto::{Fields, Value};
 use skaro_sqlite::SqliteStore;
@@ -181,6 +181,58 @@ impl Stand {
         }
     }
 
+    pub(crate) fn change(&mut self, account: AccountId, with: &str, change: ContactChange) -> Outcome {
+        self.execute(Operation::ChangeContact { account, with: with.into(), change, founds: None })
+    }
+
+    pub(crate) fn list(&mut self, account: AccountId, with: &str) -> Outcome {
+        self.change(account, with, ContactChange::List)
+    }
+
+    pub(crate) fn found(&mut self, account: AccountId, conference: &str) -> Outcome {
+        let (with, founds) = (conference.into(), Some(LogId([5; 16])));
+        self.execute(Operation::ChangeContact { account, with, change: ContactChange::List, founds })
+    }
+
+    pub(crate) fn member(
+        &mut self,
+        account: AccountId,
+        conference: &str,
+        member: &str,
+        change: MemberChange,
+    ) -> Outcome {
+        let (conference, member) = (conference.into(), member.into());
+        self.execute(Operation::ChangeMember { account, conference, member, change })
+    }
+
+    /// Changes the own profile, or that of a conference.
+    pub(crate) fn profile(
+        &mut self,
+        account: AccountId,
+        of: Option<&str>,
+        changes: &[(&str, Value<'static>)],
+    ) -> Outcome {
+        let (of, changes) = (of.map(Login::from), fields(changes));
+        self.execute(Operation::SetProfile { account, of, changes, max_bytes: 100 })
+    }
+
+    /// Returns somebody as a user sees it, and the members of a conference with `*` for owners.
+    pub(crate) fn see(&mut self, account: AccountId, login: &str) -> (Contact, String) {
+        match self.execute(Operation::FindUser { account, login: login.into() }) {
+            Outcome::User(contact, mut members) => {
+                members.sort_by_key(|member| member.id);
+                let shown = |it: &Member| format!("{}{}", &*it.login, if it.is_owner { "*" } else { "" });
+                (*contact, members.iter().map(shown).collect::<Vec<_>>().join(" "))
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Returns the bodies of a whole log, as [`bodies`] does.
+    pub(crate) fn words(&mut self, account: AccountId) -> Vec<String> {
+        bodies(&self.log(account))
+    }
+
     pub(crate) fn take(&mut self, session: SessionKey) -> Option<u64> {
         match self.execute(Operation::TakeSession { session, now: self.now }) {
             Outcome::Restored(restored) => restored.map(|(_, epoch)| epoch),
@@ -203,6 +255,17 @@ pub(crate) fn bodies(entries: &[Entry]) -> Vec<String> {
         other => panic!("{other:?}"),
     };
     entries.iter().map(body).collect()
+}
+
+/// Returns the positions by which logs have grown, by account.
+pub(crate) fn grown(outcome: Outcome) -> Vec<(u64, u64)> {
+    match outcome {
+        Outcome::Changed(mut logs) | Outcome::Posted { mut logs, .. } => {
+            logs.sort();
+            logs.iter().map(|log| (log.account.0, log.position)).collect()
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Returns these fields.

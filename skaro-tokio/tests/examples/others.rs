@@ -28,13 +28,18 @@ fn the_embedded_server_serves() {
 
 #[test]
 fn the_server_with_hooks_decides() {
-    let output = command("hooks").output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let said = String::from_utf8_lossy(&output.stdout);
-    let [mallory, casino, telephone] = said.lines().collect::<Vec<_>>()[..] else { panic!("{said}") };
-    assert!(mallory.starts_with("mallory: ") && mallory.contains("you know why"), "{said}");
-    assert!(casino.contains("no advertisements"), "{said}");
-    assert_eq!(telephone, "wake the telephone of bob: a message from alice");
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("store");
+    // In memory, in a file, and in a file where everybody is already.
+    for file in [None, Some(&path), Some(&path)] {
+        let output = command("hooks").args(file).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let said = String::from_utf8_lossy(&output.stdout);
+        let [mallory, casino, telephone] = said.lines().collect::<Vec<_>>()[..] else { panic!("{said}") };
+        assert!(mallory.starts_with("mallory: ") && mallory.contains("you know why"), "{said}");
+        assert!(casino.contains("no advertisements"), "{said}");
+        assert_eq!(telephone, "wake the telephone of bob: a message from alice");
+    }
 }
 
 #[test]

@@ -10,6 +10,9 @@ use std::path::PathBuf;
 #[cfg(unix)]
 use std::time::Duration;
 
+use jiff::Timestamp;
+use skaro_proto::Time;
+use skaro_proto::message::Registration;
 use skaro_proto::server::store::Store;
 use skaro_proto::server::{Server, ServerConfig};
 use skaro_sqlite::SqliteStore;
@@ -25,6 +28,10 @@ use crate::serve;
 /// Time that a server has for an answer.
 #[cfg(unix)]
 const ANSWER: Duration = Duration::from_secs(30);
+
+/// The same for reading options again: there may be many users to add.
+#[cfg(unix)]
+const RELOADED: Duration = Duration::from_secs(600);
 
 /// The one that carries requests out.
 pub(crate) enum Target {
@@ -46,9 +53,17 @@ impl Target {
                 return Ok(Target::Running(path));
             }
         }
-        let config = ServerConfig::default();
-        let store = serve::open_store(directory, config.store_limits())?;
-        let machine = Server::with_store(config, serve::seed()?);
+        // Whether there is a server that would take invitations is not known.
+        let mut config = ServerConfig::default();
+        config.registration = Registration::Invitation;
+        let store =
+            serve::open_store(directory, config.store_limits()).map_err(|fault| match fault.exit {
+                // Else it would have been asked.
+                Exit::Temporary => Fault::new(Exit::Temporary, unreachable_server(directory)),
+                _ => fault,
+            })?;
+        let mut machine = Server::with_store(config, serve::seed()?);
+        machine.set_time_of_day(Time::ZERO, Timestamp::now().as_millisecond());
         Ok(Target::Store { store: Box::new(store), machine: Box::new(machine) })
     }
 
@@ -57,9 +72,9 @@ impl Target {
         let answer = match self {
             #[cfg(unix)]
             Target::Running(path) => exchange(path, &request)?,
-            Target::Store { store, machine } => match request.operation(machine) {
-                Ok(operation) => match store.execute(operation) {
-                    Ok(outcome) => outcome.into(),
+            Target::Store { store, machine } => match request.operation(machine, Time::ZERO) {
+                Ok((operation, when_done)) => match store.execute(operation) {
+                    Ok(outcome) => Answer::of(outcome, when_done),
                     Err(error) => return Err(Fault::new(Exit::Output, error.to_string())),
                 },
                 Err(refused) => refused,
@@ -72,6 +87,10 @@ impl Target {
                     Why::NoSuchUser => Exit::NoUser,
                     Why::Exists => Exit::Data,
                     Why::Unavailable => Exit::Temporary,
+                    Why::Misconfigured => Exit::Config,
+                    Why::Unreadable => Exit::NoInput,
+                    Why::Failed => Exit::Output,
+                    Why::System => Exit::System,
                 };
                 Err(Fault::new(exit, reason))
             }
@@ -95,6 +114,14 @@ pub(crate) fn expect_store(directory: &Path) -> Result<(), Fault> {
     }
     let reason = format!("there is no store in {}: give the directory with --data", directory.display());
     Err(Fault::new(Exit::NoInput, reason))
+}
+
+fn unreachable_server(directory: &Path) -> String {
+    let directory = directory.display();
+    format!(
+        "the store in {directory} is in use by a server that can't be reached: nobody listens at {directory}/control; if that \
+         file was removed, restart the server"
+    )
 }
 
 pub(crate) fn unexpected() -> Fault {
@@ -138,6 +165,9 @@ fn exchange(path: &Path, request: &Request) -> Result<Answer, Fault> {
     let mut line = Zeroizing::new(serde_json::to_vec(request).map_err(|error| not_done(error.to_string()))?);
     line.push(b'\n');
     let Some(mut stream) = connect(path)? else { return Err(not_done("the server has ended".into())) };
+    if matches!(request, Request::Reload) {
+        stream.set_read_timeout(Some(RELOADED)).map_err(|error| not_done(error.to_string()))?;
+    }
     // The server carries out whole lines only.
     stream.write_all(&line).map_err(|error| not_done(format!("the server does not listen ({error})")))?;
     let mut answer = Vec::new();

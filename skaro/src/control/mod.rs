@@ -6,9 +6,14 @@
 pub(crate) mod client;
 
 use serde::{Deserialize, Serialize};
+use skaro_proto::Time;
+use skaro_proto::message::Registration;
 use skaro_proto::server::Server;
 use skaro_proto::server::store::{KeptSessions, Login, Operation, Outcome, SessionKey};
 use zeroize::Zeroizing;
+
+#[cfg(unix)]
+use crate::exit::Exit;
 
 /// Maximum length of a line in bytes: passwords and logins may have some KiB, and a page of users as many logins.
 #[cfg(unix)]
@@ -33,6 +38,7 @@ pub(crate) enum Request {
     ListSessions { login: Option<String>, after: Option<String> },
     EndSessions { login: String },
     EndSession { session: String },
+    Invite { days: u16 },
     Reload,
 }
 
@@ -53,6 +59,7 @@ pub(crate) enum Answer {
         sessions: Vec<Session>,
         more: bool,
     },
+    Invitation(Invitation),
     Refused {
         why: Why,
         reason: String,
@@ -80,6 +87,16 @@ pub(crate) struct Session {
     pub(crate) address: Option<String>,
 }
 
+/// An invitation that was made.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Invitation {
+    pub(crate) invitation: String,
+    /// The last moment at which it is good, as a Unix time in milliseconds.
+    pub(crate) until: i64,
+    /// `false` if the server registers nobody by invitation, as far as is known.
+    pub(crate) is_of_use: bool,
+}
+
 /// The kind of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -92,6 +109,29 @@ pub(crate) enum Why {
     Exists,
     /// The store can't do it at present.
     Unavailable,
+    /// The server's configuration is wrong.
+    Misconfigured,
+    /// A file can't be read.
+    Unreadable,
+    /// The store has not done all of it.
+    Failed,
+    /// The system refuses something.
+    System,
+}
+
+/// What a fault of the server is for whoever asked.
+#[cfg(unix)]
+impl From<Exit> for Why {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Usage => Why::Invalid,
+            Exit::Config => Why::Misconfigured,
+            Exit::NoInput => Why::Unreadable,
+            Exit::Output => Why::Failed,
+            Exit::System => Why::System,
+            _ => Why::Unavailable,
+        }
+    }
 }
 
 pub(crate) fn refused(why: Why, reason: impl Into<String>) -> Answer {
@@ -101,23 +141,25 @@ pub(crate) fn refused(why: Why, reason: impl Into<String>) -> Answer {
 impl Request {
     /// Returns what changes and for whom, for the log.
     #[cfg(unix)]
-    pub(crate) fn change(&self) -> Option<(&'static str, &str)> {
-        match self {
-            Request::AddUser { login, .. } => Some(("user added", login)),
-            Request::SetPassword { login, .. } => Some(("password changed", login)),
-            Request::RemoveUser { login } => Some(("user removed", login)),
-            Request::SetDisabled { login, is_disabled: true } => Some(("user disabled", login)),
-            Request::SetDisabled { login, is_disabled: false } => Some(("user enabled", login)),
-            Request::EndSessions { login } => Some(("sessions ended", login)),
-            Request::EndSession { session } => Some(("session ended", session)),
-            Request::ListUsers { .. } | Request::ListSessions { .. } | Request::Reload => None,
-        }
+    pub(crate) fn change(&self) -> Option<(&'static str, Option<&str>)> {
+        let (what, whose) = match self {
+            Request::AddUser { login, .. } => ("user added", login),
+            Request::SetPassword { login, .. } => ("password changed", login),
+            Request::RemoveUser { login } => ("user removed", login),
+            Request::SetDisabled { login, is_disabled: true } => ("user disabled", login),
+            Request::SetDisabled { login, is_disabled: false } => ("user enabled", login),
+            Request::EndSessions { login } => ("sessions ended", login),
+            Request::EndSession { session } => ("session ended", session),
+            Request::Invite { .. } => return Some(("invitation made", None)),
+            Request::ListUsers { .. } | Request::ListSessions { .. } | Request::Reload => return None,
+        };
+        Some((what, Some(whose)))
     }
 
-    /// Returns the operation of the store; the refusal if a text is over a limit, or no key.
-    pub(crate) fn operation(self, machine: &mut Server) -> Result<Operation, Answer> {
+    /// Returns the operation of the store, and the answer once it is done; the refusal if a text is over a limit, or no key.
+    pub(crate) fn operation(self, machine: &mut Server, now: Time) -> Result<(Operation, Answer), Answer> {
         let login = |login: String| Login::from(&*login);
-        Ok(match self {
+        let operation = match self {
             Request::AddUser { login, password } => account(machine, &login, &password)?,
             Request::SetPassword { login, password } => match account(machine, &login, &password)? {
                 Operation::AddAccount { login, verifier, .. } => {
@@ -143,9 +185,22 @@ impl Request {
             Request::EndSession { session } => {
                 Operation::EndSession { session: session_key(&session)?, of: None }
             }
+            Request::Invite { days } => return Ok(invite(machine, now, days)),
             Request::Reload => return Err(refused(Why::Unavailable, "no server runs")),
-        })
+        };
+        Ok((operation, Answer::Done))
     }
+}
+
+fn invite(machine: &mut Server, at: Time, days: u16) -> (Operation, Answer) {
+    let is_of_use = machine.config().registration == Registration::Invitation;
+    let (invitation, mut operation) = machine.invitation(at);
+    let mut good_until = 0;
+    if let Operation::Invite { until, now, .. } = &mut operation {
+        *until = now.saturating_add(i64::from(days) * 24 * 60 * 60 * 1000);
+        good_until = *until;
+    }
+    (operation, Answer::Invitation(Invitation { invitation, until: good_until, is_of_use }))
 }
 
 fn account(machine: &mut Server, login: &str, password: &str) -> Result<Operation, Answer> {
@@ -159,6 +214,16 @@ pub(crate) fn session_key(text: &str) -> Result<SessionKey, Answer> {
     let number = u128::from_str_radix(text, 16).ok().filter(|_| text.len() == 32);
     let key = number.map(|number| SessionKey(number.to_be_bytes()));
     key.ok_or_else(|| refused(Why::Invalid, "a session is told by 32 hexadecimal digits, as they are listed"))
+}
+
+impl Answer {
+    /// Returns the answer to a request of which this has come.
+    pub(crate) fn of(outcome: Outcome, when_done: Answer) -> Answer {
+        match Answer::from(outcome) {
+            Answer::Done => when_done,
+            other => other,
+        }
+    }
 }
 
 impl From<Outcome> for Answer {
@@ -204,8 +269,8 @@ mod tests {
         let mut machine = Server::with_store(config, [7; 32]);
         let mut ask = |line: &str| {
             let request: Request = serde_json::from_str(line).unwrap();
-            match request.operation(&mut machine) {
-                Ok(operation) => Answer::from(store.execute(operation).unwrap()),
+            match request.operation(&mut machine, Time::ZERO) {
+                Ok((operation, when_done)) => Answer::of(store.execute(operation).unwrap(), when_done),
                 Err(refused) => refused,
             }
         };

@@ -15,7 +15,6 @@ use zeroize::Zeroizing;
 use super::places::{self, Leave};
 use super::running::Running;
 use crate::control::{Answer, MAX_LINE, Request, SOCKET, Session, Why, refused, session_key};
-use crate::text::name;
 
 /// Time for a request to arrive: it is sent at once.
 const ARRIVAL: Duration = Duration::from_secs(1);
@@ -95,19 +94,21 @@ async fn carry_out(request: Request, running: &Running) -> Answer {
     if matches!(request, Request::Reload) {
         return match running.reload().await {
             Ok(restart) => Answer::Reloaded { restart: restart.into_iter().map(String::from).collect() },
-            Err(fault) => refused(Why::Invalid, fault.reason.render(false)),
+            Err(fault) => refused(fault.exit.into(), fault.reason.render(false)),
         };
     }
-    let change = request.change().map(|(what, whose)| (what, name(whose).into_owned()));
-    let operation = match running.server.with(|machine, _| request.operation(machine)) {
-        Ok(operation) => operation,
+    let change = request.change().map(|(what, whose)| (what, whose.map(String::from)));
+    // What made the operator do it comes first in the log.
+    running.look();
+    let (operation, when_done) = match running.server.with(|machine, now| request.operation(machine, now)) {
+        Ok(asked) => asked,
         Err(refused) => return refused,
     };
     let mut answer = match running.server.operate(operation).await {
-        Ok(outcome) => outcome.into(),
+        Ok(outcome) => Answer::of(outcome, when_done),
         Err(error) => refused(Why::Unavailable, error.to_string()),
     };
-    if let (Answer::Done, Some((what, whose))) = (&answer, change) {
+    if let (Answer::Done | Answer::Invitation(_), Some((what, whose))) = (&answer, change) {
         tracing::info!(of = whose, "{what} by an operator");
     }
     if let Answer::Sessions { sessions, .. } = &mut answer {

@@ -6,6 +6,8 @@ use clap::{Args, ValueEnum};
 use skaro_proto::server::ServerConfig;
 use skaro_tokio::AddressHeader;
 
+use crate::exit::{Exit, Fault};
+
 /// Minimum memory in bytes for a useful server.
 const LEAST_MEMORY: usize = 8 << 20;
 
@@ -29,6 +31,10 @@ pub(crate) struct LimitOptions {
     /// if clients can't reach the server except through that proxy.
     #[arg(long, value_enum, value_name = "HEADER")]
     trust_proxy: Option<Header>,
+    /// Takes connections through that proxy for confidential, since clients reach the proxy by TLS only: then they may send
+    /// passwords, as for registering.
+    #[arg(long)]
+    proxy_ends_tls: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -44,18 +50,24 @@ impl LimitOptions {
         config.max_connections = self.max_connections.get();
         config.max_connections_per_address = Some(self.max_connections_per_address.get());
         config.max_connections_per_user = self.max_connections_per_user.get();
+        config.proxy_ends_tls = self.proxy_ends_tls;
     }
 
-    pub(crate) fn address_header(&self) -> Option<AddressHeader> {
-        self.trust_proxy.map(|header| match header {
+    /// Returns the header of the trusted proxy.
+    pub(crate) fn address_header(&self) -> Result<Option<AddressHeader>, Fault> {
+        if self.proxy_ends_tls && self.trust_proxy.is_none() {
+            // Else nobody knows which connections come through it.
+            return Err(Fault::new(Exit::Config, "proxy-ends-tls needs trust-proxy: give both"));
+        }
+        Ok(self.trust_proxy.map(|header| match header {
             Header::XForwardedFor => AddressHeader::XForwardedFor,
             Header::Forwarded => AddressHeader::Forwarded,
-        })
+        }))
     }
 }
 
 /// Parses a number above 0.
-fn number(text: &str) -> Result<NonZeroUsize, &'static str> {
+pub(crate) fn number(text: &str) -> Result<NonZeroUsize, &'static str> {
     let number: usize = text.parse().map_err(|_| "not a number")?;
     NonZeroUsize::new(number).ok_or("too small: give 1 at least")
 }

@@ -3,11 +3,13 @@
 use std::io::{self, Write};
 
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
 
+use crate::output;
 use crate::text::{Shown, clean_json};
 
 #[derive(Args)]
@@ -44,7 +46,7 @@ impl LogOptions {
         [format!("{:?}", self.log_format), format!("{:?}", self.log_level)]
     }
 
-    /// Begins with the log. Only the first call in a process has an effect.
+    /// Begins with the log, for which nobody waits. Only the first call in a process has an effect.
     pub(crate) fn start(&self) {
         let level = match self.log_level {
             Level::Error => LevelFilter::ERROR,
@@ -52,13 +54,23 @@ impl LogOptions {
             Level::Info => LevelFilter::INFO,
             Level::Debug => LevelFilter::DEBUG,
         };
+        let is_json = self.is_json();
+        output::queue_complaints(move |lost| {
+            let (now, lines) =
+                (Timestamp::now(), format!("{lost} lines of the log were lost: nobody reads it"));
+            if is_json {
+                format!(r#"{{"timestamp":"{now}","level":"WARN","message":"{lines}"}}"#)
+            } else {
+                format!("{now}  WARN {lines}")
+            }
+        });
         // The core's own lines tell the same without addresses.
         let core = if level == LevelFilter::DEBUG { level } else { LevelFilter::OFF };
         let of_core = ["skaro_proto", "skaro_adapter"].map(|name| (name, core));
         let targets = Targets::new().with_target("skaro", level).with_targets(of_core);
         let registry = tracing_subscriber::registry().with(targets);
         let lines = tracing_subscriber::fmt::layer().with_target(false).with_ansi(false);
-        _ = if self.is_json() {
+        _ = if is_json {
             registry.with(lines.json().flatten_event(true).with_writer(Cleaned { is_json: true })).try_init()
         } else {
             registry.with(lines.with_writer(Cleaned { is_json: false })).try_init()
@@ -89,7 +101,7 @@ impl Write for Line {
         let text = String::from_utf8_lossy(event);
         let text = text.trim_end_matches('\n');
         let line = if self.is_json { clean_json(text).into_owned() } else { Shown::from(text).render(false) };
-        _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+        output::complain_of(line);
         Ok(event.len())
     }
 

@@ -7,7 +7,9 @@ mod data;
 mod limits;
 mod logging;
 mod metrics;
+mod people;
 mod places;
+mod reload;
 mod running;
 mod service;
 mod tls;
@@ -17,11 +19,10 @@ use std::net::{TcpListener, ToSocketAddrs};
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use skaro_proto::message::Registration;
 use skaro_proto::server::{self, ServerConfig};
 use skaro_sqlite::SqliteStore;
 use skaro_tokio::{Server, ServerOptions, random_seed};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tracing::{error, info, warn};
 
 #[cfg(unix)]
@@ -30,6 +31,7 @@ use data::{CommitTimes, DataOptions};
 pub(crate) use data::{StoreDirectory, make_private, open as open_store};
 use limits::LimitOptions;
 use logging::LogOptions;
+use people::PeopleOptions;
 use running::Running;
 use tls::TlsOptions;
 use users::UserOptions;
@@ -59,7 +61,7 @@ Without CA:FALSE it would be an authority's certificate, which a server must not
 #[command(after_help = RECIPE, after_long_help = format!("{RECIPE}\n\n{}", exit::TABLE))]
 pub(crate) struct ServeArgs {
     #[command(flatten)]
-    _config: ConfigOptions,
+    config: ConfigOptions,
     /// Reads the configuration, says what is wrong with it, and ends. It may be that of a server that runs.
     #[arg(long)]
     check: bool,
@@ -72,9 +74,8 @@ pub(crate) struct ServeArgs {
     users: UserOptions,
     #[command(flatten)]
     limits: LimitOptions,
-    /// The answer to clients that ask how to register.
-    #[arg(long, value_enum, default_value_t = Registering::Closed)]
-    registration: Registering,
+    #[command(flatten)]
+    people: PeopleOptions,
     /// The format for clients that ask for none.
     #[arg(long, value_enum, default_value_t = Format::Cbor)]
     format: Format,
@@ -88,13 +89,20 @@ pub(crate) struct ServeArgs {
 }
 
 impl ServeArgs {
+    /// Returns the files that it reads.
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        self.tls.files().into_iter().chain([self.users.file()]).flatten()
+    }
+
     /// Returns the options that only a restart changes, as texts to be compared.
-    fn fixed(&self) -> [(&'static str, String); 6] {
+    fn fixed(&self) -> Fixed {
         let [format, level] = self.log.texts();
         [
             ("listen", self.listen.clone()),
+            ("TLS", self.tls.files().iter().any(Option::is_some).to_string()),
             ("data", format!("{:?}", self.data.directory())),
             ("keep-days", format!("{:?}", self.data.worker().max_age)),
+            ("max-members", self.people.max_members().to_string()),
             ("metrics", self.metrics.clone().unwrap_or_default()),
             ("log-format", format),
             ("log-level", level),
@@ -102,12 +110,8 @@ impl ServeArgs {
     }
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Registering {
-    Open,
-    Invitation,
-    Closed,
-}
+/// Names of options with their values.
+type Fixed = [(&'static str, String); 8];
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
@@ -147,28 +151,40 @@ fn serve(args: ServeArgs) -> Result<Exit, Fault> {
     runtime::start()?.block_on(async {
         let metrics = args.metrics.as_deref().map(listen_for_metrics).transpose()?;
         let commits = CommitTimes::default();
-        let server = listen(&args, machine, store, commits.clone())?;
+        let options = options(&args)?;
+        let server = listen(&args, options.clone(), machine, store, commits.clone())?;
         let control = args.data.directory().and_then(|directory| control(&directory));
         let url = server.url();
         info!(version = env!("CARGO_PKG_VERSION"), url, "listening");
         // The server runs even if standard output is closed.
-        _ = output::say(&Shown::from(format!("listening on {url}")));
+        if let Err(error) = output::say(&Shown::from(format!("listening on {url}"))) {
+            warn!("standard output does not tell where the server listens: {error}");
+        }
         service::ready();
-        let running = Running::new(server, args, commits);
+        let running = Running::new(server, &args, options, commits);
+        let hung_up = Notify::new();
         let obey_signals = async {
             // `None` would mean that signals are no longer watched.
             while let Some(Signal::HangUp) = signals.recv().await {
+                hung_up.notify_one();
+            }
+        };
+        let reload = async {
+            loop {
+                hung_up.notified().await;
                 // What is wrong is in the log.
                 _ = running.reload().await;
             }
         };
         tokio::select! {
             () = obey_signals => (),
+            () = reload => (),
             _ = running.server.store_failed() => (),
             () = obey(control.as_ref(), &running) => (),
             () = running.watch() => (),
             () = metrics::serve(metrics.as_ref(), &running) => (),
         }
+        running.look();
         info!("shutting down");
         service::stopping();
         match running.server.shut_down("the server is shutting down").await {
@@ -192,7 +208,7 @@ fn listen_for_metrics(address: &str) -> Result<tokio::net::TcpListener, Fault> {
 fn check(args: &ServeArgs) -> Result<Exit, Fault> {
     let mut machine = machine(config(args))?;
     args.users.add_to(|login, password| machine.account(login, password).map(drop))?;
-    args.tls.read()?;
+    options(args)?;
     let listen = &args.listen;
     let unknown = |error| Fault::new(Exit::System, format!("can't listen on {listen}: {error}"));
     listen.to_socket_addrs().map_err(unknown)?;
@@ -249,12 +265,12 @@ const fn raise_file_limit(_: usize) {}
 
 fn listen(
     args: &ServeArgs,
+    options: ServerOptions,
     machine: server::Server,
     store: Option<SqliteStore>,
     commits: CommitTimes,
 ) -> Result<Server, Fault> {
     let address = args.listen.as_str();
-    let options = options(args)?;
     let impossible = |error| Fault::new(Exit::System, format!("can't listen on {address}: {error}"));
     let listener = TcpListener::bind(address).map_err(impossible)?;
     let Some(store) = store else { return Server::listen(listener, machine, options).map_err(impossible) };
@@ -268,7 +284,7 @@ fn listen(
 /// Returns the options of the adapter.
 fn options(args: &ServeArgs) -> Result<ServerOptions, Fault> {
     let mut options = ServerOptions::default();
-    options.address_header = args.limits.address_header();
+    options.address_header = args.limits.address_header()?;
     options.tls = args.tls.read()?;
     Ok(options)
 }
@@ -277,13 +293,7 @@ fn options(args: &ServeArgs) -> Result<ServerOptions, Fault> {
 fn config(args: &ServeArgs) -> ServerConfig {
     let mut config = ServerConfig::default();
     args.limits.apply(&mut config);
-    // The protocol has no request to add a contact, so all users know each other.
-    config.open_directory = true;
-    config.registration = match args.registration {
-        Registering::Open => Registration::Open,
-        Registering::Invitation => Registration::Invitation,
-        Registering::Closed => Registration::Closed,
-    };
+    args.people.apply(&mut config);
     config.format = match args.format {
         Format::Cbor => skaro_proto::Format::Cbor,
         Format::Json => skaro_proto::Format::Json,

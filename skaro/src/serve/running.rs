@@ -2,27 +2,30 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use skaro_proto::CloseCode;
 use skaro_proto::server::Note;
-use skaro_proto::server::store::Outcome;
-use skaro_tokio::Server;
+use skaro_tokio::{Server, ServerOptions};
 use tracing::{debug, info, warn};
 
 use super::data::CommitTimes;
-use super::{ServeArgs, config, options, service};
-use crate::config::Misunderstood;
-use crate::exit::{Exit, Fault};
-use crate::{Command, Program, text};
+use super::{Fixed, ServeArgs, service};
 
-/// Time between two looks at what has happened.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Time between two looks at what has happened, whose lines have the time of the look.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Lines that events of one kind may make in the log at each look. Whoever is refused all the time can't fill a disk, nor push
+/// Looks that share the lines of each kind.
+const LOOKS: u32 = 10;
+
+/// Lines that events of one kind may make in the log within some looks. Whoever is refused all the time can't fill a disk, nor push
 /// out what else happens.
 const LINES: u64 = 25;
+
+/// The same for sign-ins and registrations. One user's should not hide those of others.
+const SIGN_INS: u64 = 250;
 
 /// Events of one kind that are kept until the next look.
 pub(crate) const NOTES: usize = 256;
@@ -30,100 +33,95 @@ pub(crate) const NOTES: usize = 256;
 /// A server that runs.
 pub(crate) struct Running {
     pub(crate) server: Server,
-    args: Mutex<ServeArgs>,
+    pub(super) kept: Mutex<Kept>,
+    /// Options of the start that only a restart changes.
+    pub(super) fixed: Fixed,
+    pub(super) reloading: tokio::sync::Mutex<()>,
     pub(crate) commits: CommitTimes,
+    told: Mutex<Told>,
+}
+
+/// What was read when options were read last.
+pub(super) struct Kept {
+    /// The file with options.
+    pub(super) file: Option<PathBuf>,
+    pub(super) options: ServerOptions,
 }
 
 impl Running {
-    pub(crate) fn new(server: Server, args: ServeArgs, commits: CommitTimes) -> Self {
+    pub(crate) fn new(
+        server: Server,
+        args: &ServeArgs,
+        options: ServerOptions,
+        commits: CommitTimes,
+    ) -> Self {
         server.with(|machine, _| machine.keep_notes(NOTES));
-        Running { server, args: Mutex::new(args), commits }
-    }
-
-    /// Reads options, certificates and users again, without a cut. An error changes no option. Returns the options that only a
-    /// restart changes.
-    pub(crate) async fn reload(&self) -> Result<Vec<&'static str>, Fault> {
-        service::reloading();
-        let reloaded = self.read_again().await;
-        service::ready();
-        match &reloaded {
-            Ok(_) => info!("options, certificates and users were read again"),
-            Err(fault) => warn!("no option was changed: {}", fault.reason.render(false)),
+        Running {
+            server,
+            kept: Mutex::new(Kept { file: args.config.config.clone(), options }),
+            fixed: args.fixed(),
+            reloading: tokio::sync::Mutex::default(),
+            commits,
+            told: Mutex::default(),
         }
-        reloaded
-    }
-
-    async fn read_again(&self) -> Result<Vec<&'static str>, Fault> {
-        let line: Vec<_> = std::env::args_os().collect();
-        let args = match crate::config::parse(&line) {
-            Ok(Program { command: Command::Serve(args) }) => args,
-            Ok(_) => return Err(Fault::new(Exit::Software, "this is another command")),
-            Err(Misunderstood::Line(error)) => return Err(Fault::new(Exit::Usage, error.to_string())),
-            Err(Misunderstood::File(fault)) => return Err(fault),
-        };
-        let (config, options) = (config(&args), options(&args)?);
-        let mut accounts = Vec::new();
-        args.users.add_to(|login, password| {
-            accounts.push(self.server.with(|machine, _| machine.account(login, password))?);
-            Ok(())
-        })?;
-        let mut added = 0;
-        for account in accounts {
-            match self.server.operate(account).await {
-                Ok(Outcome::Added(_)) => added += 1,
-                Ok(_) => (),
-                Err(error) => return Err(Fault::new(Exit::Output, format!("can't add users: {error}"))),
-            }
-        }
-        if added > 0 {
-            info!(users = added, "users were added");
-        }
-        // Last, since none of it can fail.
-        self.server.with(|machine, _| machine.set_config(config));
-        self.server.set_options(options);
-        let before = {
-            let mut kept = self.args.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *kept, args).fixed()
-        };
-        let now = self.args.lock().unwrap_or_else(PoisonError::into_inner).fixed();
-        let changed = before.iter().zip(&now).filter(|(before, now)| before != now);
-        let restart: Vec<_> = changed.map(|((name, _), _)| *name).collect();
-        restart.iter().for_each(|name| warn!("{name} is changed only by a restart"));
-        Ok(restart)
     }
 
     /// Writes what happens into the log, and tells the system that the server is alive. Never ends.
     pub(crate) async fn watch(&self) {
         let mut watchdog = service::Watchdog::start();
         loop {
-            tokio::time::sleep(LOOK_EVERY).await;
-            let (notes, lost) = self.server.with(|machine, _| {
-                let notes: Vec<_> = std::iter::from_fn(|| machine.poll_note()).collect();
-                (notes, machine.take_lost_notes())
-            });
-            tell(&notes, &lost);
+            for _ in 0..LOOKS {
+                tokio::time::sleep(LOOK_EVERY).await;
+                self.look();
+            }
+            self.told.lock().unwrap_or_else(PoisonError::into_inner).sum_up();
             watchdog.tell();
+        }
+    }
+
+    /// Writes what has happened into the log, so that what is written next comes after it.
+    pub(crate) fn look(&self) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let (notes, lost) = self.server.with(|machine, _| {
+            let notes: Vec<_> = std::iter::from_fn(|| machine.poll_note()).collect();
+            (notes, machine.take_lost_notes())
+        });
+        told.tell(&notes, &lost);
+    }
+}
+
+/// Lines of each kind that were written, and events without one.
+#[derive(Default)]
+struct Told(BTreeMap<&'static str, (u64, u64)>);
+
+impl Told {
+    fn tell(&mut self, notes: &[Note], lost: &BTreeMap<&'static str, u64>) {
+        for note in notes {
+            let (lines, untold) = self.0.entry(note.kind()).or_default();
+            if *lines == share(note.kind()) {
+                *untold += 1;
+            } else {
+                *lines += u64::from(tell_one(note));
+            }
+        }
+        for (kind, lost) in lost {
+            self.0.entry(kind).or_default().1 += lost;
+        }
+    }
+
+    /// Tells how many events had no line, and begins anew.
+    fn sum_up(&mut self) {
+        for (kind, (lines, untold)) in std::mem::take(&mut self.0) {
+            if lines == share(kind) && untold > 0 {
+                warn!(kind, "{untold} more events within half a second");
+            }
         }
     }
 }
 
-fn tell(notes: &[Note], lost: &BTreeMap<&'static str, u64>) {
-    // Lines, and events without one, by kind.
-    let mut kinds: BTreeMap<_, (u64, u64)> = BTreeMap::new();
-    for note in notes {
-        let (lines, untold) = kinds.entry(note.kind()).or_default();
-        if *lines == LINES {
-            *untold += 1;
-        } else {
-            *lines += u64::from(tell_one(note));
-        }
-    }
-    for (kind, (lines, untold)) in kinds {
-        let untold = untold + lost.get(kind).copied().unwrap_or_default();
-        if lines == LINES && untold > 0 {
-            warn!(kind, "{untold} more events within half a second");
-        }
-    }
+/// Returns the number of lines that a kind may have.
+fn share(kind: &str) -> u64 {
+    if matches!(kind, "signed_in" | "registered") { SIGN_INS } else { LINES }
 }
 
 /// Writes a line; returns whether it is one that matters.
@@ -135,7 +133,10 @@ fn tell_one(note: &Note) -> bool {
         }
         Note::SignedIn { connection, address, login, is_restored } => {
             let how = if *is_restored { "signed in again" } else { "signed in" };
-            info!(connection = %connection, address = shown(address), login = &*text::name(login), "{how}");
+            info!(connection = %connection, address = shown(address), login = &**login, "{how}");
+        }
+        Note::Registered { connection, address, login } => {
+            info!(connection = %connection, address = shown(address), login = &**login, "registered");
         }
         Note::Refused {
             connection,
@@ -198,14 +199,26 @@ mod tests {
         let closed = Note::Closed { connection, address: None, code: CloseCode::Policy };
         let mut notes = vec![closed; 100];
         notes.push(Note::Refused { connection, address: None, request: "authorize", status: 401 });
-        notes.push(Note::SignedIn { connection, address: None, login: "alice".into(), is_restored: false });
+        let signed_in = |login: &str| Note::SignedIn {
+            connection,
+            address: None,
+            login: login.into(),
+            is_restored: false,
+        };
+        notes.extend(std::iter::repeat_n(signed_in("mallory"), 100));
+        notes.push(signed_in("alice"));
         let log = Log::default();
         let writer = log.clone();
         let lines = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
-        tracing::subscriber::with_default(lines, || tell(&notes, &BTreeMap::from([("closed", 1000)])));
+        tracing::subscriber::with_default(lines, || {
+            let mut told = Told::default();
+            notes.chunks(60).for_each(|notes| told.tell(notes, &BTreeMap::new()));
+            told.tell(&[], &BTreeMap::from([("closed", 1000)]));
+            told.sum_up();
+        });
         let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        assert_eq!(text.lines().count() as u64, LINES + 3, "{text}");
-        for line in ["sign-in refused", "signed in", "1075 more events"] {
+        assert_eq!(text.lines().count() as u64, LINES + 103, "{text}");
+        for line in ["sign-in refused", "login=\"alice\"", "1075 more events"] {
             assert!(text.contains(line), "no {line} in {text}");
         }
     }

@@ -24,6 +24,11 @@ pub(crate) struct TlsOptions {
 }
 
 impl TlsOptions {
+    /// Returns the files, if they are given.
+    pub(crate) fn files(&self) -> [Option<&Path>; 2] {
+        [self.tls_cert.as_deref(), self.tls_key.as_deref()]
+    }
+
     /// Reads the files; `None` without these options.
     pub(crate) fn read(&self) -> Result<Option<Arc<ServerConfig>>, Fault> {
         match (&self.tls_cert, &self.tls_key) {

@@ -24,6 +24,11 @@ pub(crate) struct UserOptions {
 }
 
 impl UserOptions {
+    /// Returns the file, if one is given.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.user_file.as_deref()
+    }
+
     /// Adds all users, each of whom must be given once.
     pub(crate) fn add_to(
         &self,
@@ -37,10 +42,10 @@ impl UserOptions {
         };
         if let Some(path) = &self.user_file {
             let text = secrets::read_secrets(path)?;
-            add_lines(&text, &path_name(path), &mut add)?;
+            add_lines(&text, &path_name(path), Exit::Config, &mut add)?;
         }
         if let Some(text) = secrets::variable(VARIABLE)? {
-            add_lines(&text, VARIABLE, &mut add)?;
+            add_lines(&text, VARIABLE, Exit::Usage, &mut add)?;
         }
         if !self.users.is_empty() {
             tracing::warn!("others can see the passwords of --user; --user-file is better");
@@ -64,16 +69,16 @@ fn path_name(path: &Path) -> String {
 fn add_lines(
     text: &str,
     source: &str,
+    exit: Exit,
     mut add: impl FnMut(&str, &str) -> Result<(), String>,
 ) -> Result<(), Fault> {
     // A byte order mark, which some editors write, would become part of a login.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    for (index, line) in text.lines().enumerate() {
+    for (index, line) in secrets::without_mark(text).lines().enumerate() {
         if line.trim().is_empty() || line.starts_with('#') {
             continue;
         }
         let added = split(line).map_err(String::from).and_then(|(login, password)| add(login, password));
-        added.map_err(|error| Fault::new(Exit::Config, format!("{source}:{}: {error}", index + 1)))?;
+        added.map_err(|error| Fault::new(exit, format!("{source}:{}: {error}", index + 1)))?;
     }
     Ok(())
 }
@@ -100,7 +105,7 @@ mod tests {
             users.push((login.into(), password.into()));
             Ok(())
         };
-        add_lines(text, "users", add).map_err(|fault| fault.reason.render(false))?;
+        add_lines(text, "users", Exit::Config, add).map_err(|fault| fault.reason.render(false))?;
         Ok(users)
     }
 

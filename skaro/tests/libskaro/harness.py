@@ -249,6 +249,7 @@ class Serve:
     def __init__(self, program, registration, folder=None):
         store = ["--data", folder] if folder else ["--memory"]
         self.command = [program, "serve", *store, "--listen", "127.0.0.1:0", "--registration", registration]
+        self.command += ["--conferences"]
         for login, password in PASSWORDS.items():
             self.command += ["--user", f"{login}:{password}"]
 

@@ -13,6 +13,7 @@ import time
 import traceback
 
 from harness import EVENTS, PASSWORDS, WAIT, Client, Failure, Serve, cbor, expect, is_text
+from modern import Modern
 
 REGISTRATION = "invitation"
 METHODS = {"authorize", "register_type", "session_restore", "get_contacts", "get_history", "send_message"}
@@ -235,6 +236,36 @@ async def check_one_user_on_two_connections(serve):
         await other.hear("bob", "alice", "bob", "from one of us")
         await alice.nothing("on_show_message", "she wrote it here")
         await other.nothing("on_send_message", "it sent nothing")
+
+
+async def check_a_conference_beside_clients_that_use_everything(serve):
+    async with Modern(serve.url, "alice") as alice, Modern(serve.url, "bob") as device, serve.user("bob") as bob:
+        await alice.ask("update_my_data", profile={"name": "Alice", "tells_read": True, "public": True})
+        await device.ask("update_my_data", profile={"tells_read": True})
+        await alice.ask("add_contact", login="#team")
+        await alice.ask("add_contact", login="#team", member="bob")
+        await device.ask("add_contact", login="#team")
+        await alice.tell("typing", login="#team")
+        await alice.ask("send_message", to="#team", body="lunch?", key="k")
+        await bob.hear("#team", "alice", "#team", "lunch?")
+        await bob.say("#team", "with pleasure")
+        await bob.say("alice", "shall I bring something?")
+        expect(bodies(await bob.history("#team"))[-2:] == ["lunch?", "with pleasure"], "the conference's history")
+        expect("#team" in await bob.contacts(), "the conference is no contact")
+        await device.ask("read", login="alice", up_to=1)
+        await alice.ask("update_my_data", login="#team", profile={"topic": "food"})
+        await alice.ask("del_contact", login="#team", member="bob")
+        await bob.send_message("#team", "am I out?", None)
+        await bob.refused("send_message")
+        await alice.ask("add_contact", login="bob", blocked=True)
+        await bob.send_message("alice", "hello?", None)
+        await bob.refused("send_message")
+        await alice.ask("add_contact", login="bob")
+        await bob.say("alice", "thank you")
+        # Whatever else happened, libskaro was not told, for it would not have understood.
+        await bob.nothing("on_show_message", "all that was said is heard")
+        # Another run of this check finds none.
+        await alice.ask("del_contact", login="#team")
 
 
 # Trouble

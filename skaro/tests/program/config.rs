@@ -51,6 +51,9 @@ fn limits_come_from_the_file() {
 fn a_wrong_file_is_told_with_its_line() {
     let files = Files::new();
     let missing = files.path("missing");
+    let mut server = serve(&files, &["--memory", "--listen", "127.0.0.1:0"], &[("SKARO_USERS", "hunter2")]);
+    server.complaint("SKARO_USERS:1: ");
+    assert_eq!(server.status(), Some(64));
     for (text, reason, status) in [
         ("\nlisten = '127.0.0.1'", "skaro.toml:2: listen: ", 78),
         ("\nlisten = '127.0.0.1'", "a port is missing", 78),

@@ -19,10 +19,14 @@ mod operators;
 #[cfg(unix)]
 mod page;
 #[cfg(unix)]
+mod people;
+#[cfg(unix)]
 mod picture;
 mod process;
 mod proxy;
 mod relay;
+#[cfg(unix)]
+mod reload;
 #[cfg(unix)]
 mod running;
 mod send;

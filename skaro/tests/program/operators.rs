@@ -189,12 +189,30 @@ fn a_backup_is_made_while_the_server_runs_and_restored_elsewhere() {
     assert_eq!(bob.event("history")["history"][0]["body"], "hello");
     // What is damaged is found.
     let mut damaged = std::fs::read(&copy).unwrap();
-    damaged[4096..].iter_mut().step_by(97).for_each(|byte| *byte ^= 0x5a);
+    let end = damaged.len() - 4096;
+    damaged[end..].iter_mut().step_by(97).for_each(|byte| *byte ^= 0x5a);
     std::fs::write(&copy, &damaged[..5000]).unwrap();
     here.fails(&["check", &copy], "", "", 65);
     std::fs::write(&copy, damaged).unwrap();
     here.fails(&["check", &copy], "", "is damaged", 65);
     here.fails(&["restore", &copy, "--data", &files.path("third")], "", "", 64);
+    // What is refused leaves nothing.
+    let third = files.path("third");
+    for (file, status) in [(&copy, 65), (&files.path("nothing"), 66)] {
+        Operator(&third).fails(&["restore", file], "", "", status);
+        assert!(!std::path::Path::new(&third).exists(), "{file}");
+    }
+    Operator(&format!("{copy}/below")).fails(&["restore", &copy], "", "can't use", 74);
+    // Another program's database.
+    let foreign = files.path("foreign");
+    let mut header = vec![0; 4096];
+    header[..16].copy_from_slice(b"SQLite format 3\0");
+    header[16..24].copy_from_slice(&[16, 0, 1, 1, 0, 64, 32, 32]);
+    (header[31], header[47], header[59], header[100]) = (1, 4, 1, 13);
+    (header[105], header[106]) = (16, 0);
+    std::fs::write(&foreign, header).unwrap();
+    here.fails(&["check", &foreign], "", "not a store of this server", 65);
+    Operator(&third).fails(&["restore", &foreign], "", "not a store of this server", 65);
 }
 
 #[test]
@@ -212,6 +230,13 @@ fn a_certificate_serves_to_try_tls() {
         std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&key).unwrap().permissions()) & 0o777,
         0o600
     );
+    for name in ["a..b", "", "x y", "*.*.org"] {
+        let refused = run(&["certificate", name, "--cert", &files.path("c"), "--key", &files.path("k")], "");
+        assert!(refused.complaints.contains("no name or address of a server"), "{}", refused.complaints);
+        assert_eq!(refused.status, Some(64));
+    }
+    let wide = ["certificate", "*.example.org", "--cert", &files.path("c"), "--key", &files.path("k")];
+    assert_eq!(run(&wide, "").status, Some(0));
     let tls = ["--tls-cert", &cert, "--tls-key", &key];
     let mut server = Process::start(&[&["serve", "--memory", "--listen", "127.0.0.1:0"], &tls[..]].concat());
     let url = server.address().replace("127.0.0.1", "localhost");

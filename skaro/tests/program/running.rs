@@ -25,17 +25,19 @@ fn rest(mut server: Process) -> (Vec<String>, Option<i32>) {
 fn the_log_is_for_people_or_machines_and_has_no_secrets() {
     for format in ["text", "json"] {
         let files = Files::new();
-        let users = files.write("users", "alice:hunter2\nbob:hunter3\n");
+        let users = files.write("users", "alice:hunter2\nbob:hunter3\nbob b:hunter3\n");
         let options = ["--data", &files.path("data"), "--user-file", &users, "--log-format", format];
         let mut server = Process::start(&[&SERVE[..], &options, &["--log-level", "debug"]].concat());
         let url = server.address();
-        server.complaint("data/store; 2 users");
+        server.complaint("data/store; 3 users");
         let mut alice = chat(&url, "alice", "hunter2", &[]);
         alice.event("authorized");
         let signed_in = if format == "text" { "INFO signed in" } else { "\"message\":\"signed in\"" };
         let signed_in = server.complaint(signed_in);
         alice.type_line("/msg bob hunter4 is the password");
         alice.event("message_sent");
+        chat(&url, "bob b", "hunter3", &[]).event("authorized");
+        server.complaint("bob b");
         chat(&url, "hunter5", "hunter6", &[]).event("info");
         let refused = server.complaint("sign-in refused");
         let mut passwd = command(&["user", "passwd", "alice", "--data", &files.path("data")]);
@@ -66,6 +68,8 @@ fn the_log_is_for_people_or_machines_and_has_no_secrets() {
         assert!(lines.iter().all(|line| line["timestamp"].is_string() && line["level"].is_string()));
         let find = |message: &str| lines.iter().find(|line| line["message"] == message).unwrap();
         assert_eq!(find("signed in")["login"], "alice");
+        let odd = lines.iter().any(|line| line["message"] == "signed in" && line["login"] == "bob b");
+        assert!(odd, "a login is quoted once");
         let refused = find("sign-in refused (authorize)");
         assert_eq!((&refused["address"], &refused["status"]), (&"127.0.0.1".into(), &401.into()));
     }

@@ -27,8 +27,9 @@ pub enum Operation {
         log: LogId,
     },
     /// Adds an account for somebody who registers: [`Outcome::Added`], also if there is one with this login and this log
-    /// already; [`Outcome::Exists`] if there is another one with this login or one that [looks like it](super::skeleton);
-    /// [`Outcome::NoSuchInvitation`] if there is no such invitation, or its time is over.
+    /// already; else [`Outcome::NoSuchInvitation`] if there is no such invitation, or its time is over; else
+    /// [`Outcome::Exists`] if there is another one with this login or one that [looks like it](super::skeleton), and the
+    /// invitation is not used up.
     Register {
         /// Its login.
         login: Login,
@@ -67,7 +68,8 @@ pub enum Operation {
         keeps: KeptSessions,
     },
     /// Removes an account with its log and its sessions; what others received from it stays in their logs. It leaves its
-    /// conferences as by [`ContactChange::Remove`]. A conference can be removed, too; its members have an entry of that. An account that
+    /// conferences as by [`ContactChange::Remove`]. A conference can be removed, too: its
+    /// members, and those whom it asks, have an entry of that. An account that
     /// is added with the same login later is another one, whose dialogs are empty.
     /// [`Outcome::Changed`], with the logs of members of its conferences, or [`Outcome::NoSuchUser`].
     RemoveAccount {

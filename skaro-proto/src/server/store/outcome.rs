@@ -1,5 +1,6 @@
 //! Outcomes: what comes of an operation.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use thiserror::Error;
@@ -58,7 +59,7 @@ pub enum Outcome {
     /// The logs that have grown by it, in any order; none if nothing has changed.
     Changed(Vec<Grown>),
     /// A user, or a conference with its members, in any order, if it is public or the user who asks is one of them.
-    User(Contact, Vec<Member>),
+    User(Box<Contact>, Vec<Member>),
     /// Users and conferences.
     Users {
         /// The users.

@@ -314,8 +314,9 @@ pub(crate) fn is_allowed(login: &str) -> bool {
 /// makes no difference.
 #[must_use]
 pub fn skeleton(login: &str) -> Login {
-    let skeleton: String = unicode_security::skeleton(login).collect();
-    Login::from(&*skeleton.to_lowercase())
+    let of = |text: &str| unicode_security::skeleton(text).collect::<String>().to_lowercase();
+    // Once more, since small letters may look like others that large ones do not.
+    Login::from(&*of(&of(login)))
 }
 
 #[cfg(test)]
@@ -352,6 +353,7 @@ mod tests {
             ("alice", "a1ice"),
             ("alice", "AIice"),
             ("ok", "0k"),
+            ("room", "ROOM"),
             ("alice", "\u{430}lice"),
             ("modern", "modem"),
         ] {

@@ -78,7 +78,7 @@ fn the_number_of_accounts_from_one_address_is_limited() {
         let (id, _) = world.connect([127, 0, 0, 1].into());
         count += usize::from(world.status(id, &register(&format!("n{n}x"))) == "200");
     }
-    assert_eq!(count, 6);
+    assert_eq!(count, 11);
     let (id, _) = world.connect([127, 0, 0, 2].into());
     world.done(id, &[register("another")]);
 }

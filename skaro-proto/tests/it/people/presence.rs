@@ -48,6 +48,17 @@ fn who_is_back_in_time_has_not_gone_and_one_connection_is_enough() {
 }
 
 #[test]
+fn whoever_goes_at_once_is_not_taken_for_being_here() {
+    let mut world = World::new();
+    world.server.introduce("alice", "bob").unwrap();
+    let (alice, bob) = (world.device("alice"), world.device("bob"));
+    assert_eq!(world.user(alice, "bob")["online"], true);
+    world.server.handle_disconnected(world.now, bob);
+    world.wait(3);
+    assert_eq!(world.lines(alice), ["changed bob false"]);
+}
+
+#[test]
 fn typing_reaches_those_who_know_the_user() {
     let (mut world, alice, bob) = friends();
     let carol = world.device("carol");

@@ -145,7 +145,7 @@ impl MemoryStore {
             };
             self.users.all().filter(is_listed).take(max_contacts).map(contact).collect()
         } else {
-            let listed = states().filter(|(_, state)| is_contact(*state));
+            let listed = states().filter(|(with, state)| is_contact(*state) && *with != user);
             listed.take(max_contacts).map(|(with, _)| contact(with)).collect()
         };
         Outcome::Contacts(contacts)

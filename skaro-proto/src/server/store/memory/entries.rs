@@ -57,8 +57,6 @@ pub(super) enum What {
 pub(super) struct Stored {
     /// Set if the log's user sent it.
     pub(super) is_own: bool,
-    /// Set if it lists the other user.
-    pub(super) lists: bool,
     /// The sender, if it was sent in a conference.
     pub(super) in_conference: Option<UserId>,
     pub(super) date: i64,

@@ -30,11 +30,16 @@ impl Invitations {
         may
     }
 
-    /// Uses an invitation up; returns whether there was one, and its time was not over.
-    pub(super) fn take(&mut self, key: InvitationKey, now: i64) -> bool {
-        let Some((by, until)) = self.all.remove(&key) else { return false };
-        self.by_user.remove(&(by, key));
-        now <= until
+    /// Returns whether there is such an invitation, and its time is not over.
+    pub(super) fn is_good(&self, key: InvitationKey, now: i64) -> bool {
+        self.all.get(&key).is_some_and(|(_, until)| now <= *until)
+    }
+
+    /// Removes an invitation that was used.
+    pub(super) fn remove(&mut self, key: InvitationKey) {
+        if let Some((by, _)) = self.all.remove(&key) {
+            self.by_user.remove(&(by, key));
+        }
     }
 
     /// Forgets those whose time is over.

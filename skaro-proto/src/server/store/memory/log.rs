@@ -77,7 +77,7 @@ impl Log {
     ) -> (u64, i64) {
         let dialog = Self::dialog_mut(&mut self.dialogs, with, ledger);
         dialog.state = match dialog.state {
-            ContactState::None if stored.lists => ContactState::Listed,
+            ContactState::None if stored.in_conference.is_none() => ContactState::Listed,
             ContactState::Asks if stored.is_own => ContactState::Listed,
             state => state,
         };

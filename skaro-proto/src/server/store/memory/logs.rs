@@ -49,26 +49,13 @@ impl Logs {
         let &Draft { from, to, body, key } = draft;
         let order = self.next();
         self.ledger.bytes += body_bytes(body.len());
-        let stored = Stored {
-            is_own: true,
-            lists: from != to,
-            in_conference: None,
-            date: now,
-            body: body.clone(),
-            key: key.cloned(),
-        };
+        let stored =
+            Stored { is_own: true, in_conference: None, date: now, body: body.clone(), key: key.cloned() };
         let (position, date) =
             self.with(from, |log, ledger| log.add_message(order, to, stored, limits, ledger));
         let mut their_position = position;
         if from != to {
-            let stored = Stored {
-                is_own: false,
-                lists: true,
-                in_conference: None,
-                date,
-                body: body.clone(),
-                key: None,
-            };
+            let stored = Stored { is_own: false, in_conference: None, date, body: body.clone(), key: None };
             (their_position, ..) =
                 self.with(to, |log, ledger| log.add_message(order, from, stored, limits, ledger));
         }
@@ -90,8 +77,7 @@ impl Logs {
         let mut add = |user: UserId| {
             let is_own = user == from;
             let key = key.filter(|_| is_own).cloned();
-            let stored =
-                Stored { is_own, lists: false, in_conference: Some(from), date, body: body.clone(), key };
+            let stored = Stored { is_own, in_conference: Some(from), date, body: body.clone(), key };
             self.ledger.bytes += body_bytes(body.len());
             self.with(user, |log, ledger| log.add_message(order, to, stored, limits, ledger)).0
         };

@@ -1,5 +1,6 @@
 //! Contacts, profiles and conferences. A conference is a user to whom nobody can sign in, whose contacts are its members.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::entries::What;
@@ -24,21 +25,23 @@ impl MemoryStore {
         log: LogId,
         invitation: Option<(InvitationKey, i64)>,
     ) -> Result<(Outcome, Option<UserId>), StoreError> {
-        if let Some(id) = self.users.find(&login) {
-            let is_same = self.users.access(id).is_some_and(|access| access.log == log);
-            let outcome = if is_same { Outcome::Added(id.account()) } else { Outcome::Exists };
-            return Ok((outcome, None));
+        if let Some(id) = self.users.find(&login)
+            && self.users.access(id).is_some_and(|access| access.log == log)
+        {
+            return Ok((Outcome::Added(id.account()), None));
         }
-        if self.users.has_like(&login) {
+        // First, or whoever has none could find out which logins there are.
+        if invitation.is_some_and(|(key, now)| !self.invitations.is_good(key, now)) {
+            return Ok((Outcome::NoSuchInvitation, None));
+        }
+        if self.users.find(&login).is_some() || self.users.has_like(&login) {
             return Ok((Outcome::Exists, None));
         }
         if !self.make_room(Users::cost(login.len())) {
             return Err(StoreError::Full);
         }
-        if let Some((key, now)) = invitation
-            && !self.invitations.take(key, now)
-        {
-            return Ok((Outcome::NoSuchInvitation, None));
+        if let Some((key, _)) = invitation {
+            self.invitations.remove(key);
         }
         let id = self.users.add(login, Some(Access::new(verifier, log)));
         Ok((id.map_or(Outcome::Exists, |id| Outcome::Added(id.account())), id))
@@ -47,7 +50,11 @@ impl MemoryStore {
     /// Returns somebody as a user sees it, without the dialog.
     pub(super) fn contact(&self, user: UserId, with: UserId) -> Contact {
         let login = self.users.login(with);
-        let (state, theirs) = (self.logs.state(user, with), self.logs.state(with, user));
+        let (state, theirs) = match user == with {
+            // Nobody is a contact of oneself, whatever a message to oneself has left.
+            true => Default::default(),
+            false => (self.logs.state(user, with), self.logs.state(with, user)),
+        };
         let mut contact = Contact::new(with.account(), login);
         (contact.state, contact.has_blocked) = (state, theirs == ContactState::Blocked);
         let profile = self.users.profile(with);
@@ -90,7 +97,7 @@ impl MemoryStore {
             is_owner: *state == ContactState::Owner,
             ..Member::new(id.account(), self.users.login(*id))
         };
-        Outcome::User(contact, members.iter().map(member).collect())
+        Outcome::User(Box::new(contact), members.iter().map(member).collect())
     }
 
     pub(super) fn search_users(&self, account: AccountId, prefix: &Login, max_users: usize) -> Outcome {
@@ -259,7 +266,7 @@ impl MemoryStore {
             }
             match self.logs.state(with, id) {
                 ContactState::None => (),
-                state if state.is_member() && is_conference(login) => {
+                ContactState::Asks | ContactState::Listed if is_conference(login) => {
                     self.set_contact(with, id, ContactState::None, grew);
                 }
                 _ => {
