@@ -226,9 +226,8 @@ impl Session {
         id: Option<&Id>,
         again: bool,
     ) {
-        let is_nobody = matches!(failure, Failure::Refused(refusal) if refusal.status.as_ref().is_some_and(|status| status.code() == 404));
         if let Some(Ask::Meet { login } | Ask::History { login, .. }) = &ask
-            && is_nobody
+            && is_code(failure, 404)
             && self.partners.chosen() == Some(login)
             && self.screen.is_terminal()
         {
@@ -304,6 +303,12 @@ impl Session {
             self.ask_history(None, None);
         }
     }
+}
+
+/// Returns whether the server refused something with this status code.
+fn is_code(failure: &Failure<'_>, code: u16) -> bool {
+    let Failure::Refused(refusal) = failure else { return false };
+    refusal.status.as_ref().is_some_and(|status| status.code() == code)
 }
 
 /// Returns the request that signs a user in who was just registered.
