@@ -42,7 +42,8 @@ class Page:
     def __init__(self, url, size=(1100, 720)):
         options = Options()
         options.binary_location = "/usr/bin/chromium"
-        for argument in ["--headless=new", "--no-sandbox", "--lang=en", "--hide-scrollbars"]:
+        for argument in ["--headless=new", "--no-sandbox", "--lang=en", "--hide-scrollbars",
+                         "--host-resolver-rules=MAP chat.example 127.0.0.1"]:
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
@@ -91,6 +92,33 @@ class Page:
             if text != password:
                 self.keys(Keys.TAB)
         self.keys(Keys.ENTER)
+
+    def register(self, url, login, password, invitation=""):
+        """Fills the form in, and registers."""
+        texts = {"#url": url, "#login": login, "#password": password, "#invitation": invitation}
+        for selector, text in texts.items():
+            if self.is_shown(selector):
+                self.find(selector).clear()
+                self.find(selector).send_keys(text)
+        self.press("#register-button")
+
+    def leave(self):
+        self.press("#account-button")
+        self.press("#sign-out")
+
+    def press(self, selector):
+        """Presses a button or a box, by keyboard."""
+        self.find(selector).send_keys(Keys.SPACE)
+
+    def choose(self, login):
+        """Opens a dialog; in one step, since the list is made anew whenever something happens."""
+        script = "[...document.querySelectorAll('#contacts li')].find(row => row.dataset.login === arguments[0]).click()"
+        self.driver.execute_script(script, login)
+
+    def act(self, label):
+        """Presses this button of what is to be decided about the open dialog."""
+        buttons = self.driver.find_elements(By.CSS_SELECTOR, "#relation button")
+        next(button for button in buttons if button.text == label).send_keys(Keys.ENTER)
 
     def contacts(self):
         return self.texts("#contacts .name")
