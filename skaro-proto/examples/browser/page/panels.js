@@ -99,9 +99,9 @@ export function editedProfile() {
 
 export function showSessions(sessions, ask) {
   const rows = sessions.map(({ session, current, until }) => {
-    if (current) return row(element("span", "", "This one"));
-    const text = until ? `Disconnected, until ${new Date(until).toLocaleTimeString(undefined, { timeStyle: "short" })}` : "Connected";
-    return row(element("span", "", text), button("End", () => ask("sign_out", { session })));
+    if (current) return row(element("span", "", "This session"));
+    const end = until && new Date(until).toLocaleTimeString(undefined, { timeStyle: "short" });
+    return row(element("span", "", end ? `Disconnected, until ${end}` : "Connected"), button("End", () => ask("sign_out", { session })));
   });
   if (sessions.length > 2) rows.push(row(element("span"), button("End all others", () => ask("sign_out", { others: true }))));
   fill($("sessions"), rows);
@@ -116,7 +116,7 @@ export function showDetails(dialog, dialogs, ask) {
     for (const id of ["members", "details-actions"]) $(id).replaceChildren();
     $("details").dataset.login = dialog.login;
   }
-  $("details-name").replaceChildren(...nameWith(dialog.login, dialog.profile.name));
+  update($("details-name"), nameWith(dialog.login, dialog.profile.name));
   $("details-about").textContent = dialog.profile.status_text ?? (dialog.profile.public ? "Everybody can find it." : "");
   $("members-part").hidden = !dialog.members;
   for (const id of ["invite", "conference"]) $(id).hidden = !isOwner;
@@ -164,9 +164,8 @@ export function editedConference() {
 /** Closes the panels, and forgets what was in them. */
 export function closePanels() {
   for (const id of ["account", "details"]) $(id).close();
-  for (const id of ["account-title", "details-name", "details-about", "members", "sessions", "found", "relation", "details-actions"]) {
-    $(id).replaceChildren();
-  }
+  const lists = ["members", "sessions", "found", "relation", "details-actions"];
+  for (const id of ["account-title", "details-name", "details-about", ...lists]) $(id).replaceChildren();
   for (const id of ["profile-name", "profile-status", "conference-name", "guest", "invitation"]) $(id).value = "";
   delete $("details").dataset.login;
   delete $("relation").dataset.shown;

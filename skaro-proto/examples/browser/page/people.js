@@ -58,7 +58,6 @@ export function people(chat) {
       chat.refresh();
     },
     done({ request, dialog }) {
-      if (request === "update_my_data") view.showNotice("Saved.");
       if (request === "sign_out") chat.ask("get_sessions");
       if (request === "add_contact" || request === "del_contact") complete(dialog);
     },
@@ -74,6 +73,7 @@ export function people(chat) {
   };
 }
 
+/** Ends the search: what comes of it later is not shown. */
 function endSearch() {
   $("stranger").value = "";
   panels.showFound([]);
@@ -86,6 +86,11 @@ function listen(chat) {
     const login = $("stranger").value.trim();
     if (!login) return panels.showFound([]);
     if (chat.dialogs.hasPeople) pause = setTimeout(() => chat.ask("search_contacts", { login }), PAUSE);
+  });
+
+  $("stranger").addEventListener("keydown", ({ key }) => {
+    if (key === "Escape") endSearch();
+    if (key === "ArrowUp") $("found").querySelector("li:last-child button")?.focus();
   });
 
   $("write-to").addEventListener("submit", (event) => {

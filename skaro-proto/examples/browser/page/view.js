@@ -37,6 +37,7 @@ export function showDoor(problem = "") {
   $("chat").hidden = true;
   $("sign-in-error").textContent = problem;
   setSigningIn(false);
+  $("notice").hidden = true;
   document.title = "skaro";
 }
 
@@ -64,7 +65,7 @@ export function showChat(user) {
 }
 
 export function showUser({ user, profile }) {
-  $("user").replaceChildren(...nameWith(user, profile.name));
+  update($("user"), nameWith(user, profile.name));
 }
 
 /** Forgets what was about the user who is leaving, and not about a dialog. */
@@ -177,8 +178,8 @@ export function showDialog(dialog, dialogs, onAgain) {
   $("compose").hidden = !dialog || (dialog.isConference && (dialog.isMissing || !["", "listed"].includes(dialog.state)));
   $("details-button").hidden = !dialog || !dialogs.hasPeople || dialog.isMissing;
   $("empty").hidden = Boolean(dialog);
-  $("other").replaceChildren(...(dialog ? nameWith(dialog.login, dialog.profile.name) : []));
-  $("presence").replaceChildren(...(dialog ? aboutDialog(dialog) : []));
+  update($("other"), dialog ? nameWith(dialog.login, dialog.profile.name) : []);
+  update($("presence"), dialog ? aboutDialog(dialog) : []);
   if (!dialog) {
     list.replaceChildren();
     list.ariaLabel = "Messages";

@@ -7,7 +7,9 @@ use core::fmt::Display;
 use serde_json::{Value, json};
 use skaro_proto::Fields;
 use skaro_proto::client::{Delivery, Event, Failure, Ticket};
-use skaro_proto::message::{Answer, ContactState, Contacts, Date, History, Message, RequestKind, User};
+use skaro_proto::message::{
+    Answer, ContactState, Contacts, Date, History, Member, Message, RequestKind, SessionInfo, User,
+};
 
 pub(crate) fn sign_in_failed(reason: impl Display) -> String {
     json!({ "event": "sign_in_failed", "reason": reason.to_string() }).to_string()
@@ -59,7 +61,6 @@ pub(crate) fn answer(ticket: &Ticket, answer: &Answer<'_>) -> Option<String> {
             json!({ "event": "found", "users": users, "more": more })
         }
         Answer::Sessions(sessions) => {
-            let session = |session: &skaro_proto::message::SessionInfo<'_>| json!({ "session": session.session, "current": session.current, "until": session.until });
             let sessions: Vec<_> = sessions.iter().map(session).collect();
             json!({ "event": "sessions", "sessions": sessions })
         }
@@ -137,12 +138,7 @@ pub(crate) fn event(event: &Event<'_>) -> Option<String> {
 
 /// What the server tells of a user or a conference; null for what it does not.
 fn user(user: &User<'_>) -> Value {
-    let members = user.members().map(|members| {
-        let member = |member: &skaro_proto::message::Member<'_>| {
-            json!({ "login": member.login, "owner": member.owner })
-        };
-        members.iter().map(member).collect::<Vec<_>>()
-    });
+    let members = user.members().map(|members| members.iter().map(member).collect::<Vec<_>>());
     let last = user.extra.get("last");
     json!({
         "login": user.login,
@@ -155,6 +151,14 @@ fn user(user: &User<'_>) -> Value {
         "more": user.has_more_members(),
         "last": last.as_ref().and_then(|last| last.as_map()).and_then(|last| text(last, "body")),
     })
+}
+
+fn member(member: &Member<'_>) -> Value {
+    json!({ "login": member.login, "owner": member.owner })
+}
+
+fn session(session: &SessionInfo<'_>) -> Value {
+    json!({ "session": session.session, "current": session.current, "until": session.until })
 }
 
 /// What a chat shows of a profile.

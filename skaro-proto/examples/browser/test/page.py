@@ -3,6 +3,7 @@
 import time
 
 from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
@@ -19,10 +20,8 @@ def until(what, condition):
     while True:
         try:
             seen = condition()
-        # What was looked at has just been replaced.
-        except Exception as error:  # noqa: BLE001
-            if type(error).__name__ != "StaleElementReferenceException":
-                raise
+        # What was looked at has just been replaced, or is not there yet.
+        except (StaleElementReferenceException, NoSuchElementException):
             seen = None
         if seen:
             print(f"ok: {what}")

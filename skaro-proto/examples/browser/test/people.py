@@ -37,8 +37,7 @@ def profile(bob):
 def asking(ann, bob):
     ann.find("#stranger").send_keys("bo")
     until("who can be found is found", lambda: ann.texts("#found bdi") == [NAME, "bob"])
-    ann.shift(Keys.TAB)
-    ann.keys(Keys.ENTER)
+    ann.keys(Keys.ARROW_UP, Keys.ENTER)
     until("and opened", lambda: ann.texts("#other bdi") == [NAME, "bob"])
     check("what was found is not shown any more", not ann.is_shown("#found"))
     ann.act("Add")
@@ -106,6 +105,24 @@ def typing(ann, bob):
     until("who types in the conference is shown", told(bob, ann, "bob typing…"))
 
 
+def small(ann):
+    size = 1100, 720
+    ann.resize(360, 640)
+    wide = "return [document.documentElement, ...document.querySelectorAll('dialog[open]')].every(" \
+        "it => it.scrollWidth <= it.clientWidth && it.getBoundingClientRect().right <= innerWidth)"
+    check("on a small screen nothing sticks out", ann.driver.execute_script(wide))
+    ann.press("#details-button")
+    until("nor of the details", lambda: ann.texts("#members button") and ann.driver.execute_script(wide))
+    ann.keys(Keys.ESCAPE)
+    check("which Escape closes", not ann.is_shown("#details"))
+    ann.press("#back")
+    ann.press("#account-button")
+    until("nor of the account", lambda: ann.texts("#sessions li") and ann.driver.execute_script(wide))
+    ann.keys(Keys.ESCAPE)
+    ann.resize(*size)
+    ann.choose("#team")
+
+
 def renaming(ann, bob):
     bob.press("#account-button")
     for field in ("#profile-name", "#profile-status"):
@@ -118,7 +135,7 @@ def renaming(ann, bob):
     ann.choose("bob")
     until("in a status, too", lambda: ann.text("#presence").endswith(MARKUP))
     ann.press("#details-button")
-    check("and in the panel", [ann.text("#details-name .name"), ann.text("#details-about")] == [MARKUP] * 2)
+    until("and in the panel", lambda: ann.texts("#details-name .name, #details-about") == [MARKUP] * 2)
     ann.press("#details-close")
     check("no markup of his became any", ann.driver.find_elements("css selector", "img") == [])
     check("and nothing in it ran", "broken" not in ann.driver.title)
@@ -153,11 +170,11 @@ def sessions(ann, bob, server):
     ann.sign_in(server.url, "bob", "secret")
     until("bob is here a second time", lambda: ann.text("#status") == "Online")
     bob.press("#account-button")
-    until("he sees both sessions", lambda: bob.texts("#sessions li span") == ["This one", "Connected"]
-          or bob.texts("#sessions li span") == ["Connected", "This one"])
+    until("he sees both sessions", lambda: bob.texts("#sessions li span") == ["This session", "Connected"]
+          or bob.texts("#sessions li span") == ["Connected", "This session"])
     bob.press("#sessions button")
     until("and ends the other", lambda: ann.is_shown("#door") and "ended elsewhere" in ann.text("#sign-in-error"))
-    until("which is gone", lambda: bob.texts("#sessions li span") == ["This one"])
+    until("which is gone", lambda: bob.texts("#sessions li span") == ["This session"])
     bob.press("#account-close")
 
 
@@ -171,6 +188,7 @@ def people(ann, bob, server, screenshot):
     conference(ann, bob)
     typing(ann, bob)
     ann.screenshot(screenshot)
+    small(ann)
     renaming(ann, bob)
     removing(ann, bob)
     blocking(ann, bob)
