@@ -71,6 +71,9 @@ const HANDLERS = {
     leave("This server takes an invitation: enter it, and register again.");
     view.askForInvitation();
   },
+  signed_out({ reason }) {
+    forget(reason);
+  },
   contacts({ contacts }) {
     const isFirst = dialogs.all.length === 0;
     dialogs.contacts(contacts);
@@ -191,13 +194,18 @@ $("sign-in").addEventListener("submit", (event) => {
 
 $("sign-out").addEventListener("click", () => {
   connection.call((core) => core.signOut());
+  forget("");
+});
+
+/** Back to the form, with nothing left of what the user has seen. */
+function forget(problem) {
   dialogs = new Dialogs();
   open = null;
   refresh();
   view.forget();
-  leave("");
+  leave(problem);
   $("login").focus();
-});
+}
 
 $("contacts").addEventListener("click", (event) => {
   const row = event.target.closest("[data-login]");

@@ -249,7 +249,7 @@ impl Chat {
                 if *code == Some(CloseCode::SessionEnded.code()) =>
             {
                 self.client.close(now);
-                self.news.push_back(news::sign_in_failed("this session was ended elsewhere: sign in again"));
+                self.news.push_back(news::signed_out("this session was ended elsewhere: sign in again"));
             }
             event => self.news.extend(news::event(event)),
         }

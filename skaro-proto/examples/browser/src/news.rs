@@ -19,6 +19,11 @@ pub(crate) fn signed_in(login: &str, has_people: bool) -> String {
     json!({ "event": "signed_in", "login": login, "has_people": has_people }).to_string()
 }
 
+/// The user is out, and the page shall forget what it knows.
+pub(crate) fn signed_out(reason: &str) -> String {
+    json!({ "event": "signed_out", "reason": reason }).to_string()
+}
+
 /// Registering takes an invitation, and there was none.
 pub(crate) fn invitation_needed() -> String {
     json!({ "event": "invitation_needed" }).to_string()

@@ -201,7 +201,7 @@ fn a_session_that_another_device_ends_is_over_though_the_password_is_known() {
     let mut pair = Pair::signed_in();
     pair.chat.handle_disconnected(pair.now, Disconnect::Closed { code: Some(4002), reason: String::new() });
     assert_eq!(pair.chat.status(), Status::Closed);
-    assert!(pair.chat.poll_event().unwrap().contains("sign_in_failed"));
+    assert!(pair.chat.poll_event().unwrap().contains(r#""event":"signed_out""#));
 }
 
 #[test]

@@ -169,11 +169,14 @@ def sessions(ann, bob, server):
     ann.leave()
     ann.sign_in(server.url, "bob", "secret")
     until("bob is here a second time", lambda: ann.text("#status") == "Online")
+    ann.choose("ann")
+    until("with what was said", lambda: "By the way, who has the ladder?" in ann.messages())
     bob.press("#account-button")
     until("he sees both sessions", lambda: bob.texts("#sessions li span") == ["This session", "Connected"]
           or bob.texts("#sessions li span") == ["Connected", "This session"])
     bob.press("#sessions button")
     until("and ends the other", lambda: ann.is_shown("#door") and "ended elsewhere" in ann.text("#sign-in-error"))
+    check("where nothing of the chat is left", "ladder" not in ann.driver.page_source)
     until("which is gone", lambda: bob.texts("#sessions li span") == ["This session"])
     bob.press("#account-close")
 
