@@ -3,6 +3,8 @@
 import { Connection } from "./connection.js";
 import { Core } from "./core.js";
 import { Dialogs, STATE } from "./dialogs.js";
+import * as panels from "./panels.js";
+import { people } from "./people.js";
 import * as view from "./view.js";
 
 const $ = (id) => document.getElementById(id);
@@ -25,14 +27,37 @@ let isIn = false;
 
 const connection = new Connection(await Core.load("core.wasm"), { onEvent, onStatus });
 
+/** What the extension `people` needs of the chat. */
+const chat = {
+  get dialogs() {
+    return dialogs;
+  },
+  get open() {
+    return open;
+  },
+  ask(request, fields) {
+    connection.call((core) => core.ask(request, fields));
+  },
+  choose(login) {
+    choose(login);
+    $("body").focus();
+  },
+  load(login) {
+    connection.call((core) => core.open(login));
+  },
+  refresh,
+};
+
 const HANDLERS = {
-  signed_in({ login }) {
+  ...people(chat),
+  signed_in({ login, has_people }) {
     if (dialogs.user !== login) {
       dialogs = new Dialogs();
       dialogs.user = login;
       open = null;
     }
-    $("password").value = "";
+    dialogs.hasPeople = has_people;
+    view.forgetSecrets();
     view.showChat(login);
     // After a reconnection the user is in already, and perhaps about to write.
     if (!isIn) view.showDialog(null);
@@ -42,10 +67,19 @@ const HANDLERS = {
     leave(reason);
     $("password").select();
   },
+  invitation_needed() {
+    leave("This server takes an invitation: enter it, and register again.");
+    view.askForInvitation();
+  },
+  signed_out({ reason }) {
+    forget(reason);
+  },
   contacts({ contacts }) {
     const isFirst = dialogs.all.length === 0;
     dialogs.contacts(contacts);
     markRead();
+    // Who has come and gone while there was no connection, no entry tells.
+    if (open?.isConference) chat.ask("get_user_data", { login: open.login });
     refresh();
     if (isFirst) $("contacts").querySelector("[tabindex='0']")?.focus();
   },
@@ -59,7 +93,7 @@ const HANDLERS = {
     dialogs.arrived(dialog, message);
     markRead();
     // Somebody whom the contacts did not list: what was said before?
-    if (isNew) connection.call((core) => core.open(dialog));
+    if (isNew) chat.load(dialog);
     refresh();
   },
   read({ dialog, up_to }) {
@@ -77,9 +111,6 @@ const HANDLERS = {
   not_sent({ dialog, marker, reason, may_be_sent }) {
     dialogs.ended(dialog, marker, { state: may_be_sent ? STATE.unknown : STATE.failed, reason });
     refresh();
-  },
-  failed({ dialog, reason }) {
-    view.showNotice(dialog ? `${dialog}: ${reason}` : reason);
   },
   notice({ text }) {
     view.showNotice(text);
@@ -105,13 +136,17 @@ function onStatus(status) {
 
 function refresh() {
   if (!isIn) return;
+  view.showUser(dialogs);
   view.showContacts(dialogs, open);
-  view.showDialog(open, dialogs.user, sendAgain);
+  view.showDialog(open, dialogs, sendAgain);
+  panels.showRelation(dialogs.hasPeople ? open : null, chat.ask);
+  if ($("details").open && open) panels.showDetails(open, dialogs, chat.ask);
 }
 
 /** Back to the form. */
 function leave(problem) {
   isIn = false;
+  panels.closePanels();
   view.showDoor(problem);
 }
 
@@ -119,12 +154,12 @@ function choose(login) {
   open = dialogs.with(login);
   markRead();
   refresh();
-  if (!open.isLoaded) connection.call((core) => core.open(login));
+  if (!open.isLoaded) chat.load(login);
 }
 
-/** What is open is read, and the user's other devices shall know. */
+/** What is open, where the user can see it, is read: the user's other devices shall know, and perhaps the other side. */
 function markRead() {
-  if (!open) return;
+  if (!open || document.hidden) return;
   open.unread = 0;
   const upTo = open.head;
   if (upTo <= open.readUpTo) return;
@@ -149,20 +184,28 @@ $("sign-in").addEventListener("submit", (event) => {
   event.preventDefault();
   view.showDoor();
   view.setSigningIn(true);
-  const url = $("url").value.trim();
+  const [url, login, password] = [$("url").value.trim(), $("login").value, $("password").value];
   connection.to(url);
-  connection.call((core) => core.signIn(url, $("login").value, $("password").value));
+  // Enter means the first button.
+  if (event.submitter?.id !== "register-button") return connection.call((core) => core.signIn(url, login, password));
+  const invitation = $("invitation").value.trim();
+  connection.call((core) => core.register(url, login, password, invitation));
 });
 
 $("sign-out").addEventListener("click", () => {
   connection.call((core) => core.signOut());
+  forget("");
+});
+
+/** Back to the form, with nothing left of what the user has seen. */
+function forget(problem) {
   dialogs = new Dialogs();
   open = null;
   refresh();
   view.forget();
-  leave("");
+  leave(problem);
   $("login").focus();
-});
+}
 
 $("contacts").addEventListener("click", (event) => {
   const row = event.target.closest("[data-login]");
@@ -186,15 +229,6 @@ $("contacts").addEventListener("keydown", (event) => {
   }
 });
 
-$("write-to").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const login = $("stranger").value.trim();
-  if (!login) return;
-  $("stranger").value = "";
-  choose(login);
-  $("body").focus();
-});
-
 $("compose").addEventListener("submit", (event) => {
   event.preventDefault();
   const body = $("body").value;
@@ -212,6 +246,15 @@ $("body").addEventListener("keydown", (event) => {
   } else if (event.key === "Escape") {
     toContacts();
   }
+});
+
+$("body").addEventListener("input", () => {
+  if (open && $("body").value.trim()) connection.call((core) => core.typing(open.login));
+});
+
+document.addEventListener("visibilitychange", () => {
+  markRead();
+  refresh();
 });
 
 $("back").addEventListener("click", toContacts);

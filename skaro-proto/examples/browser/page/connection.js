@@ -9,6 +9,12 @@ const LOOK_AGAIN = 50;
 /** The longest time that a browser's timer can tell. */
 const LONGEST = 2 ** 31 - 1;
 
+/** Whether nobody on the way can read what is sent: TLS, or this very machine. */
+function isConfidential(url) {
+  const { protocol, hostname } = new URL(url);
+  return protocol === "wss:" || /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+}
+
 export class Connection {
   #core;
   #url = "";
@@ -25,9 +31,9 @@ export class Connection {
     this.#onStatus = onStatus;
   }
 
-  /** Where to connect to. Another server than before means to begin anew. */
+  /** Where to connect to. Another server than before means to begin anew, and so does a user who is still leaving. */
   to(url) {
-    if (url !== this.#url || ["closing", "closed"].includes(this.#core.status)) {
+    if (url !== this.#url || ["closing", "closed", "signed in"].includes(this.#core.status)) {
       this.#drop();
       this.#core.start();
     }
@@ -103,7 +109,7 @@ export class Connection {
       });
     on("open", (core) => {
       wasOpen = true;
-      core.handleConnected();
+      core.handleConnected(isConfidential(this.#url));
     });
     on("message", (core, { data }) => core.handleFrame(data));
     on("close", (core, { code, reason }) => {

@@ -35,6 +35,21 @@ export class Core {
     this.#core.skaro_sign_in(now(), ...this.#texts(url, login, password));
   }
 
+  /** Makes an account, and signs its user in. */
+  register(url, login, password, invitation) {
+    this.#core.skaro_register(now(), ...this.#texts(url, login, password, invitation));
+  }
+
+  /** Makes a request of the extension `people`: the fields are those of the protocol. */
+  ask(request, fields = {}) {
+    this.#core.skaro_ask(now(), ...this.#texts(JSON.stringify({ ask: request, ...fields })));
+  }
+
+  /** Tells that the user types: as often as you like, the core leaves most of it out. */
+  typing(dialog) {
+    this.#core.skaro_typing(now(), ...this.#texts(dialog));
+  }
+
   signOut() {
     this.#core.skaro_sign_out(now());
   }
@@ -56,8 +71,8 @@ export class Core {
     this.#core.skaro_reconnect(now());
   }
 
-  handleConnected() {
-    this.#core.skaro_handle_connected(now());
+  handleConnected(isConfidential) {
+    this.#core.skaro_handle_connected(now(), isConfidential ? 1 : 0);
   }
 
   /** A frame: a text, or an ArrayBuffer. */

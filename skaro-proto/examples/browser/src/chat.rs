@@ -4,9 +4,9 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use skaro_proto::client::{Client, ClientConfig, Disconnect, Ended, Event, Status};
+use skaro_proto::client::{Client, ClientConfig, Disconnect, Ended, Event, SignOut, Status};
 use skaro_proto::message::{Answer, RequestKind};
-use skaro_proto::{Frame, Secret, Time, Transmit};
+use skaro_proto::{CloseCode, Frame, Secret, Time, Transmit};
 
 use crate::news;
 
@@ -15,11 +15,23 @@ const OFFLINE_MESSAGES: usize = 100;
 
 /// The chat of one user. Used as the machine itself: call `handle_…` after events, then `poll_…` for actions.
 pub struct Chat {
-    client: Client,
-    /// The user to sign in as soon as there is a connection.
-    waiting: Option<(String, Secret)>,
+    pub(crate) client: Client,
+    /// Who is to come in as soon as there is a connection.
+    pub(crate) waiting: Option<Entrant>,
     /// What to tell the page, as JSON.
-    news: VecDeque<String>,
+    pub(crate) news: VecDeque<String>,
+    /// The time at which the server was told last that the user types.
+    pub(crate) typed: Option<Time>,
+    /// Whether the user has signed out, and only the server's answer is missing.
+    leaves: bool,
+}
+
+/// Somebody who wants to sign in.
+pub(crate) struct Entrant {
+    pub(crate) login: String,
+    pub(crate) password: Secret,
+    /// The invitation, perhaps an empty one, of somebody who has no account yet.
+    pub(crate) invitation: Option<Secret>,
 }
 
 /// An action on the WebSocket.
@@ -50,39 +62,64 @@ impl Chat {
         config.offline_messages = OFFLINE_MESSAGES;
         let seed = seed.map(u64::to_le_bytes);
         let byte = |n| seed.as_flattened().get(n).copied().unwrap_or_default();
-        Chat { client: Client::new(config, core::array::from_fn(byte)), waiting: None, news: VecDeque::new() }
+        Chat {
+            client: Client::new(config, core::array::from_fn(byte)),
+            waiting: None,
+            news: VecDeque::new(),
+            typed: None,
+            leaves: false,
+        }
     }
 
     /// Signs a user in as soon as there is a connection. Only the scheme of the URL is checked here; the browser checks
     /// the rest.
     pub fn sign_in(&mut self, now: Time, url: &str, login: &str, password: &str) {
+        let entrant = Entrant { login: login.into(), password: password.into(), invitation: None };
+        self.come_in(now, url, entrant);
+    }
+
+    /// Makes an account as soon as there is a connection, and signs its user in. The invitation is empty unless the page
+    /// was told that one is needed.
+    pub fn register(&mut self, now: Time, url: &str, login: &str, password: &str, invitation: &str) {
+        let invitation = Some(invitation.into());
+        self.come_in(now, url, Entrant { login: login.into(), password: password.into(), invitation });
+    }
+
+    fn come_in(&mut self, now: Time, url: &str, entrant: Entrant) {
         let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
         if !["ws", "wss"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
             let reason = "invalid URL: it must begin with ws:// or wss://";
             return self.news.push_back(news::sign_in_failed(reason));
         }
-        self.waiting = Some((login.into(), Secret::from(password)));
+        self.waiting = Some(entrant);
         match self.client.status() {
             Status::Offline | Status::Waiting { .. } => self.reconnect(now),
-            Status::Connected => self.authorize(now),
+            Status::Connected => self.enter(now),
             _ => (),
         }
     }
 
-    /// Closes the connection for good.
+    /// Ends the session, and closes the connection for good. The page hears nothing more.
     pub fn sign_out(&mut self, now: Time) {
         self.waiting = None;
-        self.client.close(now);
+        self.leaves = true;
+        // Without the extension, or without a connection, the session ends by itself after some minutes.
+        if self.client.sign_out(now, SignOut::Own).is_err() {
+            self.client.close(now);
+        }
         self.collect(now);
     }
 
-    /// Requests the history with another user.
+    /// Requests the history with another user or of a conference, and what the server tells of it.
     pub fn open(&mut self, now: Time, dialog: &str) {
         // While offline it is not necessary: what was missed comes by itself.
         if self.client.is_authorized()
             && let Err(error) = self.client.get_history(now, dialog)
         {
-            self.news.push_back(news::failed(RequestKind::GetHistory, dialog, error));
+            self.news.push_back(news::failed(&RequestKind::GetHistory, dialog, error));
+        }
+        if self.client.has_people() {
+            _ = self.client.get_user_data(now, dialog);
         }
     }
 
@@ -109,9 +146,12 @@ impl Chat {
 
 /// Events from outside.
 impl Chat {
-    /// Handles the opening of the WebSocket.
-    pub fn handle_connected(&mut self, now: Time) {
+    /// Handles the opening of the WebSocket. It is confidential if nobody on the way can read what is sent.
+    pub fn handle_connected(&mut self, now: Time, is_confidential: bool) {
         self.client.handle_connected(now);
+        if is_confidential {
+            self.client.handle_confidential();
+        }
         self.collect(now);
     }
 
@@ -190,7 +230,8 @@ impl Chat {
             self.client.handle_taken(position);
         }
         match event {
-            Event::Connected { .. } => self.authorize(now),
+            _ if self.leaves => self.left(now, event),
+            Event::Connected { .. } => self.enter(now),
             Event::Ended(ended) | Event::Late(ended) => self.ended(now, ended),
             // Before the first sign-in the user has to try again, since the URL may be wrong.
             Event::Reconnecting { reason, .. } if self.client.user().is_none() => {
@@ -202,14 +243,38 @@ impl Chat {
             Event::GaveUp if self.client.user().is_none() => (),
             // The messages before are known now, so that the counts of unread ones are not counted on.
             Event::CaughtUp { .. } => self.ask_for_contacts(now),
+            // Another device, or whoever runs the server, has ended the session: the password, which is still known here,
+            // is not for coming back at once.
+            Event::Disconnected(Disconnect::Closed { code, .. })
+                if *code == Some(CloseCode::SessionEnded.code()) =>
+            {
+                self.client.close(now);
+                self.news.push_back(news::signed_out("this session was ended elsewhere: sign in again"));
+            }
             event => self.news.extend(news::event(event)),
         }
     }
 
-    fn authorize(&mut self, now: Time) {
-        let Some((login, password)) = self.waiting.take() else { return };
-        if let Err(error) = self.client.authorize(now, &login, password.expose()) {
+    /// Signs in who waits for that, or finds out how to register.
+    pub(crate) fn enter(&mut self, now: Time) {
+        let Some(entrant) = self.waiting.take() else { return };
+        let done = if entrant.invitation.is_some() {
+            let asked = self.ask_how_to_register(now);
+            self.waiting = Some(entrant);
+            asked
+        } else {
+            self.client.authorize(now, &entrant.login, entrant.password.expose())
+        };
+        if let Err(error) = done {
+            self.waiting = None;
             self.news.push_back(news::sign_in_failed(error));
+        }
+    }
+
+    /// Waits for the end of the session, and for nothing else.
+    fn left(&mut self, now: Time, event: &Event<'_>) {
+        if matches!(event, Event::Ended(ended) if ended.ticket.kind() == RequestKind::SignOut) {
+            self.client.close(now);
         }
     }
 
@@ -217,7 +282,7 @@ impl Chat {
         let ticket = &ended.ticket;
         match &ended.outcome {
             Ok(Answer::Authorized(signed_in) | Answer::Restored(signed_in)) => {
-                self.news.push_back(news::signed_in(&signed_in.user.login));
+                self.news.push_back(news::signed_in(&signed_in.user.login, self.client.has_people()));
                 if !self.client.has_cursor() {
                     self.ask_for_contacts(now);
                 }
@@ -227,10 +292,14 @@ impl Chat {
             }
             Ok(Answer::History(history)) => self.news.push_back(news::history(ticket.login(), history)),
             Ok(Answer::MessageSent { date, .. }) => self.news.push_back(news::sent(ticket, date.as_ref())),
-            // The answer that stands for a pong, or a mark that nobody waits for.
-            _ if matches!(ticket.kind(), RequestKind::RegisterType | RequestKind::Read) => (),
-            Ok(_) => (),
+            Ok(Answer::RegisterType(registration)) => self.register_as(now, registration),
+            Ok(Answer::Registered) => self.enter(now),
+            Ok(answer) => self.news.extend(news::answer(ticket, answer)),
+            // A mark that nobody waits for, or what stands for a pong.
+            Err(_) if ticket.kind() == RequestKind::Read => (),
+            Err(_) if ticket.kind() == RequestKind::RegisterType && self.waiting.is_none() => (),
             Err(failure) => {
+                self.waiting = None;
                 let goes_on = self.client.status() != Status::Connected;
                 // If the machine can't sign in again by itself, the user has to.
                 match ticket.kind() {
@@ -245,7 +314,11 @@ impl Chat {
     /// Asks for what a user needs who has just come in: what was missed comes by itself.
     fn ask_for_contacts(&mut self, now: Time) {
         if let Err(error) = self.client.get_contacts(now) {
-            self.news.push_back(news::failed(RequestKind::GetContacts, "", error));
+            self.news.push_back(news::failed(&RequestKind::GetContacts, "", error));
+        }
+        let user = self.client.user().map(String::from);
+        if let Some(user) = user.filter(|_| self.client.has_people()) {
+            _ = self.client.get_user_data(now, &user);
         }
     }
 }

@@ -104,6 +104,26 @@ extern "C" fn skaro_sign_in(now: f64, url: usize, login: usize, password: usize)
     });
 }
 
+/// Makes an account, and signs its user in, on a connection to this URL. The invitation may be empty.
+#[unsafe(no_mangle)]
+extern "C" fn skaro_register(now: f64, url: usize, login: usize, password: usize, invitation: usize) {
+    with_texts([url, login, password, invitation], |chat, [url, login, password, invitation]| {
+        chat.register(time(now), url, login, password, invitation);
+    });
+}
+
+/// Makes a request of the extension `people`: a JSON object with its type as `ask`, and its fields.
+#[unsafe(no_mangle)]
+extern "C" fn skaro_ask(now: f64, what: usize) {
+    with_texts([what], |chat, [what]| chat.ask(time(now), what));
+}
+
+/// Tells that the user types in a dialog.
+#[unsafe(no_mangle)]
+extern "C" fn skaro_typing(now: f64, dialog: usize) {
+    with_texts([dialog], |chat, [dialog]| chat.typing(time(now), dialog));
+}
+
 /// Signs the user out, and closes the connection for good.
 #[unsafe(no_mangle)]
 extern "C" fn skaro_sign_out(now: f64) {
@@ -134,10 +154,10 @@ extern "C" fn skaro_reconnect(now: f64) {
     with(|state| state.chat.reconnect(time(now)));
 }
 
-/// Reports that the WebSocket is open.
+/// Reports that the WebSocket is open, and whether nobody on the way can read what is sent.
 #[unsafe(no_mangle)]
-extern "C" fn skaro_handle_connected(now: f64) {
-    with(|state| state.chat.handle_connected(time(now)));
+extern "C" fn skaro_handle_connected(now: f64, is_confidential: bool) {
+    with(|state| state.chat.handle_connected(time(now), is_confidential));
 }
 
 /// Reports a message from the WebSocket.

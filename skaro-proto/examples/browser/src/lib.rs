@@ -8,6 +8,7 @@ mod chat;
 #[cfg(target_arch = "wasm32")]
 mod exports;
 mod news;
+mod people;
 #[cfg(test)]
 mod tests;
 

@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import json
 import select
 import signal
 import socket
@@ -10,10 +11,12 @@ import threading
 
 
 class Serve:
-    """`skaro serve`. It forgets all but its users when it ends."""
+    """`skaro serve`. Without a directory it forgets all but its users when it ends."""
 
-    def __init__(self, program, users):
-        self.command = [program, "serve", "--memory", *(f"--user={login}:{password}" for login, password in users.items())]
+    def __init__(self, program, users, *options, data=None):
+        users = (f"--user={login}:{password}" for login, password in users.items())
+        self.program, self.data = program, data
+        self.command = [program, "serve", f"--data={data}" if data else "--memory", *users, *options]
         self.port = 0
         self.start()
 
@@ -23,6 +26,11 @@ class Serve:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.url = self.process.stdout.readline().split()[-1]
         self.port = int(self.url.split(":")[2].split("/")[0])
+
+    def invitation(self):
+        """An invitation to register; the server has to keep its data in a directory."""
+        command = [self.program, "invitation", f"--data={self.data}", "--json"]
+        return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["invitation"]
 
     def kill(self):
         """Ends it without a word to anybody."""
@@ -50,7 +58,12 @@ class Proxy:
                 if not self.is_open:
                     client.close()
                     continue
-                pair = (client, socket.create_connection(("127.0.0.1", self.server)))
+                try:
+                    pair = (client, socket.create_connection(("127.0.0.1", self.server)))
+                except OSError:
+                    # The server is about to start again.
+                    client.close()
+                    continue
                 self.pairs.append(pair)
             threading.Thread(target=self.forward, args=pair, daemon=True).start()
 

@@ -3,6 +3,7 @@
 import time
 
 from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
@@ -19,10 +20,8 @@ def until(what, condition):
     while True:
         try:
             seen = condition()
-        # What was looked at has just been replaced.
-        except Exception as error:  # noqa: BLE001
-            if type(error).__name__ != "StaleElementReferenceException":
-                raise
+        # What was looked at has just been replaced, or is not there yet.
+        except (StaleElementReferenceException, NoSuchElementException):
             seen = None
         if seen:
             print(f"ok: {what}")
@@ -42,7 +41,8 @@ class Page:
     def __init__(self, url, size=(1100, 720)):
         options = Options()
         options.binary_location = "/usr/bin/chromium"
-        for argument in ["--headless=new", "--no-sandbox", "--lang=en", "--hide-scrollbars"]:
+        for argument in ["--headless=new", "--no-sandbox", "--lang=en", "--hide-scrollbars",
+                         "--host-resolver-rules=MAP chat.example 127.0.0.1"]:
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
@@ -91,6 +91,33 @@ class Page:
             if text != password:
                 self.keys(Keys.TAB)
         self.keys(Keys.ENTER)
+
+    def register(self, url, login, password, invitation=""):
+        """Fills the form in, and registers."""
+        texts = {"#url": url, "#login": login, "#password": password, "#invitation": invitation}
+        for selector, text in texts.items():
+            if self.is_shown(selector):
+                self.find(selector).clear()
+                self.find(selector).send_keys(text)
+        self.press("#register-button")
+
+    def leave(self):
+        self.press("#account-button")
+        self.press("#sign-out")
+
+    def press(self, selector):
+        """Presses a button or a box, by keyboard."""
+        self.find(selector).send_keys(Keys.SPACE)
+
+    def choose(self, login):
+        """Opens a dialog; in one step, since the list is made anew whenever something happens."""
+        script = "[...document.querySelectorAll('#contacts li')].find(row => row.dataset.login === arguments[0]).click()"
+        self.driver.execute_script(script, login)
+
+    def act(self, label):
+        """Presses this button of what is to be decided about the open dialog."""
+        buttons = self.driver.find_elements(By.CSS_SELECTOR, "#relation button")
+        next(button for button in buttons if button.text == label).send_keys(Keys.ENTER)
 
     def contacts(self):
         return self.texts("#contacts .name")

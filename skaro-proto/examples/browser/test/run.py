@@ -2,11 +2,13 @@
 
 import pathlib
 import sys
+import tempfile
 
 from selenium.webdriver.common.keys import Keys
 
 from network import Proxy, Serve, serve_page
 from page import Page, check, until
+from people import people
 
 MARKUP = "Does it do <b>bold</b>? <img src=x onerror=\"document.title='broken'\">"
 
@@ -72,7 +74,7 @@ def keyboard(alice):
 
 def chatting(alice, bob, server):
     bob.sign_in(server.url, "bob", "secret")
-    until("bob sees who is online", lambda: bob.texts("#contacts .name.online") == ["alice"])
+    until("bob sees who is online", lambda: bob.texts("#contacts .title.online") == ["alice"])
     bob.keys(Keys.ENTER)
     until("bob sees the history", lambda: bob.messages() == ["Good morning, Bob!\nThis is a browser."])
     bob.write(MARKUP)
@@ -162,7 +164,7 @@ def looks(alice, bob):
 
 
 def leaving(alice, server):
-    alice.find("#sign-out").send_keys(Keys.ENTER)
+    alice.leave()
     until("signing out leads back to the form", lambda: alice.is_shown("#door") and not alice.is_shown("#chat"))
     check("nothing of the chat is left", "bob" not in alice.driver.page_source)
     alice.sign_in(server.url, "carol", "secret")
@@ -183,11 +185,19 @@ def main(folder, program, screenshot):
         looks(alice, bob)
         alice.write("Very well. Look:")
         until("one more message", lambda: "Look:" in bob.messages()[-1])
-        alice.screenshot(screenshot)
-        check("there is a screenshot, a small one", 10_000 < pathlib.Path(screenshot).stat().st_size < 200_000)
         restarted(alice, bob, server)
         refusals(alice)
         leaving(alice, server)
+        with tempfile.TemporaryDirectory() as data:
+            options = ["--contacts=added", "--conferences", "--registration=invitation"]
+            other = Serve(program, {"bob": "secret"}, *options, data=data)
+            try:
+                bob.leave()
+                alice.leave()
+                people(alice, bob, other, screenshot)
+            finally:
+                other.kill()
+        check("there is a screenshot, a small one", 10_000 < pathlib.Path(screenshot).stat().st_size < 200_000)
         for page in pages:
             check("the browser had nothing to complain of", page.problems() == [])
     finally:
