@@ -147,7 +147,7 @@ impl Causes {
             Event::Message(_) | Event::Sent(_) | Event::CaughtUp { .. } | Event::LogChanged { .. } => {
                 signed_in
             }
-            Event::Postponed(_) | Event::ChangedUserData(_) => signed_in,
+            Event::Postponed(_) => signed_in,
             // What was sent while the connection stalled is lost, and the next entry shows it.
             Event::ProtocolError(ProtocolError::MissingEntries { .. }) => signed_in,
             Event::Info(_) | Event::Error(_) => connected,
