@@ -8,8 +8,8 @@
 //!
 //! Each seed is a network of its own, in one thread, without sockets, on a virtual clock: connections are cut, stall
 //! and half-open, readers sleep, servers crash, adversaries do what they like. What is checked all the while stands in
-//! `tests/network/mod.rs`. At the end comes a table of what was exercised, so that one can see that the faults really
-//! happened.
+//! `tests/network/mod.rs`. The same seed is two networks of logs, too, with the store inside of the server and outside: see
+//! `tests/network/logs`. At the end comes a table of what was exercised, so that one can see that the faults really happened.
 //!
 //! # When a seed fails
 //!

@@ -26,8 +26,10 @@ impl World {
         }
         self.move_everything()?;
         // What is missing has to come by itself, too: not only once something follows.
-        let is_still = self.keeper.is_some() && self.choices.chance(60);
+        let is_still = self.choices.chance(60);
         if is_still {
+            self.come_to_rest()?;
+            (0..self.devices.len()).try_for_each(|n| self.change(n))?;
             return self.come_to_rest();
         }
         // Windows are full, and whoever waits for an answer now does not take events.

@@ -1,8 +1,14 @@
 //! What happens.
 
+use std::time::Duration;
+
+use skaro_proto::client::{AddContact, DelContact, Status, UpdateMyData};
+use skaro_proto::server::store::ContactState;
+
 use super::super::oracle::Checked;
-use super::deeds::Name;
-use super::{CONFERENCES, End, Message, USERS, World};
+use super::deeds::{Name, profile};
+use super::people::With;
+use super::{CONFERENCES, End, Message, USERS, World, login};
 
 impl World {
     pub(super) fn step(&mut self) -> Checked {
@@ -82,5 +88,85 @@ impl World {
             self.post_one(from, to, number)?;
         }
         self.pump()
+    }
+}
+
+/// Changes of contacts, conferences and profiles.
+impl World {
+    /// A user changes something, whether it is allowed or not.
+    pub(super) fn change(&mut self, n: usize) -> Checked {
+        self.let_in(n)?;
+        let user = self.devices[n].user;
+        let name = CONFERENCES[self.choices.below(CONFERENCES.len())];
+        let other = (user + 1 + self.choices.below(USERS - 1)) % USERS;
+        let is_blocked = self.people.state(user, Name::User(other)) == ContactState::Blocked;
+        let (now, member) = (self.now, Some(login(other)));
+        let (add, del) = (AddContact::new(name), DelContact::new(name));
+        let (add_other, del_other) = (AddContact::new(login(other)), DelContact::new(login(other)));
+        let choice = self.likely(user, Name::of(name)?);
+        self.versions += 1;
+        let public = self.choices.chance(60);
+        let client = &mut self.devices[n].client;
+        let given = match choice {
+            0..20 => client.add_contact(now, add),
+            20..35 => client.add_contact(now, AddContact { member, ..add }),
+            35..42 => client.add_contact(now, AddContact { member, owner: true, ..add }),
+            42..52 => client.del_contact(now, DelContact { member, ..del }),
+            52..60 => client.del_contact(now, del),
+            60..70 => {
+                let profile = Some(profile(self.versions, Some(public)));
+                client.update_my_data(now, UpdateMyData { login: Some(name), profile, ..Default::default() })
+            }
+            70..73 => client.add_contact(now, AddContact { blocked: true, ..add }),
+            73..80 => {
+                let profile = Some(profile(self.versions, None));
+                client.update_my_data(now, UpdateMyData { profile, ..Default::default() })
+            }
+            80..85 if !is_blocked => client.add_contact(now, AddContact { blocked: true, ..add_other }),
+            85..90 => client.del_contact(now, del_other),
+            _ => client.add_contact(now, add_other),
+        };
+        // Without a connection nothing is given.
+        _ = given;
+        self.attend(n)?;
+        // Breaks are so frequent that little would arrive.
+        let arrives = self.choices.chance(70);
+        while arrives
+            && let Some(w) = self.devices[n].wire
+            && self.arrive(w, true)?
+        {}
+        Ok(())
+    }
+
+    /// What a user may be about to do, as things are; or anything.
+    fn likely(&mut self, user: usize, name: Name) -> usize {
+        let state = self.people.state(user, name);
+        let conference = self.people.find(name);
+        let is_owner = matches!(conference, Some(With::Conference(id)) if self.people.is_owner(id, user));
+        match self.choices.below(3) {
+            1.. if is_owner => 20 + self.choices.below(50),
+            2 if state == ContactState::Asks || conference.is_none() => 0,
+            _ => self.choices.below(100),
+        }
+    }
+
+    /// Somebody signs in, if nothing is in the way.
+    fn let_in(&mut self, n: usize) -> Checked {
+        if matches!(self.devices[n].client.status(), Status::Waiting { .. }) {
+            self.pass(Duration::from_millis(200))?;
+        }
+        for up in [false, true].into_iter().cycle().take(20) {
+            let Some(w) = self.devices[n].wire else { return Ok(()) };
+            if self.devices[n].client.status() == Status::SignedIn {
+                return Ok(());
+            }
+            // A store that has stopped would keep everybody out.
+            if self.choices.chance(30) {
+                self.keep_all();
+            }
+            self.pump()?;
+            self.arrive(w, up)?;
+        }
+        Ok(())
     }
 }
