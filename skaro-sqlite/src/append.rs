@@ -57,13 +57,17 @@ impl Tx<'_> {
         key: &str,
     ) -> Result<Option<Outcome>> {
         let known = self
-            .prepare("SELECT peer, body, position, date FROM keys WHERE account = ? AND key = ?")?
-            .query_row(params![sql(from.0), key.as_bytes()], |row| {
-                Ok((id(row.get(0)?), row.get::<_, i64>(1)?, row.get(2)?, row.get(3)?))
+            .prepare(
+                // By its login: a conference may have ended since, and an account may have been removed.
+                "SELECT peer, body, position, date, accounts.login = ?
+                 FROM keys JOIN accounts ON accounts.id = peer WHERE account = ? AND key = ?",
+            )?
+            .query_row(params![to.as_bytes(), sql(from.0), key.as_bytes()], |row| {
+                Ok((id(row.get(0)?), row.get::<_, i64>(1)?, row.get(2)?, row.get(3)?, row.get::<_, bool>(4)?))
             })
             .optional()?;
-        let Some((peer, known, position, date)) = known else { return Ok(None) };
-        if known != hash(body) || self.id_of(to)? != Some(peer) {
+        let Some((peer, known, position, date, is_same)) = known else { return Ok(None) };
+        if known != hash(body) || !is_same {
             return Ok(Some(Outcome::KeyTaken));
         }
         let mut appended = Appended::new(number(position), date, peer, 0);

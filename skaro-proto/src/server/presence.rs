@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::pending::Pending;
-use super::queue::ENOUGH;
 use super::store::{AccountId, Login, Operation, Outcome, StoreError, is_conference};
 use super::{ConnectionId, Server};
 use crate::message::{ChangedUserData, Date, ReadBy, Sender, ServerMessage, Typing, User};
@@ -124,7 +123,7 @@ impl Server {
         for account in targets {
             for id in self.accounts.online(account) {
                 let Some(connection) = self.connections.get_mut(id) else { continue };
-                if connection.hears_presence && connection.output.len() <= ENOUGH {
+                if connection.hears_presence && connection.has_room(&self.config) {
                     let written = self.scratch.write(connection.format, message);
                     connection.push_written(*id, written, self.now, &self.config, &mut self.agenda);
                 }

@@ -51,6 +51,25 @@ fn a_message_reaches_all_members_once_with_one_date_and_nobody_else() {
 }
 
 #[test]
+fn a_repetition_is_known_after_the_conference_has_ended() {
+    let mut world = World::new();
+    let (alice, _) = conference(&mut world, "#team", &[]);
+    let message = json!({"type": "send_message", "to": "#team", "body": "anybody?", "key": "k"});
+    let first = world.ask(alice, &message);
+    world.done(alice, &[del("#team")]);
+    for again in [add("#team"), del("#team")] {
+        let repeated = world.ask(alice, &message);
+        assert_eq!(
+            (&repeated["status"], &repeated["date"], &repeated["position"]),
+            (&json!("200"), &first["date"], &first["position"])
+        );
+        world.done(alice, &[again]);
+    }
+    let other = json!({"type": "send_message", "to": "#other", "body": "anybody?", "key": "k"});
+    assert_eq!(world.status(alice, &other), "409");
+}
+
+#[test]
 fn the_sender_has_its_own_entry_after_the_answer() {
     let mut world = World::new();
     let (alice, members) = conference(&mut world, "#team", &["bob"]);

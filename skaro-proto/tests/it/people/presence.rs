@@ -127,3 +127,15 @@ fn a_user_whose_connections_were_forgotten_is_told_to_be_gone() {
     assert_eq!(world.lines(alice), ["changed bob false"]);
     assert!(!world.server.is_online("bob"));
 }
+
+#[test]
+fn presence_is_not_told_to_who_does_not_read_whatever_the_queue_may_take() {
+    let mut config = ServerConfig::default();
+    config.limits.max_queued_bytes = 1000;
+    let mut world = World::with(config);
+    world.server.introduce("alice", "bob").unwrap();
+    let (alice, bob) = (world.device("alice"), world.device("bob"));
+    (0..100).for_each(|_| world.say(alice, &json!({"type": "typing", "login": "bob"})));
+    let waiting: usize = world.hear(bob).iter().map(|message| message.to_string().len()).sum();
+    assert!((1..1000).contains(&waiting), "{waiting} bytes");
+}
