@@ -122,7 +122,8 @@ fn what_nobody_has_read_comes_again() {
         alice.end_of_input();
         assert_eq!(alice.end().1, Some(0));
         for n in 0..20 {
-            bob.type_line(&format!("/msg alice {n}"));
+            // Together they are longer than a pipe holds, or all might be in it before it is closed.
+            bob.type_line(&format!("/msg alice {n:8000}"));
             bob.event("message_sent");
         }
         let options = ["chat", "--json", "--url", &url, "--login", "alice", "--password", password("alice")];
@@ -134,7 +135,8 @@ fn what_nobody_has_read_comes_again() {
         assert_eq!(wait(&mut chat), Some(Some(0)));
         drop(input);
         let again = missed(&mut with_state(adapter, &url, &file));
-        assert_eq!(again.len(), 20, "{again:?}");
+        let in_the_pipe = 64 * 1024 / 8000;
+        assert!((20 - in_the_pipe - 1..=20).contains(&again.len()), "{}", again.len());
     }
 }
 
