@@ -36,11 +36,11 @@ function relation({ isConference, isMissing, state }) {
     case "asks":
       return isConference
         ? ["You are invited.", add("Join"), remove("Decline")]
-        : ["Asks to be a contact of yours.", add("Accept"), block];
+        : ["Asks to be your contact.", add("Accept"), block];
     case "blocked":
       return ["You take no messages from here.", remove("Unblock")];
     case "none":
-      return isConference ? ["You are no member.", add("Join")] : ["This is no contact of yours.", add("Add")];
+      return isConference ? ["You are no member.", add("Join")] : ["This is not a contact of yours.", add("Add")];
     default:
       return null;
   }
@@ -117,7 +117,8 @@ export function showDetails(dialog, dialogs, ask) {
     $("details").dataset.login = dialog.login;
   }
   update($("details-name"), nameWith(dialog.login, dialog.profile.name));
-  $("details-about").textContent = dialog.profile.status_text ?? (dialog.profile.public ? "Everybody can find it." : "");
+  const isPublic = dialog.isConference && dialog.profile.public;
+  $("details-about").textContent = dialog.profile.status_text ?? (isPublic ? "Everybody can find and join it." : "");
   $("members-part").hidden = !dialog.members;
   for (const id of ["invite", "conference"]) $(id).hidden = !isOwner;
   const rows = (dialog.members ?? []).map((member) => memberRow(member, isOwner, dialog, dialogs, ask));
