@@ -236,6 +236,9 @@ pub enum SignedOutReason {
     /// The session was restored on another connection.
     #[error("the session goes on on another connection: authorize again to have one here, too")]
     Replaced,
+    /// The session was ended on purpose: by the user, on another connection, or by whoever runs the server.
+    #[error("the session was ended on purpose: authorize again, if you still may")]
+    Ended,
     /// The machine does not connect or sign in again by itself: the attempts are used up, it was told to stop, or it never
     /// does.
     #[error(

@@ -308,13 +308,10 @@ impl Client {
                 self.persistent = false;
                 Disconnect::Replaced
             }
-            Disconnect::Closed { code: Some(code), .. } if code == CloseCode::SessionEnded.code() => {
-                // There is nothing to be restored.
-                self.session = None;
-                reason
-            }
             reason => reason,
         };
+        let ended = CloseCode::SessionEnded.code();
+        let is_ended = matches!(reason, Disconnect::Closed { code: Some(code), .. } if code == ended);
         if requested {
             debug!("closed");
         } else {
@@ -323,7 +320,10 @@ impl Client {
         self.events.push_back(Event::Disconnected(reason.clone()));
         // Whether or not the server has ended the session: the user wants to be signed in no more.
         if leaves {
-            self.forget_user();
+            self.forget_user(SignedOutReason::Requested);
+        } else if is_ended {
+            // Somebody wanted that: to sign in again with a password that was kept would undo it.
+            self.forget_user(SignedOutReason::Ended);
         }
         self.end_in_flight();
         self.output.clear();
@@ -337,7 +337,7 @@ impl Client {
         if reason == Disconnect::Replaced {
             self.signed_out(SignedOutReason::Replaced);
         }
-        if leaves || reason == Disconnect::SignedOut {
+        if leaves || is_ended || reason == Disconnect::SignedOut {
             // What the user wrote waits for nobody who would send it.
             self.end_outbox();
         }

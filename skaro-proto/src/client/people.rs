@@ -284,7 +284,7 @@ impl Client {
         let (_, change) = connection.changes.swap_remove(at);
         match (change, answer) {
             (Change::SignOut, Some(Answer::SignedOut)) => {
-                self.forget_user();
+                self.forget_user(SignedOutReason::Requested);
                 // The server closes it now. There is nothing to wait for, and nothing to be done on it.
                 if self.sign_in().is_some() {
                     self.lose(Disconnect::SignedOut);
@@ -305,11 +305,11 @@ impl Client {
         connection.changes.iter().any(|(_, change)| *change == Change::SignOut)
     }
 
-    /// Forgets how to sign the user in again, who wants that no more.
-    pub(super) fn forget_user(&mut self) {
+    /// Forgets how to sign the user in again, which is not wanted any more.
+    pub(super) fn forget_user(&mut self, reason: SignedOutReason) {
         debug!("the user is forgotten");
         self.session = None;
         self.credentials = None;
-        self.signed_out(SignedOutReason::Requested);
+        self.signed_out(reason);
     }
 }

@@ -124,6 +124,9 @@ impl Server {
                 grown = logs;
                 Ok(if kind == "update_my_data" { Answer::Updated } else { Answer::Contact })
             }
+            Ok(Outcome::NoSuchUser) if is_conference(of) => {
+                refused(404, "there is no such conference, or no such user in it")
+            }
             Ok(Outcome::NoSuchUser) => unknown_user(),
             Ok(Outcome::Exists) => refused(409, "this login is taken, or looks like one that is"),
             Ok(Outcome::Denied(denial)) => denied(denial),

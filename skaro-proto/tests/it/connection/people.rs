@@ -254,7 +254,10 @@ fn a_new_password_is_kept_once_the_server_has_taken_it() {
             NOW,
             &format!(r#"{{"type":"request","for":"update_my_data","id":2,"status":"{status}"}}"#),
         );
-        client.handle_disconnected(NOW, Disconnect::Closed { code: Some(4002), reason: String::new() });
+        client.handle_disconnected(NOW, Disconnect::Closed { code: None, reason: String::new() });
+        // The session is over by then.
+        let later = NOW + std::time::Duration::from_secs(301);
+        client.handle_timeout(later);
         while client.status() != Status::Dialing {
             client.handle_timeout(client.poll_timeout().unwrap());
         }
@@ -272,6 +275,15 @@ fn a_new_password_is_kept_once_the_server_has_taken_it() {
     answer(&mut client, "update_my_data", 2);
     client.handle_disconnected(NOW, Disconnect::Closed { code: Some(4002), reason: String::new() });
     assert_eq!(comes_back(&mut client), [""; 0]);
+}
+
+#[test]
+fn a_session_that_was_ended_on_purpose_is_not_begun_anew() {
+    let mut client = signed_in(ClientConfig::default());
+    client.handle_disconnected(NOW, Disconnect::Closed { code: Some(4002), reason: String::new() });
+    let signed_out = Event::SignedOut { reason: SignedOutReason::Ended };
+    assert!(std::iter::from_fn(|| client.poll_event()).any(|event| event == signed_out));
+    assert_eq!(comes_back(&mut client), [""; 0], "it has the password no more");
 }
 
 #[test]
