@@ -72,25 +72,13 @@ fn of_logs(
     for seed in seeds {
         let run = run(Choices::seeded(seed), 3 + seed as usize % 5, 4000);
         let run = run.unwrap_or_else(|what| panic!("seed {seed}: {what}"));
-        all.messages += run.messages;
-        all.repeated += run.repeated;
-        all.entries += run.entries;
-        all.cuts += run.cuts;
-        all.half_dead += run.half_dead;
-        all.restarts += run.restarts;
-        all.lost_logs += run.lost_logs;
-        all.full_windows += run.full_windows;
-        all.unknown += run.unknown;
-        all.read_marks += run.read_marks;
-        all.postponed += run.postponed;
-        all.crashes += run.crashes;
-        all.stuck += run.stuck;
-        all.refused += run.refused;
+        all.include(&run);
     }
     let network =
         [all.messages, all.repeated, all.entries, all.cuts, all.half_dead, all.restarts, all.lost_logs];
     let ends = [all.full_windows, all.unknown, all.read_marks, all.postponed, all.refused];
     assert!(network.into_iter().chain(ends).all(|times| times > 10), "{all:?}");
+    assert!(all.people.least() > 10, "{all:?}");
     all
 }
 

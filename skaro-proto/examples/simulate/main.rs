@@ -8,8 +8,8 @@
 //!
 //! Each seed is a network of its own, in one thread, without sockets, on a virtual clock: connections are cut, stall
 //! and half-open, readers sleep, servers crash, adversaries do what they like. What is checked all the while stands in
-//! `tests/network/mod.rs`. At the end comes a table of what was exercised, so that one can see that the faults really
-//! happened.
+//! `tests/network/mod.rs`. The same seed is two networks of logs, too, with the store inside of the server and outside: see
+//! `tests/network/logs`. At the end comes a table of what was exercised, so that one can see that the faults really happened.
 //!
 //! # When a seed fails
 //!
@@ -44,6 +44,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use network::logs::Exercised;
 use network::{Choices, Count, Failure, Plan, Report};
 
 /// Simulates a network of skaro clients and a server, and checks the promises of both.
@@ -87,15 +88,16 @@ fn main() -> ExitCode {
     };
     let limit = options.seconds.map(Duration::from_secs);
     let bar = progress_bar(&options);
-    let (mut all, mut done) = (Report::default(), 0);
+    let (mut all, mut logs, mut done) = (Report::default(), Exercised::default(), 0);
     for seed in first..first + count {
         if limit.is_some_and(|limit| started.elapsed() >= limit) {
             break;
         }
         match run(seed, &plan) {
-            Ok(report) => {
+            Ok((report, of_logs)) => {
                 report.trace.iter().for_each(|line| println!("{line}"));
                 all.include(&report);
+                of_logs.iter().for_each(|run| logs.include(run));
             }
             Err(failure) => {
                 bar.finish_and_clear();
@@ -110,16 +112,21 @@ fn main() -> ExitCode {
     let last = first + done.saturating_sub(1);
     println!("seeds {first} to {last}, {} clients, {} steps: all promises held", plan.clients, plan.steps);
     print_table(&all, started.elapsed());
+    println!("in the networks of logs: {logs:#?}");
     ExitCode::SUCCESS
 }
 
-/// Runs a seed: the network, and the one of logs, which keeps no trace. A panic counts as a failure.
-fn run(seed: u64, plan: &Plan) -> Result<Report, Failure> {
+/// Runs a seed: the network, and those of logs, which keep no trace. A panic counts as a failure.
+fn run(seed: u64, plan: &Plan) -> Result<(Report, [Exercised; 2]), Failure> {
     let fail = |what| Failure { step: 0, at: skaro_proto::Time::ZERO, what, trace: Vec::new() };
     let result = std::panic::catch_unwind(|| {
         let report = network::run(Choices::seeded(seed), plan)?;
-        let logs = network::logs::run(Choices::seeded(seed), 3 + seed as usize % 5, plan.steps);
-        logs.map(|_| report).map_err(|what| fail(format!("in the network of logs: {what}")))
+        let devices = 3 + seed as usize % 5;
+        let logs = network::logs::run(Choices::seeded(seed), devices, plan.steps);
+        let logs = logs.map_err(|what| fail(format!("in the network of logs: {what}")))?;
+        let stored = network::logs::run_with_store(Choices::seeded(seed), devices, plan.steps);
+        let stored = stored.map_err(|what| fail(format!("in the network of logs with a store: {what}")))?;
+        Ok((report, [logs, stored]))
     });
     result.unwrap_or_else(|_| Err(fail("something panicked: see above".into())))
 }

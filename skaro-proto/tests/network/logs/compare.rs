@@ -1,23 +1,16 @@
-//! The end: all becomes quiet, and everything is compared with the logs.
+//! The end: all becomes quiet, and everything is compared with what should have come of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use skaro_proto::client::Status;
-use skaro_proto::message::{Answer, AnswerMessage, ClientMessage, Request, ServerMessage, Since};
-use skaro_proto::{Format, Frame, Transmit, auth};
+use skaro_proto::server::store::ContactState;
 
-use super::super::oracle::{Checked, ensure, number_in};
-use super::{End, USERS, What, World, login, user_of};
-
-/// A log as the server has it: its id, and which message is where.
-struct Log {
-    id: String,
-    head: u64,
-    messages: BTreeMap<u64, usize>,
-    /// The marks that are kept: the other user, and up to where.
-    marks: BTreeMap<u64, (usize, u64)>,
-}
+use super::super::oracle::{Checked, ensure};
+use super::deeds::Name;
+use super::people::With;
+use super::reading::Log;
+use super::{End, USERS, What, World};
 
 impl World {
     /// Nothing breaks any more, and nobody says anything new: what is open ends, and everybody catches up.
@@ -33,14 +26,16 @@ impl World {
         }
         self.move_everything()?;
         // What is missing has to come by itself, too: not only once something follows.
-        let is_still = self.keeper.is_some() && self.choices.chance(60);
+        let is_still = self.choices.chance(60);
         if is_still {
+            self.come_to_rest()?;
+            (0..self.devices.len()).try_for_each(|n| self.change(n))?;
             return self.come_to_rest();
         }
         // Windows are full, and whoever waits for an answer now does not take events.
         (0..USERS).try_for_each(|user| self.post_to(user, self.flood))?;
         self.move_packets()?;
-        (0..self.devices.len()).try_for_each(|n| self.send(n, n % USERS))?;
+        (0..self.devices.len()).try_for_each(|n| self.send(n, Name::User(n % USERS)))?;
         self.come_to_rest()
     }
 
@@ -100,23 +95,38 @@ impl World {
 
     pub(super) fn compare(&mut self) -> Checked {
         let logs: Vec<_> = (0..USERS).map(|user| self.read_log(user)).collect::<Checked<_>>()?;
+        if let Some(wrong) = self.people.wrong.take() {
+            return Err(wrong);
+        }
         for (user, log) in logs.iter().enumerate() {
             self.compare_log(user, log)?;
         }
-        for number in 0..self.messages.len() {
-            self.compare_message(number, &logs)?;
-        }
+        (0..self.messages.len()).try_for_each(|number| self.compare_message(number))?;
         (0..self.devices.len()).try_for_each(|n| self.compare_device(n, &logs))
     }
 
-    /// A log has each message once, and those of each sender in their order.
+    /// A log has what it should have, each message once, and those of each sender in their order.
     fn compare_log(&self, user: usize, log: &Log) -> Checked {
+        let entries = &self.people.logs[user].entries;
+        for ((what, entry), position) in log.entries.iter().zip(entries).zip(1..) {
+            let expected = if entry.is_gone { What::Gone } else { entry.what };
+            let is_right = match (what, expected) {
+                (What::Changed { version, .. }, What::Changed { of, member, .. }) => {
+                    *what == What::Changed { of, version: *version, member }
+                        && self.people.tells(entry, *version, true)
+                }
+                (what, expected) => *what == expected,
+            };
+            ensure!(is_right, "the log of {user} has {what:?} at {position}, not {expected:?}");
+        }
+        let (length, expected) = (log.entries.len(), entries.len());
+        ensure!(length == expected, "the log of {user} ends at {length}, not at {expected}");
         let (mut all, mut last) = (BTreeSet::new(), BTreeMap::new());
-        for number in log.messages.values() {
+        for what in &log.entries {
+            let What::Message { number, .. } = what else { continue };
             ensure!(all.insert(number), "message {number} is in the log of {user} twice");
             // What the server could not take, and takes when it is repeated, comes after what it took meanwhile.
-            let was_refused = |keeper: &super::Keeper| keeper.refused.contains(number);
-            if self.is_strict || self.keeper.as_ref().is_some_and(was_refused) {
+            if self.is_strict || self.people.refused.contains(number) {
                 continue;
             }
             let (n, incarnation) = self.messages[*number].sender;
@@ -129,24 +139,36 @@ impl World {
         Ok(())
     }
 
-    fn compare_message(&self, number: usize, logs: &[Log]) -> Checked {
+    /// What its sender was told of a message is what came of it.
+    fn compare_message(&self, number: usize) -> Checked {
         let message = &self.messages[number];
-        let is_in = |user: usize| logs[user].messages.values().any(|known| *known == number);
-        let (from, to) = (is_in(message.from), is_in(message.to));
-        ensure!(from == to, "message {number} is in one of two logs");
+        let taken = self.people.taken.get(&number);
         match message.end {
             End::Open => Err(format!("message {number} never ended")),
-            End::Refused => {
-                ensure!(self.is_strict || self.keeper.is_some(), "message {number} was refused");
-                // What was sent before by an application that ended meanwhile may be there.
-                let may_be_in = self.keeper.is_some() && message.heard > 1;
-                ensure!(!from || may_be_in, "message {number} was refused, and is in a log");
+            End::Refused(code) => {
+                let has_reason = match code {
+                    403 | 404 => self.people.denied.contains(&number),
+                    429 => self.is_strict,
+                    503 => self.keeper.is_some(),
+                    _ => false,
+                };
+                ensure!(has_reason, "message {number} was refused with {code}");
+                // What was sent before by an application that ended meanwhile may be there; or what arrived later on a
+                // connection that was thought dead.
+                let may_be_in = message.heard > 1 && (self.keeper.is_some() || code != 429);
+                ensure!(taken.is_none() || may_be_in, "message {number} was refused, and is in a log");
                 Ok(())
             }
             End::Unknown => Ok(()),
             End::Taken => {
                 let is_kept = message.epoch == self.epoch;
-                ensure!(from || !is_kept, "message {number} was answered, and is in no log");
+                ensure!(taken.is_some() || !is_kept, "message {number} was answered, and is in no log");
+                let is_same = taken.map(|taken| taken.date) == message.date;
+                ensure!(
+                    is_same || !is_kept || message.date.is_none(),
+                    "message {number} was answered with the date {:?}",
+                    message.date
+                );
                 Ok(())
             }
         }
@@ -163,90 +185,44 @@ impl World {
         ensure!(handled.log == log.id, "device {n} was not told that the log is another one");
         let last = handled.begin + handled.entries.len() as u64;
         ensure!(last == log.head, "device {n} has handled {last}, the head is {}", log.head);
-        for (what, position) in handled.entries.iter().zip(handled.begin + 1..) {
-            let message = log.messages.get(&position);
-            let is_right = match what {
-                What::Message(number) => message == Some(number),
-                What::Sent => message.is_some_and(|number| self.messages[*number].from == device.user),
-                // Only the last one of each dialog is kept.
-                What::Read { with, up_to } => {
-                    message.is_none() && log.marks.get(&position).is_none_or(|mark| *mark == (*with, *up_to))
+        let entries = self.people.logs[device.user].entries.iter().skip(handled.begin as usize);
+        let mut states = BTreeMap::new();
+        for ((what, entry), position) in handled.entries.iter().zip(entries).zip(handled.begin + 1..) {
+            let is_right = match (what, entry.what) {
+                (What::Gone, _) => entry.is_gone,
+                (What::Sent, What::Message { number, .. }) => self.people.taken[&number].from == device.user,
+                (What::Changed { version, .. }, What::Changed { of, member, .. }) => {
+                    *what == What::Changed { of, version: *version, member }
+                        && self.people.tells(entry, *version, false)
                 }
-                What::Gone => message.is_none() && !log.marks.contains_key(&position),
+                (what, expected) => *what == expected,
             };
-            ensure!(is_right, "device {n} has {what:?} at {position}, the log has {message:?}");
+            ensure!(is_right, "device {n} has {what:?} at {position}, not {:?}", entry.what);
+            self.learn(device.user, entry.what, what, &mut states);
+        }
+        for (name, state) in states {
+            // That a conference which is blocked has ended is not told.
+            let is_silent = matches!(name, Name::Conference(_)) && state == ContactState::Blocked;
+            let expected = self.people.state(device.user, name);
+            ensure!(is_silent || state == expected, "for device {n} {name:?} is {state:?}, not {expected:?}");
         }
         Ok(())
     }
 
-    /// Reads a user's log from its beginning, on a connection of its own.
-    fn read_log(&mut self, user: usize) -> Checked<Log> {
-        let id = self.server.connect(self.now, Some(Format::Json)).map_err(|error| error.to_string())?;
-        let mut log = Log { id: String::new(), head: 0, messages: BTreeMap::new(), marks: BTreeMap::new() };
-        let mut expected = 1;
-        loop {
-            let mut said = Vec::new();
-            self.keep_all();
-            while let Some(transmit) = self.server.poll_transmit(id) {
-                if let Transmit::Frame(frame) = transmit {
-                    let message = ServerMessage::decode(frame).map_err(|error| error.to_string())?;
-                    said.push(message.into_owned());
-                }
-            }
-            if said.is_empty() {
-                break;
-            }
-            for message in said {
-                let position = message.position();
-                match message {
-                    ServerMessage::CheckConnection(challenge) => {
-                        let proof = auth::proof(login(user), &challenge.token);
-                        let (since, log) = (Some(Since::Position(0)), Some("".into()));
-                        let login = login(user).into();
-                        let request = Request::Authorize {
-                            login,
-                            proof: proof.as_str().into(),
-                            since,
-                            log,
-                            presence: false,
-                        };
-                        self.say(id, &ClientMessage::new(1, request));
-                    }
-                    ServerMessage::Answer(AnswerMessage {
-                        outcome: Ok(Answer::Authorized(signed_in)),
-                        ..
-                    }) => {
-                        let cursor = signed_in.cursor.ok_or("there is no cursor")?;
-                        (log.id, log.head, expected) =
-                            (cursor.log.into_owned(), cursor.head, cursor.begin + 1);
-                    }
-                    ServerMessage::ShowMessage(message) => {
-                        let number =
-                            number_in(message.body.as_bytes()).ok_or("a message without a number")?;
-                        log.messages.insert(message.position.unwrap_or(0), number);
-                    }
-                    ServerMessage::Read(mark) => {
-                        log.marks.insert(mark.position, (user_of(&mark.login)?, mark.up_to));
-                    }
-                    // A mark that a later one has replaced.
-                    ServerMessage::Unknown { kind, .. } if kind == "gone" => (),
-                    other => return Err(format!("the server says {other:?}")),
-                }
-                if let Some(position) = position {
-                    ensure!(position == expected, "the log of {user} has {position} in place of {expected}");
-                    expected += 1;
-                    self.say(id, &ClientMessage::ack(position));
-                }
-            }
+    /// A device learns of a state, or changes what it knows because of a message.
+    fn learn(&self, user: usize, entry: What, seen: &What, states: &mut BTreeMap<Name, ContactState>) {
+        if let What::Contact { with, state } = *seen {
+            states.insert(with, state);
         }
-        ensure!(expected == log.head + 1, "the log of {user} ends before its head {}", log.head);
-        self.server.handle_disconnected(self.now, id);
-        Ok(log)
-    }
-
-    fn say(&mut self, id: skaro_proto::server::ConnectionId, message: &ClientMessage<'_>) {
-        let bytes = message.encode(Format::Json);
-        let text = std::str::from_utf8(&bytes).expect("JSON is UTF-8");
-        _ = self.server.handle_frame(self.now, id, Frame::Text(text));
+        let What::Message { number, .. } = entry else { return };
+        let taken = &self.people.taken[&number];
+        let With::User(to) = taken.with else { return };
+        let is_own = taken.from == user;
+        let known = states.get_mut(&Name::User(if is_own { to } else { taken.from }));
+        if let Some(state) = known.filter(|_| to != taken.from)
+            && (*state == ContactState::None || is_own && *state == ContactState::Asks)
+        {
+            *state = ContactState::Listed;
+        }
     }
 }

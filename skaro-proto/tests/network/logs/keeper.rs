@@ -1,14 +1,16 @@
 //! A store behind the server: it carries operations out when it likes, and tells of that when it likes.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use skaro_proto::Time;
 use skaro_proto::server::OperationId;
 use skaro_proto::server::Server;
-use skaro_proto::server::store::{AccountId, Lane, MemoryStore, Operation, Outcome, Store, StoreError};
+use skaro_proto::server::store::{Lane, MemoryStore, Operation, Outcome, Store, StoreError};
 
 use super::super::choices::Choices;
-use super::super::oracle::{Checked, ensure, number_in};
+use super::super::oracle::{Checked, ensure};
+use super::deeds::{Deed, Name, Said};
+use super::people::People;
 use super::{USERS, World, login, new_config};
 
 /// An operation that was carried out, and of which the machine was not told yet.
@@ -25,20 +27,12 @@ pub(super) struct Keeper {
     done: VecDeque<Told>,
     /// Until when nothing is told, as if a disk had stopped.
     stuck: Time,
-    /// Messages that were refused once. If a client repeats one, those that were sent behind it may come before it.
-    pub(super) refused: BTreeSet<usize>,
 }
 
 impl Keeper {
     pub(super) fn new() -> Self {
         let memory = MemoryStore::new(new_config(false).store_limits());
-        Keeper {
-            memory,
-            asked: VecDeque::new(),
-            done: VecDeque::new(),
-            stuck: Time::ZERO,
-            refused: BTreeSet::new(),
-        }
+        Keeper { memory, asked: VecDeque::new(), done: VecDeque::new(), stuck: Time::ZERO }
     }
 
     /// The place of an operation before which nothing of the same lane waits.
@@ -51,21 +45,19 @@ impl Keeper {
     }
 
     /// Carries one operation out, or refuses it.
-    fn carry_out(&mut self, choices: &mut Choices, refuses: bool) -> bool {
+    fn carry_out(&mut self, choices: &mut Choices, people: &mut People, refuses: bool) -> bool {
         let Some(place) = Self::pick(choices, &self.asked, |(_, operation)| operation.lane()) else {
             return false;
         };
         let Some((id, operation)) = self.asked.remove(place) else { return false };
         let lane = operation.lane();
         let error = choices.pick(&[StoreError::Busy, StoreError::Full, StoreError::Unavailable]);
-        let result = if refuses && choices.chance(5) {
-            if let Operation::Append { body, .. } = &operation {
-                self.refused.extend(number_in(body.as_bytes()));
-            }
-            Err(error)
-        } else {
-            self.memory.execute(operation)
-        };
+        let deed = Deed::asked(&operation);
+        let result = if refuses && choices.chance(5) { Err(error) } else { self.memory.execute(operation) };
+        if let Some((account, deed)) = deed {
+            let user = people.accounts.iter().position(|known| *known == account);
+            people.hears(user.expect("it is a user's"), &deed, &Said::stored(account, &result));
+        }
         self.done.push_back(Told { id, lane, result });
         true
     }
@@ -80,22 +72,15 @@ impl Keeper {
 }
 
 impl World {
-    /// The account of a user.
-    fn account(&mut self, user: usize) -> AccountId {
-        let login = login(user).into();
-        let keeper = self.keeper.as_mut().expect("there is a store");
-        match keeper.memory.execute(Operation::FindAccount { login }) {
-            Ok(Outcome::Account(Some(account))) => account.id,
-            other => panic!("{other:?}"),
-        }
-    }
-
     /// Adds the users to an empty store.
     pub(super) fn add_users(&mut self) {
         let Some(keeper) = &mut self.keeper else { return };
         for user in 0..USERS {
             let add = self.server.account(login(user), login(user)).expect("it is short");
-            keeper.memory.execute(add).expect("there is room");
+            match keeper.memory.execute(add) {
+                Ok(Outcome::Added(account)) => self.people.accounts.push(account),
+                other => panic!("{other:?}"),
+            }
         }
     }
 
@@ -112,7 +97,7 @@ impl World {
             }
             let refuses = self.refuses;
             let did = if self.choices.chance(50) {
-                keeper.carry_out(&mut self.choices, refuses)
+                keeper.carry_out(&mut self.choices, &mut self.people, refuses)
             } else {
                 keeper.tell(&mut self.choices, &mut self.server, self.now)
             };
@@ -150,7 +135,7 @@ impl World {
         self.exercised.crashes += 1;
         // Of what it had asked for something may still be done, which nobody is told.
         for _ in 0..self.choices.below(keeper.asked.len() + 1) {
-            keeper.carry_out(&mut self.choices, false);
+            keeper.carry_out(&mut self.choices, &mut self.people, false);
         }
         keeper.asked.clear();
         keeper.done.clear();
@@ -163,25 +148,51 @@ impl World {
     }
 
     /// A message in a user's name.
-    pub(super) fn post_one(&mut self, from: usize, to: usize, body: &str) -> Checked {
-        if self.keeper.is_none() {
-            let posted = self.server.post(self.now, login(from), login(to), body);
-            return posted.map(drop).map_err(|error| error.to_string());
+    pub(super) fn post_one(&mut self, from: usize, to: Name, number: usize) -> Checked {
+        let body = format!("~{number}~");
+        let is_inside = self.keeper.is_none();
+        if let (true, Name::User(to)) = (is_inside, to) {
+            let posted = self.server.post(self.now, login(from), login(to), &body);
+            let date = Some(posted.map_err(|error| error.to_string())?);
+            let said = Said { code: 200, date, position: None, grown: None };
+            self.people.hears(from, &Deed::Send { to: Name::User(to), number }, &said);
+            return Ok(());
         }
-        let (sender, from) = (login(from).into(), self.account(from));
-        let (to, body, now) = (login(to).into(), body.into(), self.now.elapsed().as_millis() as i64);
-        let (refuses, append) = (
-            self.refuses,
-            Operation::Append { from, sender, to, body, key: None, contacts_only: false, now },
-        );
-        self.refuses = false;
-        let id = self.server.operate(self.now, append);
+        let find = Operation::FindAccount { login: login(from).into() };
+        let Ok(Outcome::Account(Some(account))) = self.operate(find)? else {
+            return Err(format!("there is no account of {}", login(from)));
+        };
+        let now = self.now.elapsed().as_millis() as i64;
+        let append = Operation::Append {
+            from: account.id,
+            sender: login(from).into(),
+            to: to.text().into(),
+            body: body.into(),
+            key: None,
+            contacts_only: false,
+            now,
+        };
+        let result = self.operate(append)?;
+        let is_taken = matches!(result, Ok(Outcome::Appended(_) | Outcome::Posted { .. }));
+        ensure!(is_taken, "a message in somebody's name is not taken: {result:?}");
+        if is_inside {
+            // The numbers of accounts are not known.
+            let said = Said { grown: None, ..Said::stored(account.id, &result) };
+            self.people.hears(from, &Deed::Send { to, number }, &said);
+        }
+        Ok(())
+    }
+
+    /// Lets the store do something in the name of whoever runs the server.
+    fn operate(&mut self, operation: Operation) -> Checked<Result<Outcome, StoreError>> {
+        let refuses = std::mem::replace(&mut self.refuses, false);
+        let id = self.server.operate(self.now, operation);
         self.keep_all();
         self.refuses = refuses;
-        let operated = self.server.poll_operated();
-        let is_taken = matches!(operated, Some((other, Ok(Outcome::Appended(_)))) if other == id);
-        ensure!(is_taken, "a message in somebody's name is not taken: {operated:?}");
-        Ok(())
+        match self.server.poll_operated() {
+            Some((other, result)) if other == id => Ok(result),
+            other => Err(format!("nothing came of an operation but {other:?}")),
+        }
     }
 
     /// Returns whether the server takes a frame of this connection now.

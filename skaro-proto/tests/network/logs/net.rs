@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use skaro_proto::client::{Disconnect, Status};
+use skaro_proto::message::ServerMessage;
 use skaro_proto::server::Server;
 use skaro_proto::{CloseCode, Format};
 
 use super::super::oracle::{Checked, ensure, number_in};
 use super::super::wire::{Content, frame};
+use super::deeds::{Deed, Said};
 use super::keeper::Keeper;
 use super::{Way, Wire, World, new_config, new_server};
 
@@ -144,8 +146,14 @@ impl World {
                         message.heard += 1;
                         self.exercised.repeated += usize::from(message.heard > 1);
                     }
+                    let deed = self.keeper.is_none().then(|| Deed::heard(*format, bytes)).flatten();
+                    let waiting = self.wires[w].down.packets.len();
                     let result = self.server.handle_frame(self.now, id, frame(*format, bytes));
                     ensure!(result.is_ok(), "the server is confused by device {n}: {result:?}");
+                    if let Some((request, deed)) = deed {
+                        self.pump()?;
+                        self.answered(w, waiting, request, &deed)?;
+                    }
                 }
                 Content::Close(_) | Content::End => self.server.handle_disconnected(self.now, id),
                 Content::Ping => {
@@ -181,6 +189,23 @@ impl World {
         self.attend(n).map(|()| true)
     }
 
+    /// The server, whose store is inside, has answered a request among what it said since.
+    fn answered(&mut self, w: usize, since: usize, request: u64, deed: &Deed) -> Checked {
+        for content in self.wires[w].down.packets.iter().skip(since) {
+            let Content::Frame(format, bytes) = content else { continue };
+            let message = ServerMessage::decode(frame(*format, bytes)).map_err(|error| error.to_string())?;
+            if let ServerMessage::Answer(answer) = &message
+                && answer.id == request
+            {
+                let user = self.devices[self.wires[w].device].user;
+                self.people.hears(user, deed, &Said::answered(&answer.outcome));
+                return Ok(());
+            }
+        }
+        // Somebody else has taken the session: it does not listen any more.
+        Ok(())
+    }
+
     pub(super) fn pass(&mut self, time: Duration) -> Checked {
         self.now = self.now + time;
         self.server.handle_timeout(self.now);
@@ -196,6 +221,7 @@ impl World {
     pub(super) fn lose_everything(&mut self) -> Checked {
         self.exercised.lost_logs += 1;
         self.epoch += 1;
+        self.people.lose_everything();
         if self.keeper.is_some() {
             self.keeper = Some(Keeper::new());
             self.server = Server::with_store(new_config(self.is_strict), [2 + self.epoch as u8; 32]);
