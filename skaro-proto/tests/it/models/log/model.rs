@@ -1,6 +1,8 @@
 //! What the server should know: every entry ever, and which of them are gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::steps::{CONFERENCE, USERS};
 
 /// Messages kept of a dialog, and entries of an account.
 pub const HISTORY: usize = 30;
@@ -14,6 +16,10 @@ pub enum What {
         with: usize,
         up_to: u64,
     },
+    /// The user has joined the conference, or left it.
+    Contact(&'static str),
+    /// A member of the conference has joined, or left; or nobody: its profile has changed.
+    Changed(Option<(usize, &'static str)>),
 }
 
 pub struct Message {
@@ -37,14 +43,23 @@ pub struct Log {
     pub marks: BTreeMap<usize, u64>,
 }
 
-#[derive(Default)]
 pub struct Model {
     pub messages: Vec<Message>,
-    pub logs: [Log; super::steps::USERS],
+    pub logs: [Log; USERS],
+    pub members: BTreeSet<usize>,
     pub keys: BTreeMap<(usize, usize), usize>,
 }
 
 impl Model {
+    /// The first user has founded the conference, and made it public.
+    pub fn new() -> Model {
+        let (logs, members) = ([(); USERS].map(|()| Log::default()), BTreeSet::from([0]));
+        let mut model = Model { messages: Vec::new(), logs, members, keys: BTreeMap::new() };
+        model.replace(0, What::Contact("listed"));
+        model.replace(0, What::Changed(None));
+        model
+    }
+
     pub fn head(&self, user: usize) -> u64 {
         self.logs[user].entries.len() as u64
     }
@@ -57,9 +72,10 @@ impl Model {
         let (number, from, to) = (self.messages.len(), message.from, message.to);
         message.position = self.head(from) + 1;
         self.messages.push(message);
-        for user in if from == to { vec![from] } else { vec![from, to] } {
+        let users = if to == CONFERENCE { self.members.clone() } else { BTreeSet::from([from, to]) };
+        for user in users {
             self.logs[user].entries.push((What::Message(number), true));
-            let with = if user == from { to } else { from };
+            let with = if user == from || to == CONFERENCE { to } else { from };
             while let dialog = self.dialog(user, with)
                 && dialog.len() > HISTORY
             {
@@ -75,9 +91,12 @@ impl Model {
         let is_of = |what: &What| match what {
             What::Message(number) => {
                 let message = &self.messages[*number];
+                if message.to == CONFERENCE || with == CONFERENCE {
+                    return message.to == with;
+                }
                 (message.from, message.to) == (user, with) || (message.from, message.to) == (with, user)
             }
-            What::Read { .. } => false,
+            _ => false,
         };
         let entries = self.logs[user].entries.iter().zip(1..);
         entries.filter(|((what, kept), _)| *kept && is_of(what)).map(|(_, position)| position).collect()
@@ -87,7 +106,7 @@ impl Model {
         let mark = self.logs[user].marks.get(&with).copied().unwrap_or(0);
         let is_theirs = |position: &u64| match self.entry(user, *position).0 {
             What::Message(number) => self.messages[number].from != user,
-            What::Read { .. } => false,
+            _ => false,
         };
         self.dialog(user, with).iter().filter(|at| **at > mark && is_theirs(at)).count()
     }
@@ -99,10 +118,33 @@ impl Model {
             return;
         }
         *mark = up_to;
-        for (what, kept) in &mut log.entries {
-            *kept &= !matches!(what, What::Read { with: other, .. } if *other == with);
+        self.replace(user, What::Read { with, up_to });
+    }
+
+    /// Joins the conference, or leaves it.
+    pub fn change_members(&mut self, user: usize, joins: bool) {
+        let state = if joins { "listed" } else { "none" };
+        if joins == self.members.contains(&user) {
+            return;
         }
-        log.entries.push((What::Read { with, up_to }, true));
+        self.members.remove(&user);
+        for member in self.members.clone() {
+            self.replace(member, What::Changed(Some((user, state))));
+        }
+        self.members.extend(joins.then_some(user));
+        self.replace(user, What::Contact(state));
+    }
+
+    /// Adds an entry in place of the last one of its kind.
+    fn replace(&mut self, user: usize, what: What) {
+        let is_same = |one: &What| match (one, &what) {
+            (What::Read { with, .. }, What::Read { with: other, .. }) => with == other,
+            (What::Contact(_), What::Contact(_)) | (What::Changed(_), What::Changed(_)) => true,
+            _ => false,
+        };
+        let entries = &mut self.logs[user].entries;
+        entries.iter_mut().for_each(|(one, kept)| *kept &= !is_same(one));
+        entries.push((what, true));
         self.trim(user);
     }
 

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 /// Users, each with two devices.
 pub const USERS: usize = 3;
 pub const DEVICES: usize = 2 * USERS;
+/// A conference that everybody may join, whose owner is the first user.
+pub const CONFERENCE: usize = USERS;
 
 /// Where a device's cursor is to begin.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +44,13 @@ pub enum Step {
         to: usize,
         count: usize,
     },
+    /// Joins the conference, or leaves it; its owner stays.
+    Join {
+        device: usize,
+    },
+    Leave {
+        device: usize,
+    },
     Read {
         device: usize,
         with: usize,
@@ -68,7 +77,7 @@ pub enum Step {
 }
 
 pub fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let (device, user) = (0..DEVICES, 0..USERS);
+    let (device, user, other) = (0..DEVICES, 0..USERS, 0..=CONFERENCE);
     let start = prop_oneof![
         1 => Just(Start::Plain),
         2 => Just(Start::Head),
@@ -80,15 +89,17 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => (device.clone(), start).prop_map(|(device, start)| Step::SignIn { device, start }),
         1 => device.clone().prop_map(|device| Step::Cut { device }),
-        8 => (device.clone(), user.clone(), 0..3_usize, prop::option::of(0..4_usize))
+        8 => (device.clone(), other.clone(), 0..3_usize, prop::option::of(0..4_usize))
             .prop_map(|(device, to, body, key)| Step::Send { device, to, body, key }),
-        2 => (user.clone(), user.clone(), count.clone())
+        2 => (user.clone(), user, count.clone())
             .prop_map(|(from, to, count)| Step::Post { from, to, count }),
-        2 => (device.clone(), user.clone(), 0..6_u64)
+        2 => device.clone().prop_map(|device| Step::Join { device }),
+        1 => (2..DEVICES).prop_map(|device| Step::Leave { device }),
+        2 => (device.clone(), other.clone(), 0..6_u64)
             .prop_map(|(device, with, back)| Step::Read { device, with, back }),
         6 => (device.clone(), count).prop_map(|(device, count)| Step::Take { device, count }),
         4 => (device.clone(), 0..4_u64).prop_map(|(device, but)| Step::Ack { device, but }),
-        1 => (device, user, 1..20_u64, any::<bool>(), 0..40_u64).prop_map(
+        1 => (device, other, 1..20_u64, any::<bool>(), 0..40_u64).prop_map(
             |(device, with, limit, is_forward, at)| Step::Page { device, with, limit, is_forward, at }
         ),
     ];

@@ -8,7 +8,7 @@ use skaro_proto::auth;
 use skaro_proto::server::{ConnectionId, ServerConfig};
 
 use super::model::{HISTORY, LOG, Message, Model, What};
-use super::steps::{DEVICES, Start, Step, USERS};
+use super::steps::{CONFERENCE, DEVICES, Start, Step, USERS};
 use crate::log::world::{self, positions};
 
 /// Entries that may be on their way.
@@ -39,7 +39,7 @@ pub struct World {
 }
 
 fn login(user: usize) -> &'static str {
-    world::USERS[user]
+    if user == CONFERENCE { "#team" } else { world::USERS[user] }
 }
 
 impl World {
@@ -47,9 +47,14 @@ impl World {
         let mut config = ServerConfig::default();
         (config.max_dialog_messages, config.max_log_entries, config.max_invalid_frames) =
             (HISTORY, LOG, 1_000_000);
-        (config.message_rate, config.frame_rate) = (None, None);
-        let inner = world::World::new(config);
-        World { inner, model: Model::default(), devices: Default::default(), connections: 0 }
+        (config.message_rate, config.frame_rate, config.conference_rate) = (None, None, None);
+        config.users_found_conferences = true;
+        let mut inner = world::World::new(config);
+        let id = inner.plain(login(0));
+        inner.ask(id, json!({"type": "add_contact", "login": "#team"}));
+        inner.ask(id, json!({"type": "update_my_data", "login": "#team", "profile": {"public": true}}));
+        inner.server.handle_disconnected(inner.now, id);
+        World { inner, model: Model::new(), devices: Default::default(), connections: 0 }
     }
 
     pub fn step(&mut self, step: &Step) {
@@ -58,6 +63,8 @@ impl World {
             Step::Cut { device } => self.cut(device),
             Step::Send { device, to, body, key } => self.send(device, to, body, key),
             Step::Post { from, to, count } => (0..count).for_each(|n| self.post(from, to, n)),
+            Step::Join { device } => self.change_members(device, "add_contact"),
+            Step::Leave { device } => self.change_members(device, "del_contact"),
             Step::Read { device, with, back } => self.read(device, with, back),
             Step::Take { device, count } => _ = (0..count).find(|_| !self.take(device)),
             Step::Ack { device, but } => self.ack(device, but),
@@ -156,6 +163,9 @@ impl World {
             };
             return self.ask(device, request, fields);
         }
+        if to == CONFERENCE && !self.model.members.contains(&from) {
+            return self.ask(device, request, json!({"status": "403"}));
+        }
         let key_text = key.map(|key| format!("key {key}"));
         let message =
             Message { from, to, body: text, key: key_text, date: None, answered: vec![number], position: 0 };
@@ -176,6 +186,13 @@ impl World {
         let message =
             Message { from, to, body, key: None, date: Some(date), answered: Vec::new(), position: 0 };
         self.model.add(message);
+    }
+
+    fn change_members(&mut self, device: usize, kind: &str) {
+        if self.devices[device].connection.is_some() {
+            self.model.change_members(device / 2, kind == "add_contact");
+            self.ask(device, json!({"type": kind, "login": "#team"}), json!({"status": "200"}));
+        }
     }
 
     fn read(&mut self, device: usize, with: usize, back: u64) {
@@ -233,6 +250,19 @@ impl World {
                     json!({"type": "read", "login": login(with), "up_to": up_to, "position": position});
                 assert_eq!(frame, &expected);
             }
+            What::Contact(state) => {
+                let expected =
+                    json!({"type": "contact", "login": "#team", "state": state, "position": position});
+                assert_eq!(frame, &expected);
+            }
+            What::Changed(member) => {
+                let user = json!({"login": "#team", "profile": {"public": true}});
+                let mut expected = json!({"type": "changed_user_data", "user": user, "position": position});
+                if let Some((member, state)) = member {
+                    (expected["member"], expected["state"]) = (json!(login(member)), json!(state));
+                }
+                assert_eq!(frame, &expected);
+            }
             What::Message(number) => {
                 let message = &mut self.model.messages[number];
                 let key = message.key.as_ref().filter(|_| message.from == user);
@@ -248,6 +278,8 @@ impl World {
                     (&frame["from"]["login"], &frame["to"]),
                     (&json!(login(message.from)), &json!(login(message.to)))
                 );
+                let conference = (message.to == CONFERENCE).then(|| json!("#team"));
+                assert_eq!(frame["from"].get("in_conference"), conference.as_ref());
                 let date = frame["date"].as_i64().unwrap();
                 assert_eq!(*message.date.get_or_insert(date), date);
             }
@@ -300,7 +332,7 @@ impl World {
             self.devices[fresh].handled = 0;
             self.sign_in(fresh, Start::Handled);
             self.drain(fresh);
-            for with in 0..USERS {
+            for with in 0..=CONFERENCE {
                 self.page(fresh, with, 7, true, 0);
                 self.page(fresh, with, 200, false, 1_000_000);
                 self.check_contact(fresh, with);
@@ -324,9 +356,14 @@ impl World {
         for one in 0..USERS {
             for other in 0..USERS {
                 let of = |it: &&Message| (it.from, it.to) == (one, other) || (it.to, it.from) == (one, other);
-                let dates: Vec<_> = self.model.messages.iter().filter(of).filter_map(|it| it.date).collect();
-                assert!(dates.is_sorted_by(|one, other| one < other), "{dates:?}");
+                self.check_dates(of);
             }
         }
+        self.check_dates(|it| it.to == CONFERENCE);
+    }
+
+    fn check_dates(&self, of: impl Fn(&&Message) -> bool) {
+        let dates: Vec<_> = self.model.messages.iter().filter(of).filter_map(|it| it.date).collect();
+        assert!(dates.is_sorted_by(|one, other| one < other), "{dates:?}");
     }
 }
