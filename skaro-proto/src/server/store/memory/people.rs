@@ -24,10 +24,10 @@ impl MemoryStore {
         log: LogId,
         invitation: Option<(InvitationKey, i64)>,
     ) -> Result<(Outcome, Option<UserId>), StoreError> {
-        if let Some(id) = self.users.find(&login) {
-            if self.users.access(id).is_some_and(|access| access.log == log) {
-                return Ok((Outcome::Added(id.account()), None));
-            }
+        if let Some(id) = self.users.find(&login)
+            && self.users.access(id).is_some_and(|access| access.log == log)
+        {
+            return Ok((Outcome::Added(id.account()), None));
         }
         // First, or whoever has none could find out which logins there are.
         if invitation.is_some_and(|(key, now)| !self.invitations.is_good(key, now)) {
