@@ -48,7 +48,7 @@ fn sessions_are_listed_and_ended_one_by_one() {
     let end = json!({"type": "sign_out", "session": broken["session"]});
     assert_eq!(world.status(bob, &end), "404", "it is somebody else's");
     assert_eq!(restore(&mut world, broken["session"].as_str().unwrap()), "401", "its name restores nothing");
-    world.done(id, &[end.clone()]);
+    world.done(id, std::slice::from_ref(&end));
     assert_eq!(world.status(id, &end), "404");
     assert_eq!(restore(&mut world, &session), "401");
     let there = sessions.iter().find(|it| it["current"] != true && it["until"].is_null()).unwrap();
