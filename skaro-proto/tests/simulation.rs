@@ -92,3 +92,18 @@ fn all_promises_hold_while_the_store_is_slow_and_the_server_crashes() {
     let all = of_logs(0..40, network::logs::run_with_store);
     assert!(all.crashes > 10 && all.stuck > 10 && all.refused > 0, "{all:?}");
 }
+
+#[test]
+fn the_same_decisions_are_the_same_network_of_logs() {
+    for n in 0..30_u32 {
+        let bytes: Vec<_> =
+            (0..1500_u32).map(|it| ((it + 1500 * n).wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let decisions = || Choices::from_bytes(&bytes);
+        let run = |choices, steps| {
+            let run = network::logs::run(choices, 1 + n as usize % 4, steps);
+            format!("{:?}", run.unwrap_or_else(|what| panic!("{n}: {what}")))
+        };
+        assert_eq!(run(decisions(), 400), run(decisions(), 400));
+        assert_eq!(run(Choices::seeded(n.into()), 300), run(Choices::seeded(n.into()), 300));
+    }
+}
