@@ -2,7 +2,13 @@
 
 use alloc::sync::Arc;
 
+#[cfg(doc)]
+use super::outcome::Outcome;
+#[cfg(doc)]
+use super::people::ContactState;
 use super::people::{ContactChange, InvitationKey, KeptSessions, MemberChange, Profile};
+#[cfg(doc)]
+use super::types::StoreLimits;
 use super::types::{AccountId, LogId, Login, SessionKey};
 use crate::auth::Verifier;
 use crate::codec::Fields;
