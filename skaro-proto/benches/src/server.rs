@@ -56,7 +56,13 @@ pub fn sign_in_only(
         panic!("no challenge")
     };
     let proof = auth::proof(password, &challenge.token);
-    let request = Request::Authorize { login: login.into(), proof: proof.as_str().into(), since, log: None, presence: false };
+    let request = Request::Authorize {
+        login: login.into(),
+        proof: proof.as_str().into(),
+        since,
+        log: None,
+        presence: false,
+    };
     let request = Content::of(format, ClientMessage::new(1, request).encode(format));
     server.handle_frame(NOW, id, request.frame()).unwrap();
     next(server, id);
