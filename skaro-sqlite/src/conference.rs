@@ -212,8 +212,13 @@ impl Tx<'_> {
         let (in_conference, theirs) = (self.state(room, member)?, self.state(member, room)?);
         let mut grown = Vec::new();
         match change {
-            MemberChange::Invite if in_conference.is_member() || theirs == ContactState::Blocked => (),
-            MemberChange::Invite => self.set_contact(member, room, ContactState::Asks, &mut grown)?,
+            MemberChange::Invite | MemberChange::InviteContact
+                if in_conference.is_member() || theirs == ContactState::Blocked => {}
+            MemberChange::Invite if self.state(member, user)? == ContactState::Blocked => (),
+            MemberChange::InviteContact if !self.state(member, user)?.is_member() => (),
+            MemberChange::Invite | MemberChange::InviteContact => {
+                self.set_contact(member, room, ContactState::Asks, &mut grown)?
+            }
             MemberChange::MakeOwner if in_conference == ContactState::Owner => (),
             MemberChange::MakeOwner if in_conference.is_member() => {
                 self.make_owner(member, room, &mut grown)?;

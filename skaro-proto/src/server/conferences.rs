@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::pending::{Asker, Sending};
 use super::rate::{Bucket, Rate, seconds};
 use super::refusal::{Refused, refused};
-use super::store::{Appended, Grown, Login};
+use super::store::{AccountId, Appended, Grown, Login};
 use super::{ConnectionId, Server};
 use crate::message::{Date, Message, ServerMessage};
 use crate::time::Time;
@@ -48,6 +48,24 @@ impl ConferenceRates {
 }
 
 impl Server {
+    /// Refuses to let a user join, or found, another conference after too many.
+    pub(super) fn check_joins(&self, account: AccountId) -> Result<(), Refused> {
+        let Some(limit) = self.config.joins_per_user else { return Ok(()) };
+        let wait = self.joins.wait(u128::from(account.0).to_be_bytes(), self.now, limit);
+        if wait.is_zero() {
+            return Ok(());
+        }
+        let wait = seconds(wait);
+        refused(429, format!("too many conferences: try again in {wait} s"))
+    }
+
+    /// A user has joined or founded a conference. Each leaves entries in logs, and a name that is taken.
+    pub(super) fn note_join(&mut self, account: AccountId) {
+        if let Some(limit) = self.config.joins_per_user {
+            self.joins.add(u128::from(account.0).to_be_bytes(), self.now, limit);
+        }
+    }
+
     /// Counts what reaches all members of a conference.
     pub(super) fn count_for_conference(&mut self, conference: &Login, count: u32) {
         if let Some(rate) = self.config.conference_rate {

@@ -36,6 +36,10 @@ pub struct ServerConfig {
     pub contacts_only: bool,
     /// Choice to let users found conferences. Default `false`.
     pub users_found_conferences: bool,
+    /// Delay after a user has joined or founded conferences; `None` for no delay. Each costs a name, and entries in the logs
+    /// of those who are invited. By default 100 are free, then there is a delay of 1 minute, doubled with each further one
+    /// up to a day; one is forgotten every hour.
+    pub joins_per_user: Option<GuessLimit>,
     /// Rate of messages to one conference; `None` for no limit. Messages beyond that are refused with status 429: each
     /// reaches all members. A body of more than 4 KiB counts once for each 4 KiB begun. Default 10 per second, 100 at once.
     pub conference_rate: Option<Rate>,
@@ -171,6 +175,7 @@ impl Default for ServerConfig {
             registrations_per_address: Some(GuessLimit::registrations()),
             contacts_only: false,
             users_found_conferences: false,
+            joins_per_user: Some(GuessLimit { free: 100, ..GuessLimit::registrations() }),
             conference_rate: Some(Rate::new(10, 100)),
             max_profile_bytes: 4096,
             forwards_requests: false,

@@ -4,8 +4,8 @@ use super::Server;
 use super::entries::kept_message;
 use super::pending::{Asker, Pending};
 use super::refusal::{Refused, not_stored, out_of_memory, refused, unknown_user, wrong_outcome};
-use super::store::{AccountId, Contact, DialogMessage, Login, Mark, Operation, Outcome, StoreError};
-use super::told::{escaped, user_bytes};
+use super::store::{AccountId, Contact, DialogMessage, Login, Mark, Operation, Outcome, Profile, StoreError};
+use super::told::{USER, escaped, profile_bytes};
 use crate::codec::Fields;
 use crate::message::{Answer, Contacts, Date};
 
@@ -53,14 +53,22 @@ impl Server {
         let format = connection.map_or(self.config.format, |connection| connection.format);
         // A login and some words for each, before it is written, and written.
         let last = if has_cursor { 3 * self.config.max_answer_bytes } else { 0 };
-        let people = contacts.iter().map(|contact| user_bytes(format, contact)).sum::<usize>();
-        if !self.make_room(people + last) {
+        let max = self.config.max_answer_bytes;
+        if !self.make_room(contacts.len() * USER + max + last) {
             return out_of_memory();
         }
-        let mut room = self.config.max_answer_bytes.saturating_sub(people);
+        let contacts = contacts.get(..contacts.len().min(max / USER)).unwrap_or_default();
+        let mut room = max - contacts.len() * USER;
         let user = self.accounts.get(account).map(|account| account.login.clone()).unwrap_or_default();
         let contact = |contact: &Contact| {
-            let mut told = self.told_contact(contact, has_cursor);
+            let profile = profile_bytes(format, contact);
+            let mut told = if profile <= room {
+                room -= profile;
+                self.told_contact(contact, has_cursor)
+            } else {
+                let contact = Contact { profile: Profile::default(), ..contact.clone() };
+                self.told_contact(&contact, has_cursor)
+            };
             if has_cursor {
                 told.extra.push("unread", contact.unread);
                 // As far as it fits into what is left of the answer.

@@ -38,7 +38,7 @@ impl Server {
             ("sessions", self.sessions.len() * SESSION),
             (
                 "addresses",
-                (addresses + self.registrations.len()) * ADDRESS
+                (addresses + self.registrations.len() + self.joins.len()) * ADDRESS
                     + self.conference_rates.bytes()
                     + self.regulars.len() * REGULAR,
             ),

@@ -146,6 +146,8 @@ pub struct Server {
     guesses_by_login: Guesses,
     /// Accounts registered from each address.
     registrations: Guesses,
+    /// Conferences that each user has joined or founded.
+    joins: Guesses,
     conference_rates: ConferenceRates,
     presence: Presence,
     time_of_day: TimeOfDay,
@@ -190,6 +192,7 @@ impl Server {
             guesses_by_address: Guesses::default(),
             guesses_by_login: Guesses::default(),
             registrations: Guesses::default(),
+            joins: Guesses::default(),
             conference_rates: ConferenceRates::default(),
             presence: Presence::default(),
             time_of_day: TimeOfDay::default(),

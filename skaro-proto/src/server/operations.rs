@@ -273,7 +273,9 @@ impl Server {
             },
             Pending::Register { login } => self.registered(asker, login, result),
             Pending::Invite(inviting) => self.invited(asker, &inviting, result),
-            Pending::Change { kind, account, of } => self.changed(asker, kind, account, &of, result),
+            Pending::Change { kind, account, of, joins } => {
+                self.changed(asker, (kind, joins), account, &of, result);
+            }
             Pending::Find => self.user_found(asker, result),
             Pending::Search => self.users_found(asker, result),
             Pending::CheckPassword(new) => self.password_checked(asker, &new, result),

@@ -58,7 +58,7 @@ pub(super) enum Pending {
     /// An invitation is made.
     Invite(Box<Inviting>),
     /// Contacts, members or a profile are changed.
-    Change { kind: &'static str, account: AccountId, of: Login },
+    Change { kind: &'static str, account: AccountId, of: Login, joins: bool },
     /// A user is looked for.
     Find,
     /// Users are looked for.

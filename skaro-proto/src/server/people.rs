@@ -27,8 +27,16 @@ impl Server {
         member: Option<&str>,
         (is_blocked, is_owner): (bool, bool),
     ) {
+        if is_blocked && member.is_some() || is_owner && member.is_none() {
+            let refused = refused(400, "\"owner\" is for a \"member\", and \"blocked\" is not");
+            return self.answer(asker.id, asker.number, "add_contact", refused);
+        }
         if let Some(member) = member {
-            let change = if is_owner { MemberChange::MakeOwner } else { MemberChange::Invite };
+            let change = match is_owner {
+                true => MemberChange::MakeOwner,
+                false if self.config.contacts_only => MemberChange::InviteContact,
+                false => MemberChange::Invite,
+            };
             return self.change_member(asker, "add_contact", login, member, change);
         }
         let change = if is_blocked { ContactChange::Block } else { ContactChange::List };
@@ -53,6 +61,9 @@ impl Server {
             }
             self.check_login(login)?;
             self.check_conference(login)?;
+            if change == ContactChange::List && is_conference(login) {
+                self.check_joins(account)?;
+            }
             self.charge_entries(account, CHANGE).map(|_| account)
         });
         let account = match account {
@@ -63,8 +74,9 @@ impl Server {
             self.config.users_found_conferences && change == ContactChange::List && is_conference(login);
         let founds = may_found.then(|| self.secrets.next_log());
         let of = Login::from(login);
+        let joins = is_conference(login);
         let change = Operation::ChangeContact { account, with: of.clone(), change, founds };
-        self.ask(change, Some(asker), Pending::Change { kind, account, of });
+        self.ask(change, Some(asker), Pending::Change { kind, account, of, joins });
     }
 
     fn change_member(
@@ -84,8 +96,9 @@ impl Server {
             Ok(account) => {
                 let (conference, member) = (Login::from(conference), member.into());
                 let of = conference.clone();
+                let joins = false;
                 let change = Operation::ChangeMember { account, conference, member, change };
-                self.ask(change, Some(asker), Pending::Change { kind, account, of });
+                self.ask(change, Some(asker), Pending::Change { kind, account, of, joins });
             }
             Err(refused) => self.answer(asker.id, asker.number, kind, Err(refused)),
         }
@@ -103,7 +116,11 @@ impl Server {
                 let told = of.clone().unwrap_or_default();
                 let max_bytes = self.config.max_profile_bytes;
                 let change = Operation::SetProfile { account, of, changes, max_bytes };
-                self.ask(change, Some(asker), Pending::Change { kind: "update_my_data", account, of: told });
+                self.ask(
+                    change,
+                    Some(asker),
+                    Pending::Change { kind: "update_my_data", account, of: told, joins: false },
+                );
             }
             Err(refused) => self.answer(asker.id, asker.number, "update_my_data", Err(refused)),
         }
@@ -113,7 +130,7 @@ impl Server {
     pub(super) fn changed(
         &mut self,
         asker: Option<Asker>,
-        kind: &'static str,
+        (kind, joins): (&'static str, bool),
         account: AccountId,
         of: &Login,
         result: Result<Outcome, StoreError>,
@@ -141,6 +158,9 @@ impl Server {
             self.give_back(account, CHANGE);
         } else if is_conference(of) {
             self.count_for_conference(of, 1);
+            if kind == "add_contact" && joins {
+                self.note_join(account);
+            }
         }
         if let Some(asker) = asker {
             self.answer(asker.id, asker.number, kind, outcome);

@@ -94,7 +94,8 @@ impl Server {
     pub(super) fn typing_found(&mut self, account: AccountId, result: Result<Outcome, StoreError>) {
         let Ok(Outcome::User(contact, members)) = result else { return };
         let Some(user) = self.accounts.get(account).map(|account| account.login.clone()) else { return };
-        if contact.id == account || !self.knows(&contact) {
+        let is_blocked = contact.state == super::store::ContactState::Blocked;
+        if contact.id == account || is_blocked || !self.knows(&contact) {
             return;
         }
         let mut sender = Sender::new(&*user);

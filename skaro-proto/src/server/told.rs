@@ -9,7 +9,7 @@ use crate::codec::{Fields, Format, Value};
 use crate::message::User;
 
 /// Bytes that a user in an answer takes while it is written, without texts that users choose.
-const USER: usize = 512;
+pub(super) const USER: usize = 512;
 
 /// Returns how many bytes a byte of a text may take: JSON escapes make a text longer, by six at most.
 pub(super) const fn escaped(format: Format) -> usize {
@@ -30,9 +30,13 @@ pub(super) fn told_user(login: &Login, profile: &Profile) -> User<'static> {
 
 /// Bytes that a user in an answer takes at most.
 pub(super) fn user_bytes(format: Format, contact: &Contact) -> usize {
+    USER + profile_bytes(format, contact)
+}
+
+/// Bytes that a profile in an answer takes at most.
+pub(super) fn profile_bytes(format: Format, contact: &Contact) -> usize {
     // A byte of CBOR may become a number of three digits and a comma.
-    let longer = escaped(format).max(4);
-    USER + longer * contact.profile.as_bytes().len()
+    escaped(format).max(4) * contact.profile.as_bytes().len()
 }
 
 impl Server {

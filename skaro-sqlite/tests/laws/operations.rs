@@ -160,7 +160,7 @@ fn of_people() -> impl Strategy<Value = Operation> {
     ];
     let members = select(vec![
         MemberChange::Invite,
-        MemberChange::Invite,
+        MemberChange::InviteContact,
         MemberChange::MakeOwner,
         MemberChange::Remove,
     ]);

@@ -276,7 +276,8 @@ pub enum Operation {
     /// Changes a conference's members: [`Outcome::Changed`], [`Outcome::NoSuchUser`] if there is no conference, no
     /// such user, or no member to be an owner, or to be removed, of this login, [`Outcome::Denied`] unless the user is an owner.
     ///
-    /// Whom it invites it [asks](ContactState::Asks), unless that user is a member or has blocked it; for whom it removes it is
+    /// Whom it invites it [asks](ContactState::Asks), unless that user is a member, or has blocked it or the owner, or has not
+    /// listed the owner who invites [contacts](MemberChange::InviteContact); for whom it removes it is
     /// no contact any more, and can't be joined until it asks again. Both are entries of that user. An owner who removes
     /// the own membership leaves as by [`ContactChange::Remove`]. An invitation can be taken back by removing whom it asks. Each
     /// change of members is an entry of members as in `ChangeContact`, an invitation is none.

@@ -88,8 +88,10 @@ pub enum ContactChange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MemberChange {
-    /// Invites somebody.
+    /// Invites somebody who has not blocked the owner.
     Invite,
+    /// Invites somebody who has listed the owner.
+    InviteContact,
     /// Makes a member an owner.
     MakeOwner,
     /// Removes a member, who can't join again unless invited, or takes an invitation back.
@@ -315,8 +317,9 @@ pub(crate) fn is_allowed(login: &str) -> bool {
 #[must_use]
 pub fn skeleton(login: &str) -> Login {
     let of = |text: &str| unicode_security::skeleton(text).collect::<String>().to_lowercase();
-    // Once more, since small letters may look like others that large ones do not.
-    Login::from(&*of(&of(login)))
+    // Once more, since small letters may look like others that large ones do not. A large I looks like a small l, and is
+    // the same letter as a small i.
+    Login::from(&*of(&of(login)).replace('i', "l"))
 }
 
 #[cfg(test)]
@@ -354,6 +357,7 @@ mod tests {
             ("alice", "AIice"),
             ("ok", "0k"),
             ("room", "ROOM"),
+            ("alice", "ALICE"),
             ("alice", "\u{430}lice"),
             ("modern", "modem"),
         ] {

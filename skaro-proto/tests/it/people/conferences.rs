@@ -251,3 +251,37 @@ fn an_account_that_is_removed_leaves_its_conferences() {
     );
     assert_eq!(world.user(members[0], "#team")["members"], json!([{"login": "bob", "owner": true}]));
 }
+
+#[test]
+fn who_has_blocked_an_owner_is_not_invited_and_where_only_contacts_write_nor_are_strangers() {
+    let mut world = World::new();
+    let (alice, bob) = (world.device("alice"), world.device("bob"));
+    world.done(bob, &[block("alice")]);
+    world.lines(bob);
+    world.done(alice, &[add("#team"), member("add_contact", "#team", "bob")]);
+    assert_eq!(world.lines(bob), [""; 0]);
+    let mut config = ServerConfig::default();
+    config.users_found_conferences = true;
+    config.contacts_only = true;
+    let mut world = World::with(config);
+    let (alice, bob) = (world.device("alice"), world.device("bob"));
+    world.done(alice, &[add("#team"), member("add_contact", "#team", "bob")]);
+    assert_eq!(world.lines(bob), [""; 0]);
+    world.done(bob, &[add("alice")]);
+    world.lines(bob);
+    world.done(alice, &[member("add_contact", "#team", "bob")]);
+    assert_eq!(world.lines(bob), ["contact #team asks"]);
+}
+
+#[test]
+fn a_user_founds_only_so_many_conferences() {
+    let mut world = World::new();
+    let alice = world.device("alice");
+    let mut count = 0;
+    for n in 0..150 {
+        world.wait(1);
+        count += usize::from(world.status(alice, &add(&format!("#n{n}x"))) == "200");
+    }
+    // One more is forgotten for each hour.
+    assert!((101..=102).contains(&count), "{count}");
+}

@@ -211,3 +211,27 @@ fn only_those_are_found_who_want_it() {
     assert_eq!((logins, &found["more"]), (vec![json!("#tea"), json!("#team")], &json!(true)));
     assert_eq!(world.ask(carol, &search("#te"))["data"].as_array().unwrap().len(), 3);
 }
+
+/// Somebody else's profiles must not make one's own list longer than a client reads.
+#[test]
+fn the_list_of_contacts_is_never_longer_than_an_answer_may_be() {
+    let mut config = ServerConfig::default();
+    (config.users_found_conferences, config.max_answer_bytes) = (true, 20_000);
+    let mut world = World::with(config);
+    let (alice, bob) = (world.device("alice"), world.device("bob"));
+    for n in 0..50 {
+        let name = format!("#n{n}x");
+        let topic =
+            json!({"type": "update_my_data", "login": name, "profile": {"status_text": "\u{1}".repeat(500)}});
+        world.wait(1);
+        world.done(bob, &[add(&name), topic, member("add_contact", &name, "alice")]);
+    }
+    world.news(alice);
+    world.say(alice, &json!({"type": "get_contacts", "on_request": 7}));
+    let Some(Transmit::Frame(answer)) = world.server.poll_transmit(alice) else { panic!() };
+    assert!(answer.as_bytes().len() <= 20_000, "{}", answer.as_bytes().len());
+    let answer: Json = serde_json::from_slice(answer.as_bytes()).unwrap();
+    let contacts = answer["data"].as_array().unwrap();
+    let told = contacts.iter().filter(|contact| !contact["profile"].is_null()).count();
+    assert!(contacts.len() > 30 && told < contacts.len(), "{} contacts, {told} profiles", contacts.len());
+}

@@ -400,6 +400,7 @@ impl People {
         let Some(With::Conference(id)) = self.find(name) else { return 404 };
         let with = With::Conference(id);
         let theirs = self.state_of(member, with);
+        let of_owner = self.state_of(member, With::User(user));
         if !self.is_owner(id, user) {
             return 403;
         }
@@ -407,7 +408,7 @@ impl People {
         let is_member = conference.members.contains_key(&member);
         match change {
             MemberChange::Invite => {
-                if !is_member && theirs != ContactState::Blocked {
+                if !is_member && theirs != ContactState::Blocked && of_owner != ContactState::Blocked {
                     self.set_state(member, with, ContactState::Asks);
                 }
             }

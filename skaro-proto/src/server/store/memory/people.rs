@@ -308,8 +308,13 @@ impl MemoryStore {
         let (in_conference, theirs) = (self.logs.state(id, member), self.logs.state(member, id));
         let mut grew = Grew::new();
         match change {
-            MemberChange::Invite => {
-                if !in_conference.is_member() && theirs != ContactState::Blocked {
+            MemberChange::Invite | MemberChange::InviteContact => {
+                let of_owner = self.logs.state(member, user);
+                let may = match change {
+                    MemberChange::Invite => of_owner != ContactState::Blocked,
+                    _ => of_owner.is_member(),
+                };
+                if may && !in_conference.is_member() && theirs != ContactState::Blocked {
                     self.set_contact(member, id, ContactState::Asks, &mut grew);
                 }
             }
