@@ -191,7 +191,9 @@ class World:
     def name(self, prefix="room"):
         """A conference's login that nobody has."""
         self.made += 1
-        return f"#{prefix}-{self.tag}-{chr(96 + self.made // 20 + 1)}{chr(96 + self.made % 20 + 1)}"
+        # Letters that look like no others.
+        letters = "abcdefghkprstvxyz"
+        return f"#{prefix}-{self.tag}-{letters[self.made // len(letters)]}{letters[self.made % len(letters)]}"
 
     async def room(self, *connections, **profile):
         """Founds a conference of which the first is the owner and the others are members."""
@@ -200,6 +202,8 @@ class World:
         if profile:
             await owner.request("update_my_data", login=room, profile=profile)
         for member in connections[1:]:
+            # Who has blocked the owner, in an earlier check, is not invited.
+            await member.request("del_contact", login=owner.login)
             await owner.request("add_contact", login=room, member=member.login)
             await member.request("add_contact", login=room)
         return room
