@@ -7,23 +7,13 @@ use skaro_proto::server::store::{
 
 use crate::error::Result;
 use crate::trim::Kept;
-use crate::tx::{Tx, id, number, size, sql, state};
+use crate::tx::{Draft, Tx, id, number, size, sql, state};
 
 /// Returns the hash of a body that is kept with its key: FNV-1a, 64 bits. Only the sender could make two bodies of one hash,
 /// and would gain nothing.
 fn hash(text: &str) -> i64 {
     let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     text.bytes().fold(0xcbf2_9ce4_8422_2325, mix).cast_signed()
-}
-
-/// A message that is to be appended.
-pub(crate) struct Draft<'a> {
-    pub(crate) from: AccountId,
-    pub(crate) to: &'a Login,
-    pub(crate) body: &'a str,
-    pub(crate) key: Option<&'a str>,
-    pub(crate) contacts_only: bool,
-    pub(crate) now: i64,
 }
 
 /// The content of an entry that replaces the last one of its kind and dialog.

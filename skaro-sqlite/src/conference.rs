@@ -5,11 +5,11 @@ use skaro_proto::server::store::{
     AccountId, Appended, ContactState, Denial, Grown, LogId, Login, Member, MemberChange, Outcome,
 };
 
-use crate::append::{Draft, News};
+use crate::append::News;
 use crate::error::Result;
 use crate::people::last_of_each;
 use crate::trim::Kept;
-use crate::tx::{Tx, id, login, number, size, sql, state};
+use crate::tx::{Draft, Tx, id, login, number, size, sql, state};
 
 impl Tx<'_> {
     /// Appends a message to the logs of all members of a conference. The number of statements is the same for any number of

@@ -5,13 +5,22 @@ use std::sync::Arc;
 use rusqlite::{CachedStatement, Connection, Params};
 use skaro_proto::server::store::{AccountId, ContactState, Login, Operation, Outcome, StoreLimits};
 
-use crate::append::Draft;
 use crate::error::{Result, corrupt};
 
 /// A transaction in which operations are carried out.
 pub(crate) struct Tx<'c> {
     pub(crate) db: &'c Connection,
     pub(crate) limits: &'c StoreLimits,
+}
+
+/// A message that is to be appended.
+pub(crate) struct Draft<'a> {
+    pub(crate) from: AccountId,
+    pub(crate) to: &'a Login,
+    pub(crate) body: &'a str,
+    pub(crate) key: Option<&'a str>,
+    pub(crate) contacts_only: bool,
+    pub(crate) now: i64,
 }
 
 /// Returns a number as SQLite has it. No count gets so large; a client's may be.

@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 
-use super::people::Change;
 use super::{
     Awaited, Client, CommandError, Delivery, Disconnect, Ended, Event, Failure, SignedOutReason, Status,
 };
@@ -15,6 +14,15 @@ use crate::secret::Secret;
 use crate::time::Time;
 
 use super::session::Credentials;
+
+/// A change that the answer to a request will make.
+#[derive(Clone, PartialEq)]
+pub(super) enum Change {
+    /// The own session ends.
+    SignOut,
+    /// The password is another one.
+    Password(Secret),
+}
 
 /// The connection, or what there is in place of one.
 #[derive(Clone, PartialEq)]
@@ -35,7 +43,7 @@ pub(super) struct Connection {
     paused: bool,
     /// Set if the adapter says that nobody can listen.
     pub(super) confidential: bool,
-    /// What answers will change, by the numbers of their requests.
+    /// Changes that answers will make, by the numbers of their requests.
     pub(super) changes: Vec<(u64, Change)>,
 }
 

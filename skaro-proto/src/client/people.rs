@@ -1,26 +1,16 @@
 //! Requests of the extension `people`: registering, contacts, profiles, sessions, signing out.
 
 use super::command::within;
-use super::link::{Link, Stage};
+use super::link::{Change, Link, Stage};
 use super::people_command::{AddContact, DelContact, Register, SignOut, UpdateMyData};
 use super::{Client, CommandError, Disconnect, RequestId, SignedOutReason};
 use crate::codec::Fields;
 use crate::log::debug;
 use crate::message::{Answer, ClientMessage, Request, RequestKind};
-use crate::secret::Secret;
 use crate::time::Time;
 
 /// The name of the extension.
 pub(super) const PEOPLE: &str = "people";
-
-/// What the answer to a request will change in the machine.
-#[derive(Clone, PartialEq)]
-pub(super) enum Change {
-    /// The own session ends.
-    SignOut,
-    /// The password is another one.
-    Password(Secret),
-}
 
 /// Commands of the extension `people`. Besides the errors that each names, all of them fail without a connection, and with
 /// [`CommandError::NoExtension`] if the server does not have the extension.

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::format;
 
 use super::connection::State;
-use super::pending::{Asker, Pending};
+use super::pending::{Asker, Ending, NewPassword, Pending};
 use super::refusal::{Refused, nobody_signed_in, not_confidential, not_stored, refused, wrong_outcome};
 use super::store::{Account, KeptSessions, Login, Operation, Outcome, SessionKey, StoreError};
 use super::{ConnectionId, Server};
@@ -12,22 +12,6 @@ use crate::auth::Verifier;
 use crate::message::{Answer, SessionInfo};
 use crate::output::CloseCode;
 use crate::secret::Secret;
-
-/// Another password on its way to the store.
-pub(super) struct NewPassword {
-    old: Secret,
-    verifier: Verifier,
-    login: Login,
-    keeps: KeptSessions,
-}
-
-/// The sessions that a user ends.
-pub(super) enum Ending {
-    /// That of the connection that asks.
-    Own,
-    /// Others.
-    Others,
-}
 
 impl Server {
     /// The user who is signed in on a connection, and the session.

@@ -6,10 +6,9 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::ConnectionId;
-use super::own_sessions::{Ending, NewPassword};
 use super::refusal::Refused;
-use super::registering::Inviting;
-use super::store::{Account, AccountId, LogId, Login, Operation, SessionKey};
+use super::store::{Account, AccountId, KeptSessions, LogId, Login, Operation, SessionKey};
+use crate::auth::Verifier;
 use crate::message::{Page, Since};
 use crate::secret::Secret;
 
@@ -92,6 +91,28 @@ pub(super) struct Sending {
     pub(super) key: Option<Arc<str>>,
     /// Tokens that it took from the sender's rate.
     pub(super) charged: u32,
+}
+
+/// An invitation that is being made.
+pub(super) struct Inviting {
+    pub(super) text: Secret,
+    pub(super) until: i64,
+}
+
+/// Another password on its way to the store.
+pub(super) struct NewPassword {
+    pub(super) old: Secret,
+    pub(super) verifier: Verifier,
+    pub(super) login: Login,
+    pub(super) keeps: KeptSessions,
+}
+
+/// The sessions that a user ends.
+pub(super) enum Ending {
+    /// That of the connection that asks.
+    Own,
+    /// Others.
+    Others,
 }
 
 impl Pending {

@@ -6,7 +6,7 @@ use alloc::string::ToString;
 
 use super::Server;
 use super::notes::Note;
-use super::pending::{Asker, Pending};
+use super::pending::{Asker, Inviting, Pending};
 use super::rate::seconds;
 use super::refusal::{
     Refused, not_confidential, not_stored, out_of_memory, refused, refused_elsewhere, wrong_outcome,
@@ -24,12 +24,6 @@ pub(super) struct Form<'a> {
     pub(super) password: &'a str,
     pub(super) invitation: Option<&'a str>,
     pub(super) profile: Option<&'a Fields<'a>>,
-}
-
-/// An invitation that is being made.
-pub(super) struct Inviting {
-    text: Secret,
-    until: i64,
 }
 
 /// Returns the key of an invitation: it is kept like a session's id.

@@ -2,8 +2,8 @@
 
 use skaro_proto::Secret;
 
-use super::people::PeopleRequest;
-use super::people_line::{self, Here};
+use super::line_arguments::{Arguments, first_word};
+use super::people_line::{self, PeopleLine};
 
 /// An input from the user.
 pub(crate) enum Input {
@@ -68,12 +68,8 @@ pub(crate) enum Line<'a> {
     Restore {
         sid: &'a str,
     },
-    /// A request of the extension `people`.
-    People(PeopleRequest),
-    /// One about the conference that is open.
-    Here(Here<'a>),
-    /// Asks for the old password, and a new one.
-    Password,
+    /// One about contacts, conferences or profiles.
+    People(PeopleLine<'a>),
     Help,
     /// The list of the commands for people.
     HelpPeople,
@@ -131,38 +127,28 @@ impl<'a> Line<'a> {
         }
         let (command, rest) = first_word(line);
         let rest = rest.trim_start();
-        let needs = |what: &str| format!("{command} needs {what}");
-        // Only the last argument may contain spaces, and all of them are kept.
-        let two = |what: &str| match first_word(rest) {
-            (first, second) if !second.trim().is_empty() => Ok((first, second)),
-            _ => Err(needs(what)),
-        };
-        let one = |what: &str| match rest.trim() {
-            "" => Err(needs(what)),
-            word if word.contains(char::is_whitespace) => Err(format!("{} and nothing else", needs(what))),
-            word => Ok(word),
-        };
-        let none = |line| {
-            if rest.trim().is_empty() { Ok(line) } else { Err(format!("{command} takes no arguments")) }
-        };
+        let arguments = Arguments { command, rest };
         match command {
-            "/contacts" => none(Line::Contacts),
+            "/contacts" => arguments.none(Line::Contacts),
             "/history" => history(rest),
-            "/older" => none(Line::Older),
+            "/older" => arguments.none(Line::Older),
             "/r" => Ok(Line::Reply { body: Some(rest).filter(|body| !body.trim().is_empty()) }),
-            "/msg" => two("a LOGIN and a TEXT").map(|(to, body)| Line::Message { to, body }),
-            "/to" => one("a LOGIN").map(|login| Line::To { login }),
-            "/register-type" => none(Line::RegisterType),
-            "/authorize" => {
-                two("a LOGIN and a PASSWORD").map(|(login, password)| Line::Authorize { login, password })
+            "/msg" => {
+                arguments.word_and_text("a LOGIN and a TEXT").map(|(to, body)| Line::Message { to, body })
             }
-            "/restore" => one("a session's id").map(|sid| Line::Restore { sid }),
+            "/to" => arguments.word("a LOGIN").map(|login| Line::To { login }),
+            "/register-type" => arguments.none(Line::RegisterType),
+            "/authorize" => arguments
+                .word_and_text("a LOGIN and a PASSWORD")
+                .map(|(login, password)| Line::Authorize { login, password }),
+            "/restore" => arguments.word("a session's id").map(|sid| Line::Restore { sid }),
             "/help" if rest.trim() == "people" => Ok(Line::HelpPeople),
-            "/help" => none(Line::Help),
-            "/quit" => none(Line::Quit),
-            _ => people_line::parse(command, rest).unwrap_or_else(|| {
-                Err(format!("unknown command {command}; /help and /help people list all commands"))
-            }),
+            "/help" => arguments.none(Line::Help),
+            "/quit" => arguments.none(Line::Quit),
+            _ => match people_line::parse(arguments) {
+                Some(parsed) => parsed.map(Line::People),
+                None => Err(format!("unknown command {command}; /help and /help people list all commands")),
+            },
         }
     }
 
@@ -198,11 +184,6 @@ fn history(rest: &str) -> Result<Line<'_>, String> {
     let count =
         count.map(|count| count.parse().ok().filter(|count| *count > 0).ok_or_else(wrong)).transpose()?;
     if words.next().is_some() { Err(wrong()) } else { Ok(Line::History { login, count }) }
-}
-
-/// Splits off the first word and the white space after it.
-fn first_word(text: &str) -> (&str, &str) {
-    text.split_once(char::is_whitespace).unwrap_or((text, ""))
 }
 
 #[cfg(test)]

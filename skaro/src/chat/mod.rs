@@ -14,6 +14,7 @@ mod demo;
 mod echo_bot;
 mod input;
 mod line;
+mod line_arguments;
 mod partner;
 mod people;
 mod people_line;

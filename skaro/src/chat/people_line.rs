@@ -1,9 +1,19 @@
 //! Lines for contacts, conferences and profiles. Their names are those of IRC where it has such.
 
-use super::line::Line;
+use super::line_arguments::Arguments;
 use super::people::{PeopleRequest, is_conference};
 
-/// What is done in the conference that is open.
+/// A parsed line of these.
+#[derive(Debug, PartialEq)]
+pub(crate) enum PeopleLine<'a> {
+    Request(PeopleRequest),
+    /// One about the conference that is open.
+    Here(Here<'a>),
+    /// Asks for the old password, and a new one.
+    Password,
+}
+
+/// An action in the conference that is open.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Here<'a> {
     Invite(&'a str),
@@ -64,23 +74,14 @@ pub(crate) fn takes_login(command: &str) -> bool {
 }
 
 /// Parses a line of these; `None` if it is another one. The error is a text for the user.
-pub(crate) fn parse<'a>(command: &str, rest: &'a str) -> Option<Result<Line<'a>, String>> {
-    let rest = rest.trim();
-    let word = |what: &str| match rest {
-        "" => Err(format!("{command} needs {what}")),
-        word if word.contains(char::is_whitespace) => Err(format!("{command} needs {what} and nothing else")),
-        word => Ok(word),
-    };
+pub(crate) fn parse<'a>(arguments: Arguments<'_, 'a>) -> Option<Result<PeopleLine<'a>, String>> {
+    let (command, rest) = (arguments.command, arguments.rest.trim());
     let text = || match rest {
         "" => Err(format!("{command} needs a TEXT; {command} - removes it")),
         text => Ok(Some(text).filter(|text| *text != "-")),
     };
-    let none = |line| match rest {
-        "" => Ok(line),
-        _ => Err(format!("{command} takes no arguments")),
-    };
-    let login = || word("a LOGIN");
-    let asks = Line::People;
+    let login = || arguments.word("a LOGIN");
+    let asks = PeopleLine::Request;
     let field = |field| text().map(|text| asks(PeopleRequest::set(None, field, text.into())));
     let parsed = match command {
         "/add" => login().map(|login| asks(PeopleRequest::add(login))),
@@ -89,15 +90,16 @@ pub(crate) fn parse<'a>(command: &str, rest: &'a str) -> Option<Result<Line<'a>,
         }),
         "/remove" => login().map(|login| asks(leave(login.into()))),
         "/who" => login().map(|login| asks(PeopleRequest::GetUserData { login: login.into() })),
-        "/search" => word("a PREFIX")
+        "/search" => arguments
+            .word("a PREFIX")
             .map(|prefix| asks(PeopleRequest::SearchContacts { prefix: prefix.into(), limit: None })),
-        "/join" => word("a #NAME").map(|name| asks(PeopleRequest::add(&conference(name)))),
-        "/leave" | "/part" if rest.is_empty() => Ok(Line::Here(Here::Leave)),
-        "/leave" | "/part" => word("a #NAME").map(|name| asks(leave(conference(name)))),
-        "/invite" => login().map(|login| Line::Here(Here::Invite(login))),
-        "/kick" => login().map(|login| Line::Here(Here::Kick(login))),
-        "/owner" => login().map(|login| Line::Here(Here::Owner(login))),
-        "/topic" => text().map(|text| Line::Here(Here::Topic(text))),
+        "/join" => arguments.word("a #NAME").map(|name| asks(PeopleRequest::add(&conference(name)))),
+        "/leave" | "/part" if rest.is_empty() => Ok(PeopleLine::Here(Here::Leave)),
+        "/leave" | "/part" => arguments.word("a #NAME").map(|name| asks(leave(conference(name)))),
+        "/invite" => login().map(|login| PeopleLine::Here(Here::Invite(login))),
+        "/kick" => login().map(|login| PeopleLine::Here(Here::Kick(login))),
+        "/owner" => login().map(|login| PeopleLine::Here(Here::Owner(login))),
+        "/topic" => text().map(|text| PeopleLine::Here(Here::Topic(text))),
         "/name" => field("name"),
         "/status" => field("status_text"),
         "/public" => public(rest),
@@ -105,25 +107,28 @@ pub(crate) fn parse<'a>(command: &str, rest: &'a str) -> Option<Result<Line<'a>,
             Some(value) => Ok(asks(PeopleRequest::set(None, "tells_read", value.into()))),
             None => Err(format!("{command} needs on or off")),
         },
-        "/password" => none(Line::Password),
-        "/sessions" => none(asks(PeopleRequest::GetSessions {})),
+        "/password" => arguments.none(PeopleLine::Password),
+        "/sessions" => arguments.none(asks(PeopleRequest::GetSessions {})),
         "/signout" => match rest {
             "" => Ok(asks(PeopleRequest::SignOut { session: None, others: false })),
             "others" => Ok(asks(PeopleRequest::SignOut { session: None, others: true })),
-            _ => word("a SESSION")
+            _ => arguments
+                .word("a SESSION")
                 .map(|session| asks(PeopleRequest::SignOut { session: Some(session.into()), others: false })),
         },
-        "/invitation" => none(asks(PeopleRequest::Invite {})),
+        "/invitation" => arguments.none(asks(PeopleRequest::Invite {})),
         _ => return None,
     };
     Some(parsed)
 }
 
-fn public(rest: &str) -> Result<Line<'static>, String> {
+fn public(rest: &str) -> Result<PeopleLine<'static>, String> {
     let mut words = rest.split_whitespace();
     let (value, login) = (words.next().and_then(switch), words.next().map(conference));
     match (value, words.next()) {
-        (Some(value), None) => Ok(Line::People(PeopleRequest::set(login.as_deref(), "public", value.into()))),
+        (Some(value), None) => {
+            Ok(PeopleLine::Request(PeopleRequest::set(login.as_deref(), "public", value.into())))
+        }
         _ => Err("/public needs on or off, and perhaps a #NAME".into()),
     }
 }
@@ -147,36 +152,43 @@ fn conference(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::line_arguments::first_word;
     use super::*;
+
+    fn parse_line(line: &str) -> Option<Result<PeopleLine<'_>, String>> {
+        let (command, rest) = first_word(line);
+        parse(Arguments { command, rest })
+    }
 
     #[test]
     fn lines_become_requests() {
-        let add = |login: &str| Line::People(PeopleRequest::add(login));
-        let set =
-            |login, field, value: serde_json::Value| Line::People(PeopleRequest::set(login, field, value));
+        let add = |login: &str| PeopleLine::Request(PeopleRequest::add(login));
+        let set = |login, field, value: serde_json::Value| {
+            PeopleLine::Request(PeopleRequest::set(login, field, value))
+        };
         for (line, parsed) in [
             ("/add bob ", add("bob")),
             ("/join #team", add("#team")),
             ("/join team", add("#team")),
-            ("/leave team", Line::People(leave("#team".into()))),
-            ("/part", Line::Here(Here::Leave)),
-            ("/remove bob", Line::People(leave("bob".into()))),
-            ("/invite bob", Line::Here(Here::Invite("bob"))),
-            ("/topic lunch at  noon ", Line::Here(Here::Topic(Some("lunch at  noon")))),
-            ("/topic -", Line::Here(Here::Topic(None))),
+            ("/leave team", PeopleLine::Request(leave("#team".into()))),
+            ("/part", PeopleLine::Here(Here::Leave)),
+            ("/remove bob", PeopleLine::Request(leave("bob".into()))),
+            ("/invite bob", PeopleLine::Here(Here::Invite("bob"))),
+            ("/topic lunch at  noon ", PeopleLine::Here(Here::Topic(Some("lunch at  noon")))),
+            ("/topic -", PeopleLine::Here(Here::Topic(None))),
             ("/name Bob Miller", set(None, "name", "Bob Miller".into())),
             ("/status -", set(None, "status_text", serde_json::Value::Null)),
             ("/public on", set(None, "public", true.into())),
             ("/public off team", set(Some("#team"), "public", false.into())),
             ("/tells-read on", set(None, "tells_read", true.into())),
-            ("/password", Line::Password),
-            ("/signout others", Line::People(PeopleRequest::SignOut { session: None, others: true })),
+            ("/password", PeopleLine::Password),
+            ("/signout others", PeopleLine::Request(PeopleRequest::SignOut { session: None, others: true })),
             (
                 "/signout s-1",
-                Line::People(PeopleRequest::SignOut { session: Some("s-1".into()), others: false }),
+                PeopleLine::Request(PeopleRequest::SignOut { session: Some("s-1".into()), others: false }),
             ),
         ] {
-            assert_eq!(Line::parse(line), Ok(parsed), "{line}");
+            assert_eq!(parse_line(line), Some(Ok(parsed)), "{line}");
         }
         for line in [
             "/add",
@@ -188,7 +200,7 @@ mod tests {
             "/password x",
             "/who",
         ] {
-            assert!(Line::parse(line).is_err(), "{line}");
+            assert!(parse_line(line).is_some_and(|parsed| parsed.is_err()), "{line}");
         }
     }
 

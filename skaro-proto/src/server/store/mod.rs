@@ -19,24 +19,26 @@
 //! ([`Operation::BeginSession`]) and messages ([`Operation::Append`]) with an [`Outcome::Refused`], and answer requests of
 //! its own ([`Operation::Request`]).
 
+mod ids;
 mod memory;
 mod operation;
 mod outcome;
 mod people;
 mod types;
 
+pub use ids::{AccountId, InvitationKey, LogId, Login, SessionKey};
 pub use memory::MemoryStore;
 pub use operation::{Lane, Operation};
 pub use outcome::{Outcome, StoreError};
 
 pub(super) use people::is_allowed;
 pub use people::{
-    ContactChange, ContactState, Denial, Grown, InvitationKey, KeptSessions, Mark, Member, MemberChange,
-    Profile, is_conference, skeleton,
+    ContactChange, ContactState, Denial, Grown, KeptSessions, Mark, Member, MemberChange, Profile,
+    is_conference, skeleton,
 };
 pub use types::{
-    Account, AccountId, AccountSummary, Appended, Contact, Content, DialogMessage, Entry, LogId, Login,
-    Message, SessionKey, SessionSummary, StoreLimits,
+    Account, AccountSummary, Appended, Contact, Content, DialogMessage, Entry, Message, SessionSummary,
+    StoreLimits,
 };
 
 /// A store that carries out one operation after the other: the one in memory, and what tests compare others with.

@@ -2,14 +2,15 @@
 
 use alloc::sync::Arc;
 
+use super::ids::{AccountId, InvitationKey, LogId, Login, SessionKey};
 #[cfg(doc)]
 use super::outcome::Outcome;
 #[cfg(doc)]
 use super::people::ContactState;
-use super::people::{ContactChange, InvitationKey, KeptSessions, MemberChange, Profile};
+use super::people::{ContactChange, KeptSessions, MemberChange, Profile};
 #[cfg(doc)]
 use super::types::StoreLimits;
-use super::types::{AccountId, LogId, Login, SessionKey};
+
 use crate::auth::Verifier;
 use crate::codec::Fields;
 use crate::message::Page;

@@ -5,10 +5,9 @@ use alloc::vec::Vec;
 
 use thiserror::Error;
 
+use super::ids::AccountId;
 use super::people::{Denial, Grown, Mark, Member};
-use super::types::{
-    Account, AccountId, AccountSummary, Appended, Contact, DialogMessage, Entry, SessionSummary,
-};
+use super::types::{Account, AccountSummary, Appended, Contact, DialogMessage, Entry, SessionSummary};
 use crate::codec::Fields;
 use crate::message::Refusal;
 

@@ -7,7 +7,7 @@ use core::fmt;
 
 use unicode_security::GeneralSecurityProfile;
 
-use super::types::{AccountId, Login, SessionKey};
+use super::ids::{AccountId, Login, SessionKey};
 use crate::codec::{self, Fields, Format, Frame, Nesting, Slot, Value};
 
 /// The state of a contact, as seen by the user whose contact it is.
@@ -162,18 +162,6 @@ pub enum Denial {
     NotInvited,
     /// There are as many members, or invitations, as allowed.
     Full,
-}
-
-/// The key of an invitation: a hash of its text, which no store needs to know.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(clippy::exhaustive_structs, reason = "stores make these of what they keep")]
-pub struct InvitationKey(pub [u8; 16]);
-
-/// Shows that there is a key, without its bytes.
-impl fmt::Debug for InvitationKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("InvitationKey(…)")
-    }
 }
 
 /// The sessions that go on when those of a user are ended.

@@ -6,7 +6,7 @@ use skaro_proto::message::Page;
 use super::super::ask::{Ask, Asked};
 use super::super::command::{self, Command, Reason, Unusable};
 use super::super::line::{HELP, Input, KEYS, Line};
-use super::super::people_line;
+use super::super::people_line::{self, PeopleLine};
 use super::{Leaving, PAGE, Report, SCREENFUL, Session, Shelf};
 use crate::exit::Exit;
 use crate::text::{Shown, name};
@@ -81,9 +81,11 @@ impl Session {
                 self.asks.push_back(Ask::Authorize { login: login.into(), password }.into());
             }
             Ok(Line::Restore { sid }) => self.asks.push_back(Ask::Restore { sid: Secret::from(sid) }.into()),
-            Ok(Line::People(request)) => self.asks.push_back(Ask::People(request).into()),
-            Ok(Line::Here(here)) => self.handle_here(&here),
-            Ok(Line::Password) => self.ask_passwords(),
+            Ok(Line::People(PeopleLine::Request(request))) => {
+                self.asks.push_back(Ask::People(request).into());
+            }
+            Ok(Line::People(PeopleLine::Here(here))) => self.handle_here(&here),
+            Ok(Line::People(PeopleLine::Password)) => self.ask_passwords(),
             Ok(Line::Help) => {
                 let keys = self.screen.view().map(|_| Shown::new().line().append(Shown::lines(KEYS)));
                 self.say(&Shown::lines(HELP).append(keys.unwrap_or_default()));
