@@ -33,7 +33,7 @@ pub struct Options {
     pub event_capacity: usize,
     /// The proxy for the connection. Default none.
     pub proxy: Option<Proxy>,
-    /// Whether the application vouches that nobody can listen to a `ws:` connection: because it hands over a Unix socket,
+    /// Choice of the application to vouch that nobody can listen to a `ws:` connection: because it hands over a Unix socket,
     /// say, or dials through a tunnel. Over `wss:`, and over a loopback address without a proxy, that is known. Passwords that
     /// travel themselves, to register and to change one, are sent over no other connection. Default `false`.
     pub confidential: bool,

@@ -87,7 +87,7 @@ impl Write for Socket {
 pub(crate) struct Io {
     socket: Socket,
     pub(crate) link: Link,
-    /// Whether nobody can listen.
+    /// Set if nobody can listen.
     pub(crate) is_confidential: bool,
     buffer: Box<[u8]>,
 }

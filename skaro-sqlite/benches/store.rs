@@ -164,12 +164,11 @@ fn answers(place: &Path) {
 fn conference(members: u64) {
     let place = tempfile::tempdir().unwrap();
     let mut store = open(place.path());
-    let (login, founds) = (Login::from("#team"), Some(LogId([1; 16])));
+    let login = Login::from("#team");
     let change = |account, change| Operation::ChangeContact {
         account: AccountId(account),
         with: login.clone(),
         change,
-        founds,
     };
     let invite = |n: u64| Operation::ChangeMember {
         account: AccountId(0),
@@ -177,7 +176,7 @@ fn conference(members: u64) {
         member: format!("user {n}").as_str().into(),
         change: MemberChange::Invite,
     };
-    let mut joining: Vec<_> = vec![change(0, ContactChange::List)];
+    let mut joining: Vec<_> = vec![change(0, ContactChange::ListOrFound)];
     joining.extend((1..members).flat_map(|n| [invite(n), change(n, ContactChange::List)]));
     joining.push(Operation::SetProfile {
         account: AccountId(0),

@@ -141,11 +141,12 @@ impl Tx<'_> {
     }
 
     /// Founds a conference, with the user as its owner.
-    pub(crate) fn found(&self, user: AccountId, login: &Login, log: LogId) -> Result<Outcome> {
+    pub(crate) fn found(&self, user: AccountId, login: &Login) -> Result<Outcome> {
         if self.has_like(login)? {
             return Ok(Outcome::Exists);
         }
-        let conference = self.insert(login, None, log)?;
+        // Nobody has a cursor over its log.
+        let conference = self.insert(login, None, LogId([0; 16]))?;
         let mut grown = Vec::new();
         self.set_state(conference, user, ContactState::Owner)?;
         self.set_contact(user, conference, ContactState::Listed, &mut grown)?;

@@ -55,27 +55,26 @@ impl Tx<'_> {
         user: AccountId,
         login: &Login,
         change: ContactChange,
-        founds: Option<LogId>,
     ) -> Result<Outcome> {
         if !self.is_user(user)? {
             return Ok(Outcome::NoSuchUser);
         }
         let conference = is_conference(login);
         let Some(with) = self.id_of(login)? else {
-            return match founds {
-                Some(log) if conference && change == ContactChange::List => self.found(user, login, log),
+            return match change {
+                ContactChange::ListOrFound if conference => self.found(user, login),
                 _ => Ok(Outcome::NoSuchUser),
             };
         };
         let mut grown = Vec::new();
         match change {
             _ if with == user => (),
-            ContactChange::List if conference => {
+            ContactChange::List | ContactChange::ListOrFound if conference => {
                 if let Err(denial) = self.join(user, with, &mut grown)? {
                     return Ok(Outcome::Denied(denial));
                 }
             }
-            ContactChange::List => {
+            ContactChange::List | ContactChange::ListOrFound => {
                 self.set_contact(user, with, ContactState::Listed, &mut grown)?;
                 if self.state(with, user)? == ContactState::None {
                     self.set_contact(with, user, ContactState::Asks, &mut grown)?;

@@ -131,8 +131,8 @@ impl Tx<'_> {
                 self.list_contacts(*account, (*all, *with_states), *max_contacts, *max_bytes)
             }
             Operation::MoveMark { account, with, up_to } => self.move_mark(*account, with, *up_to),
-            Operation::ChangeContact { account, with, change, founds } => {
-                self.change_contact(*account, with, *change, *founds)
+            Operation::ChangeContact { account, with, change } => {
+                self.change_contact(*account, with, *change)
             }
             Operation::ChangeMember { account, conference, member, change } => {
                 self.change_member(*account, conference, member, *change)

@@ -110,8 +110,8 @@ fn a_store_from_a_backup_has_everything_but_sessions_and_other_logs() {
     let mut store = filled(&path, 10);
     store.execute(Operation::SetDisabled { login: "bob".into(), is_disabled: true }).unwrap();
     let (account, with) = (AccountId(0), Login::from("#team"));
-    let (change, founds) = (ContactChange::List, Some(LogId([1; 16])));
-    let found = Operation::ChangeContact { account, with: with.clone(), change, founds };
+    let change = ContactChange::ListOrFound;
+    let found = Operation::ChangeContact { account, with: with.clone(), change };
     let (by, invitation) = (None, InvitationKey([1; 16]));
     let invite = Operation::Invite { by, invitation, until: 9, now: 0, max_invitations: 1 };
     let (of, to, body) = (Some(with), "#team".into(), "hello".into());

@@ -95,12 +95,11 @@ fn keys_are_given_up_behind_one_that_is_kept() {
 fn copies_in_conferences_are_given_up_in_small_steps() {
     let place = TempDir::new().unwrap();
     let mut store = filled(&place);
-    let (login, founds) = (|| "#team".into(), Some(LogId([0; 16])));
+    let login = || "#team".into();
     let list = |account| Operation::ChangeContact {
         account: AccountId(account),
         with: login(),
-        change: ContactChange::List,
-        founds,
+        change: ContactChange::ListOrFound,
     };
     let invite = |member: &str| Operation::ChangeMember {
         account: AccountId(0),

@@ -421,8 +421,8 @@ fn a_panic_of_a_report_is_a_failure_and_not_silence() {
 fn a_batch_has_few_messages_to_conferences() {
     let place = TempDir::new().unwrap();
     let mut store = filled(&place);
-    let (account, with, founds) = (AccountId(0), "#team".into(), Some(LogId([0; 16])));
-    store.execute(Operation::ChangeContact { account, with, change: ContactChange::List, founds }).unwrap();
+    let (account, with, change) = (AccountId(0), "#team".into(), ContactChange::ListOrFound);
+    store.execute(Operation::ChangeContact { account, with, change }).unwrap();
     let (reports, reported) = channel();
     let (worker, open_gate) = start_gated(store, WorkerConfig::default(), move |report| {
         if let Report::Committed { operations, .. } = report {

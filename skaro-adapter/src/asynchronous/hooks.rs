@@ -46,7 +46,7 @@ const ANSWER: Duration = Duration::from_secs(12);
 /// When the server [shuts down](super::Server::shut_down), replies are not waited for once all connections are closed: they
 /// change nothing that lasts.
 ///
-/// What whoever runs the server asks for by [`operate`](super::Server::operate) does not pass by the hooks.
+/// Operations that the application asks for by [`operate`](super::Server::operate) do not pass by the hooks.
 ///
 /// A panic ends the server, as a [failure](super::Server::store_failed) of its store does: what was not answered then, may have
 /// been done.

@@ -42,11 +42,11 @@ pub struct Invite;
 pub struct AddContact<'a> {
     /// The login of the user, or of the conference, which begins with `#`.
     pub login: &'a str,
-    /// Whether the user is blocked.
+    /// `true` to block the user.
     pub blocked: bool,
     /// The login of the user whom an owner invites into the conference.
     pub member: Option<&'a str>,
-    /// Whether that user, a member already, becomes an owner.
+    /// `true` to make that user, a member already, an owner.
     pub owner: bool,
 }
 
@@ -102,7 +102,7 @@ pub struct UpdateMyData<'a> {
     pub password: Option<&'a str>,
     /// The password up to now, which a new one needs; it is sent.
     pub old_password: Option<&'a str>,
-    /// Whether the user's other sessions end.
+    /// `true` to end the user's other sessions.
     pub end_sessions: bool,
 }
 
@@ -127,7 +127,7 @@ pub enum SignOut<'a> {
 pub struct Found {
     /// The users and conferences, in the order of their logins.
     pub users: Contacts<'static>,
-    /// Whether there are more than these.
+    /// `true` if there are more than these.
     pub more: bool,
 }
 

@@ -89,7 +89,7 @@ pub enum Request<'a> {
         since: Option<Since>,
         /// The id of the log to which a position belongs.
         log: Option<Cow<'a, str>>,
-        /// Whether the connection hears of presence: who comes and goes, types, and reads. Written only if it is `true`.
+        /// `true` for a connection that hears of presence: who comes and goes, types, and reads. Written only if it is `true`.
         presence: bool,
     },
     /// Asks how one can register; allowed before signing in.
@@ -152,11 +152,11 @@ pub enum Request<'a> {
     AddContact {
         /// The user's or the conference's login.
         login: Cow<'a, str>,
-        /// Whether the user is blocked. Written only if it is `true`.
+        /// `true` to block the user. Written only if it is `true`.
         blocked: bool,
         /// The login of the user who is invited into the conference.
         member: Option<Cow<'a, str>>,
-        /// Whether the member becomes an owner. Written only if it is `true`.
+        /// `true` to make the member an owner. Written only if it is `true`.
         owner: bool,
     },
     /// Makes a user no contact; leaves a conference, or removes one of its members.
@@ -188,7 +188,7 @@ pub enum Request<'a> {
         password: Option<Cow<'a, str>>,
         /// The password up to now.
         old_password: Option<Cow<'a, str>>,
-        /// Whether the user's other sessions end. Written only if it is `true`.
+        /// `true` to end the user's other sessions. Written only if it is `true`.
         end_sessions: bool,
     },
     /// Asks for the user's sessions.
@@ -197,7 +197,7 @@ pub enum Request<'a> {
     SignOut {
         /// The session to end, as `get_sessions` tells it.
         session: Option<Cow<'a, str>>,
-        /// Whether all sessions but the own end. Written only if it is `true`.
+        /// `true` to end all sessions but the own. Written only if it is `true`.
         others: bool,
     },
     /// Tells that the user is typing: one-way, without a number and without an answer.

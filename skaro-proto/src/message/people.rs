@@ -1,4 +1,4 @@
-//! What messages tell of people: states of contacts, profiles, members, sessions, presence.
+//! Parts of messages about people: states of contacts, profiles, members, sessions, presence.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -79,7 +79,7 @@ impl<'a> From<Cow<'a, str>> for ContactState<'a> {
 pub struct Member<'a> {
     /// The member's login.
     pub login: Cow<'a, str>,
-    /// Whether the member is an owner of the conference.
+    /// `true` for an owner of the conference.
     pub owner: bool,
 }
 
@@ -90,7 +90,7 @@ impl<'a> Member<'a> {
     }
 }
 
-/// What the server tells of a user besides the login. Each is looked for in [`User::extra`], and is `None` if the server did
+/// Facts that the server tells of a user besides the login. Each is looked for in [`User::extra`], and is `None` if the server did
 /// not tell it, or not in the shape that the protocol lists.
 ///
 /// ```
@@ -185,7 +185,7 @@ impl fmt::Debug for Invitation<'_> {
 pub struct SessionInfo<'a> {
     /// A name by which `sign_out` can end the session. It can't be used to restore it.
     pub session: Cow<'a, str>,
-    /// Whether it is the session of the connection that asked.
+    /// `true` for the session of the connection that asked.
     pub current: bool,
     /// The time at which it expires, in milliseconds of Unix time, if its connection has ended.
     pub until: Option<i64>,
@@ -220,7 +220,7 @@ impl<'a> SessionInfo<'a> {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Typing<'a> {
-    /// Who is typing, and in which conference, if in one.
+    /// The user who is typing, and the conference, if in one.
     pub from: Sender<'a>,
     /// Everything else that came with it.
     pub extra: Fields<'a>,

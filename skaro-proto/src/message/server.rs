@@ -116,7 +116,7 @@ pub enum Answer<'a> {
     Users {
         /// Those that were found, in the order of their logins.
         users: Contacts<'a>,
-        /// Whether there are more than these.
+        /// `true` if there are more than these.
         more: bool,
     },
     /// Answer to `get_user_data`: what the server tells of the user.

@@ -59,8 +59,8 @@ pub(super) struct Connection {
     pub(super) is_signing_in: bool,
     /// Operations of the store that its requests wait for.
     pub(super) open: u32,
-    /// Those of them whose answers may be as long as an answer can be.
-    pub(super) open_long: u16,
+    /// Those of them until whose end no frames are read.
+    pub(super) open_first: u16,
 }
 
 pub(super) enum State {
@@ -109,7 +109,7 @@ impl Connection {
             is_confidential: false,
             is_signing_in: false,
             open: 0,
-            open_long: 0,
+            open_first: 0,
         };
         if let State::Opening { until } = connection.state {
             connection.deadline = until;
@@ -137,7 +137,7 @@ impl Connection {
     /// Returns whether it is not read because of what its requests have asked the store for. After the end nothing is asked.
     fn waits_for_store(&self, operations: &Operations) -> bool {
         let has_many = || self.user().is_some_and(|user| operations.has_many_of(user));
-        let is_waiting = self.is_signing_in || self.open >= self.max_open() || self.open_long > 0;
+        let is_waiting = self.is_signing_in || self.open >= self.max_open() || self.open_first > 0;
         self.is_heard() && (is_waiting || has_many())
     }
 
@@ -160,8 +160,8 @@ impl Connection {
 /// Ask, about one connection.
 impl Server {
     /// Returns whether the adapter is to read frames of this connection. It is not while more than 64 KiB wait to be
-    /// sent to the client (or more than half of the limit on its queue, if that is less), nor while a sign-in, a history, a
-    /// list of contacts, 64 other requests (4 until somebody has signed in), or 256 on all connections of its user, wait for
+    /// sent to the client (or more than half of the limit on its queue, if that is less), nor while a sign-in or sign-out, a
+    /// history, a list of contacts, other users, 64 other requests (4 until somebody has signed in), or 256 on all connections of its user, wait for
     /// the store, nor after the client has sent frames [faster than it may](ServerConfig::frame_rate). Frames then stay in the
     /// network, which slows the client down.
     ///

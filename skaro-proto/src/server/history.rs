@@ -171,7 +171,7 @@ impl Server {
         connection.output.reserve(size);
         connection.output.push(format, 0, |out| answer(messages, more, out));
         connection.wrote(id, &self.config, &mut self.agenda);
-        self.tally.answered(&Answer::History(History::default()));
+        self.tally.answered("get_history", &Answer::History(History::default()));
     }
 }
 

@@ -187,7 +187,7 @@ impl Server {
         let connection = self.connections.get_mut(&asker.id);
         let before = connection.map_or(0, |connection| {
             connection.open -= 1;
-            connection.open_long -= u16::from(pending.is_long() && !is_told);
+            connection.open_first -= u16::from(pending.goes_first() && !is_told);
             connection.mark_ready(asker.id, &mut self.agenda);
             connection.output.len()
         });
@@ -234,7 +234,7 @@ impl Server {
             {
                 account = connection.user();
                 connection.open += 1;
-                connection.open_long += u16::from(pending.is_long());
+                connection.open_first += u16::from(pending.goes_first());
             }
             return self.operations.put(self.now, operation, asker, account, pending);
         }
@@ -342,7 +342,7 @@ impl Server {
             };
             if let Some(connection) = self.connections.get_mut(&asker.id) {
                 connection.is_signing_in &= !pending.is_sign_in();
-                connection.open_long -= u16::from(pending.is_long());
+                connection.open_first -= u16::from(pending.goes_first());
             }
             self.answer(asker.id, asker.number, &kind, outcome_unknown());
         }

@@ -143,9 +143,17 @@ impl Pending {
         }
     }
 
-    /// Returns whether the answer may be as long as an answer can be, so that several at a time are too much for a queue.
-    pub(super) const fn is_long(&self) -> bool {
-        matches!(self, Pending::History { .. } | Pending::Contacts | Pending::Find | Pending::Search)
+    /// Returns whether no more frames are read until it has ended: its answer may be as long as an answer can be, so that
+    /// several at a time are too much for a queue; or the user signs out, and nothing may follow.
+    pub(super) const fn goes_first(&self) -> bool {
+        matches!(
+            self,
+            Pending::History { .. }
+                | Pending::Contacts
+                | Pending::Find
+                | Pending::Search
+                | Pending::EndSessions { ending: Ending::Own, .. }
+        )
     }
 
     pub(super) const fn is_sign_in(&self) -> bool {

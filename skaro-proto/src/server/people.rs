@@ -51,17 +51,18 @@ impl Server {
     }
 
     fn change_contact(&mut self, asker: Asker, kind: &'static str, login: &str, change: ContactChange) {
+        let joins = change == ContactChange::List && is_conference(login);
         let account = self.signed_in_user(asker.id).and_then(|account| {
             if self.accounts.get(account).is_some_and(|user| *user.login == *login) {
                 return refused(400, "the field \"login\" is the user's own");
             }
             let is_new = |name: &str| is_allowed(name) && login.len() <= self.config.limits.max_login_bytes;
-            if change == ContactChange::List && login.strip_prefix('#').is_some_and(|name| !is_new(name)) {
+            if joins && login.strip_prefix('#').is_some_and(|name| !is_new(name)) {
                 return refused(400, "a conference has a name as a user has, behind its #");
             }
             self.check_login(login)?;
             self.check_conference(login)?;
-            if change == ContactChange::List && is_conference(login) {
+            if joins {
                 self.check_joins(account)?;
             }
             self.charge_entries(account, CHANGE).map(|_| account)
@@ -70,12 +71,12 @@ impl Server {
             Ok(account) => account,
             Err(refused) => return self.answer(asker.id, asker.number, kind, Err(refused)),
         };
-        let may_found =
-            self.config.users_found_conferences && change == ContactChange::List && is_conference(login);
-        let founds = may_found.then(|| self.secrets.next_log());
+        let change = match change {
+            ContactChange::List if self.config.users_found_conferences => ContactChange::ListOrFound,
+            change => change,
+        };
         let of = Login::from(login);
-        let joins = is_conference(login);
-        let change = Operation::ChangeContact { account, with: of.clone(), change, founds };
+        let change = Operation::ChangeContact { account, with: of.clone(), change };
         self.ask(change, Some(asker), Pending::Change { kind, account, of, joins });
     }
 
@@ -158,7 +159,7 @@ impl Server {
             self.give_back(account, CHANGE);
         } else if is_conference(of) {
             self.count_for_conference(of, 1);
-            if kind == "add_contact" && joins {
+            if joins {
                 self.note_join(account);
             }
         }

@@ -152,7 +152,7 @@ impl Server {
         outcome: Result<Answer<'_>, Refused>,
     ) {
         match &outcome {
-            Ok(answer) => self.tally.answered(answer),
+            Ok(answer) => self.tally.answered(kind, answer),
             Err((code, _)) => {
                 let (request, status) = (listed(kind), *code);
                 debug!("connection {id}: request {number} ({request}) refused, status {status}");

@@ -122,9 +122,9 @@ const KINDS: [&str; 17] = [
 ];
 
 impl Tally {
-    /// A request succeeded. No search: most requests do.
-    pub(super) fn answered(&mut self, answer: &Answer<'_>) {
-        let kind = match answer {
+    /// A request of this type succeeded. No search: most requests do.
+    pub(super) fn answered(&mut self, kind: &str, answer: &Answer<'_>) {
+        let place = match answer {
             Answer::Authorized(_) => 0,
             Answer::Restored(_) => 1,
             Answer::RegisterType(_) => 2,
@@ -134,7 +134,7 @@ impl Tally {
             Answer::Read => 6,
             Answer::Registered => 7,
             Answer::Invitation(_) => 8,
-            Answer::Contact => 9,
+            Answer::Contact => 9 + usize::from(kind == "del_contact"),
             Answer::Users { .. } => 11,
             Answer::User(_) => 12,
             Answer::Updated => 13,
@@ -142,7 +142,7 @@ impl Tally {
             Answer::SignedOut => 15,
             Answer::Other(_) => 16,
         };
-        if let Some(count) = self.answered.get_mut(kind) {
+        if let Some(count) = self.answered.get_mut(place) {
             *count += 1;
         }
     }

@@ -166,8 +166,8 @@ fn of_people() -> impl Strategy<Value = Operation> {
     ]);
     prop_oneof![
         3 => (account(), anybody(), change, any::<bool>()).prop_map(|(account, with, change, founds)| {
-            let founds = founds.then_some(LogId([9; 16]));
-            Operation::ChangeContact { account, with, change, founds }
+            let change = if founds && change == ContactChange::List { ContactChange::ListOrFound } else { change };
+            Operation::ChangeContact { account, with, change }
         }),
         2 => (account(), anybody(), anybody(), members).prop_map(|(account, conference, member, change)| {
             Operation::ChangeMember { account, conference, member, change }

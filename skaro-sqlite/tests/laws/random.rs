@@ -31,8 +31,7 @@ fn beginning() -> Vec<Operation> {
     let join = |account| Operation::ChangeContact {
         account: AccountId(account),
         with: CONFERENCES[0].into(),
-        change: ContactChange::List,
-        founds: Some(LogId([0; 16])),
+        change: ContactChange::ListOrFound,
     };
     let mut all: Vec<_> = LOGINS[..3].iter().map(add).collect();
     let (account, of) = (AccountId(0), Some(Login::from(CONFERENCES[0])));

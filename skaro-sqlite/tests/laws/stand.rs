@@ -182,7 +182,7 @@ impl Stand {
     }
 
     pub(crate) fn change(&mut self, account: AccountId, with: &str, change: ContactChange) -> Outcome {
-        self.execute(Operation::ChangeContact { account, with: with.into(), change, founds: None })
+        self.execute(Operation::ChangeContact { account, with: with.into(), change })
     }
 
     pub(crate) fn list(&mut self, account: AccountId, with: &str) -> Outcome {
@@ -190,8 +190,8 @@ impl Stand {
     }
 
     pub(crate) fn found(&mut self, account: AccountId, conference: &str) -> Outcome {
-        let (with, founds) = (conference.into(), Some(LogId([5; 16])));
-        self.execute(Operation::ChangeContact { account, with, change: ContactChange::List, founds })
+        let (with, change) = (conference.into(), ContactChange::ListOrFound);
+        self.execute(Operation::ChangeContact { account, with, change })
     }
 
     pub(crate) fn member(

@@ -119,7 +119,7 @@ pub(crate) enum Why {
     System,
 }
 
-/// What a fault of the server is for whoever asked.
+/// Returns a fault of the server as whoever asked is told of it.
 #[cfg(unix)]
 impl From<Exit> for Why {
     fn from(exit: Exit) -> Self {

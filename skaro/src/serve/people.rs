@@ -1,4 +1,4 @@
-//! What users may do by themselves: register, invite others, found conferences.
+//! Choices of what users may do by themselves: register, invite others, found conferences.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Args)]
 pub(crate) struct PeopleOptions {
-    /// Who may register, which is also the answer to clients that ask: everybody, whoever has an invitation (see skaro
+    /// The choice of who may register, which is also the answer to clients that ask: everybody, whoever has an invitation (see skaro
     /// invitation), or nobody.
     #[arg(long, value_enum, default_value_t = Registering::Closed)]
     registration: Registering,

@@ -41,7 +41,7 @@ pub(crate) struct Running {
     told: Mutex<Told>,
 }
 
-/// What was read when options were read last.
+/// The options that were read last.
 pub(super) struct Kept {
     /// The file with options.
     pub(super) file: Option<PathBuf>,

@@ -65,7 +65,7 @@ struct Run {
     arrived: u64,
     acknowledged: u64,
     is_live: bool,
-    /// Whether the server of this connection said that it knows logs.
+    /// Set if the server of this connection said that it knows logs.
     knows_logs: bool,
     /// The requests of this connection that have no answer.
     asked: Vec<(u64, String)>,

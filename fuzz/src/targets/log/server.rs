@@ -42,7 +42,7 @@ struct Connection {
     numbers: u64,
     /// The last position that came and the last one that was acknowledged, with a cursor.
     cursor: Option<(u64, u64)>,
-    /// What was asked and has no answer.
+    /// Requests that have no answer.
     due: VecDeque<Due>,
 }
 

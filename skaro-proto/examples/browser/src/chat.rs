@@ -16,13 +16,13 @@ const OFFLINE_MESSAGES: usize = 100;
 /// The chat of one user. Used as the machine itself: call `handle_…` after events, then `poll_…` for actions.
 pub struct Chat {
     pub(crate) client: Client,
-    /// Who is to come in as soon as there is a connection.
+    /// The user to sign in as soon as there is a connection.
     pub(crate) waiting: Option<Entrant>,
-    /// What to tell the page, as JSON.
+    /// News for the page, as JSON.
     pub(crate) news: VecDeque<String>,
     /// The time at which the server was told last that the user types.
     pub(crate) typed: Option<Time>,
-    /// Whether the user has signed out, and only the server's answer is missing.
+    /// Set if the user has signed out, and only the server's answer is missing.
     leaves: bool,
 }
 

@@ -141,7 +141,7 @@ pub(crate) fn event(event: &Event<'_>) -> Option<String> {
     Some(told.to_string())
 }
 
-/// What the server tells of a user or a conference; null for what it does not.
+/// A user or a conference as the server tells of it; null for what it does not.
 fn user(user: &User<'_>) -> Value {
     let members = user.members().map(|members| members.iter().map(member).collect::<Vec<_>>());
     let last = user.extra.get("last");
@@ -166,7 +166,7 @@ fn session(session: &SessionInfo<'_>) -> Value {
     json!({ "session": session.session, "current": session.current, "until": session.until })
 }
 
-/// What a chat shows of a profile.
+/// The part of a profile that a chat shows.
 fn profile(profile: &Fields<'_>) -> Value {
     let is = |name| profile.get(name).and_then(|value| value.as_bool()) == Some(true);
     json!({

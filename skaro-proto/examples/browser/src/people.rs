@@ -1,4 +1,4 @@
-//! What a page asks for by the extension `people`.
+//! Requests of a page by the extension `people`.
 
 use alloc::string::String;
 use core::time::Duration;

@@ -44,7 +44,7 @@ pub enum Operation {
         verifier: Verifier,
         /// The id of its log, made at random.
         log: LogId,
-        /// What it tells of itself.
+        /// Its profile.
         profile: Profile,
         /// The invitation, which is used up; `None` if none is needed.
         invitation: Option<InvitationKey>,
@@ -254,11 +254,13 @@ pub enum Operation {
     /// Changes the state of a contact: [`Outcome::Changed`], [`Outcome::NoSuchUser`] or [`Outcome::Denied`]. If the state
     /// is another one than before, the user's log has a new entry, [`Content::Contact`](super::Content::Contact), in place of the last one of this contact.
     ///
-    /// Who lists another user, in whose eyes the state of the first is [`None`](ContactState::None), [asks](ContactState::Asks)
-    /// there from now on, and who removes or blocks another user asks no more: either is an entry there, too.
+    /// If a user lists another one, whose own state of the first is [`None`](ContactState::None), that state becomes
+    /// [`Asks`](ContactState::Asks). If a user removes or blocks another one, who has the first as `Asks`, that becomes `None`.
+    /// Both are entries in the other one's log, too.
     ///
     /// A user who lists a conference joins it, if it [asks](ContactState::Asks), or is [public](Profile::is_public) and has not
-    /// removed the user, and has room. If there is none, see `founds`. [`Outcome::Exists`] if its login looks like another one.
+    /// removed the user, and has room. If there is none, it may be
+    /// [founded](ContactChange::ListOrFound), with the user as its owner; [`Outcome::Exists`] if its login looks like another one.
     /// If the last owner leaves, the member with the smallest account becomes one; if the last member leaves, the conference is
     /// removed as by [`RemoveAccount`](Operation::RemoveAccount). Each change of members is an entry,
     /// [`Content::Changed`](super::Content::Changed) in place of the last one of this conference, in the logs of all who are
@@ -270,9 +272,6 @@ pub enum Operation {
         with: Login,
         /// The change.
         change: ContactChange,
-        /// The id of the log of the conference that is founded, with the user as its owner, if there is none;
-        /// `None` to found none.
-        founds: Option<LogId>,
     },
     /// Changes a conference's members: [`Outcome::Changed`], [`Outcome::NoSuchUser`] if there is no conference, no
     /// such user, or no member to be an owner, or to be removed, of this login, [`Outcome::Denied`] unless the user is an owner.

@@ -78,6 +78,8 @@ impl ContactState {
 pub enum ContactChange {
     /// The user lists it, or joins the conference.
     List,
+    /// The user does the same, or founds the conference if there is none.
+    ListOrFound,
     /// The user blocks it. A conference is left.
     Block,
     /// It is no contact any more. A conference is left.
@@ -188,7 +190,7 @@ impl KeptSessions {
     }
 }
 
-/// What a user, or a conference, tells of itself: a map of small values, kept as CBOR. An empty one takes no bytes.
+/// The profile of a user or a conference: a map of small values, kept as CBOR. An empty one takes no bytes.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Profile(Option<Arc<[u8]>>);
 

@@ -235,3 +235,13 @@ fn the_list_of_contacts_is_never_longer_than_an_answer_may_be() {
     let told = contacts.iter().filter(|contact| !contact["profile"].is_null()).count();
     assert!(contacts.len() > 30 && told < contacts.len(), "{} contacts, {told} profiles", contacts.len());
 }
+
+#[test]
+fn requests_are_counted_by_their_types() {
+    let mut world = World::new();
+    let alice = world.device("alice");
+    world.done(alice, &[add("bob"), del("bob"), del("bob")]);
+    let stats = world.server.stats();
+    let count = |kind: &str| stats.answers.iter().filter(|it| it.0 == kind).map(|it| it.2).sum::<u64>();
+    assert_eq!((count("add_contact"), count("del_contact")), (1, 2));
+}

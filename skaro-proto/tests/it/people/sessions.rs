@@ -71,3 +71,18 @@ fn all_others_end_at_once() {
     assert_eq!(sessions.as_array().unwrap().len(), 1);
     world.done(id, &[sign_out()]);
 }
+
+/// What comes behind the request to sign out is not carried out: the connection is closed first.
+#[test]
+fn nothing_is_read_while_the_user_signs_out() {
+    let mut world = crate::stored::World::new();
+    let (alice, _) = world.sign_in("alice", false);
+    world.say(alice, &json!({"type": "sign_out", "others": true, "on_request": 2}));
+    assert!(world.server.wants_frames(alice));
+    world.keep();
+    world.say(alice, &json!({"type": "sign_out", "on_request": 3}));
+    assert!(!world.server.wants_frames(alice));
+    world.keep();
+    let heard = world.hear(alice);
+    assert_eq!((&heard[1]["status"], &heard[2]), (&json!("200"), &json!("Close(Normal)")));
+}

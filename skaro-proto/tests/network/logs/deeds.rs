@@ -99,8 +99,13 @@ impl Deed {
             Operation::MoveMark { account, with, up_to } => {
                 (*account, Deed::Read { with: Name::of(with).ok()?, up_to: *up_to })
             }
-            Operation::ChangeContact { account, with, change, .. } => {
-                (*account, contact_deed(with, *change)?)
+            Operation::ChangeContact { account, with, change } => {
+                // A conference that there is not is always founded here.
+                let change = match change {
+                    ContactChange::ListOrFound => ContactChange::List,
+                    change => *change,
+                };
+                (*account, contact_deed(with, change)?)
             }
             Operation::ChangeMember { account, conference, member, change } => {
                 (*account, member_deed(conference, member, *change)?)

@@ -288,7 +288,7 @@ impl Session {
     }
 }
 
-/// What else happens.
+/// Reactions to all else that happens.
 impl Session {
     /// Handles a change of the client's state: without a connection now or later, the chat ends.
     pub(crate) fn handle_status(&mut self, status: Status) {

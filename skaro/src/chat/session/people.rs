@@ -66,7 +66,7 @@ pub(super) struct Acquaintances {
     is_told: bool,
 }
 
-/// What is to be told of the user's typing.
+/// News of the user's typing that is to be told, and the last that was.
 #[derive(Default)]
 pub(super) struct Typing {
     waiting: VecDeque<(String, Option<Id>, bool)>,
@@ -120,7 +120,7 @@ impl Session {
     }
 }
 
-/// Who is who.
+/// Names and states of others.
 impl Session {
     /// Takes note of the name that somebody chose.
     fn learn(&self, user: &User<'_>) {

@@ -65,7 +65,7 @@ pub(crate) struct View {
 struct Contact {
     is_online: Option<bool>,
     relation: Relation,
-    /// What somebody does, or the topic of a conference.
+    /// The status text of a user, or the topic of a conference.
     about: Option<String>,
     /// Date up to which the contact has read the dialog.
     read: Option<i64>,

@@ -16,11 +16,11 @@ const BYTES: usize = 16 << 20;
 /// Bytes that an entry takes beside its text.
 const ENTRY: usize = 256;
 
-/// What stands in place of the time before a message that is on its way, and before one that was not sent.
+/// Marks in place of the time: of a message that is on its way, and of one that was not sent.
 pub(crate) const SENDING: &str = "…     ";
 const FAILED: &str = "!     ";
 
-/// What stands behind the last message if it was read.
+/// The mark behind the last message if it was read.
 const READ: &str = " (read)";
 
 /// The part of a message's text that is the sender's login.
@@ -55,7 +55,7 @@ pub(crate) struct Said {
     pub(crate) own: Option<i64>,
 }
 
-/// What is known when a dialog is drawn, and may be another thing the next time.
+/// Facts that are known when a dialog is drawn, and may have changed the next time.
 pub(crate) struct Known<'a> {
     pub(crate) names: &'a Names,
     /// Date up to which the other user has read.

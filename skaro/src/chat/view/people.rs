@@ -1,4 +1,4 @@
-//! Who is there, who asks, who types, who has read: contacts in the view.
+//! Contacts in the view: who is there, who asks, who types, who has read.
 
 use std::time::{Duration, Instant};
 

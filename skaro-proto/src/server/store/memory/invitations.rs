@@ -11,7 +11,7 @@ const INVITATION: usize = 128;
 /// All invitations that are not used up. Times are Unix times in milliseconds.
 #[derive(Clone, Default)]
 pub(super) struct Invitations {
-    /// Who made it, and the last moment at which it is good.
+    /// The user who made it, and the last moment at which it is good.
     all: BTreeMap<InvitationKey, (Option<UserId>, i64)>,
     by_user: BTreeSet<(Option<UserId>, InvitationKey)>,
 }

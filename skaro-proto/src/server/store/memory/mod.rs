@@ -231,8 +231,8 @@ impl Store for MemoryStore {
             Operation::Append { from, to, body, key, contacts_only, now, .. } => {
                 return self.append(from, &to, &body, key.as_ref(), (contacts_only, now));
             }
-            Operation::ChangeContact { account, with, change, founds } => {
-                return self.change_contact(account, with, change, founds);
+            Operation::ChangeContact { account, with, change } => {
+                return self.change_contact(account, with, change);
             }
             Operation::ChangeMember { account, conference, member, change } => {
                 return self.change_member(account, &conference, &member, change);

@@ -166,28 +166,27 @@ impl MemoryStore {
         account: AccountId,
         with: Login,
         change: ContactChange,
-        founds: Option<LogId>,
     ) -> Result<Outcome, StoreError> {
         let user = UserId::of(account);
         if self.users.access(user).is_none() {
             return Ok(Outcome::NoSuchUser);
         }
         let Some(id) = self.users.find(&with) else {
-            return match founds.filter(|_| is_conference(&with) && change == ContactChange::List) {
-                Some(_) => self.found(user, with),
-                None => Ok(Outcome::NoSuchUser),
+            return match change {
+                ContactChange::ListOrFound if is_conference(&with) => self.found(user, with),
+                _ => Ok(Outcome::NoSuchUser),
             };
         };
         self.make_room_for_members(id)?;
         let mut grew = Grew::new();
         match change {
             _ if id == user => (),
-            ContactChange::List if is_conference(&with) => {
+            ContactChange::List | ContactChange::ListOrFound if is_conference(&with) => {
                 if let Err(denial) = self.join(user, id, &mut grew) {
                     return Ok(Outcome::Denied(denial));
                 }
             }
-            ContactChange::List => {
+            ContactChange::List | ContactChange::ListOrFound => {
                 self.set_contact(user, id, ContactState::Listed, &mut grew);
                 if self.logs.state(id, user) == ContactState::None {
                     self.set_contact(id, user, ContactState::Asks, &mut grew);

@@ -41,7 +41,7 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// What is needed to sign in to an account that is not disabled.
+    /// Returns the data to sign in to an account that is not disabled.
     pub(super) const fn new(verifier: Verifier, log: LogId) -> Self {
         Access { verifier, log, is_disabled: false }
     }
@@ -54,7 +54,7 @@ const USER: usize = 2 * size_of::<User>() + 6 * size_of::<Login>();
 pub(super) struct Users {
     all: Vec<User>,
     by_login: BTreeMap<Login, UserId>,
-    /// What all logins look like.
+    /// The skeletons of all logins.
     skeletons: BTreeSet<(Login, UserId)>,
     /// Bytes that all users take.
     bytes: usize,
