@@ -2,7 +2,6 @@
 
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::vec::Vec;
 
 use super::pending::{Asker, Sending};
 use super::rate::{Bucket, Rate, seconds};
@@ -101,40 +100,13 @@ impl Server {
         }
         let origin = asker.map(|asker| asker.id);
         let own = Grown { account: sending.from, position: appended.position };
-        self.show_without_cursor(sending, appended.date, &own, logs, origin);
+        let accounts = logs.iter().chain([&own]).map(|grown| grown.account);
+        let message = ServerMessage::ShowMessage(in_conference(sending, appended.date));
+        self.show_without_cursor(&message, accounts, origin);
         self.show_grown(sending, appended.date, own, sending.key.as_deref(), origin);
         for grown in logs {
             self.show_grown(sending, appended.date, *grown, None, origin);
         }
-    }
-
-    /// Shows a message to all connections without a cursor but the one that had its answer.
-    fn show_without_cursor(
-        &mut self,
-        sending: &Sending,
-        date: i64,
-        own: &Grown,
-        logs: &[Grown],
-        origin: Option<ConnectionId>,
-    ) {
-        let message = ServerMessage::ShowMessage(in_conference(sending, date));
-        let mut slow = Vec::new();
-        self.scratch.begin();
-        for grown in logs.iter().chain([own]) {
-            for id in self.accounts.online(grown.account) {
-                let Some(connection) = self.connections.get_mut(id) else { continue };
-                if connection.cursor.is_some() || Some(*id) == origin {
-                    continue;
-                }
-                if connection.is_slow(&self.config) {
-                    slow.push(*id);
-                    continue;
-                }
-                let written = self.scratch.write(connection.format, &message);
-                connection.push_written(*id, written, self.now, &self.config, &mut self.agenda);
-            }
-        }
-        slow.into_iter().for_each(|id| self.cut_off(id));
     }
 
     /// Sends the entry of a message to the cursors over a log.

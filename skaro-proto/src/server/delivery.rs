@@ -279,31 +279,45 @@ impl Server {
         }
         let mut message = Message::new(&**sender, &**to, &**body);
         message.date = Some(Date::Integer(appended.date));
-        let message = ServerMessage::ShowMessage(message);
-        let others = self.accounts.online(from).iter().filter(|_| from != appended.to);
-        let targets = self.accounts.online(appended.to).iter().chain(others).copied();
-        let (mut slow, mut has_cursors) = (Vec::new(), false);
-        self.scratch.begin();
-        for id in targets {
-            let Some(connection) = self.connections.get_mut(&id) else { continue };
-            if connection.cursor.is_some() {
-                has_cursors = true;
-                continue;
-            }
-            if Some(id) == origin {
-                continue;
-            }
-            if connection.is_slow(&self.config) {
-                slow.push(id);
-                continue;
-            }
-            let written = self.scratch.write(connection.format, &message);
-            connection.push_written(id, written, self.now, &self.config, &mut self.agenda);
-        }
-        slow.into_iter().for_each(|id| self.cut_off(id));
+        let other = (from != appended.to).then_some(from);
+        let accounts = core::iter::once(appended.to).chain(other);
+        let has_cursors = self.show_without_cursor(&ServerMessage::ShowMessage(message), accounts, origin);
         if has_cursors {
             self.feed_cursors(sending, appended, origin);
         }
+    }
+
+    /// Shows a message to all connections of these users that have no cursor, but the one that had its answer. Returns whether
+    /// there are others.
+    #[inline]
+    pub(super) fn show_without_cursor(
+        &mut self,
+        message: &ServerMessage<'_>,
+        accounts: impl Iterator<Item = AccountId>,
+        origin: Option<ConnectionId>,
+    ) -> bool {
+        let (mut slow, mut has_cursors) = (Vec::new(), false);
+        self.scratch.begin();
+        for account in accounts {
+            for &id in self.accounts.online(account) {
+                let Some(connection) = self.connections.get_mut(&id) else { continue };
+                if connection.cursor.is_some() {
+                    has_cursors = true;
+                    continue;
+                }
+                if Some(id) == origin {
+                    continue;
+                }
+                if connection.is_slow(&self.config) {
+                    slow.push(id);
+                    continue;
+                }
+                let written = self.scratch.write(connection.format, message);
+                connection.push_written(id, written, self.now, &self.config, &mut self.agenda);
+            }
+        }
+        slow.into_iter().for_each(|id| self.cut_off(id));
+        has_cursors
     }
 
     /// Sends a message's entries to the cursors over both logs.
