@@ -66,7 +66,7 @@ impl Tx<'_> {
             self.seen(
                 seen!(
                     "id <> ?1 AND (verifier IS NOT NULL OR mine.state IN (2, 4) OR (?3 AND mine.state IN (1, 3)))
-                     ORDER BY id LIMIT ?2"
+                     ORDER BY coalesce(mine.state, 0) NOT IN (2, 4), id LIMIT ?2"
                 ),
                 params,
                 user,
@@ -75,7 +75,8 @@ impl Tx<'_> {
             self.seen(
                 seen!(
                     "id IN (SELECT peer FROM dialogs WHERE account = ?1
-                         AND (state IN (2, 4) OR (?3 AND state IN (1, 3)))) ORDER BY id LIMIT ?2"
+                         AND (state IN (2, 4) OR (?3 AND state IN (1, 3))))
+                     ORDER BY coalesce(mine.state, 0) NOT IN (2, 4), id LIMIT ?2"
                 ),
                 params,
                 user,

@@ -21,13 +21,18 @@ impl Tx<'_> {
         &self,
         login: &Login,
         verifier: &Verifier,
+        old: Option<&Verifier>,
         keeps: KeptSessions,
     ) -> Result<Outcome> {
         let Some(account) = self.user_of(login)? else { return Ok(Outcome::NoSuchUser) };
-        self.run(
-            "UPDATE accounts SET verifier = ? WHERE id = ?",
-            params![*verifier.to_bytes(), sql(account.0)],
+        let (new, old) = (verifier.to_bytes(), old.map(Verifier::to_bytes));
+        let changed = self.run(
+            "UPDATE accounts SET verifier = ?2 WHERE id = ?1 AND (?3 IS NULL OR verifier = ?3)",
+            params![sql(account.0), *new, old.as_deref()],
         )?;
+        if changed == 0 {
+            return Ok(Outcome::OldVerifier);
+        }
         self.end_sessions_of(account, keeps)
     }
 

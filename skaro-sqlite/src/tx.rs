@@ -98,7 +98,9 @@ impl Tx<'_> {
             Operation::Invite { by, invitation, until, now, max_invitations } => {
                 self.invite(*by, *invitation, (*until, *now), *max_invitations)
             }
-            Operation::SetVerifier { login, verifier, keeps } => self.set_verifier(login, verifier, *keeps),
+            Operation::SetVerifier { login, verifier, old, keeps } => {
+                self.set_verifier(login, verifier, old.as_ref(), *keeps)
+            }
             Operation::RemoveAccount { login } => self.remove_account(login),
             Operation::SetDisabled { login, is_disabled } => self.set_disabled(login, *is_disabled),
             Operation::EndSessions { login, keeps } => self.end_sessions(login, *keeps),

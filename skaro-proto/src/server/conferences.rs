@@ -11,10 +11,10 @@ use super::{ConnectionId, Server};
 use crate::message::{Date, Message, ServerMessage};
 use crate::time::Time;
 
-/// Rates of messages to conferences, as far as they say something.
+/// Rates of messages to conferences, of all members together and of each, as far as they say something.
 #[derive(Default)]
 pub(super) struct ConferenceRates {
-    all: BTreeMap<Login, Bucket>,
+    all: BTreeMap<(Login, Option<AccountId>), Bucket>,
     /// Number of rates at which those that say nothing any more are forgotten.
     tidy_at: usize,
 }
@@ -22,18 +22,35 @@ pub(super) struct ConferenceRates {
 /// Number of rates that are kept without a look at them.
 const KEPT: usize = 1024;
 /// Bytes that a rate takes.
-const RATE: usize = 2 * (size_of::<Login>() + size_of::<Bucket>());
+const RATE: usize = 2 * (size_of::<(Login, Option<AccountId>)>() + size_of::<Bucket>());
+
+/// The share of one member: half of the rate, so that nobody alone silences the others.
+const fn share(rate: Rate) -> Rate {
+    Rate::new(rate.per_second.div_ceil(2), rate.burst.div_ceil(2))
+}
 
 impl ConferenceRates {
-    /// Returns the time to wait until another message may be sent.
-    fn wait(&self, conference: &str, now: Time, rate: Rate) -> Option<core::time::Duration> {
-        let mut bucket = self.all.get(conference).copied()?;
-        bucket.take(0, now, rate).map(|at| at - now)
+    /// Returns the time to wait until a member may send another message.
+    fn wait(
+        &self,
+        conference: &str,
+        member: AccountId,
+        now: Time,
+        rate: Rate,
+    ) -> Option<core::time::Duration> {
+        let conference = Login::from(conference);
+        let wait = |member, rate| {
+            let mut bucket = self.all.get(&(conference.clone(), member)).copied()?;
+            bucket.take(0, now, rate).map(|at| at - now)
+        };
+        wait(None, rate).max(wait(Some(member), share(rate)))
     }
 
-    /// Counts a message.
-    fn take(&mut self, conference: &Login, count: u32, now: Time, rate: Rate) {
-        self.all.entry(conference.clone()).or_default().take(count, now, rate);
+    /// Counts a message of a member.
+    fn take(&mut self, conference: &Login, member: AccountId, count: u32, now: Time, rate: Rate) {
+        for (member, rate) in [(None, rate), (Some(member), share(rate))] {
+            self.all.entry((conference.clone(), member)).or_default().take(count, now, rate);
+        }
         if self.all.len() > self.tidy_at.max(KEPT) {
             self.all.retain(|_, bucket| bucket.full_at() > now);
             self.tidy_at = 2 * self.all.len();
@@ -65,18 +82,10 @@ impl Server {
         }
     }
 
-    /// Counts what reaches all members of a conference.
-    pub(super) fn count_for_conference(&mut self, conference: &Login, count: u32) {
-        if let Some(rate) = self.config.conference_rate {
-            self.conference_rates.take(conference, count, self.now, rate);
-        }
-    }
-
-    /// Refuses what reaches all members of a conference if there was too much of it.
-    pub(super) fn check_conference(&self, to: &str) -> Result<(), Refused> {
-        let wait =
-            self.config.conference_rate.and_then(|rate| self.conference_rates.wait(to, self.now, rate));
-        match wait {
+    /// Refuses a message to a conference after too many, of all members or of this one.
+    pub(super) fn check_conference(&self, from: AccountId, to: &str) -> Result<(), Refused> {
+        let Some(rate) = self.config.conference_rate else { return Ok(()) };
+        match self.conference_rates.wait(to, from, self.now, rate) {
             None => Ok(()),
             Some(wait) => {
                 let wait = seconds(wait);
@@ -94,7 +103,10 @@ impl Server {
         logs: &[Grown],
     ) {
         // Only now: who is no member could use the rate up.
-        self.count_for_conference(&sending.to, sending.charged.max(1));
+        if let Some(rate) = self.config.conference_rate {
+            let count = sending.charged.max(1);
+            self.conference_rates.take(&sending.to, sending.from, count, self.now, rate);
+        }
         if let Some(asker) = asker {
             self.answer_sent(asker, sending.key.is_some(), appended);
         }

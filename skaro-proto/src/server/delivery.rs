@@ -140,7 +140,7 @@ impl Server {
         if let Err(refused) = self.check_login(to) {
             return refuse(self, refused);
         }
-        let checked = if is_conference(to) { self.check_conference(to) } else { Ok(()) };
+        let checked = if is_conference(to) { self.check_conference(from, to) } else { Ok(()) };
         match (checked.and_then(|()| self.charge_message(from, to, body)), key) {
             (Ok((charged, sender)), _) => {
                 let (to, body, key) = (Login::from(to), Arc::<str>::from(body), key.map(Arc::<str>::from));

@@ -171,7 +171,8 @@ impl Server {
         let refused = match result {
             Ok(Outcome::Account(Some(account))) if self.is_right(&account, new) => {
                 let (login, verifier, keeps) = (new.login.clone(), new.verifier.clone(), new.keeps);
-                let set = Operation::SetVerifier { login, verifier, keeps };
+                let old = Some(account.verifier);
+                let set = Operation::SetVerifier { login, verifier, old, keeps };
                 let operation = Box::new(set.clone());
                 return self.ask(set, Some(asker), Pending::SetPassword { operation });
             }
@@ -202,6 +203,7 @@ impl Server {
         let is_set = matches!(result, Ok(Outcome::Done));
         let outcome = match result {
             Ok(Outcome::Done) => Ok(Answer::Updated),
+            Ok(Outcome::OldVerifier) => refused(403, "the old password was changed at this moment"),
             Ok(Outcome::NoSuchUser) => super::refusal::unknown_user(),
             Ok(_) => wrong_outcome(),
             Err(error) => not_stored(error),

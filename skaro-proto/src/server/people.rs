@@ -61,7 +61,6 @@ impl Server {
                 return refused(400, "a conference has a name as a user has, behind its #");
             }
             self.check_login(login)?;
-            self.check_conference(login)?;
             if joins {
                 self.check_joins(account)?;
             }
@@ -90,7 +89,6 @@ impl Server {
     ) {
         let account = self.signed_in_user(asker.id).and_then(|account| {
             [conference, member].into_iter().try_for_each(|login| self.check_login(login))?;
-            self.check_conference(conference)?;
             self.charge_entries(account, CHANGE).map(|_| account)
         });
         match account {
@@ -107,7 +105,7 @@ impl Server {
 
     pub(super) fn set_profile(&mut self, asker: Asker, of: Option<&str>, changes: &Fields<'_>) {
         let account = self.signed_in_user(asker.id).and_then(|account| {
-            of.map_or(Ok(()), |of| self.check_login(of).and_then(|()| self.check_conference(of)))?;
+            of.map_or(Ok(()), |of| self.check_login(of))?;
             self.check_profile(&Profile::new(changes))?;
             self.charge_entries(account, CHANGE).map(|_| account)
         });
@@ -157,11 +155,8 @@ impl Server {
         };
         if grown.is_empty() {
             self.give_back(account, CHANGE);
-        } else if is_conference(of) {
-            self.count_for_conference(of, 1);
-            if joins {
-                self.note_join(account);
-            }
+        } else if joins {
+            self.note_join(account);
         }
         if let Some(asker) = asker {
             self.answer(asker.id, asker.number, kind, outcome);

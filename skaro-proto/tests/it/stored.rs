@@ -339,7 +339,7 @@ fn ends(sid: &str) -> Vec<(Operation, &'static str)> {
     let verifier = auth::Verifier::new("changed");
     vec![
         (
-            Operation::SetVerifier { login: login(), verifier, keeps: KeptSessions::None },
+            Operation::SetVerifier { login: login(), verifier, old: None, keeps: KeptSessions::None },
             "the password was changed",
         ),
         (Operation::SetDisabled { login: login(), is_disabled: true }, "disabled"),

@@ -48,6 +48,7 @@ fn a_password_can_be_changed(open: &Open<'_>) {
     let change = |login: &str| Operation::SetVerifier {
         login: login.into(),
         verifier: Verifier::new("changed"),
+        old: None,
         keeps: KeptSessions::None,
     };
     assert!(matches!(stand.execute(change("alice")), Outcome::Done));

@@ -242,7 +242,7 @@ fn nobody_signs_in(open: &Open<'_>) {
     assert!(matches!(listed, Outcome::Accounts { accounts, .. } if accounts.len() == 3));
     let keeps = KeptSessions::None;
     for operation in [
-        Operation::SetVerifier { login: login(), verifier: Verifier::new("password"), keeps },
+        Operation::SetVerifier { login: login(), verifier: Verifier::new("password"), old: None, keeps },
         Operation::SetDisabled { login: login(), is_disabled: true },
         Operation::EndSessions { login: login(), keeps },
         Operation::ListSessions { login: Some(login()), after: None, max_sessions: 9 },

@@ -113,8 +113,9 @@ fn of_accounts() -> impl Strategy<Value = Operation> {
                 Operation::Invite { by: by.map(AccountId), invitation, until, now, max_invitations }
             }
         ),
-        1 => (login(), any::<u8>(), keeps()).prop_map(|(login, n, keeps)| {
-            Operation::SetVerifier { login, verifier: Verifier::new(&n.to_string()), keeps }
+        1 => (login(), 0..3_u8, option::of(0..3_u8), keeps()).prop_map(|(login, new, old, keeps)| {
+            let verifier = |n: u8| Verifier::new(&n.to_string());
+            Operation::SetVerifier { login, verifier: verifier(new), old: old.map(verifier), keeps }
         }),
         1 => anybody().prop_map(|login| Operation::RemoveAccount { login }),
         1 => (anybody(), any::<bool>())

@@ -136,7 +136,7 @@ fn sessions_end_with_the_password(open: &Open<'_>) {
     begin(&mut stand, alice, 1);
     begin(&mut stand, bob, 2);
     let (login, verifier) = ("alice".into(), Verifier::new("changed"));
-    stand.execute(Operation::SetVerifier { login, verifier, keeps: KeptSessions::None });
+    stand.execute(Operation::SetVerifier { login, verifier, old: None, keeps: KeptSessions::None });
     assert_eq!([1, 2].map(|n| stand.take(key(n)).is_some()), [false, true]);
 }
 

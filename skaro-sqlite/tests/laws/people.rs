@@ -121,7 +121,7 @@ fn contacts_are_listed_with_their_states(open: &Open<'_>) {
         }
     };
     assert_eq!(listed(false, false), ["dave listed"]);
-    let all = ["bob asks", "carol blocked", "dave listed"];
+    let all = ["dave listed", "bob asks", "carol blocked"];
     assert_eq!(
         (listed(false, true), listed(true, false)),
         (all.map(String::from).to_vec(), all.map(String::from).to_vec())

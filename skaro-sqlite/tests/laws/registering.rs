@@ -119,7 +119,7 @@ fn sessions_go_on(open: &Open<'_>) {
     let end = |keeps| Operation::EndSessions { login: "alice".into(), keeps };
     let set = |keeps| {
         let (login, verifier) = ("alice".into(), Verifier::new("other"));
-        Operation::SetVerifier { login, verifier, keeps }
+        Operation::SetVerifier { login, verifier, old: None, keeps }
     };
     stand.execute(end(KeptSessions::All));
     stand.execute(set(KeptSessions::All));

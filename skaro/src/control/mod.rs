@@ -163,7 +163,7 @@ impl Request {
             Request::AddUser { login, password } => account(machine, &login, &password)?,
             Request::SetPassword { login, password } => match account(machine, &login, &password)? {
                 Operation::AddAccount { login, verifier, .. } => {
-                    Operation::SetVerifier { login, verifier, keeps: KeptSessions::None }
+                    Operation::SetVerifier { login, verifier, old: None, keeps: KeptSessions::None }
                 }
                 other => other,
             },

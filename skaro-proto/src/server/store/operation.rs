@@ -71,6 +71,8 @@ pub enum Operation {
         login: Login,
         /// The prepared key of the new password.
         verifier: Verifier,
+        /// The prepared key that the account must have: [`Outcome::OldVerifier`] if it has another one; `None` for any.
+        old: Option<Verifier>,
         /// The sessions that go on.
         keeps: KeptSessions,
     },
@@ -227,7 +229,8 @@ pub enum Operation {
         /// Bytes of all bodies at most.
         max_bytes: usize,
     },
-    /// Lists a user's contacts, in the order in which they were added to the store: [`Outcome::Contacts`].
+    /// Lists a user's contacts: [`Outcome::Contacts`]. Those whom the user has listed come first, then others; each in the
+    /// order in which they were added to the store.
     ListContacts {
         /// The user.
         account: AccountId,

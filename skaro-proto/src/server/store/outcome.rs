@@ -72,6 +72,8 @@ pub enum Outcome {
     Denied(Denial),
     /// The profile would take too many bytes.
     TooLong,
+    /// The account has another verifier by now.
+    OldVerifier,
     /// There is no invitation with this key, or its time is over.
     NoSuchInvitation,
     /// The user has no session with this key.

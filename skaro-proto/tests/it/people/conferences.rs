@@ -285,3 +285,17 @@ fn a_user_founds_only_so_many_conferences() {
     // One more is forgotten for each hour.
     assert!((101..=102).contains(&count), "{count}");
 }
+
+#[test]
+fn one_member_alone_silences_nobody_and_owners_act_whatever_is_said() {
+    let mut world = World::new();
+    let (alice, members) = conference(&mut world, "#team", &["bob", "carol"]);
+    let [bob, carol] = members[..] else { panic!() };
+    let sent = (0..300).filter(|n| world.status(bob, &send("#team", &n.to_string())) == "200").count();
+    assert!((50..=51).contains(&sent), "{sent}");
+    world.done(carol, &[send("#team", "enough")]);
+    let topic = json!({"type": "update_my_data", "login": "#team", "profile": {"status_text": "quiet"}});
+    (0..60).for_each(|n| assert_ne!(world.status(carol, &send("#team", &n.to_string())), "403"));
+    assert_eq!(world.status(carol, &send("#team", "too much of all")), "429");
+    world.done(alice, &[topic, member("del_contact", "#team", "bob")]);
+}

@@ -245,3 +245,21 @@ fn requests_are_counted_by_their_types() {
     let count = |kind: &str| stats.answers.iter().filter(|it| it.0 == kind).map(|it| it.2).sum::<u64>();
     assert_eq!((count("add_contact"), count("del_contact")), (1, 2));
 }
+
+/// However many ask, those whom one has listed are told.
+#[test]
+fn listed_contacts_come_before_those_who_ask() {
+    let mut config = ServerConfig::default();
+    config.max_contacts = 2;
+    let mut world = World::with(config);
+    let (alice, dave) = (world.device("alice"), world.device("dave"));
+    for login in ["bob", "carol"] {
+        let id = world.device(login);
+        world.done(id, &[add("alice")]);
+    }
+    world.done(alice, &[add("dave")]);
+    world.done(dave, &[send("alice", "it's me")]);
+    let contacts = world.ask(alice, &json!({"type": "get_contacts"}))["data"].clone();
+    let logins: Vec<_> = contacts.as_array().unwrap().iter().map(|it| it["login"].clone()).collect();
+    assert_eq!(logins, ["dave", "bob"]);
+}

@@ -86,3 +86,31 @@ fn nothing_is_read_while_the_user_signs_out() {
     let heard = world.hear(alice);
     assert_eq!((&heard[1]["status"], &heard[2]), (&json!("200"), &json!("Close(Normal)")));
 }
+
+/// Of two who change one password at once, with a store that takes its time, one has to know the new one.
+#[test]
+fn an_old_password_is_good_for_one_change() {
+    let mut world = crate::stored::World::new();
+    let ids: Vec<_> = [(); 2]
+        .map(|()| {
+            let id = world.server.handle_accepted(world.now, [127, 0, 0, 1].into()).unwrap();
+            world.server.handle_connected(world.now, id, Some(Format::Json));
+            let token = world.hear(id)[0]["token"].as_str().unwrap().to_owned();
+            let proof = auth::proof("alice", &token);
+            let authorize =
+                json!({"type": "authorize", "on_request": 1, "login": "alice", "password": proof});
+            world.say(id, &authorize);
+            world.keep();
+            assert_eq!(world.hear(id)[0]["status"], "200");
+            id
+        })
+        .into();
+    for (id, password) in ids.iter().zip(["one", "other"]) {
+        let change =
+            json!({"type": "update_my_data", "on_request": 2, "password": password, "old_password": "alice"});
+        world.say(*id, &change);
+    }
+    world.keep();
+    let statuses: Vec<_> = ids.iter().map(|id| world.hear(*id)[0]["status"].clone()).collect();
+    assert_eq!(statuses, ["200", "403"]);
+}

@@ -137,7 +137,8 @@ fn new_config(is_strict: bool) -> server::ServerConfig {
     let mut config = server::ServerConfig::default();
     (config.guesses_per_login, config.max_strangers) = (None, None);
     config.message_rate = is_strict.then(|| Rate::new(20, 10));
-    config.conference_rate = config.message_rate;
+    // One member may take half of it.
+    config.conference_rate = is_strict.then(|| Rate::new(40, 20));
     config.users_found_conferences = true;
     config.max_connections_per_user = 10_000;
     config.max_sessions_per_user = 10_000;

@@ -117,7 +117,7 @@ impl MemoryStore {
     ) -> Outcome {
         let user = UserId::of(account);
         let (log, mut room) = (self.logs.get(user), max_bytes);
-        let mut contact = |with: UserId| {
+        let contact = |with: UserId| {
             let mut contact = self.contact(user, with);
             let dialog = log.and_then(|log| log.dialog(with));
             contact.unread = dialog.map_or(0, Dialog::unread);
@@ -132,21 +132,22 @@ impl MemoryStore {
             }
             contact
         };
-        let is_contact = |state: ContactState| match state {
-            ContactState::None => false,
-            ContactState::Asks | ContactState::Blocked => with_states,
-            ContactState::Listed | ContactState::Owner => true,
+        let states = |is: fn(ContactState) -> bool| {
+            let states = log.into_iter().flat_map(Log::states);
+            states.filter(move |(with, state)| is(*state) && *with != user).map(|(with, _)| with)
         };
-        let states = || log.into_iter().flat_map(Log::states);
-        let contacts: Vec<_> = if all {
-            let is_listed = |with: &UserId| {
-                *with != user
-                    && (self.users.access(*with).is_some() || is_contact(self.logs.state(user, *with)))
-            };
-            self.users.all().filter(is_listed).take(max_contacts).map(contact).collect()
+        let is_other = |state| matches!(state, ContactState::Asks | ContactState::Blocked);
+        let listed = states(ContactState::is_member);
+        let contacts = if all {
+            let rest = self.users.all().filter(|with| {
+                let state = self.logs.state(user, *with);
+                let is_shown = self.users.access(*with).is_some() || with_states && is_other(state);
+                *with != user && is_shown && !state.is_member()
+            });
+            listed.chain(rest).take(max_contacts).map(contact).collect()
         } else {
-            let listed = states().filter(|(with, state)| is_contact(*state) && *with != user);
-            listed.take(max_contacts).map(|(with, _)| contact(with)).collect()
+            let rest = states(is_other).filter(|_| with_states);
+            listed.chain(rest).take(max_contacts).map(contact).collect()
         };
         Outcome::Contacts(contacts)
     }

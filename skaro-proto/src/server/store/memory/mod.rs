@@ -277,7 +277,13 @@ impl Store for MemoryStore {
                     .add(login, Some(Access::new(verifier, log)))
                     .map_or(Outcome::Exists, |id| Outcome::Added(id.account()))
             }
-            Operation::SetVerifier { login, verifier, keeps } => {
+            Operation::SetVerifier { login, verifier, old, keeps } => {
+                let access = self.users.access_mut(&login).map(|(_, access)| access.verifier.to_bytes());
+                if let (Some(old), Some(now)) = (old, access)
+                    && old.to_bytes() != now
+                {
+                    return Ok(Outcome::OldVerifier);
+                }
                 self.change_access(&login, |access| access.verifier = verifier, keeps)
             }
             Operation::SetDisabled { login, is_disabled } => {
