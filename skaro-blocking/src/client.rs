@@ -251,6 +251,7 @@ impl Client {
 
     /// Closes the connection for good, and waits for the closing handshake, for
     /// [a few seconds](machine::ClientConfig::close_timeout) at most. What is under way may still be answered meanwhile.
+    /// The session can be restored for 5 minutes; sign out to end it.
     pub fn close(&self) {
         self.0.close();
         self.0.shared.await_end();

@@ -72,10 +72,12 @@ impl<R: Runtime> Client<R> {
 }
 
 impl<R> Client<R> {
-    /// Gives any command, and waits for its end. The methods for single commands call this.
+    /// Gives any command, and waits for its end. The methods for single commands call this. Messages wait for a connection, if
+    /// [they may](machine::ClientConfig::message_timeout); all others fail without one, and are lost with theirs.
     ///
     /// # Errors
-    /// If the command can't be given, is refused, times out, or is lost with its connection.
+    /// If the command can't be given, is refused ([`RequestError::refusal`] tells the status), times out, or is lost with its
+    /// connection.
     pub async fn request<C: Command>(&self, command: C) -> Result<C::Answer, RequestError> {
         let ended = self.handle.shared.request(command)?.await?;
         ended.into_answer::<C>()
@@ -198,6 +200,7 @@ impl<R> Client<R> {
 
     /// Closes the connection for good, and waits for the closing handshake, at most
     /// [`close_timeout`](machine::ClientConfig::close_timeout). Running commands may still be answered meanwhile.
+    /// The session can be restored for 5 minutes; sign out to end it.
     pub async fn close(&self) {
         self.handle.close();
         // An error is the expected end: the sender never sends.

@@ -247,8 +247,8 @@ pub enum CommandError {
     /// The command needs a signed-in user. Authorize, or restore a session, and wait for the answer.
     #[error("nobody is signed in: authorize first")]
     NotSignedIn,
-    /// Somebody is signed in on this connection, which can't be undone but by closing it.
-    #[error("somebody is signed in already, or about to be: close the connection first")]
+    /// Somebody is signed in on this connection, or about to be.
+    #[error("somebody is signed in already, or about to be: sign out, or close the connection, first")]
     AlreadySignedIn,
     /// A text is longer than the limit allows.
     #[error("the {field} has {length} bytes, the limit is {limit}: shorten it")]

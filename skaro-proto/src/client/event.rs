@@ -46,19 +46,23 @@ pub enum Event<'a> {
     /// Somebody sent a message; or the user did, with another client.
     Message(Incoming<'a>),
     /// A message that this client sent, in its place in the log. Its command has ended, or ends with an event before this one.
+    /// It has neither recipient nor text: its key, or the position in the answer, tells which message it is.
     Sent(Sent<'a>),
     /// The user has read a dialog, on whichever device.
     Read(ReadMark<'a>),
-    /// A contact has another state now, on whichever device it was changed.
+    /// A contact has another state now, on whichever device it was changed. A message that makes a contact `Listed` comes
+    /// without this event: whoever writes, or is written to, is one.
     Contact(ContactChange<'a>),
     /// A profile or the members of a conference have changed, which is an entry of the log; or somebody whom the user knows has
-    /// come or gone.
+    /// come or gone. Of several changes of members while the user was away only the last one comes: ask for the
+    /// [members](crate::message::User::members) then.
     ChangedUserData(ChangedUserData<'a>),
     /// Somebody is typing to the user, or in a conference: until 10 seconds have passed, or a message comes.
     Typing(Typing<'a>),
     /// Another user has read the dialog up to a date.
     ReadBy(ReadBy<'a>),
-    /// Everything has come that was in the log when the user signed in: from here on it is news.
+    /// Everything has come that was in the log when the user signed in: from here on it is news. It comes after each signing in,
+    /// also by the machine itself. Presence is no entry: ask for the contacts now to know who is here.
     CaughtUp {
         /// The log's id.
         log: String,
@@ -79,7 +83,8 @@ pub enum Event<'a> {
     /// The server reports an error.
     Error(Notice<'a>),
     /// A message of a type that this library does not know, or an entry of the kind `gone`: what stood at its position is not
-    /// kept any more, because its dialog was full, or because a later read mark has replaced it.
+    /// kept any more. Its dialog was full; or it was a read mark, a state of a contact, a profile or a change of members that
+    /// a later one has replaced.
     Unknown {
         /// Its type.
         kind: Cow<'a, str>,
@@ -93,8 +98,8 @@ pub enum Event<'a> {
     /// A frame was invalid. [`Client::handle_frame`](super::Client::handle_frame) returns this as an error;
     /// adapters hand it on as an event.
     ProtocolError(ProtocolError),
-    /// The user is no longer signed in, and the machine will not sign the user in again by itself: nothing is sent or
-    /// received until the application does something. Comes once for each time that a user was signed in, except when
+    /// The user is no longer signed in, and the machine will not sign the user in again by itself. It may connect again, with
+    /// nobody signed in: authorize then. Comes once for each time that a user was signed in, except when
     /// the application [closes](super::Client::close) the client. A break that the machine mends is none.
     SignedOut {
         /// Reason, with advice in its message.
@@ -192,6 +197,17 @@ pub struct Ended<'a> {
     pub outcome: Result<Answer<'a>, Failure<'a>>,
     /// Fields of the answer that the protocol does not define.
     pub extra: Fields<'a>,
+}
+
+impl RequestError {
+    /// Returns the server's refusal, if it refused the command.
+    #[must_use]
+    pub const fn refusal(&self) -> Option<&Refusal<'static>> {
+        match self {
+            RequestError::Failure(Failure::Refused(refusal)) => Some(refusal),
+            _ => None,
+        }
+    }
 }
 
 impl<'a> Ended<'a> {

@@ -38,7 +38,8 @@ impl Client {
         self.begin_secret(now, RequestKind::Register, login, request)
     }
 
-    /// Makes an invitation, with which one other person can [`register`](Self::register).
+    /// Makes an invitation, with which one other person can [`register`](Self::register). [`add_contact`](Self::add_contact)
+    /// invites into a conference.
     ///
     /// # Errors
     /// Unless a user is signed in.
@@ -157,7 +158,8 @@ impl Client {
     }
 
     /// Tells a user, or the members of a conference, that the user is typing. There is no answer, and it may be lost. Call
-    /// it every 5 seconds at most while the user types.
+    /// it every 5 seconds at most while the user types: this project's server counts each as five messages, and ignores it beyond
+    /// the rate, or if nobody may hear it.
     ///
     /// # Errors
     /// Unless a user is signed in, or if the login is over the limit.

@@ -21,7 +21,7 @@ pub struct Register<'a> {
     pub password: &'a str,
     /// An invitation, where registration needs one.
     pub invitation: Option<&'a str>,
-    /// The new user's profile.
+    /// The new user's profile, as in [`UpdateMyData`].
     pub profile: Option<Fields<'a>>,
 }
 
@@ -92,6 +92,16 @@ pub struct GetUserData<'a> {
 }
 
 /// Changes a profile, or the password: see [`Client::update_my_data`].
+///
+/// A profile has at most 4096 bytes as CBOR with this project's server. These fields have a meaning; a value of another type
+/// has none, and all other fields are the application's.
+///
+/// | field | type | meaning |
+/// |---|---|---|
+/// | `name` | text | name for people |
+/// | `status_text` | text | status of the user; topic of a conference |
+/// | `public` | boolean | searches find the user or the conference; everybody may join the conference |
+/// | `tells_read` | boolean | others hear up to where the user has read, if they tell it, too |
 #[derive(Clone, Default)]
 pub struct UpdateMyData<'a> {
     /// The login of a conference, if it is its profile.

@@ -1,6 +1,7 @@
 //! Parts of messages about people: states of contacts, profiles, members, sessions, presence.
 
 use alloc::borrow::Cow;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -102,22 +103,47 @@ impl<'a> Member<'a> {
 /// assert!(user.profile().is_none());
 /// ```
 impl User<'_> {
-    /// Returns how many messages from this user are beyond the read mark (`unread`).
+    /// Returns how many messages of the dialog are beyond the user's read mark and not the user's own (`unread`), also in a
+    /// conference. Those up to [`last_position`](Self::last_position) are counted: they may come as events after the answer.
     #[must_use]
     pub fn unread(&self) -> Option<u64> {
         self.extra.typed("unread")
     }
 
-    /// Returns whether the user is signed in anywhere (`online`).
+    /// Returns the position of the dialog's last message in the user's own log (`last`).
+    #[must_use]
+    pub fn last_position(&self) -> Option<u64> {
+        self.extra.typed::<Fields<'_>>("last")?.typed("position")
+    }
+
+    /// Returns whether the user is signed in anywhere (`online`). `false` also says that the two do not know each other: each
+    /// must have listed the other.
     #[must_use]
     pub fn online(&self) -> Option<bool> {
         self.extra.typed("online")
     }
 
-    /// Returns the user's profile, unless it is empty (`profile`).
+    /// Returns the user's profile, unless it is empty (`profile`): see [`UpdateMyData`](crate::client::UpdateMyData) for its
+    /// fields.
     #[must_use]
     pub fn profile(&self) -> Option<Fields<'_>> {
         self.extra.typed("profile")
+    }
+
+    /// Returns the name for people, from the profile, unless it is blank. Anybody may choose any name: show the login beside it.
+    #[must_use]
+    pub fn name(&self) -> Option<String> {
+        self.profile_text("name")
+    }
+
+    /// Returns the status of the user, or the topic of the conference, from the profile, unless it is blank.
+    #[must_use]
+    pub fn status_text(&self) -> Option<String> {
+        self.profile_text("status_text")
+    }
+
+    fn profile_text(&self, name: &str) -> Option<String> {
+        self.profile()?.get(name)?.as_text().filter(|text| !text.trim().is_empty()).map(String::from)
     }
 
     /// Returns the state of the contact (`state`).

@@ -199,7 +199,7 @@ impl<'h, 'a> IntoIterator for &'h History<'a> {
 pub struct SignedIn<'a> {
     /// The session's id, which `session_restore` takes within five minutes after the connection broke.
     pub session_id: Cow<'a, str>,
-    /// The user.
+    /// The user: the login, as a rule. `get_user_data` with it tells the profile.
     pub user: User<'a>,
     /// The connection's cursor over the user's log, if it has one.
     pub cursor: Option<Cursor<'a>>,
@@ -321,6 +321,12 @@ impl<'a> SignedIn<'a> {
 }
 
 impl<'a> Refusal<'a> {
+    /// Returns the status as a number, as in [`StatusCode::code`]; 0 if there was none.
+    #[must_use]
+    pub fn code(&self) -> u16 {
+        self.status.as_ref().map_or(0, StatusCode::code)
+    }
+
     /// Returns whether the server may accept the same request later: statuses 429 and 5….
     #[must_use]
     pub fn is_temporary(&self) -> bool {

@@ -27,6 +27,14 @@ fn the_embedded_server_serves() {
 }
 
 #[test]
+fn the_conference_is_moderated() {
+    let output = command("conference").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(said.lines().collect::<Vec<_>>(), ["anna: welcome, BEN", "removed ben; left: 1"]);
+}
+
+#[test]
 fn the_server_with_hooks_decides() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("store");

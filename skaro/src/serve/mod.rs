@@ -328,7 +328,7 @@ fn furnish(args: &ServeArgs) -> Result<(server::Server, Option<SqliteStore>), Fa
     };
     let plural = if users == 1 { "" } else { "s" };
     info!("{place}; {users} user{plural}");
-    if users == 0 {
+    if users == 0 && args.people.is_closed() {
         warn!("nobody can sign in: add users with skaro user add, or --user-file");
     }
     Ok((machine, store))

@@ -80,6 +80,11 @@ impl PeopleOptions {
         config.max_profile_bytes = self.max_profile_bytes.get();
     }
 
+    /// Returns whether nobody may register.
+    pub(crate) const fn is_closed(&self) -> bool {
+        matches!(self.registration, Registering::Closed)
+    }
+
     /// Returns the limit that the store keeps, which is opened with it.
     pub(crate) const fn max_members(&self) -> usize {
         self.max_members.get()

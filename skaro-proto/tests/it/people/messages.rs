@@ -186,3 +186,28 @@ fn requests_are_written_in_one_way() {
     assert!(both(r#"{"type":"typing","login":"bob"}"#, r#"{"type":"typing","login":"bob"}"#));
     assert_eq!(ClientMessage::typing("bob").request, Request::Typing { login: "bob".into() });
 }
+
+#[test]
+fn names_and_places_are_told_by_methods() {
+    let user = |json: Json| match read(&json!({"type": "changed_user_data", "position": 1, "user": json})) {
+        ServerMessage::ChangedUserData(changed) => changed.user,
+        other => panic!("{other:?}"),
+    };
+    let bob = user(json!({
+        "login": "bob",
+        "profile": {"name": "Bob", "status_text": " "},
+        "last": {"from": {"login": "bob"}, "to": "alice", "body": "hi", "date": 5, "position": 7},
+    }));
+    assert_eq!((bob.name().as_deref(), bob.status_text(), bob.last_position()), (Some("Bob"), None, Some(7)));
+    let nobody = user(json!({"login": "carol", "profile": {"name": 7}, "last": 3}));
+    assert_eq!((nobody.name(), nobody.last_position()), (None, None));
+}
+
+#[test]
+fn a_refusal_is_at_hand() {
+    use skaro_proto::client::{Failure, RequestError};
+    use skaro_proto::message::{Refusal, StatusCode};
+    let refused = RequestError::from(Failure::Refused(Refusal::new(Some(StatusCode::new(409)), "taken")));
+    assert_eq!(refused.refusal().map(Refusal::code), Some(409));
+    assert_eq!(RequestError::from(Failure::TimedOut).refusal(), None);
+}

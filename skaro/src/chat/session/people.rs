@@ -124,7 +124,7 @@ impl Session {
 impl Session {
     /// Takes note of the name that somebody chose.
     fn learn(&self, user: &User<'_>) {
-        self.names.call(&user.login, wording::profile_text(user, "name").as_deref());
+        self.names.call(&user.login, user.name().as_deref());
     }
 
     pub(super) fn learn_all(&self, users: &Contacts<'_>) {

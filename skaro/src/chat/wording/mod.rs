@@ -9,7 +9,7 @@ use skaro_proto::message::{Contacts, Date, Message, Registration, User};
 use super::complete::Names;
 use super::people::is_conference;
 use super::report::Report;
-pub(crate) use people::{about, asks, profile_text};
+pub(crate) use people::{about, asks};
 
 use people::contact;
 

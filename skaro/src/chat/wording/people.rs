@@ -12,14 +12,6 @@ use crate::text::{Shown, name, quoted};
 /// Members of a conference that are listed at most.
 const MEMBERS: usize = 200;
 
-/// Returns a text of somebody's profile.
-pub(crate) fn profile_text(user: &User<'_>, field: &str) -> Option<String> {
-    match user.profile()?.get(field)? {
-        Value::Text(text) if !text.trim().is_empty() => Some(text.into_owned()),
-        _ => None,
-    }
-}
-
 fn profile_flag(user: &User<'_>, field: &str) -> bool {
     user.profile().is_some_and(|profile| matches!(profile.get(field), Some(Value::Bool(true))))
 }
@@ -27,7 +19,7 @@ fn profile_flag(user: &User<'_>, field: &str) -> bool {
 /// Returns somebody's login, with the chosen name behind it.
 fn named(user: &User<'_>) -> Shown {
     let shown = Shown::new().name(&user.login);
-    match profile_text(user, "name").as_deref().and_then(shown_name) {
+    match user.name().as_deref().and_then(shown_name) {
         Some(chosen) => shown.dim(&format!(" {chosen}")),
         None => shown,
     }
@@ -84,7 +76,7 @@ pub(super) fn changed(user: &User<'_>, member: Option<&str>, state: Option<&str>
         return Shown::new();
     }
     let shown = Shown::new().name(&user.login).dim(": ");
-    match (member, profile_text(user, "status_text")) {
+    match (member, user.status_text()) {
         (Some(member), _) => {
             let news = match state {
                 Some("listed") => " has joined",
@@ -115,7 +107,7 @@ pub(super) fn found(users: &Contacts<'_>, more: bool) -> Shown {
     let heading = Shown::new().dim(&format!("{} found{more}", users.len()));
     users.iter().fold(heading, |shown, user| {
         let shown = shown.line().append(named(user));
-        match profile_text(user, "status_text") {
+        match user.status_text() {
             Some(status) => shown.dim(&format!(" {}", quoted(&beginning(&status)))),
             None => shown,
         }
@@ -141,7 +133,7 @@ pub(super) fn user_data(user: &User<'_>) -> Shown {
     if !about.is_empty() {
         shown = shown.plain(&format!(" ({})", about.join(", ")));
     }
-    if let Some(status) = profile_text(user, "status_text") {
+    if let Some(status) = user.status_text() {
         let what = if is_conference { "topic" } else { "status" };
         shown = shown.line().dim(&format!("{what}: ")).plain(&quoted(&status));
     }
@@ -173,7 +165,7 @@ pub(super) fn sessions(sessions: &[Session<'_>]) -> Shown {
 
 /// Returns the topic of a conference, or what somebody does, short enough to be kept.
 pub(crate) fn about(user: &User<'_>) -> Option<String> {
-    profile_text(user, "status_text").map(|text| text.chars().take(2 * BEGINNING).collect())
+    user.status_text().map(|text| text.chars().take(2 * BEGINNING).collect())
 }
 
 #[cfg(test)]
