@@ -10,7 +10,7 @@ use tungstenite::Message;
 use tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 
 use crate::files::Files;
-use crate::process::{ADAPTERS, Line, Process, command, password, serve};
+use crate::process::{ADAPTERS, Process, command, password, serve};
 
 #[test]
 fn the_chat_has_somebody_who_answers() {
@@ -61,11 +61,7 @@ fn without_json_the_chat_writes_plain_text() {
         chat.type_line("hello");
         chat.type_line("/bogus");
         chat.end_of_input();
-        let mut text = String::new();
-        while let Some(Line::Output(line) | Line::Complaint(line)) = chat.next("line") {
-            text += &line;
-            text.push('\n');
-        }
+        let (text, _) = chat.rest();
         for wanted in ["alice to bob: hello\n", " bob: Hello alice!", "unknown command /bogus"] {
             assert!(text.contains(wanted), "{wanted:?} is missing:\n{text}");
         }
@@ -200,11 +196,10 @@ fn people_learn_what_waits_and_not_how_the_client_signs_in_again() {
         // The server has forgotten the session, which is no failure.
         chat.output("signed in as alice");
         chat.end_of_input();
-        while chat.next("end").is_some() {}
-        let text = chat.transcript();
+        let (text, status) = chat.rest();
         assert!(text.contains("alice to bob: said while away"), "{text}");
         assert!(!text.contains("session_restore"), "{text}");
-        assert_eq!(chat.status(), Some(0), "{text}");
+        assert_eq!(status, Some(0), "{text}");
     }
 }
 
@@ -369,9 +364,7 @@ fn nothing_that_a_server_says_reaches_the_terminal_as_it_is() {
             for json in [&[][..], &["--json"]] {
                 let options = ["chat", "--url", url, "--no-reconnect", "--login", "alice", "--password", "x"];
                 let args = [&options[..], json, adapter.0].concat();
-                let mut chat = Process::start(&args);
-                while chat.next("end").is_some() {}
-                let text = chat.transcript();
+                let (text, ended) = Process::start(&args).rest();
                 assert!(is_clean(&text), "{text:?}");
                 let escaped = if json.is_empty() || shown == 1 {
                     r"\u{1b}]0;title\u{7}\u{9b}2J\u{202e}\u{200b}"
@@ -379,7 +372,7 @@ fn nothing_that_a_server_says_reaches_the_terminal_as_it_is() {
                     r"\u001b]0;title\u0007\u009b2J\u202e\u200b"
                 };
                 assert!(text.matches(escaped).count() >= shown, "{text}");
-                assert_eq!(chat.status(), Some(status));
+                assert_eq!(ended, Some(status));
             }
         }
     }

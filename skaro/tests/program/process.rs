@@ -1,9 +1,9 @@
 //! The program as a process, and what one can ask of it.
 
-use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,20 +16,17 @@ pub(crate) const WAIT: Duration = Duration::from_secs(20);
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_skaro");
 
 /// A program that runs, until this is dropped.
+///
+/// Its output and its complaints come through two pipes, so which of two lines was written first is not known across them:
+/// each is waited for by itself, and waiting for one loses none of the other.
 pub(crate) struct Process {
     name: String,
     child: Child,
     pub(crate) stdin: Option<ChildStdin>,
-    lines: Receiver<Line>,
-    /// Lines that somebody looked at who did not want them.
-    again: VecDeque<Line>,
-    /// What it has written so far.
-    transcript: Vec<String>,
-}
-
-pub(crate) enum Line {
-    Output(String),
-    Complaint(String),
+    output: Receiver<String>,
+    complaints: Receiver<String>,
+    /// All that it has written so far.
+    transcript: Arc<Mutex<Vec<String>>>,
 }
 
 impl Process {
@@ -42,31 +39,20 @@ impl Process {
     pub(crate) fn run(command: &mut Command) -> Process {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let (sender, lines) = channel();
-        read(child.stdout.take().unwrap(), sender.clone(), Line::Output);
-        read(child.stderr.take().unwrap(), sender, Line::Complaint);
-        let stdin = child.stdin.take();
+        let transcript = Arc::new(Mutex::new(Vec::new()));
         Process {
             name: format!("{command:?}"),
+            output: read(child.stdout.take().unwrap(), Arc::clone(&transcript)),
+            complaints: read(child.stderr.take().unwrap(), Arc::clone(&transcript)),
+            stdin: child.stdin.take(),
             child,
-            stdin,
-            lines,
-            again: VecDeque::new(),
-            transcript: Vec::new(),
+            transcript,
         }
     }
 
     /// Where a server that was just started listens.
     pub(crate) fn address(&mut self) -> String {
-        let mut complaints = Vec::new();
-        let line = loop {
-            match self.next("line") {
-                Some(Line::Output(line)) => break line,
-                Some(complaint) => complaints.push(complaint),
-                None => self.fail("it does not listen"),
-            }
-        };
-        self.again.extend(complaints);
+        let Some(line) = self.next("line") else { self.fail("it does not listen") };
         let url = line.strip_prefix("listening on ").unwrap_or_else(|| self.fail("it does not listen"));
         assert!(url.starts_with("ws") && url.ends_with("/skaro_client/"), "{url}");
         url.into()
@@ -76,84 +62,69 @@ impl Process {
         writeln!(self.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
-    /// What it has written so far.
+    /// All that it has written so far.
     pub(crate) fn transcript(&self) -> String {
-        self.transcript.join("\n")
+        self.transcript.lock().unwrap().join("\n")
     }
 
     pub(crate) fn end_of_input(&mut self) {
         self.stdin = None;
     }
 
-    /// The next line that it writes; `None` when there are no more.
-    pub(crate) fn next(&mut self, wanted: &str) -> Option<Line> {
-        if let Some(line) = self.again.pop_front() {
-            return Some(line);
-        }
-        let line = match self.lines.recv_timeout(WAIT) {
-            Ok(line) => line,
-            Err(RecvTimeoutError::Disconnected) => return None,
+    /// The next line of its output; `None` when there are no more.
+    pub(crate) fn next(&mut self, wanted: &str) -> Option<String> {
+        self.receive(&self.output, wanted)
+    }
+
+    fn receive(&self, lines: &Receiver<String>, wanted: &str) -> Option<String> {
+        match lines.recv_timeout(WAIT) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
             Err(RecvTimeoutError::Timeout) => self.fail(&format!("no {wanted} within {WAIT:?}")),
-        };
-        let (Line::Output(text) | Line::Complaint(text)) = &line;
-        self.transcript.push(text.clone());
-        Some(line)
+        }
     }
 
     pub(crate) fn fail(&self, problem: &str) -> ! {
-        panic!("{}: {problem}; so far it wrote:\n{}", self.name, self.transcript.join("\n"))
+        panic!("{}: {problem}; so far it wrote:\n{}", self.name, self.transcript())
     }
 
     /// The next event, which must be of this type unless it is one that may come at any time.
     pub(crate) fn event(&mut self, wanted: &str) -> Value {
-        loop {
-            match self.next(wanted) {
-                Some(Line::Output(line)) => {
-                    let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| self.fail("no JSON"));
-                    if event["event"] == wanted {
-                        return event;
-                    }
-                }
-                Some(Line::Complaint(_)) => (),
-                None => self.fail(&format!("it ended without {wanted}")),
-            }
-        }
+        self.event_of(&[wanted])
     }
 
     /// The next event of one of these types.
     pub(crate) fn event_of(&mut self, wanted: &[&str]) -> Value {
         loop {
-            match self.next(&wanted.join(" or ")) {
-                Some(Line::Output(line)) => {
-                    let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| self.fail("no JSON"));
-                    if wanted.iter().any(|wanted| event["event"] == *wanted) {
-                        return event;
-                    }
-                }
-                Some(Line::Complaint(_)) => (),
-                None => self.fail(&format!("it ended without {wanted:?}")),
+            let Some(event) = self.next_event(&wanted.join(" or ")) else {
+                self.fail(&format!("it ended without {wanted:?}"))
+            };
+            if wanted.iter().any(|wanted| event["event"] == *wanted) {
+                return event;
             }
         }
     }
 
     /// The next event of any type, except that nothing more was said before the user signed in, and who comes and goes.
     pub(crate) fn any_event(&mut self) -> Value {
-        match self.next("event") {
-            Some(Line::Output(line)) => {
-                let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| self.fail("no JSON"));
-                let is_ignored = event["event"] == "caught_up" || is_presence(&event);
-                if is_ignored { self.any_event() } else { event }
+        loop {
+            let event = self.next_event("event").unwrap_or_else(|| self.fail("it ended"));
+            if event["event"] != "caught_up" && !is_presence(&event) {
+                return event;
             }
-            Some(Line::Complaint(_)) => self.any_event(),
-            None => self.fail("it ended"),
         }
+    }
+
+    fn next_event(&mut self, wanted: &str) -> Option<Value> {
+        let line = self.next(wanted)?;
+        Some(serde_json::from_str(&line).unwrap_or_else(|_| self.fail("no JSON")))
     }
 
     /// Waits for a line of its log, and returns it.
     pub(crate) fn complaint(&mut self, wanted: &str) -> String {
         loop {
-            match self.next(wanted) {
-                Some(Line::Complaint(line)) if line.contains(wanted) => return line,
+            match self.receive(&self.complaints, wanted) {
+                Some(line) if line.contains(wanted) => return line,
                 Some(_) => (),
                 None => self.fail(&format!("it ended without complaining of {wanted}")),
             }
@@ -164,29 +135,34 @@ impl Process {
     pub(crate) fn output(&mut self, wanted: &str) {
         loop {
             match self.next(wanted) {
-                Some(Line::Output(line)) if line == wanted => return,
+                Some(line) if line == wanted => return,
                 Some(_) => (),
                 None => self.fail(&format!("it ended without {wanted}")),
             }
         }
     }
 
-    /// Waits for its end; all that it wrote since, but who comes and goes, and its exit status.
+    /// Waits for its end; all events since, but who comes and goes, and its exit status.
     pub(crate) fn end(mut self) -> (Vec<Value>, Option<i32>) {
         let mut rest = Vec::new();
-        while let Some(line) = self.next("end") {
-            if let Line::Output(line) = line {
-                let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| self.fail("no JSON"));
-                rest.extend(Some(event).filter(|event| !is_presence(event)));
-            }
+        while let Some(event) = self.next_event("end") {
+            rest.extend(Some(event).filter(|event| !is_presence(event)));
         }
         (rest, self.status())
     }
 
+    /// Waits for its end; all that it wrote, and its exit status.
+    pub(crate) fn rest(mut self) -> (String, Option<i32>) {
+        for lines in [&self.output, &self.complaints] {
+            while self.receive(lines, "end").is_some() {}
+        }
+        let status = wait(&mut self.child).unwrap_or_else(|| self.fail("it does not end"));
+        (self.transcript(), status)
+    }
+
     /// Waits for its end; its exit status.
-    pub(crate) fn status(mut self) -> Option<i32> {
-        while self.next("end").is_some() {}
-        wait(&mut self.child).unwrap_or_else(|| self.fail("it does not end"))
+    pub(crate) fn status(self) -> Option<i32> {
+        self.rest().1
     }
 
     /// Changes a limit of the process, by an option of prlimit(1).
@@ -227,11 +203,16 @@ impl Drop for Process {
     }
 }
 
-fn read(from: impl Read + Send + 'static, to: Sender<Line>, kind: fn(String) -> Line) {
+fn read(from: impl Read + Send + 'static, transcript: Arc<Mutex<Vec<String>>>) -> Receiver<String> {
+    let (sender, lines) = channel();
     thread::spawn(move || {
-        // When nobody wants to know any more, the lines go nowhere.
-        BufReader::new(from).lines().map_while(Result::ok).for_each(|line| _ = to.send(kind(line)));
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            transcript.lock().unwrap().push(line.clone());
+            // When nobody wants to know any more, the lines go nowhere.
+            _ = sender.send(line);
+        }
     });
+    lines
 }
 
 /// The program with these arguments, and nothing from the environment.

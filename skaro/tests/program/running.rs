@@ -15,12 +15,6 @@ fn chat(url: &str, login: &str, password: &str, more: &[&str]) -> Process {
     ADAPTERS[0].chat(&[&["--url", url, "--login", login, "--password", password], more].concat())
 }
 
-/// Everything that it writes until it ends.
-fn rest(mut server: Process) -> (Vec<String>, Option<i32>) {
-    while server.next("end").is_some() {}
-    (server.transcript().lines().map(str::to_owned).collect(), server.status())
-}
-
 #[test]
 fn the_log_is_for_people_or_machines_and_has_no_secrets() {
     for format in ["text", "json"] {
@@ -48,9 +42,8 @@ fn the_log_is_for_people_or_machines_and_has_no_secrets() {
         server.complaint("password changed by an operator");
         server.complaint("closed by the server");
         server.signal("TERM");
-        let (lines, status) = rest(server);
+        let (text, status) = server.rest();
         assert_eq!(status, Some(0));
-        let text = lines.join("\n");
         assert!(text.contains("shutting down") && !text.contains("hunter"), "{text}");
         if format == "text" {
             assert!(
@@ -60,8 +53,8 @@ fn the_log_is_for_people_or_machines_and_has_no_secrets() {
             assert!(refused.contains("WARN") && refused.contains("address=\"127.0.0.1\""), "{refused}");
             continue;
         }
-        let lines: Vec<Value> = lines
-            .iter()
+        let lines: Vec<Value> = text
+            .lines()
             .filter(|line| !line.starts_with("listening on"))
             .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
             .collect();

@@ -171,7 +171,8 @@ fn people_at_a_terminal_see_refusals_and_end_well() {
 #[test]
 fn commands_and_names_complete_and_a_line_can_be_cleared() {
     let steps = json!([
-        ["expect", "I'll answer."],
+        // The prompt: before it, Ctrl-C ends the chat.
+        ["expect", "to \u{1b}[34mbob"],
         ["type", "half a line\u{3}"],
         ["type", "/hi\thello\u{3}"],
         ["type", "/ms\tdav\thello\r"],
