@@ -43,12 +43,22 @@ pub(crate) fn beside(path: &Path, end: &str) -> PathBuf {
     name.into()
 }
 
-/// Locks the file beside a store. The lock ends with the process.
-pub(crate) fn lock(path: &Path) -> Result<File, OpenError> {
+/// A lock on the file beside a store, until this is dropped or the process ends.
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that is being started has it as well, until its program is loaded.
+        _ = self.0.unlock();
+    }
+}
+
+/// Locks the file beside a store.
+pub(crate) fn lock(path: &Path) -> Result<Lock, OpenError> {
     let name = beside(path, ".lock");
     let file = private(&name).map_err(|source| OpenError::File { path: name.clone(), source })?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.into() }),
         Err(TryLockError::Error(source)) => Err(OpenError::File { path: name, source }),
     }
@@ -250,6 +260,18 @@ mod tests {
             assert_eq!((pragma("synchronous"), pragma("foreign_keys"), pragma("busy_timeout")), (2, 1, 0));
             assert_eq!((pragma("user_version"), pragma("application_id")), (STEPS.len() as i64, APPLICATION));
         }
+    }
+
+    #[test]
+    fn a_process_that_is_being_started_holds_no_lock() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("store");
+        let first = lock(&path).unwrap();
+        let inherited = first.0.try_clone().unwrap();
+        assert!(matches!(lock(&path), Err(OpenError::InUse { .. })));
+        drop(first);
+        assert!(lock(&path).is_ok());
+        drop(inherited);
     }
 
     #[test]

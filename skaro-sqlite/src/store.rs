@@ -27,7 +27,7 @@ pub struct SqliteStore {
     /// Closed after the connection.
     file: File,
     /// The last to go: as long as it is here, no other server opens the file.
-    _lock: File,
+    _lock: file::Lock,
 }
 
 impl fmt::Debug for SqliteStore {

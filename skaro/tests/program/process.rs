@@ -52,7 +52,11 @@ impl Process {
 
     /// Where a server that was just started listens.
     pub(crate) fn address(&mut self) -> String {
-        let Some(line) = self.next("line") else { self.fail("it does not listen") };
+        let Some(line) = self.next("line") else {
+            // Its reason may still be on its way.
+            while self.receive(&self.complaints, "end").is_some() {}
+            self.fail("it does not listen")
+        };
         let url = line.strip_prefix("listening on ").unwrap_or_else(|| self.fail("it does not listen"));
         assert!(url.starts_with("ws") && url.ends_with("/skaro_client/"), "{url}");
         url.into()
