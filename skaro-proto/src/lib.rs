@@ -15,7 +15,8 @@
 //! * [`client::Client`] is one user's side: it signs in, matches answers to requests, times requests out, detects dead
 //!   connections, says when to reconnect, and restores the session.
 //! * [`server::Server`] is the other side of all its connections. What it keeps, users, logs and sessions, is in a
-//!   [store](server::store): in memory, unless there is another one.
+//!   [store](server::store): in memory, unless there is another one. Below it a [`server::Endpoint`] is one connection by
+//!   itself, for services of another kind.
 //! * [`message`] defines the messages that both exchange, borrowed from the frames; [`Format`] is JSON or CBOR.
 //! * [`auth`] computes and checks the proof of a password.
 //!

@@ -4,13 +4,13 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 
 use super::accept_error::AcceptError;
-use super::connection::{Connection, State};
+use super::connection::Connection;
+use super::endpoint::Endpoint;
 use super::memory::CONNECTION;
 use super::peer::{Peer, Place};
 use super::{ConnectionId, Server};
 use crate::codec::Format;
 use crate::log::{debug, warn};
-use crate::message::{Challenge, ServerMessage};
 use crate::secret::Secret;
 use crate::time::Time;
 
@@ -44,10 +44,9 @@ impl Server {
         self.tally.accepted += 1;
         self.last_connection += 1;
         let id = ConnectionId(self.last_connection);
-        let until = self.now + self.config.handshake_timeout;
-        let mut connection = Connection::new(self.now, self.config.format, place, State::Opening { until });
-        connection.is_confidential = peer.is_confidential();
-        self.agenda.deadlines.insert((connection.deadline, id));
+        let endpoint = Endpoint::new(id, self.now, &self.config);
+        let mut connection = Connection::new(endpoint, place, peer.is_confidential());
+        connection.set_deadline(id, &self.config, &mut self.agenda);
         self.connections.insert(id, Box::new(connection));
         debug!("connection {id}: accepted");
         self.strangers.opening.insert(id);
@@ -60,22 +59,15 @@ impl Server {
     /// server speaks first.
     pub fn handle_connected(&mut self, now: Time, id: ConnectionId, format: Option<Format>) {
         self.advance(now);
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        if !matches!(connection.state, State::Opening { .. }) {
+        if !self.connections.get(&id).is_some_and(|connection| connection.endpoint.is_opening()) {
             return;
         }
-        debug!("connection {id}: connected");
         self.strangers.opening.remove(&id);
-        connection.format = format.unwrap_or(self.config.format);
         let token = Secret::from(self.secrets.next());
-        let until = self.now + self.config.sign_in_timeout;
-        connection.state = State::Open { token: token.clone(), until };
-        connection.keep_alive.heard(self.now);
+        self.tell(id, |endpoint, now, config| {
+            endpoint.handle_connected(now, config, format, token, &EXTENSIONS);
+        });
         self.set_deadline(id);
-        let mut challenge = Challenge::new(token.expose());
-        challenge.extensions = EXTENSIONS.map(Into::into).into();
-        self.expect_secret(id);
-        self.push(id, &ServerMessage::CheckConnection(challenge));
     }
 
     /// Reports where a connection really comes from: a proxy in front of the server has told it in a header that whoever

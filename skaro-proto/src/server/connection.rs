@@ -1,22 +1,18 @@
-//! One connection: its state and its queue, its deadlines, its end.
+//! One connection of the service: its deadlines, its end.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
-use alloc::format;
 
 use super::config::ServerConfig;
 use super::cursor::Cursor;
+use super::endpoint::{Closed, Endpoint};
 use super::notes::Note;
 use super::operations::Operations;
 use super::peer::Place;
-use super::rate::{BYTES_PER_UNIT, Bucket};
 use super::store::{AccountId, SessionKey};
 use super::{ConnectionId, Server};
-use crate::codec::{DecodeError, DecodeErrorKind, Format};
-use crate::keep_alive::{KeepAlive, Silence};
 use crate::log::debug;
-use crate::output::{CloseCode, Output};
-use crate::secret::Secret;
+use crate::output::CloseCode;
 use crate::time::Time;
 
 /// Operations of one connection that may be open until its frames are not wanted any more.
@@ -24,33 +20,19 @@ const MAX_OPEN: u32 = 64;
 /// The same until somebody has signed in: each may keep a frame of a stranger.
 const MAX_OPEN_OF_STRANGER: u32 = 4;
 
+/// One connection of the service.
 pub(super) struct Connection {
-    pub(super) format: Format,
-    pub(super) state: State,
-    pub(super) output: Output,
+    pub(super) endpoint: Endpoint<Session>,
     /// Cursor in its user's log, if the client asked for one.
     pub(super) cursor: Option<Box<Cursor>>,
-    pub(super) keep_alive: KeepAlive,
     /// Address or network of the client, if it is known.
     pub(super) place: Option<Place>,
     /// The moment for which it stands in the list of deadlines.
-    pub(super) deadline: Time,
+    deadline: Time,
     /// Set while the connection is in the list of those that have something to send.
     pub(super) is_ready: bool,
-    /// The time at which something last left its queue, or there was nothing in it.
-    pub(super) progress: Time,
     /// Bytes of its queue as they were last added to the sum of all queues.
-    pub(super) counted: usize,
-    /// Limit on the rate of frames, if neither its user nor its address is known.
-    frames: Bucket,
-    /// Bytes read since some of them counted as a frame.
-    read: usize,
-    /// The time until which it is not read, after frames that came too fast.
-    pub(super) throttled: Option<Time>,
-    /// Frames without sense so far.
-    faults: u32,
-    /// Refused attempts to sign in so far.
-    pub(super) refused: u32,
+    counted: usize,
     /// Set if it hears of presence.
     pub(super) hears_presence: bool,
     /// Set if nobody can listen to it: passwords may travel over it.
@@ -63,15 +45,11 @@ pub(super) struct Connection {
     pub(super) open_first: u16,
 }
 
-pub(super) enum State {
-    /// The opening handshake is under way, up to a moment.
-    Opening { until: Time },
-    /// Somebody may sign in, up to a moment.
-    Open { token: Secret, until: Time },
-    /// Somebody has.
-    SignedIn { user: AccountId, session: SessionKey },
-    /// The closing handshake is under way, up to a moment. What still comes is not heard, but counts for the rate.
-    Closing { until: Time },
+/// Whoever is signed in on a connection.
+#[derive(Clone, Copy)]
+pub(super) struct Session {
+    pub(super) user: AccountId,
+    pub(super) key: SessionKey,
 }
 
 /// State that all connections share.
@@ -88,72 +66,98 @@ pub(super) struct Agenda {
 }
 
 impl Connection {
-    pub(super) fn new(now: Time, format: Format, place: Option<Place>, state: State) -> Self {
-        let mut connection = Connection {
-            format,
-            state,
-            output: Output::default(),
+    pub(super) fn new(endpoint: Endpoint<Session>, place: Option<Place>, is_confidential: bool) -> Self {
+        Connection {
+            endpoint,
             cursor: None,
-            keep_alive: KeepAlive::new(now),
             place,
-            deadline: now,
+            deadline: Time::ZERO,
             is_ready: false,
-            progress: now,
             counted: 0,
-            frames: Bucket::default(),
-            read: 0,
-            throttled: None,
-            faults: 0,
-            refused: 0,
             hears_presence: false,
-            is_confidential: false,
+            is_confidential,
             is_signing_in: false,
             open: 0,
             open_first: 0,
-        };
-        if let State::Opening { until } = connection.state {
-            connection.deadline = until;
         }
-        connection
-    }
-
-    pub(super) const fn is_heard(&self) -> bool {
-        matches!(self.state, State::Open { .. } | State::SignedIn { .. })
     }
 
     /// Returns the account of the user who is signed in.
-    pub(super) const fn user(&self) -> Option<AccountId> {
-        match self.state {
-            State::SignedIn { user, .. } => Some(user),
-            _ => None,
-        }
+    pub(super) fn user(&self) -> Option<AccountId> {
+        self.endpoint.session().map(|session| session.user)
     }
 
     /// Returns the number of open operations from which its frames are not wanted.
     pub(super) const fn max_open(&self) -> u32 {
-        if self.is_signed_in() { MAX_OPEN } else { MAX_OPEN_OF_STRANGER }
+        if self.endpoint.session().is_some() { MAX_OPEN } else { MAX_OPEN_OF_STRANGER }
+    }
+
+    /// Returns whether it asks for so much, although its frames are not wanted, that requests are refused.
+    pub(super) fn has_too_many_open(&self, operations: &Operations) -> bool {
+        self.open >= 2 * self.max_open()
+            || match self.user() {
+                Some(user) => operations.has_many_of(user),
+                None => operations.has_many_sign_ins(),
+            }
     }
 
     /// Returns whether it is not read because of what its requests have asked the store for. After the end nothing is asked.
     fn waits_for_store(&self, operations: &Operations) -> bool {
         let has_many = || self.user().is_some_and(|user| operations.has_many_of(user));
         let is_waiting = self.is_signing_in || self.open >= self.max_open() || self.open_first > 0;
-        self.is_heard() && (is_waiting || has_many())
+        self.endpoint.is_heard() && (is_waiting || has_many())
     }
 
-    pub(super) const fn is_signed_in(&self) -> bool {
-        matches!(self.state, State::SignedIn { .. })
+    /// Puts it on the list of those that have something to send.
+    pub(super) fn mark_ready(&mut self, id: ConnectionId, agenda: &mut Agenda) {
+        if !self.is_ready {
+            self.is_ready = true;
+            agenda.ready.push_back(id);
+        }
     }
 
-    fn next_deadline(&self, config: &ServerConfig) -> Time {
-        let alive = self.keep_alive.deadline(config.keep_alive);
-        let alive = self.write_deadline(config).map_or(alive, |until| until.min(alive));
-        let deadline = match self.state {
-            State::Opening { until } | State::Closing { until } => until,
-            State::Open { until, .. } => until.min(alive),
-            State::SignedIn { .. } => alive,
-        };
-        self.throttled.map_or(deadline, |until| until.min(deadline))
+    /// Puts a message that was written for several connections into the queue.
+    pub(super) fn push_written(
+        &mut self,
+        id: ConnectionId,
+        written: &[u8],
+        now: Time,
+        config: &ServerConfig,
+        agenda: &mut Agenda,
+    ) {
+        self.endpoint.push_written(now, written);
+        self.wrote(id, config, agenda);
+    }
+
+    /// Something was put into the queue.
+    pub(super) fn wrote(&mut self, id: ConnectionId, config: &ServerConfig, agenda: &mut Agenda) {
+        self.mark_ready(id, agenda);
+        self.count(agenda);
+        // Only if the deadline is later than it may be, so hardly ever: it is computed anew when it comes.
+        if let Some(within) = config.write_timeout
+            && self.deadline > self.endpoint.progress() + within
+        {
+            self.move_deadline(id, self.endpoint.progress() + within, agenda);
+        }
+    }
+
+    /// Tells the sum of all queues what this one takes.
+    pub(super) fn count(&mut self, agenda: &mut Agenda) {
+        let capacity = self.endpoint.capacity();
+        agenda.queued = agenda.queued - self.counted + capacity;
+        self.counted = capacity;
+    }
+
+    pub(super) fn set_deadline(&mut self, id: ConnectionId, config: &ServerConfig, agenda: &mut Agenda) {
+        if let Some(deadline) = self.endpoint.poll_timeout(config) {
+            self.move_deadline(id, deadline, agenda);
+        }
+    }
+
+    fn move_deadline(&mut self, id: ConnectionId, deadline: Time, agenda: &mut Agenda) {
+        agenda.deadlines.remove(&(self.deadline, id));
+        self.deadline = deadline;
+        agenda.deadlines.insert((deadline, id));
     }
 }
 
@@ -170,9 +174,7 @@ impl Server {
     #[must_use]
     pub fn wants_frames(&self, id: ConnectionId) -> bool {
         self.connections.get(&id).is_some_and(|connection| {
-            connection.throttled.is_none()
-                && !connection.waits_for_store(&self.operations)
-                && connection.has_room(&self.config)
+            connection.endpoint.wants_frames(&self.config) && !connection.waits_for_store(&self.operations)
         })
     }
 
@@ -180,10 +182,9 @@ impl Server {
     /// [`ServerConfig::max_stranger_frame_bytes`].
     #[must_use]
     pub fn max_frame_bytes(&self, id: ConnectionId) -> usize {
-        let limit = self.config.limits.max_frame_bytes;
         match self.connections.get(&id) {
-            Some(connection) if connection.is_signed_in() => limit,
-            _ => limit.min(self.config.max_stranger_frame_bytes),
+            Some(connection) => connection.endpoint.max_frame_bytes(&self.config),
+            None => self.config.limits.max_frame_bytes.min(self.config.max_stranger_frame_bytes),
         }
     }
 }
@@ -200,28 +201,21 @@ impl Server {
     /// 4 KiB, count as a frame, so that none of them can come faster than [`ServerConfig::frame_rate`] allows.
     pub fn handle_read(&mut self, now: Time, id: ConnectionId, bytes: usize, frames: usize) {
         self.advance(now);
-        self.charge_frames(id, |connection| {
-            let read = connection.read.saturating_add(bytes);
-            connection.read = read % BYTES_PER_UNIT;
-            frames.saturating_add(read / BYTES_PER_UNIT)
-        });
+        self.charge_frames(id, |connection| connection.endpoint.count_read(bytes, frames));
     }
 
     /// A client has answered a ping, or sent one: it is alive.
     pub fn handle_pong(&mut self, now: Time, id: ConnectionId) {
         self.advance(now);
         if let Some(connection) = self.connections.get_mut(&id) {
-            connection.keep_alive.heard(self.now);
+            connection.endpoint.handle_pong(self.now);
         }
     }
 
     /// A client has sent a frame over the limit, which the adapter did not even read. The connection is closed.
     pub fn handle_oversized(&mut self, now: Time, id: ConnectionId) {
         self.advance(now);
-        let limit = self.max_frame_bytes(id);
-        debug!("connection {id}: a frame over the limit of {limit} bytes");
-        self.notify_error(id, format!("the frame is over the limit of {limit} bytes").into());
-        self.begin_close(id, CloseCode::TooBig);
+        self.tell(id, |endpoint, now, config| endpoint.handle_oversized(now, config));
     }
 
     /// A client has violated the WebSocket protocol (RFC 6455, section 7.1.7). The connection is closed with this code
@@ -229,8 +223,7 @@ impl Server {
     /// [wanted](Self::wants_frames).
     pub fn handle_failed(&mut self, now: Time, id: ConnectionId, code: CloseCode) {
         self.advance(now);
-        debug!("connection {id}: violates the WebSocket protocol");
-        self.begin_close(id, code);
+        self.tell(id, |endpoint, now, config| endpoint.handle_failed(now, config, code));
     }
 
     /// Handles the deadlines that have passed: call it at the time that [`poll_timeout`](Self::poll_timeout) returns. An
@@ -246,143 +239,108 @@ impl Server {
     /// Looks after a connection whose deadline has come, and sets the next one. What arrived or left since does not
     /// move the deadline, which would cost something for each frame; it is taken into account here.
     fn check_deadline(&mut self, id: ConnectionId) {
-        let (now, within) = (self.now, self.config.keep_alive);
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        if connection.throttled.take_if(|until| *until <= now).is_some() {
+        let is_held_up = connection.waits_for_store(&self.operations);
+        if connection.endpoint.handle_timeout(self.now, &self.config, is_held_up) {
             connection.mark_ready(id, &mut self.agenda);
-        }
-        let is_stuck = connection.write_deadline(&self.config).is_some_and(|until| until <= now);
-        match connection.state {
-            State::Opening { until } | State::Closing { until } if until <= now => {
-                debug!("connection {id}: its handshake takes too long");
-                return self.abort(id);
-            }
-            State::Opening { .. } | State::Closing { .. } => (),
-            // A closing handshake would have to wait behind what does not leave.
-            _ if is_stuck => {
-                debug!("connection {id}: does not read");
-                return self.abort(id);
-            }
-            State::Open { until, .. } if until <= now => {
-                self.notify_error(id, "nobody signed in for too long: connect again to sign in".into());
-                self.begin_close(id, CloseCode::Policy);
-            }
-            State::Open { .. } | State::SignedIn { .. } => match connection.keep_alive.check(now, within) {
-                Silence::Bearable => (),
-                Silence::Ping => {
-                    connection.note_push(now);
-                    connection.output.push_ping();
-                    connection.wrote(id, &self.config, &mut self.agenda);
-                }
-                // Its pongs were not read.
-                Silence::Dead if connection.waits_for_store(&self.operations) => {
-                    connection.keep_alive.heard(now)
-                }
-                Silence::Dead => {
-                    debug!("connection {id}: silent for too long");
-                    return self.abort(id);
-                }
-            },
+            self.tell(id, |_, _, _| ());
         }
         self.set_deadline(id);
     }
 
     pub(super) fn set_deadline(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        self.agenda.deadlines.remove(&(connection.deadline, id));
-        connection.deadline = connection.next_deadline(&self.config);
-        self.agenda.deadlines.insert((connection.deadline, id));
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.set_deadline(id, &self.config, &mut self.agenda);
+        }
     }
 
     /// Counts frames for the rate, and stops reading the connection for a while if there were too many.
     pub(super) fn charge_frames(&mut self, id: ConnectionId, count: impl FnOnce(&mut Connection) -> usize) {
-        let Some(rate) = self.config.frame_rate else { return };
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        let count = u32::try_from(count(connection)).unwrap_or(u32::MAX);
+        let count = count(connection);
         if count == 0 {
             return;
         }
-        let shared = match (&connection.state, connection.place) {
-            (State::SignedIn { user, .. }, _) => self.accounts.get_mut(*user).map(|user| &mut user.frames),
-            (_, Some(place)) => self.places.frames(place),
+        let shared = match (connection.user(), connection.place) {
+            (Some(user), _) => self.accounts.get_mut(user).map(|user| &mut user.frames),
+            (None, Some(place)) => self.places.frames(place),
             _ => None,
         };
-        if let Some(until) = shared.unwrap_or(&mut connection.frames).take(count, self.now, rate) {
-            debug!("connection {id}: sends too fast, not read until {until:?}");
-            connection.throttled = Some(until);
+        if connection.endpoint.charge(self.now, &self.config, count, shared) {
             self.set_deadline(id);
         }
     }
 }
 
 impl Server {
-    /// Answers a frame without sense, and closes the connection if it was one too many.
-    pub(super) fn fault(&mut self, id: ConnectionId, error: &DecodeError) {
-        let limit = self.config.max_invalid_frames;
+    /// Tells an endpoint something, and sees to what comes of it: it may have something to send, close its connection or drop it.
+    pub(super) fn tell(
+        &mut self,
+        id: ConnectionId,
+        what: impl FnOnce(&mut Endpoint<Session>, Time, &ServerConfig),
+    ) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        connection.faults += 1;
-        debug!("connection {id}: a frame without sense, number {}", connection.faults);
-        if matches!(error.kind, DecodeErrorKind::TooLarge { .. }) && error.field.is_empty() {
-            self.begin_close(id, CloseCode::TooBig);
-        } else if connection.faults >= limit {
-            self.begin_close(id, CloseCode::Policy);
+        what(&mut connection.endpoint, self.now, &self.config);
+        if connection.endpoint.queued() > 0 {
+            connection.wrote(id, &self.config, &mut self.agenda);
         }
+        if !connection.endpoint.is_heard() {
+            self.check_end(id);
+        }
+    }
+
+    /// Sees to the end of an endpoint's work.
+    #[cold]
+    fn check_end(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if connection.endpoint.is_gone() {
+            connection.mark_ready(id, &mut self.agenda);
+            return self.forget(id);
+        }
+        let Some(Closed { code, session }) = connection.endpoint.poll_closed() else { return };
+        connection.set_deadline(id, &self.config, &mut self.agenda);
+        let address = connection.place.map(Place::address);
+        session.into_iter().for_each(|session| self.signed_out(id, session));
+        self.tally.closed(code.code());
+        self.tally.notes.add(|| Note::Closed { connection: id, address, code });
     }
 
     /// Begins the closing handshake after all that waits to be sent. The user is gone from now on. A connection whose
     /// opening handshake is not done is dropped.
     pub(super) fn begin_close(&mut self, id: ConnectionId, code: CloseCode) {
-        self.sign_out(id);
-        let until = self.now + self.config.close_timeout;
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        match connection.state {
-            State::Closing { .. } => return,
-            State::Opening { .. } => return self.abort(id),
-            State::Open { .. } | State::SignedIn { .. } => (),
-        }
-        debug!("connection {id}: closing with code {}", code.code());
-        self.tally.closed(code.code());
-        let address = connection.place.map(Place::address);
-        self.tally.notes.add(|| Note::Closed { connection: id, address, code });
-        connection.state = State::Closing { until };
-        connection.output.push_close(code);
-        connection.wrote(id, &self.config, &mut self.agenda);
-        self.set_deadline(id);
+        self.tell(id, |endpoint, now, config| endpoint.close(now, config, code));
     }
 
     /// Drops a connection without a handshake; the adapter is to notice.
     pub(super) fn abort(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.mark_ready(id, &mut self.agenda);
-        }
-        self.forget(id);
+        self.tell(id, |endpoint, _, _| endpoint.drop_now());
     }
 
     /// The user is not reached by this connection any more; the session can be restored for a while.
-    pub(super) fn sign_out(&mut self, id: ConnectionId) {
-        let Some(State::SignedIn { user, session }) = self.connections.get(&id).map(|it| &it.state) else {
-            return;
-        };
-        let (user, session) = (*user, *session);
+    fn signed_out(&mut self, id: ConnectionId, session: Session) {
+        let Session { user, key } = session;
         debug!("connection {id}: signed out");
         self.accounts.leave(user, id, self.now);
         self.presence_changed(user);
         // Unless another connection has taken it.
-        if let Some((_, epoch)) = self.sessions.get(&session).copied().filter(|(holder, _)| *holder == id) {
-            self.sessions.remove(&session);
-            self.leave_session(session, epoch);
+        if let Some((_, epoch)) = self.sessions.get(&key).copied().filter(|(holder, _)| *holder == id) {
+            self.sessions.remove(&key);
+            self.leave_session(key, epoch);
         }
     }
 
-    pub(super) fn forget(&mut self, id: ConnectionId) {
-        self.sign_out(id);
-        if let Some(connection) = self.connections.remove(&id) {
-            debug!("connection {id}: gone");
-            self.agenda.deadlines.remove(&(connection.deadline, id));
-            self.agenda.queued -= connection.counted;
-            self.agenda.held_up.remove(&id);
-            self.no_stranger(id);
-            connection.place.into_iter().for_each(|place| self.places.remove(place, self.now));
+    /// A connection is gone.
+    fn forget(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.remove(&id) else { return };
+        let Connection { endpoint, place, deadline, counted, .. } = *connection;
+        if let Some(session) = endpoint.into_session() {
+            self.signed_out(id, session);
         }
+        debug!("connection {id}: gone");
+        self.agenda.deadlines.remove(&(deadline, id));
+        self.agenda.queued -= counted;
+        self.agenda.held_up.remove(&id);
+        self.no_stranger(id);
+        place.into_iter().for_each(|place| self.places.remove(place, self.now));
     }
 }

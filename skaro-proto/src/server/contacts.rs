@@ -16,8 +16,8 @@ impl Server {
             Err(refused) => return self.answer(asker.id, asker.number, "get_contacts", Err(refused)),
         };
         let connection = self.connections.get(&asker.id).filter(|connection| connection.cursor.is_some());
-        let max_bytes =
-            connection.map_or(0, |connection| self.config.max_answer_bytes / escaped(connection.format));
+        let max_bytes = connection
+            .map_or(0, |connection| self.config.max_answer_bytes / escaped(connection.endpoint.format()));
         let (all, max_contacts) = (self.config.open_directory, self.config.max_contacts);
         let list = Operation::ListContacts {
             account,
@@ -50,7 +50,7 @@ impl Server {
     ) -> Result<Answer<'static>, Refused> {
         let connection = self.connections.get(&id);
         let has_cursor = connection.is_some_and(|connection| connection.cursor.is_some());
-        let format = connection.map_or(self.config.format, |connection| connection.format);
+        let format = connection.map_or(self.config.format, |connection| connection.endpoint.format());
         // A login and some words for each, before it is written, and written.
         let last = if has_cursor { 3 * self.config.max_answer_bytes } else { 0 };
         let max = self.config.max_answer_bytes;

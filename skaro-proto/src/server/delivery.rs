@@ -97,12 +97,14 @@ impl Server {
         let message = ServerMessage::Info(notice);
         let mut slow = Vec::new();
         self.scratch.begin();
-        for (id, connection) in self.connections.iter_mut().filter(|(_, connection)| connection.is_heard()) {
-            if connection.is_slow(&self.config) {
+        for (id, connection) in
+            self.connections.iter_mut().filter(|(_, connection)| connection.endpoint.is_heard())
+        {
+            if connection.endpoint.is_slow(&self.config) {
                 slow.push(*id);
                 continue;
             }
-            let written = self.scratch.write(connection.format, &message);
+            let written = self.scratch.write(connection.endpoint.format(), &message);
             connection.push_written(*id, written, self.now, &self.config, &mut self.agenda);
         }
         slow.into_iter().for_each(|id| self.cut_off(id));
@@ -308,11 +310,11 @@ impl Server {
                 if Some(id) == origin {
                     continue;
                 }
-                if connection.is_slow(&self.config) {
+                if connection.endpoint.is_slow(&self.config) {
                     slow.push(id);
                     continue;
                 }
-                let written = self.scratch.write(connection.format, message);
+                let written = self.scratch.write(connection.endpoint.format(), message);
                 connection.push_written(id, written, self.now, &self.config, &mut self.agenda);
             }
         }

@@ -4,15 +4,15 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::connection::{Connection, State};
+use super::connection::Connection;
 use super::cursor::{Cursor, WINDOW};
+use super::endpoint::ENOUGH;
 use super::pending::Pending;
-use super::queue::ENOUGH;
 use super::store::{AccountId, Content, Entry, Login, Message, Operation, is_conference};
 use super::told::told_user;
 use super::{ConnectionId, Server};
 use crate::codec::{DecodeError, DecodeErrorKind, Fields};
-use crate::message::{self, Date, ReadMark, Sent, ServerMessage};
+use crate::message::{self, Date, InvalidRequest, ReadMark, Sent, ServerMessage};
 
 /// Entries that are read at a time.
 const READ: usize = 64;
@@ -74,10 +74,8 @@ pub(super) fn kept_message<'a>(
 impl Connection {
     /// The user who is signed in, and the cursor, if the connection has one and nothing holds it up.
     fn cursor_mut(&mut self) -> Option<(AccountId, &mut Cursor)> {
-        match (&self.state, &mut self.cursor) {
-            (State::SignedIn { user, .. }, Some(cursor)) => Some((*user, cursor)),
-            _ => None,
-        }
+        let user = self.endpoint.session()?.user;
+        Some((user, self.cursor.as_mut()?))
     }
 }
 
@@ -96,7 +94,7 @@ impl Server {
         self.scratch.begin();
         for id in ids {
             let Some(connection) = self.connections.get_mut(id) else { continue };
-            let (format, is_full) = (connection.format, connection.output.len() > ENOUGH);
+            let (format, is_full) = (connection.endpoint.format(), connection.endpoint.queued() > ENOUGH);
             let Some((_, cursor)) = connection.cursor_mut() else { continue };
             let is_origin = Some(*id) == origin;
             let is_next = cursor.position + 1 == position && !cursor.is_reading && !cursor.must_read;
@@ -126,7 +124,7 @@ impl Server {
     /// The others wait in the log.
     pub(super) fn pump(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        let waits = connection.output.len();
+        let waits = connection.endpoint.queued();
         let Some((account, cursor)) = connection.cursor_mut() else { return };
         let head = self.accounts.get(account).map_or(0, |account| account.head);
         let is_behind = cursor.position < head || cursor.must_read;
@@ -151,7 +149,7 @@ impl Server {
     /// Goes on in the log for a connection that was held up, once half of its queue has left.
     #[cold]
     pub(super) fn go_on(&mut self, id: ConnectionId) {
-        let waits = self.connections.get(&id).map_or(usize::MAX, |connection| connection.output.len());
+        let waits = self.connections.get(&id).map_or(usize::MAX, |connection| connection.endpoint.queued());
         if waits <= ENOUGH / 2 && self.agenda.held_up.remove(&id) {
             self.pump(id);
         }
@@ -168,7 +166,7 @@ impl Server {
         }
         let Some(user) = self.accounts.get(account).map(|account| &account.login) else { return };
         for Entry { position, content } in entries {
-            let (format, waits) = (connection.format, connection.output.len());
+            let (format, waits) = (connection.endpoint.format(), connection.endpoint.queued());
             let Some((_, cursor)) = connection.cursor_mut() else { return };
             if waits > ENOUGH {
                 break;
@@ -209,9 +207,13 @@ impl Server {
     pub(super) fn acknowledge(&mut self, id: ConnectionId, position: u64) -> Result<(), DecodeError> {
         let cursor = self.connections.get_mut(&id).and_then(|connection| connection.cursor_mut());
         let result = cursor.ok_or(()).and_then(|(_, cursor)| cursor.acknowledge(position));
-        result.map_err(|()| {
-            let kind = DecodeErrorKind::WrongType { expected: "a position that was sent on this connection" };
-            *Box::new(DecodeError::frame(kind)).in_field("position")
-        })
+        if result.is_ok() {
+            return Ok(());
+        }
+        let kind = DecodeErrorKind::WrongType { expected: "a position that was sent on this connection" };
+        let error = *Box::new(DecodeError::frame(kind)).in_field("position");
+        let rejected = InvalidRequest { error: error.clone(), request: None };
+        self.tell(id, |endpoint, now, config| _ = endpoint.reject(now, config, rejected));
+        Err(error)
     }
 }

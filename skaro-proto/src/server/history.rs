@@ -125,7 +125,7 @@ impl Server {
             Err(refused) => return self.answer(id, number, "get_history", Err(refused)),
         };
         let Some(connection) = self.connections.get(&id) else { return };
-        let format = connection.format;
+        let format = connection.endpoint.format();
         let is_paged = connection.cursor.is_some() || page != Page::default();
         let answer = |messages: Vec<Message<'_>>, more: bool, out: &mut Vec<u8>| {
             let mut history = History::new(messages);
@@ -160,16 +160,14 @@ impl Server {
             return self.answer(id, number, "get_history", out_of_memory());
         }
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        if connection.is_slow(&self.config) {
+        if connection.endpoint.is_slow(&self.config) {
             return self.cut_off(id);
         }
         let messages = messages.get(from..to).unwrap_or_default();
         let messages =
             messages.iter().map(|it| kept_message(&user, &it.message, is_paged.then_some(it.position)));
         let messages = messages.collect();
-        connection.note_push(self.now);
-        connection.output.reserve(size);
-        connection.output.push(format, 0, |out| answer(messages, more, out));
+        connection.endpoint.push_long(self.now, size, |out| answer(messages, more, out));
         connection.wrote(id, &self.config, &mut self.agenda);
         self.tally.answered("get_history", &Answer::History(History::default()));
     }

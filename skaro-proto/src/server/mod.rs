@@ -1,4 +1,5 @@
-//! The server's side of all its connections: a machine without I/O, and the contract with its store.
+//! The server's side, without I/O, in three parts: an [`Endpoint`] is one connection; a [`Server`] is the service over all of
+//! them, with accounts and logs; a [store] keeps what it decides.
 
 mod accept_error;
 mod accounts;
@@ -9,6 +10,7 @@ mod connection;
 mod contacts;
 mod cursor;
 mod delivery;
+mod endpoint;
 mod entries;
 mod guesses;
 mod history;
@@ -39,12 +41,12 @@ use core::fmt;
 
 pub use accept_error::AcceptError;
 pub use config::ServerConfig;
+pub use endpoint::{Closed, Decoded, Endpoint, decode};
 pub use guesses::GuessLimit;
 pub use notes::Note;
 pub use peer::Peer;
 pub use pending::OperationId;
 pub use rate::Rate;
-pub use request::{Decoded, decode};
 pub use stats::{Histogram, Stats};
 pub use user_error::UserError;
 
@@ -67,6 +69,14 @@ use store::{Account, Login, MemoryStore, Operation, Outcome, SessionKey, Store};
 /// The number of a connection, unique for the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(u64);
+
+impl ConnectionId {
+    /// The connection with this number, for a service of one's own over [`Endpoint`]s. A [`Server`] numbers them itself.
+    #[must_use]
+    pub const fn new(number: u64) -> Self {
+        ConnectionId(number)
+    }
+}
 
 impl fmt::Display for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

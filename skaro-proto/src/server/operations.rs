@@ -189,7 +189,7 @@ impl Server {
             connection.open -= 1;
             connection.open_first -= u16::from(pending.goes_first() && !is_told);
             connection.mark_ready(asker.id, &mut self.agenda);
-            connection.output.len()
+            connection.endpoint.queued()
         });
         self.complete(Some(asker).filter(|_| !is_told), pending, result);
         self.charge_output(asker.id, 0, before);

@@ -1,6 +1,5 @@
 //! Effects of what operators do to accounts and sessions on the connections that are here.
 
-use super::connection::State;
 use super::store::{KeptSessions, Operation};
 use super::{ConnectionId, Server};
 use crate::log::debug;
@@ -32,8 +31,8 @@ impl Server {
         self.change_pending(|pending| pending.end_sessions(login));
         let ids = self.accounts.find(login).map(|account| account.online.clone()).unwrap_or_default();
         for id in ids {
-            let state = self.connections.get(&id).map(|connection| &connection.state);
-            if !matches!(state, Some(State::SignedIn { session, .. }) if keeps.keeps(*session)) {
+            let session = self.connections.get(&id).and_then(|connection| connection.endpoint.session());
+            if !session.is_some_and(|session| keeps.keeps(session.key)) {
                 self.end_connection(id, info);
             }
         }

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::format;
 
-use super::connection::State;
+use super::connection::Session;
 use super::pending::{Asker, Ending, NewPassword, Pending};
 use super::refusal::{Refused, nobody_signed_in, not_confidential, not_stored, refused, wrong_outcome};
 use super::store::{Account, KeptSessions, Login, Operation, Outcome, SessionKey, StoreError};
@@ -16,11 +16,12 @@ use crate::secret::Secret;
 impl Server {
     /// The user who is signed in on a connection, and the session.
     fn own_session(&self, id: ConnectionId) -> Result<(Login, SessionKey), Refused> {
-        let Some(State::SignedIn { user, session }) = self.connections.get(&id).map(|it| &it.state) else {
+        let Some(Session { user, key }) = self.connections.get(&id).and_then(|it| it.endpoint.session())
+        else {
             return nobody_signed_in();
         };
         let Some(account) = self.accounts.get(*user) else { return nobody_signed_in() };
-        Ok((account.login.clone(), *session))
+        Ok((account.login.clone(), *key))
     }
 
     pub(super) fn get_sessions(&mut self, asker: Asker) {

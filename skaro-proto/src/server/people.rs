@@ -255,6 +255,6 @@ impl Server {
 
     /// The format of a connection.
     pub(super) fn format(&self, id: super::ConnectionId) -> crate::codec::Format {
-        self.connections.get(&id).map_or(self.config.format, |connection| connection.format)
+        self.connections.get(&id).map_or(self.config.format, |connection| connection.endpoint.format())
     }
 }

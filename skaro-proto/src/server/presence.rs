@@ -124,8 +124,8 @@ impl Server {
         for account in targets {
             for id in self.accounts.online(account) {
                 let Some(connection) = self.connections.get_mut(id) else { continue };
-                if connection.hears_presence && connection.has_room(&self.config) {
-                    let written = self.scratch.write(connection.format, message);
+                if connection.hears_presence && connection.endpoint.has_room(&self.config) {
+                    let written = self.scratch.write(connection.endpoint.format(), message);
                     connection.push_written(*id, written, self.now, &self.config, &mut self.agenda);
                 }
             }

@@ -13,6 +13,11 @@ pub(super) type Info = Cow<'static, str>;
 /// text.
 pub(super) type Refused = (u16, Info);
 
+/// Returns a refusal as it is sent.
+pub(super) fn refusal((code, info): Refused) -> Refusal<'static> {
+    Refusal { status: Some(StatusCode::new(code)), info }
+}
+
 pub(super) fn refused<T>(code: u16, info: impl Into<Info>) -> Result<T, Refused> {
     Err((code, info.into()))
 }

@@ -62,7 +62,7 @@ impl Server {
     }
 
     fn check_form(&mut self, asker: Asker, form: &Form<'_>) -> Result<Operation, Refused> {
-        self.token(asker.id).map(drop)?;
+        self.check_open(asker.id)?;
         let invitation = match (&self.config.registration, form.invitation) {
             (Registration::Open, _) => None,
             (Registration::Invitation, Some(text)) => Some(invitation_key(text)),
@@ -179,7 +179,8 @@ impl Server {
         let Some(asker) = asker else { return };
         let outcome = match result {
             Ok(Outcome::Done) => {
-                self.expect_secret(asker.id);
+                let connection = self.connections.get_mut(&asker.id);
+                connection.into_iter().for_each(|connection| connection.endpoint.expect_secret());
                 Ok(Answer::Invitation(Invitation::new(inviting.text.expose().to_string(), inviting.until)))
             }
             Ok(Outcome::Denied(_)) => {

@@ -1,69 +1,22 @@
 //! Requests of clients, and the answers to them.
 
-use alloc::boxed::Box;
-use alloc::string::ToString;
 use alloc::sync::Arc;
 
-use super::connection::State;
+use super::endpoint::{Decoded, decode, listed};
 use super::notes::Note;
 use super::pending::{Asker, Pending, Start};
 use super::rate::BYTES_PER_UNIT;
 use super::refusal::{
-    Refused, nobody_signed_in, not_stored, out_of_memory, refused, refused_elsewhere, unknown_user,
+    Refused, nobody_signed_in, not_stored, out_of_memory, refusal, refused, refused_elsewhere, unknown_user,
     wrong_outcome,
 };
 use super::registering::Form;
 use super::store::{AccountId, Operation, Outcome, StoreError};
 use super::{ConnectionId, Server};
-use crate::codec::Fields;
-use crate::codec::{DecodeError, DecodeErrorKind, Frame};
-use crate::log::{debug, trace};
-use crate::message::{
-    Answer, AnswerMessage, ClientMessage, InvalidRequest, Refusal, Request, RequestKind, ServerMessage,
-    StatusCode,
-};
+use crate::codec::{DecodeError, Fields, Frame};
+use crate::log::debug;
+use crate::message::{Answer, ClientMessage, Request};
 use crate::time::Time;
-
-/// Bytes of the type of a request, far more than any name needs.
-const TYPE: usize = 256;
-
-/// The result of [`decode`]: a client's message, or the error in its frame.
-#[derive(Debug)]
-pub struct Decoded<'f>(Result<ClientMessage<'f>, Box<InvalidRequest<'f>>>);
-
-/// Decodes a frame from a client. That needs no server: an adapter in which many threads share one does this before it
-/// locks the server. `limit` is what [`Server::max_frame_bytes`] says of the connection.
-#[must_use]
-pub fn decode(frame: Frame<'_>, limit: usize) -> Decoded<'_> {
-    trace!("received {frame:?}");
-    let length = frame.as_bytes().len();
-    if length > limit {
-        let error = DecodeError::frame(DecodeErrorKind::TooLarge { length, limit });
-        return Decoded(Err(Box::new(InvalidRequest { error, request: None })));
-    }
-    Decoded(match ClientMessage::decode(frame) {
-        Ok(message) => check_type(message.request.kind()).map(|()| message),
-        Err(rejected) => {
-            let kind = rejected.request.as_ref().map_or("", |(_, kind)| kind);
-            Err(check_type(kind).err().unwrap_or(rejected))
-        }
-    })
-}
-
-/// Returns the type of a request for a log, in which the client's own words have no place.
-fn listed(kind: &str) -> &'static str {
-    RequestKind::LISTED.iter().map(|kind| kind.as_str()).find(|listed| *listed == kind).unwrap_or("other")
-}
-
-/// An answer repeats the type of its request, so a long one would cost more than its frame.
-fn check_type<'f>(kind: &str) -> Result<(), Box<InvalidRequest<'f>>> {
-    let (length, limit) = (kind.len(), TYPE);
-    if length <= limit {
-        return Ok(());
-    }
-    let error = Box::new(DecodeError::frame(DecodeErrorKind::TooLarge { length, limit })).in_field("type");
-    Err(Box::new(InvalidRequest { error: *error, request: None }))
-}
 
 /// Handle: what the outside reports.
 impl Server {
@@ -89,33 +42,19 @@ impl Server {
     ) -> Result<(), DecodeError> {
         self.advance(now);
         let Some(connection) = self.connections.get_mut(&id) else { return Ok(()) };
-        connection.keep_alive.heard(self.now);
-        let before = connection.output.len();
-        let is_stranger = matches!(connection.state, State::Open { .. });
-        let may_have_cursor = is_stranger || connection.cursor.is_some();
-        let has_many = connection
-            .user()
-            .map_or_else(|| self.operations.has_many_sign_ins(), |user| self.operations.has_many_of(user));
-        let result = match decoded.0 {
-            _ if !connection.is_heard() => Ok(()),
-            Ok(ClientMessage { request: Request::Ack { position }, .. }) => self
-                .acknowledge(id, position)
-                .map_err(|error| self.reject(id, InvalidRequest { error, request: None })),
-            Ok(ClientMessage { request: Request::Typing { login }, .. }) => {
-                self.typing(id, &login);
-                Ok(())
-            }
-            // Whoever goes on sending although frames are not wanted.
-            Ok(message) if connection.open >= 2 * connection.max_open() || has_many => {
-                let outcome = refused(503, "too many requests are under way: wait for their answers");
-                self.answer(id, message.on_request, message.request.kind(), outcome);
-                Ok(())
-            }
+        let before = connection.endpoint.queued();
+        let may_have_cursor = connection.endpoint.is_open() || connection.cursor.is_some();
+        let has_too_many = connection.has_too_many_open(&self.operations);
+        let refused = decoded.refused();
+        let result = match connection.endpoint.handle_message(self.now, &self.config, decoded) {
             Ok(message) => {
-                self.carry_out(id, message);
-                Ok(())
+                message.as_ref().map_or(Ok(()), |message| self.handle_request(id, message, has_too_many))
             }
-            Err(rejected) => Err(self.reject(id, *rejected)),
+            Err(error) => {
+                refused.into_iter().for_each(|(number, kind)| self.note_refused(id, number, kind, 400));
+                self.tell(id, |_, _, _| ());
+                Err(error)
+            }
         };
         self.charge_output(id, 1, before);
         // After the answer, and not charged: how fast entries come is up to the client's acknowledgements.
@@ -125,23 +64,29 @@ impl Server {
         result
     }
 
+    fn handle_request(
+        &mut self,
+        id: ConnectionId,
+        message: &ClientMessage<'_>,
+        has_too_many: bool,
+    ) -> Result<(), DecodeError> {
+        match &message.request {
+            Request::Ack { position } => return self.acknowledge(id, *position),
+            Request::Typing { login } => self.typing(id, login),
+            request if has_too_many => {
+                let outcome = refused(503, "too many requests are under way: wait for their answers");
+                self.answer(id, message.on_request, request.kind(), outcome);
+            }
+            _ => self.carry_out(id, message),
+        }
+        Ok(())
+    }
+
     /// Counts a number of frames for the rate, and the answers that were written since so many bytes waited.
     pub(super) fn charge_output(&mut self, id: ConnectionId, frames: usize, before: usize) {
         self.charge_frames(id, |connection| {
-            frames + connection.output.len().saturating_sub(before) / BYTES_PER_UNIT
+            frames + connection.endpoint.queued().saturating_sub(before) / BYTES_PER_UNIT
         });
-    }
-
-    /// Says what is wrong with a frame: as the request's answer if it has a number, else as an `error`.
-    fn reject(&mut self, id: ConnectionId, rejected: InvalidRequest<'_>) -> DecodeError {
-        let InvalidRequest { error, request } = rejected;
-        let info = error.to_string().into();
-        match request {
-            Some((number, kind)) => self.answer(id, number, &kind, Err((400, info))),
-            None => self.notify_error(id, info),
-        }
-        self.fault(id, &error);
-        error
     }
 
     pub(super) fn answer(
@@ -153,24 +98,23 @@ impl Server {
     ) {
         match &outcome {
             Ok(answer) => self.tally.answered(kind, answer),
-            Err((code, _)) => {
-                let (request, status) = (listed(kind), *code);
-                debug!("connection {id}: request {number} ({request}) refused, status {status}");
-                self.tally.refused(request, status);
-                let address = self.address(id);
-                self.tally.notes.add(|| Note::Refused { connection: id, address, request, status });
-            }
+            Err((code, _)) => self.note_refused(id, number, listed(kind), *code),
         }
-        let refusal = |(code, info)| Refusal { status: Some(StatusCode::new(code)), info };
         let outcome = outcome.map_err(refusal);
-        let message = AnswerMessage { kind: kind.into(), id: number, outcome, extra: Fields::new() };
-        self.push(id, &ServerMessage::Answer(message));
+        self.tell(id, |endpoint, now, config| endpoint.answer(now, config, number, kind, outcome));
     }
 
-    fn carry_out(&mut self, id: ConnectionId, message: ClientMessage<'_>) {
-        let (number, request) = (message.on_request, message.request);
+    pub(super) fn note_refused(&mut self, id: ConnectionId, number: u64, request: &'static str, status: u16) {
+        debug!("connection {id}: request {number} ({request}) refused, status {status}");
+        self.tally.refused(request, status);
+        let address = self.address(id);
+        self.tally.notes.add(|| Note::Refused { connection: id, address, request, status });
+    }
+
+    fn carry_out(&mut self, id: ConnectionId, message: &ClientMessage<'_>) {
+        let (number, request) = (message.on_request, &message.request);
         let asker = Asker { id, number };
-        let outcome = match &request {
+        let outcome = match request {
             // Before any other check: it may be a repetition.
             Request::SendMessage { to, body, key } => {
                 return self.send_message(asker, to, body, key.as_deref());

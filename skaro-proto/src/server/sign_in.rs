@@ -4,14 +4,16 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::ToString;
 
-use super::connection::State;
+use super::connection::Session;
 use super::cursor::Cursor;
 use super::memory::SESSION;
 use super::notes::Note;
 use super::peer::Place;
 use super::pending::{Asker, Pending, SignIn, Start};
 use super::rate::seconds;
-use super::refusal::{Refused, not_stored, out_of_memory, refused, refused_elsewhere, wrong_outcome};
+use super::refusal::{
+    Refused, not_stored, out_of_memory, refusal, refused, refused_elsewhere, wrong_outcome,
+};
 use super::secrets::{ID, session_key};
 use super::store::{Account, Login, Operation, Outcome, SessionKey, StoreError};
 use super::{ConnectionId, Server};
@@ -26,7 +28,7 @@ const PROOF: usize = 128;
 impl Server {
     pub(super) fn authorize(&mut self, asker: Asker, login: &str, proof: &str, start: Start) {
         let place = self.place(asker.id);
-        let may = self.token(asker.id).map(drop).and_then(|()| self.check_guesses(login, place));
+        let may = self.check_open(asker.id).and_then(|()| self.check_guesses(login, place));
         if let Err(refused) = may.and_then(|()| self.check_lengths(login, proof, place)) {
             return self.refuse_sign_in(asker, "authorize", refused);
         }
@@ -84,11 +86,12 @@ impl Server {
         let place = self.place(id);
         // Others may have guessed meanwhile.
         self.check_guesses(&sign_in.login, place)?;
-        let Some(State::Open { token, .. }) = self.connections.get(&id).map(|it| &it.state) else {
+        let Some(endpoint) = self.connections.get(&id).map(|it| &it.endpoint).filter(|it| it.is_open())
+        else {
             return already_signed_in();
         };
         let verifier = account.as_ref().map_or(&self.nobody, |account| &account.verifier);
-        let is_proven = verifier.verify(token.expose(), sign_in.secret.expose());
+        let is_proven = endpoint.proves(verifier, sign_in.secret.expose());
         let Some(account) = account.filter(|_| is_proven) else {
             self.note_guess(&sign_in.login, place);
             return wrong_login();
@@ -181,7 +184,7 @@ impl Server {
     /// Session ids are not guessed (they have 128 bits), so a wrong one counts for its connection only: after a restart
     /// of a server in memory all its clients come with one.
     pub(super) fn session_restore(&mut self, asker: Asker, sid: &str, start: Start) {
-        let may = self.token(asker.id).map(drop);
+        let may = self.check_open(asker.id);
         if let Err(refused) = may.and_then(|()| if sid.len() > ID { no_session() } else { Ok(()) }) {
             return self.refuse_sign_in(asker, "session_restore", refused);
         }
@@ -247,17 +250,14 @@ impl Server {
         self.connections.get(&id).and_then(|connection| connection.place)
     }
 
-    /// The token of a connection on which nobody has signed in yet, nor is about to.
-    pub(super) fn token(&self, id: ConnectionId) -> Result<&Secret, Refused> {
+    /// Refuses a sign-in where somebody has signed in already, or is about to.
+    pub(super) fn check_open(&self, id: ConnectionId) -> Result<(), Refused> {
         match self.connections.get(&id) {
             Some(connection) if connection.is_signing_in => {
                 refused(409, "a sign-in is under way on this connection: wait for its answer")
             }
-            Some(connection) => match &connection.state {
-                State::Open { token, .. } => Ok(token),
-                _ => already_signed_in(),
-            },
-            None => already_signed_in(),
+            Some(connection) if connection.endpoint.is_open() => Ok(()),
+            _ => already_signed_in(),
         }
     }
 
@@ -269,9 +269,9 @@ impl Server {
 
     /// Returns whether this connection still waits for its sign-in.
     fn is_signing_in(&self, id: ConnectionId) -> bool {
-        self.connections.get(&id).is_some_and(|connection| {
-            connection.is_signing_in && matches!(connection.state, State::Open { .. })
-        })
+        self.connections
+            .get(&id)
+            .is_some_and(|connection| connection.is_signing_in && connection.endpoint.is_open())
     }
 
     /// A user is signed in from now on. A connection that asked for a cursor has one.
@@ -288,9 +288,7 @@ impl Server {
             SignedIn::new(sign_in.secret.expose().to_string(), User::new(account.login.to_string()));
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.is_signing_in = false;
-            connection.state = State::SignedIn { user: account.id, session };
-            // From now on it has the user's rate: others from the same address do not slow it down.
-            connection.throttled = None;
+            connection.endpoint.sign_in(Session { user: account.id, key: session });
             connection.hears_presence = sign_in.start.presence;
             if let Some(since) = sign_in.start.since {
                 let is_same = sign_in.start.log == Some(account.log);
@@ -300,7 +298,6 @@ impl Server {
             }
         }
         self.no_stranger(id);
-        self.expect_secret(id);
         let answer = match kind {
             "authorize" => Answer::Authorized(answer),
             _ => Answer::Restored(answer),
@@ -309,21 +306,19 @@ impl Server {
     }
 
     /// A sign-in that was under way is refused.
-    fn fail_sign_in(&mut self, asker: Asker, kind: &str, refused: Refused) {
+    fn fail_sign_in(&mut self, asker: Asker, kind: &'static str, refused: Refused) {
         if let Some(connection) = self.connections.get_mut(&asker.id) {
             connection.is_signing_in = false;
         }
         self.refuse_sign_in(asker, kind, refused);
     }
 
-    fn refuse_sign_in(&mut self, asker: Asker, kind: &str, refused: Refused) {
-        let id = asker.id;
-        self.answer(id, asker.number, kind, Err(refused));
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        connection.refused += 1;
-        if connection.refused >= self.config.max_sign_in_attempts {
-            self.begin_close(id, CloseCode::Policy);
-        }
+    fn refuse_sign_in(&mut self, asker: Asker, kind: &'static str, refused: Refused) {
+        let Asker { id, number } = asker;
+        self.note_refused(id, number, kind, refused.0);
+        self.tell(id, |endpoint, now, config| {
+            endpoint.refuse_sign_in(now, config, number, kind, refusal(refused));
+        });
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `connection` | time-outs, keep-alive, reconnection and restoration, on a virtual clock |
 //! | `commands` | commands as types, each with an answer of its own |
 //! | `exactly_once` | every command that was taken ends once, whatever happens (a property) |
+//! | `endpoint` | the server's end of one connection, without a service, and with one of its own |
 //! | `server`, `slow_readers` | what the server does, seen from its clients |
 //! | `stored` | the server with a store behind it |
 //! | `log` | logs, cursors, keys, read marks, pages of histories |
@@ -41,6 +42,7 @@ mod commands;
 mod connection;
 mod corpora;
 mod diagrams;
+mod endpoint;
 mod exactly_once;
 mod log;
 #[cfg(feature = "tracing")]

@@ -1,0 +1,411 @@
+//! One connection's side of the protocol: challenge, proof, limits, silence, the closing handshake. It knows no users, logs
+//! or store.
+
+mod decode;
+mod handle;
+
+pub(super) use decode::listed;
+pub use decode::{Decoded, decode};
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::ConnectionId;
+use super::config::ServerConfig;
+use super::rate::Bucket;
+use crate::auth::Verifier;
+use crate::codec::{DecodeError, DecodeErrorKind, Fields, Format};
+use crate::keep_alive::KeepAlive;
+use crate::log::debug;
+use crate::message::{Answer, AnswerMessage, InvalidRequest, Notice, Refusal, ServerMessage, StatusCode};
+use crate::output::{CloseCode, Output};
+use crate::secret::Secret;
+use crate::time::Time;
+
+/// Bytes that may wait for a connection until its frames are not wanted any more: a client that asks for much and reads
+/// nothing is slowed down by its network, long before it is cut off.
+pub(super) const ENOUGH: usize = 64 << 10;
+
+/// The server's end of one connection, without I/O, and without a service behind it: it takes requests apart, and writes
+/// answers. What users there are, and what a request does, is up to the service. [`Server`](super::Server) is one; to build
+/// another one over the same protocol, keep an endpoint for each connection. `S` is what the service knows of whoever is
+/// signed in.
+///
+/// Its methods come in four families:
+///
+/// * **ask**: [`session`](Self::session), [`format`](Self::format), [`queued`](Self::queued),
+///   [`wants_frames`](Self::wants_frames), [`max_frame_bytes`](Self::max_frame_bytes), [`is_opening`](Self::is_opening),
+///   [`is_open`](Self::is_open), [`is_heard`](Self::is_heard), [`is_gone`](Self::is_gone), [`proves`](Self::proves);
+/// * **handle_**: what the outside reports;
+/// * **commands**: what the service wants: [`sign_in`](Self::sign_in), [`answer`](Self::answer),
+///   [`refuse_sign_in`](Self::refuse_sign_in), [`push`](Self::push), [`push_error`](Self::push_error),
+///   [`expect_secret`](Self::expect_secret), [`close`](Self::close);
+/// * **poll_**: what to do next. After each call of the second or third family drain
+///   [`poll_transmit`](Self::poll_transmit) as fast as the connection takes frames, ask [`poll_closed`](Self::poll_closed)
+///   whether somebody was signed out, drop the connection if it [is gone](Self::is_gone), and arm a timer for
+///   [`poll_timeout`](Self::poll_timeout).
+///
+/// The times that it is told must not go back. Of the configuration only what concerns one connection has a meaning here. Limits
+/// by address, by user and in total are the service's, and so is the rate of guesses: an endpoint only closes a connection after
+/// [`max_sign_in_attempts`](ServerConfig::max_sign_in_attempts).
+///
+/// ```
+/// use skaro_proto::auth::Verifier;
+/// use skaro_proto::message::{Answer, Request, SignedIn, User};
+/// use skaro_proto::server::{ConnectionId, Endpoint, ServerConfig};
+/// use skaro_proto::{Client, ClientConfig, Format, Secret, Time, Transmit};
+///
+/// // A service with one user, and the user's client.
+/// let (now, config, alice) = (Time::ZERO, ServerConfig::default(), Verifier::new("correct horse"));
+/// let mut endpoint = Endpoint::new(ConnectionId::new(1), now, &config);
+/// let mut client = Client::new(ClientConfig::default(), [7; 32]);
+/// endpoint.handle_connected(now, &config, Some(Format::Json), Secret::from("a random text"), &[]);
+/// client.handle_connected(now);
+/// let Some(Transmit::Frame(challenge)) = endpoint.poll_transmit(now) else { panic!() };
+/// client.handle_frame(now, challenge)?;
+///
+/// client.authorize(now, "alice", "correct horse")?;
+/// let Some(Transmit::Frame(frame)) = client.poll_transmit() else { panic!() };
+/// let Some(message) = endpoint.handle_frame(now, &config, frame)? else { panic!() };
+/// if let Request::Authorize { login, proof, .. } = &message.request
+///     && login == "alice"
+///     && endpoint.proves(&alice, proof)
+/// {
+///     endpoint.sign_in("alice");
+///     let answer = SignedIn::new("a random id", User::new("alice"));
+///     endpoint.answer(now, &config, message.on_request, "authorize", Ok(Answer::Authorized(answer)));
+/// }
+/// assert_eq!(endpoint.session(), Some(&"alice"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Endpoint<S> {
+    id: ConnectionId,
+    format: Format,
+    state: State<S>,
+    output: Output,
+    keep_alive: KeepAlive,
+    /// The time at which something last left the queue, or there was nothing in it.
+    progress: Time,
+    /// Limit on the rate of frames, unless the service has one for several connections.
+    frames: Bucket,
+    /// Bytes read since some of them counted as a frame.
+    read: u16,
+    /// The time until which it is not read, after frames that came too fast.
+    throttled: Option<Time>,
+    /// Frames without sense so far.
+    faults: u32,
+    /// Refused attempts to sign in so far.
+    refused: u32,
+}
+
+enum State<S> {
+    /// The opening handshake is under way, up to a moment.
+    Opening { until: Time },
+    /// Somebody may sign in, up to a moment.
+    Open { token: Secret, until: Time },
+    /// Somebody has.
+    SignedIn(S),
+    /// The closing handshake is under way, up to a moment. What still comes is not heard, but counts for the rate.
+    Closing { until: Time, closed: Option<Box<Closed<S>>> },
+    /// The connection is to be dropped without a handshake, or is gone.
+    Gone { session: Option<S> },
+}
+
+/// The end of an endpoint's work: its closing handshake has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Closed<S> {
+    /// The code that the client is told.
+    pub code: CloseCode,
+    /// Whoever was signed in until now.
+    pub session: Option<S>,
+}
+
+/// Ask.
+impl<S> Endpoint<S> {
+    /// A connection that was accepted, and whose opening handshake begins.
+    #[must_use]
+    pub fn new(id: ConnectionId, now: Time, config: &ServerConfig) -> Self {
+        Endpoint {
+            id,
+            format: config.format,
+            state: State::Opening { until: now + config.handshake_timeout },
+            output: Output::default(),
+            keep_alive: KeepAlive::new(now),
+            progress: now,
+            frames: Bucket::default(),
+            read: 0,
+            throttled: None,
+            faults: 0,
+            refused: 0,
+        }
+    }
+
+    /// Returns what the service knows of whoever is signed in; `None` if nobody is.
+    pub const fn session(&self) -> Option<&S> {
+        match &self.state {
+            State::SignedIn(session) => Some(session),
+            _ => None,
+        }
+    }
+
+    /// Returns the format of the frames.
+    pub const fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Number of bytes that wait to be sent.
+    pub fn queued(&self) -> usize {
+        self.output.len()
+    }
+
+    /// Returns whether the challenge was sent, and nobody has signed in yet.
+    pub const fn is_open(&self) -> bool {
+        matches!(self.state, State::Open { .. })
+    }
+
+    /// Returns whether the opening handshake is under way.
+    pub const fn is_opening(&self) -> bool {
+        matches!(self.state, State::Opening { .. })
+    }
+
+    /// Returns whether requests are heard: not before the challenge, nor once the connection is being closed.
+    pub const fn is_heard(&self) -> bool {
+        matches!(self.state, State::Open { .. } | State::SignedIn(_))
+    }
+
+    /// Returns whether the connection is to be dropped, without a handshake if there was none. There is nothing else to report
+    /// about it.
+    pub const fn is_gone(&self) -> bool {
+        matches!(self.state, State::Gone { .. })
+    }
+
+    /// Returns whether the adapter is to read frames of this connection. It is not while more than 64 KiB wait to be
+    /// sent to the client (or more than half of the limit on its queue, if that is less), nor for a moment after frames
+    /// [faster than allowed](ServerConfig::frame_rate). A frame that is handed over anyway is handled.
+    pub fn wants_frames(&self, config: &ServerConfig) -> bool {
+        self.throttled.is_none() && self.has_room(config)
+    }
+
+    /// Limit in bytes on a frame at present. It is lower before a user signs in: see
+    /// [`ServerConfig::max_stranger_frame_bytes`].
+    pub fn max_frame_bytes(&self, config: &ServerConfig) -> usize {
+        let limit = config.limits.max_frame_bytes;
+        if self.session().is_some() { limit } else { limit.min(config.max_stranger_frame_bytes) }
+    }
+
+    /// Returns whether a client has proved a password: the proof is HMAC-SHA512 of the challenge's token. `false` unless
+    /// somebody [may sign in](Self::is_open). Compares in constant time; to tell nobody who exists, check some verifier for an
+    /// unknown login, too.
+    pub fn proves(&self, verifier: &Verifier, proof: &str) -> bool {
+        matches!(&self.state, State::Open { token, .. } if verifier.verify(token.expose(), proof))
+    }
+
+    /// Returns whether so much waits to be sent that the connection is to be cut off.
+    pub(super) fn is_slow(&self, config: &ServerConfig) -> bool {
+        self.output.len() > self.output_limit(config)
+    }
+
+    /// Returns whether so little waits to be sent that further frames are read.
+    pub(super) fn has_room(&self, config: &ServerConfig) -> bool {
+        self.output.len() <= ENOUGH.min(self.output_limit(config) / 2)
+    }
+
+    fn output_limit(&self, config: &ServerConfig) -> usize {
+        let limit = config.limits.max_queued_bytes;
+        if self.session().is_some() { limit } else { limit.min(config.max_stranger_queued_bytes) }
+    }
+
+    /// Bytes of memory that the queue takes.
+    pub(super) fn capacity(&self) -> usize {
+        self.output.capacity()
+    }
+
+    /// Returns the time by which something must have left the queue, if it must.
+    fn write_deadline(&self, config: &ServerConfig) -> Option<Time> {
+        config.write_timeout.filter(|_| !self.output.is_empty()).map(|within| self.progress + within)
+    }
+
+    /// Returns the time from which the queue has been waiting to be read.
+    pub(super) const fn progress(&self) -> Time {
+        self.progress
+    }
+}
+
+/// Commands: what the service wants.
+impl<S> Endpoint<S> {
+    /// Somebody has signed in. Without effect unless somebody [may](Self::is_open).
+    pub fn sign_in(&mut self, session: S) {
+        if self.is_open() {
+            self.state = State::SignedIn(session);
+            // The service may count frames by user from now on: others do not slow this one down.
+            self.throttled = None;
+            self.expect_secret();
+        }
+    }
+
+    /// Answers a request.
+    pub fn answer(
+        &mut self,
+        now: Time,
+        config: &ServerConfig,
+        number: u64,
+        kind: &str,
+        outcome: Result<Answer<'_>, Refusal<'_>>,
+    ) {
+        let message = AnswerMessage { kind: kind.into(), id: number, outcome, extra: Fields::new() };
+        self.push(now, config, &ServerMessage::Answer(message));
+    }
+
+    /// Refuses an attempt to sign in, and closes the connection if it was [one too many](ServerConfig::max_sign_in_attempts).
+    pub fn refuse_sign_in(
+        &mut self,
+        now: Time,
+        config: &ServerConfig,
+        number: u64,
+        kind: &str,
+        refusal: Refusal<'_>,
+    ) {
+        self.answer(now, config, number, kind, Err(refusal));
+        self.refused += 1;
+        if self.refused >= config.max_sign_in_attempts {
+            self.close(now, config, CloseCode::Policy);
+        }
+    }
+
+    /// Says what is wrong with a frame: as the request's answer if it has a number, else as an `error`. The connection is closed
+    /// if it was [one too many](ServerConfig::max_invalid_frames). Returns the error.
+    pub(super) fn reject(
+        &mut self,
+        now: Time,
+        config: &ServerConfig,
+        rejected: InvalidRequest<'_>,
+    ) -> DecodeError {
+        let InvalidRequest { error, request } = rejected;
+        let info = error.to_string();
+        match request {
+            Some((number, kind)) => {
+                let refusal = Refusal { status: Some(StatusCode::new(400)), info: info.into() };
+                self.answer(now, config, number, &kind, Err(refusal));
+            }
+            None => self.push_error(now, config, info),
+        }
+        self.faults += 1;
+        debug!("connection {}: a frame without sense, number {}", self.id, self.faults);
+        if matches!(error.kind, DecodeErrorKind::TooLarge { .. }) && error.field.is_empty() {
+            self.close(now, config, CloseCode::TooBig);
+        } else if self.faults >= config.max_invalid_frames {
+            self.close(now, config, CloseCode::Policy);
+        }
+        error
+    }
+
+    /// Writes a message, unless requests are [not heard](Self::is_heard). A client that has not read for so long that
+    /// [too much](crate::Limits::max_queued_bytes) waits is cut off: what waits is dropped, and the connection closed.
+    pub fn push(&mut self, now: Time, config: &ServerConfig, message: &ServerMessage<'_>) {
+        if !self.is_heard() {
+            return;
+        }
+        if self.is_slow(config) {
+            return self.cut_off(now, config);
+        }
+        self.write(now, message);
+    }
+
+    /// Tells the client of an error that belongs to no request.
+    pub fn push_error(&mut self, now: Time, config: &ServerConfig, info: impl Into<Cow<'static, str>>) {
+        self.push(now, config, &ServerMessage::Error(Notice { info: info.into(), extra: Fields::new() }));
+    }
+
+    /// Begins the closing handshake, after all that waits to be sent. Nobody is signed in from now on. A connection whose
+    /// opening handshake is not done is [gone](Self::is_gone).
+    pub fn close(&mut self, now: Time, config: &ServerConfig, code: CloseCode) {
+        if self.is_opening() {
+            return self.drop_now();
+        }
+        if !self.is_heard() {
+            return;
+        }
+        debug!("connection {}: closing with code {}", self.id, code.code());
+        let session = self.leave();
+        let until = now + config.close_timeout;
+        self.state = State::Closing { until, closed: Some(Box::new(Closed { code, session })) };
+        self.note_push(now);
+        self.output.push_close(code);
+    }
+
+    /// Ends it without a handshake.
+    pub(super) fn drop_now(&mut self) {
+        let session = self.leave();
+        self.state = State::Gone { session };
+    }
+
+    /// Ends it, and returns whoever was signed in until now.
+    pub fn into_session(mut self) -> Option<S> {
+        self.leave()
+    }
+
+    fn leave(&mut self) -> Option<S> {
+        match core::mem::replace(&mut self.state, State::Gone { session: None }) {
+            State::SignedIn(session) => Some(session),
+            State::Closing { closed, .. } => closed.and_then(|closed| closed.session),
+            State::Gone { session } => session,
+            State::Opening { .. } | State::Open { .. } => None,
+        }
+    }
+
+    pub(super) fn cut_off(&mut self, now: Time, config: &ServerConfig) {
+        debug!("connection {}: too much waits for it", self.id);
+        self.output.clear();
+        self.close(now, config, CloseCode::Policy);
+    }
+
+    #[inline]
+    fn write(&mut self, now: Time, message: &ServerMessage<'_>) {
+        let format = self.format;
+        if self.output.is_large() {
+            return self.push_written(now, &message.encode(format));
+        }
+        self.note_push(now);
+        self.output.push(format, 0, |out| message.encode_into(format, out));
+    }
+
+    /// Puts a message that was written for several connections into the queue.
+    pub(super) fn push_written(&mut self, now: Time, written: &[u8]) {
+        self.note_push(now);
+        self.output.push_written(self.format, written);
+    }
+
+    /// Puts a long message into the queue, for which there is room at once.
+    pub(super) fn push_long(&mut self, now: Time, length: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        self.note_push(now);
+        self.output.reserve(length);
+        self.output.push(self.format, 0, write);
+    }
+
+    /// Something is about to be put into the queue.
+    fn note_push(&mut self, now: Time) {
+        if self.output.is_empty() {
+            self.progress = now;
+        }
+    }
+
+    /// Prepares the queue for a message with a secret, which is the next one: the queue does not move, which would leave a copy
+    /// behind, and is wiped once it is sent. [`sign_in`](Self::sign_in) does this for its answer.
+    pub fn expect_secret(&mut self) {
+        self.output.reserve_for_secret();
+        self.output.mark_secret();
+    }
+}
+
+/// Shows the number of the connection and how much waits, without secrets.
+impl<S> fmt::Debug for Endpoint<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Endpoint");
+        shown.field("id", &self.id).field("format", &self.format).field("queued", &self.queued());
+        shown.field("is_signed_in", &self.session().is_some()).finish_non_exhaustive()
+    }
+}
