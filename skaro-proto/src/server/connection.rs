@@ -301,8 +301,10 @@ impl Server {
         connection.set_deadline(id, &self.config, &mut self.agenda);
         let address = connection.place.map(Place::address);
         session.into_iter().for_each(|session| self.signed_out(id, session));
-        self.tally.closed(code.code());
-        self.tally.notes.add(|| Note::Closed { connection: id, address, code });
+        if let Some(code) = code {
+            self.tally.closed(code.code());
+            self.tally.notes.add(|| Note::Closed { connection: id, address, code });
+        }
     }
 
     /// Begins the closing handshake after all that waits to be sent. The user is gone from now on. A connection whose
@@ -332,8 +334,9 @@ impl Server {
     /// A connection is gone.
     fn forget(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.remove(&id) else { return };
-        let Connection { endpoint, place, deadline, counted, .. } = *connection;
-        if let Some(session) = endpoint.into_session() {
+        let Connection { mut endpoint, place, deadline, counted, .. } = *connection;
+        endpoint.handle_disconnected();
+        if let Some(session) = endpoint.poll_closed().and_then(|closed| closed.session) {
             self.signed_out(id, session);
         }
         debug!("connection {id}: gone");

@@ -20,7 +20,7 @@ impl Server {
     ///
     /// Fetch only as much as the connection takes: what was fetched counts as sent. A client that does not read is cut
     /// off when what waits for it exceeds the limit (entries of its log do not: they wait there), or when nothing leaves for
-    /// [too long](ServerConfig::write_timeout).
+    /// [too long](super::ServerConfig::write_timeout).
     pub fn poll_transmit(&mut self, id: ConnectionId) -> Option<Transmit<'_>> {
         if !self.agenda.held_up.is_empty() {
             self.go_on(id);

@@ -46,7 +46,7 @@ impl Server {
         let may_have_cursor = connection.endpoint.is_open() || connection.cursor.is_some();
         let has_too_many = connection.has_too_many_open(&self.operations);
         let refused = decoded.refused();
-        let result = match connection.endpoint.handle_message(self.now, &self.config, decoded) {
+        let result = match connection.endpoint.hear(self.now, &self.config, decoded) {
             Ok(message) => {
                 message.as_ref().map_or(Ok(()), |message| self.handle_request(id, message, has_too_many))
             }
@@ -101,7 +101,7 @@ impl Server {
             Err((code, _)) => self.note_refused(id, number, listed(kind), *code),
         }
         let outcome = outcome.map_err(refusal);
-        self.tell(id, |endpoint, now, config| endpoint.answer(now, config, number, kind, outcome));
+        self.tell(id, |endpoint, now, config| endpoint.write_answer(now, config, number, kind, outcome));
     }
 
     pub(super) fn note_refused(&mut self, id: ConnectionId, number: u64, request: &'static str, status: u16) {

@@ -288,7 +288,8 @@ impl Server {
             SignedIn::new(sign_in.secret.expose().to_string(), User::new(account.login.to_string()));
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.is_signing_in = false;
-            connection.endpoint.sign_in(Session { user: account.id, key: session });
+            // Whoever is signing in is a stranger as yet.
+            _ = connection.endpoint.sign_in(Session { user: account.id, key: session });
             connection.hears_presence = sign_in.start.presence;
             if let Some(since) = sign_in.start.since {
                 let is_same = sign_in.start.log == Some(account.log);

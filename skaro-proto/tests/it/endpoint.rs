@@ -63,7 +63,7 @@ impl Relay {
         if !is_proven {
             return Err((401, "no"));
         }
-        endpoint.sign_in(login.into());
+        endpoint.sign_in(login.into()).map_err(|_| (409, "once"))?;
         Ok(Answer::Authorized(SignedIn::new("a random id", User::new(login.to_owned()))))
     }
 
@@ -156,11 +156,9 @@ fn a_proof_is_good_for_its_challenge_until_somebody_has_signed_in() {
     let [proof, other] = [TOKEN, "another text"].map(|token| auth::proof("correct horse", token));
     assert!(endpoint.is_open() && endpoint.session().is_none());
     assert_eq!((endpoint.proves(&verifier, &proof), endpoint.proves(&verifier, &other)), (true, false));
-    endpoint.sign_in("alice");
+    endpoint.sign_in("alice").unwrap();
     assert!(!endpoint.is_open() && !endpoint.proves(&verifier, &proof));
-    // The first one stays.
-    endpoint.sign_in("bob");
-    assert_eq!(endpoint.session(), Some(&"alice"));
+    assert_eq!((endpoint.sign_in("bob"), endpoint.session()), (Err("bob"), Some(&"alice")));
 }
 
 #[test]
@@ -189,29 +187,38 @@ fn refused_sign_ins_and_frames_without_sense_end_the_connection() {
     long.handle_oversized(NOW, &config);
     let limit = config.max_stranger_frame_bytes;
     assert!(sent(&mut long, NOW).concat().contains(&format!("over the limit of {limit} bytes")));
-    assert_eq!(long.poll_closed().map(|closed| closed.code), Some(CloseCode::TooBig));
+    assert_eq!(long.poll_closed().and_then(|closed| closed.code), Some(CloseCode::TooBig));
 }
 
 #[test]
 fn whoever_was_signed_in_is_told_once_at_the_end() {
     let config = ServerConfig::default();
     let mut closes = endpoint(&config);
-    closes.sign_in("alice");
+    closes.sign_in("alice").unwrap();
     closes.close(NOW, &config, CloseCode::Away);
     closes.close(NOW, &config, CloseCode::Policy);
-    let Some(Closed { code: CloseCode::Away, session: Some("alice"), .. }) = closes.poll_closed() else {
-        panic!()
-    };
-    assert_eq!((closes.poll_closed(), closes.into_session()), (None, None));
+    let told = closes.poll_closed().map(|Closed { code, session, .. }| (code, session));
+    assert_eq!(told, Some((Some(CloseCode::Away), Some("alice"))));
+    assert_eq!(closes.poll_closed(), None);
+    closes.handle_disconnected();
+    assert_eq!((closes.poll_closed(), closes.is_gone()), (None, true));
 
-    // One that is dropped before anybody has asked.
+    // One whose connection is gone, before anybody has asked.
+    let who = |endpoint: &mut Endpoint<_>| {
+        endpoint.handle_disconnected();
+        endpoint.poll_closed().map(|closed| (closed.code, closed.session))
+    };
     let mut dropped = endpoint(&config);
-    dropped.sign_in("alice");
-    assert_eq!(dropped.into_session(), Some("alice"));
+    dropped.sign_in("alice").unwrap();
+    assert_eq!((who(&mut dropped), who(&mut dropped)), (Some((None, Some("alice"))), None));
     let mut failed = endpoint(&config);
-    failed.sign_in("alice");
+    failed.sign_in("alice").unwrap();
     failed.handle_failed(NOW, &config, CloseCode::Protocol);
-    assert_eq!(failed.into_session(), Some("alice"));
+    assert_eq!(who(&mut failed), Some((Some(CloseCode::Protocol), Some("alice"))));
+    let mut stranger = endpoint(&config);
+    assert_eq!(who(&mut stranger), Some((None, None)));
+    // Nothing leaves any more.
+    assert_eq!((sent(&mut failed, NOW), failed.queued(), failed.wants_frames(&config)), (vec![], 0, false));
 }
 
 #[test]
@@ -238,7 +245,7 @@ fn each_state_has_an_end() {
     assert!(stranger.handle_timeout(now, &config, false) && stranger.is_gone());
 
     let mut silent = endpoint(&config);
-    silent.sign_in("alice");
+    silent.sign_in("alice").unwrap();
     now = silent.poll_timeout(&config).unwrap();
     assert!(silent.handle_timeout(now, &config, false));
     assert_eq!(sent(&mut silent, now), ["Ping"]);
@@ -250,14 +257,14 @@ fn each_state_has_an_end() {
         silent.handle_timeout(now, &config, false);
         sent(&mut silent, now);
     }
-    assert_eq!(silent.into_session(), Some("alice"));
+    assert_eq!(silent.poll_closed().and_then(|closed| closed.session), Some("alice"));
 }
 
 #[test]
 fn whoever_does_not_read_is_cut_off() {
     let config = ServerConfig::default();
     let mut slow = endpoint(&config);
-    slow.sign_in("alice");
+    slow.sign_in("alice").unwrap();
     let mut count = 0;
     while slow.poll_closed().is_none() {
         slow.push_error(NOW, &config, "x".repeat(1000));
@@ -269,7 +276,7 @@ fn whoever_does_not_read_is_cut_off() {
 
     // A little that does not leave for too long.
     let mut stuck = endpoint(&config);
-    stuck.sign_in("alice");
+    stuck.sign_in("alice").unwrap();
     stuck.push_error(NOW, &config, "x");
     let until = NOW + config.write_timeout.unwrap();
     let mut now = NOW;
@@ -279,6 +286,28 @@ fn whoever_does_not_read_is_cut_off() {
         stuck.handle_pong(now);
     }
     assert_eq!(now, until);
+}
+
+/// Its pongs wait in the network behind frames that are not wanted.
+#[test]
+fn whoever_reads_slowly_but_steadily_is_not_silent() {
+    let config = ServerConfig::default();
+    let mut steady = endpoint(&config);
+    steady.sign_in("alice").unwrap();
+    (0..300).for_each(|_| steady.push_error(NOW, &config, "x".repeat(1000)));
+    let mut now = NOW;
+    while steady.queued() > 0 {
+        now = now + secs(1);
+        assert!(steady.poll_transmit(now).is_some());
+        if steady.poll_timeout(&config).is_some_and(|at| at <= now) {
+            steady.handle_timeout(now, &config, false);
+        }
+        assert!(!steady.is_gone(), "after {now:?}, {} bytes wait", steady.queued());
+        if steady.wants_frames(&config) {
+            steady.handle_pong(now);
+        }
+    }
+    assert!(now > NOW + 2 * config.keep_alive);
 }
 
 #[test]
@@ -301,4 +330,12 @@ fn frames_that_come_too_fast_are_not_wanted_for_a_moment() {
     assert!(bytes.wants_frames(&config));
     bytes.handle_read(NOW + Duration::from_nanos(1), &config, 4095, 1);
     assert!(!bytes.wants_frames(&config));
+
+    let mut answers = endpoint(&config);
+    answers.sign_in("alice").unwrap();
+    let long = || Answer::Authorized(SignedIn::new("x".repeat(5 * 4096), User::new("alice")));
+    answers.answer(NOW, &config, 1, "authorize", Ok(long()));
+    assert!(answers.wants_frames(&config));
+    answers.answer(NOW, &config, 2, "authorize", Ok(long()));
+    assert!(!answers.wants_frames(&config));
 }

@@ -22,7 +22,7 @@ impl Decoded<'_> {
 }
 
 /// Decodes a frame from a client. That needs no server: an adapter in which many threads share one does this before it
-/// locks the server. `limit` is what [`Server::max_frame_bytes`] says of the connection.
+/// locks the server. `limit` is what [`Server::max_frame_bytes`](crate::Server::max_frame_bytes) says of the connection.
 #[must_use]
 pub fn decode(frame: Frame<'_>, limit: usize) -> Decoded<'_> {
     trace!("received {frame:?}");

@@ -54,15 +54,27 @@ impl<S> Endpoint<S> {
         config: &ServerConfig,
         frame: Frame<'f>,
     ) -> Result<Option<ClientMessage<'f>>, DecodeError> {
-        let decoded = decode(frame, self.max_frame_bytes(config));
-        let result = self.handle_message(now, config, decoded);
+        self.handle_message(now, config, decode(frame, self.max_frame_bytes(config)))
+    }
+
+    /// Handles a frame that [`decode`] has decoded.
+    ///
+    /// # Errors
+    /// As [`handle_frame`](Self::handle_frame).
+    pub fn handle_message<'f>(
+        &mut self,
+        now: Time,
+        config: &ServerConfig,
+        decoded: Decoded<'f>,
+    ) -> Result<Option<ClientMessage<'f>>, DecodeError> {
+        let result = self.hear(now, config, decoded);
         self.charge(now, config, 1, None);
         result
     }
 
-    /// Handles a frame that was decoded before. It counts for no rate.
+    /// Handles a frame. It counts for no rate.
     #[inline]
-    pub(in crate::server) fn handle_message<'f>(
+    pub(in crate::server) fn hear<'f>(
         &mut self,
         now: Time,
         config: &ServerConfig,
@@ -76,8 +88,8 @@ impl<S> Endpoint<S> {
         }
     }
 
-    /// Counts what the adapter has read besides messages: each control frame or fragment, and each 4 KiB, count as a frame,
-    /// so that none of them can come faster than [`ServerConfig::frame_rate`] allows.
+    /// Counts what the adapter has read: all bytes, those of messages included, and control frames and fragments. Each of these
+    /// frames, and each 4 KiB, count as a frame, so that none of them can come faster than [`ServerConfig::frame_rate`] allows.
     pub fn handle_read(&mut self, now: Time, config: &ServerConfig, bytes: usize, frames: usize) {
         let count = self.count_read(bytes, frames);
         self.charge(now, config, count, None);
@@ -107,6 +119,11 @@ impl<S> Endpoint<S> {
         true
     }
 
+    /// The connection is gone.
+    pub fn handle_disconnected(&mut self) {
+        self.drop_now();
+    }
+
     /// A client has answered a ping, or sent one: it is alive.
     pub fn handle_pong(&mut self, now: Time) {
         self.keep_alive.heard(now);
@@ -128,10 +145,15 @@ impl<S> Endpoint<S> {
     }
 
     /// Handles the deadlines that have passed: call it at the time that [`poll_timeout`](Self::poll_timeout) returns. An
-    /// earlier call changes nothing. `is_held_up` tells that the service does not let the connection be read at present: then
-    /// its silence means nothing. Returns whether there is something to send, or frames are wanted again, or the connection
+    /// earlier call changes nothing. Frames that came too fast are wanted again only after it. `is_held_up` tells that the service
+    /// does not let the connection be read at present: then its silence means nothing, as it does where the endpoint itself
+    /// [wants no frames](Self::wants_frames). Returns whether there is something to send, or frames are wanted again, or the connection
     /// is gone.
     pub fn handle_timeout(&mut self, now: Time, config: &ServerConfig, is_held_up: bool) -> bool {
+        // A client whose pongs are not read is not silent; whether it reads is seen by what leaves the queue, if that has a time.
+        let is_unread = is_held_up
+            || self.throttled.is_some()
+            || !self.has_room(config) && config.write_timeout.is_some();
         let is_read_again = self.throttled.take_if(|until| *until <= now).is_some();
         let is_stuck = self.write_deadline(config).is_some_and(|until| until <= now);
         match self.state {
@@ -155,8 +177,7 @@ impl<S> Endpoint<S> {
                     self.note_push(now);
                     self.output.push_ping();
                 }
-                // Its pongs were not read.
-                Silence::Dead if is_held_up => {
+                Silence::Dead if is_unread => {
                     self.keep_alive.heard(now);
                     return is_read_again;
                 }
@@ -193,10 +214,11 @@ impl<S> Endpoint<S> {
         transmit
     }
 
-    /// Returns the end of its work, once.
+    /// Returns the end of its work, once: when the closing handshake begins, or else when the connection is to be dropped, or is
+    /// gone.
     pub fn poll_closed(&mut self) -> Option<Closed<S>> {
         match &mut self.state {
-            State::Closing { closed, .. } => closed.take().map(|closed| *closed),
+            State::Closing { closed, .. } | State::Gone { closed } => closed.take().map(|closed| *closed),
             _ => None,
         }
     }

@@ -15,7 +15,7 @@ use core::fmt;
 
 use super::ConnectionId;
 use super::config::ServerConfig;
-use super::rate::Bucket;
+use super::rate::{BYTES_PER_UNIT, Bucket};
 use crate::auth::Verifier;
 use crate::codec::{DecodeError, DecodeErrorKind, Fields, Format};
 use crate::keep_alive::KeepAlive;
@@ -39,18 +39,25 @@ pub(super) const ENOUGH: usize = 64 << 10;
 /// * **ask**: [`session`](Self::session), [`format`](Self::format), [`queued`](Self::queued),
 ///   [`wants_frames`](Self::wants_frames), [`max_frame_bytes`](Self::max_frame_bytes), [`is_opening`](Self::is_opening),
 ///   [`is_open`](Self::is_open), [`is_heard`](Self::is_heard), [`is_gone`](Self::is_gone), [`proves`](Self::proves);
-/// * **handle_**: what the outside reports;
+/// * **handle_**: what the outside reports, its end ([`handle_disconnected`](Self::handle_disconnected)) included;
 /// * **commands**: what the service wants: [`sign_in`](Self::sign_in), [`answer`](Self::answer),
 ///   [`refuse_sign_in`](Self::refuse_sign_in), [`push`](Self::push), [`push_error`](Self::push_error),
 ///   [`expect_secret`](Self::expect_secret), [`close`](Self::close);
 /// * **poll_**: what to do next. After each call of the second or third family drain
 ///   [`poll_transmit`](Self::poll_transmit) as fast as the connection takes frames, ask [`poll_closed`](Self::poll_closed)
-///   whether somebody was signed out, drop the connection if it [is gone](Self::is_gone), and arm a timer for
+///   whether it has ended and who was signed in, drop the connection if it [is gone](Self::is_gone), and arm a timer for
 ///   [`poll_timeout`](Self::poll_timeout).
 ///
-/// The times that it is told must not go back. Of the configuration only what concerns one connection has a meaning here. Limits
-/// by address, by user and in total are the service's, and so is the rate of guesses: an endpoint only closes a connection after
-/// [`max_sign_in_attempts`](ServerConfig::max_sign_in_attempts).
+/// The times that it is told must not go back, and each call must be given the same configuration, unless it is changed for all
+/// that follow. Of the configuration these have a meaning here: [`format`](ServerConfig::format);
+/// [`max_frame_bytes`](crate::Limits::max_frame_bytes) and [`max_queued_bytes`](crate::Limits::max_queued_bytes), and both of
+/// [strangers](ServerConfig::max_stranger_frame_bytes); [`keep_alive`](ServerConfig::keep_alive) and the other time-outs of
+/// handshakes, of signing in and of writing; [`max_sign_in_attempts`](ServerConfig::max_sign_in_attempts);
+/// [`max_invalid_frames`](ServerConfig::max_invalid_frames); [`frame_rate`](ServerConfig::frame_rate), here of one connection.
+///
+/// All else is up to the service: limits by address, by user and in total, on texts, and on guesses; refusing requests while nobody
+/// is signed in (401), a second sign-in (409), and what it does not know (501); ids of sessions, which must be random. A service
+/// without logs ignores `since`, `log` and `key`.
 ///
 /// ```
 /// use skaro_proto::auth::Verifier;
@@ -74,7 +81,7 @@ pub(super) const ENOUGH: usize = 64 << 10;
 ///     && login == "alice"
 ///     && endpoint.proves(&alice, proof)
 /// {
-///     endpoint.sign_in("alice");
+///     endpoint.sign_in("alice")?;
 ///     let answer = SignedIn::new("a random id", User::new("alice"));
 ///     endpoint.answer(now, &config, message.on_request, "authorize", Ok(Answer::Authorized(answer)));
 /// }
@@ -110,16 +117,16 @@ enum State<S> {
     SignedIn(S),
     /// The closing handshake is under way, up to a moment. What still comes is not heard, but counts for the rate.
     Closing { until: Time, closed: Option<Box<Closed<S>>> },
-    /// The connection is to be dropped without a handshake, or is gone.
-    Gone { session: Option<S> },
+    /// The connection is to be dropped, or is gone.
+    Gone { closed: Option<Box<Closed<S>>> },
 }
 
-/// The end of an endpoint's work: its closing handshake has begun.
+/// The end of an endpoint's work: nothing is heard or said any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Closed<S> {
-    /// The code that the client is told.
-    pub code: CloseCode,
+    /// The code that the client is told; `None` if the connection ends without a closing handshake.
+    pub code: Option<CloseCode>,
     /// Whoever was signed in until now.
     pub session: Option<S>,
 }
@@ -177,8 +184,8 @@ impl<S> Endpoint<S> {
         matches!(self.state, State::Open { .. } | State::SignedIn(_))
     }
 
-    /// Returns whether the connection is to be dropped, without a handshake if there was none. There is nothing else to report
-    /// about it.
+    /// Returns whether the connection is to be dropped, without a handshake if there was none. Nothing more is sent; ask
+    /// [`poll_closed`](Self::poll_closed) before dropping the endpoint.
     pub const fn is_gone(&self) -> bool {
         matches!(self.state, State::Gone { .. })
     }
@@ -187,7 +194,7 @@ impl<S> Endpoint<S> {
     /// sent to the client (or more than half of the limit on its queue, if that is less), nor for a moment after frames
     /// [faster than allowed](ServerConfig::frame_rate). A frame that is handed over anyway is handled.
     pub fn wants_frames(&self, config: &ServerConfig) -> bool {
-        self.throttled.is_none() && self.has_room(config)
+        self.throttled.is_none() && self.has_room(config) && !self.is_gone()
     }
 
     /// Limit in bytes on a frame at present. It is lower before a user signs in: see
@@ -237,18 +244,38 @@ impl<S> Endpoint<S> {
 
 /// Commands: what the service wants.
 impl<S> Endpoint<S> {
-    /// Somebody has signed in. Without effect unless somebody [may](Self::is_open).
-    pub fn sign_in(&mut self, session: S) {
-        if self.is_open() {
-            self.state = State::SignedIn(session);
-            // The service may count frames by user from now on: others do not slow this one down.
-            self.throttled = None;
-            self.expect_secret();
+    /// Somebody has signed in. Tell the client next: the answer is wiped once it is sent.
+    ///
+    /// # Errors
+    /// If nobody [may](Self::is_open), since somebody has signed in already, or nobody is heard: the session comes back.
+    pub fn sign_in(&mut self, session: S) -> Result<(), S> {
+        if !self.is_open() {
+            return Err(session);
         }
+        self.state = State::SignedIn(session);
+        // The service may count frames by user from now on: others do not slow this one down.
+        self.throttled = None;
+        self.expect_secret();
+        Ok(())
     }
 
-    /// Answers a request.
+    /// Answers a request: with its number and its type, and with a status if it is refused. Each 4 KiB of the answer count as a
+    /// frame for [the rate](ServerConfig::frame_rate). Without effect unless requests are [heard](Self::is_heard).
     pub fn answer(
+        &mut self,
+        now: Time,
+        config: &ServerConfig,
+        number: u64,
+        kind: &str,
+        outcome: Result<Answer<'_>, Refusal<'_>>,
+    ) {
+        let before = self.queued();
+        self.write_answer(now, config, number, kind, outcome);
+        self.charge(now, config, self.queued().saturating_sub(before) / BYTES_PER_UNIT, None);
+    }
+
+    /// Answers a request. The answer counts for no rate.
+    pub(super) fn write_answer(
         &mut self,
         now: Time,
         config: &ServerConfig,
@@ -260,7 +287,8 @@ impl<S> Endpoint<S> {
         self.push(now, config, &ServerMessage::Answer(message));
     }
 
-    /// Refuses an attempt to sign in, and closes the connection if it was [one too many](ServerConfig::max_sign_in_attempts).
+    /// Refuses an attempt to sign in, also one where somebody has signed in already, and closes the connection if it was
+    /// [one too many](ServerConfig::max_sign_in_attempts).
     pub fn refuse_sign_in(
         &mut self,
         now: Time,
@@ -269,9 +297,9 @@ impl<S> Endpoint<S> {
         kind: &str,
         refusal: Refusal<'_>,
     ) {
-        self.answer(now, config, number, kind, Err(refusal));
+        self.write_answer(now, config, number, kind, Err(refusal));
         self.refused += 1;
-        if self.refused >= config.max_sign_in_attempts {
+        if self.is_heard() && self.refused >= config.max_sign_in_attempts {
             self.close(now, config, CloseCode::Policy);
         }
     }
@@ -289,7 +317,7 @@ impl<S> Endpoint<S> {
         match request {
             Some((number, kind)) => {
                 let refusal = Refusal { status: Some(StatusCode::new(400)), info: info.into() };
-                self.answer(now, config, number, &kind, Err(refusal));
+                self.write_answer(now, config, number, &kind, Err(refusal));
             }
             None => self.push_error(now, config, info),
         }
@@ -303,7 +331,7 @@ impl<S> Endpoint<S> {
         error
     }
 
-    /// Writes a message, unless requests are [not heard](Self::is_heard). A client that has not read for so long that
+    /// Writes a message, if requests are [heard](Self::is_heard), also where nobody has signed in. A client that has not read for so long that
     /// [too much](crate::Limits::max_queued_bytes) waits is cut off: what waits is dropped, and the connection closed.
     pub fn push(&mut self, now: Time, config: &ServerConfig, message: &ServerMessage<'_>) {
         if !self.is_heard() {
@@ -332,28 +360,25 @@ impl<S> Endpoint<S> {
         debug!("connection {}: closing with code {}", self.id, code.code());
         let session = self.leave();
         let until = now + config.close_timeout;
-        self.state = State::Closing { until, closed: Some(Box::new(Closed { code, session })) };
+        self.state = State::Closing { until, closed: Some(Box::new(Closed { code: Some(code), session })) };
         self.note_push(now);
         self.output.push_close(code);
     }
 
-    /// Ends it without a handshake.
+    /// Ends it without a handshake. What waits to be sent is dropped.
     pub(super) fn drop_now(&mut self) {
-        let session = self.leave();
-        self.state = State::Gone { session };
-    }
-
-    /// Ends it, and returns whoever was signed in until now.
-    pub fn into_session(mut self) -> Option<S> {
-        self.leave()
+        let closed = match &mut self.state {
+            State::Closing { closed, .. } | State::Gone { closed } => closed.take(),
+            _ => Some(Box::new(Closed { code: None, session: self.leave() })),
+        };
+        self.state = State::Gone { closed };
+        self.output.clear();
     }
 
     fn leave(&mut self) -> Option<S> {
-        match core::mem::replace(&mut self.state, State::Gone { session: None }) {
+        match core::mem::replace(&mut self.state, State::Gone { closed: None }) {
             State::SignedIn(session) => Some(session),
-            State::Closing { closed, .. } => closed.and_then(|closed| closed.session),
-            State::Gone { session } => session,
-            State::Opening { .. } | State::Open { .. } => None,
+            _ => None,
         }
     }
 
