@@ -171,7 +171,8 @@ fn people_at_a_terminal_see_refusals_and_end_well() {
 #[test]
 fn commands_and_names_complete_and_a_line_can_be_cleared() {
     let steps = json!([
-        // The prompt: before it, Ctrl-C ends the chat.
+        // The names are known by now; and the prompt, which is drawn again after the history: before it, Ctrl-C ends the chat.
+        ["expect", "I'll answer."],
         ["expect", "to \u{1b}[34mbob"],
         ["type", "half a line\u{3}"],
         ["type", "/hi\thello\u{3}"],
