@@ -4,6 +4,9 @@ use core::time::Duration;
 
 use crate::time::Time;
 
+/// Shortest time between two checks: without one, a time-out of zero would be due again at once, for ever.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// The time of the peer's last sign of life, and whether a ping was sent since.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct KeepAlive {
@@ -35,7 +38,7 @@ impl KeepAlive {
     /// waiting, half for the answer to the ping. A caller that checks too late (a computer that slept) still sends a
     /// ping before it gives up.
     pub(crate) fn deadline(&self, within: Duration) -> Time {
-        self.pinged.unwrap_or(self.heard) + within / 2
+        self.pinged.unwrap_or(self.heard) + (within / 2).max(SHORTEST)
     }
 
     pub(crate) fn check(&mut self, now: Time, within: Duration) -> Silence {

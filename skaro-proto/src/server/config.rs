@@ -53,7 +53,8 @@ pub struct ServerConfig {
     pub open_directory: bool,
     /// Time after the end of its connection for which a session can be restored. Default 5 minutes.
     pub session_lifetime: Duration,
-    /// Time without input after which a connection is given up; a ping is sent after half of it. Default 2 minutes.
+    /// Time without input after which a connection is given up; a ping is sent after half of it. While its frames are
+    /// [not wanted](super::Server::wants_frames), silence means nothing, and what leaves its queue counts. Default 2 minutes.
     pub keep_alive: Duration,
     /// Time that the opening handshake may take, from accepting on; it ends clients that send nothing. Default 15 s.
     pub handshake_timeout: Duration,

@@ -243,7 +243,7 @@ impl Server {
         let is_held_up = connection.waits_for_store(&self.operations);
         if connection.endpoint.handle_timeout(self.now, &self.config, is_held_up) {
             connection.mark_ready(id, &mut self.agenda);
-            self.tell(id, |_, _, _| ());
+            self.settle(id);
         }
         self.set_deadline(id);
     }
@@ -287,6 +287,11 @@ impl Server {
         if !connection.endpoint.is_heard() {
             self.check_end(id);
         }
+    }
+
+    /// Sees to what has come of a call to an endpoint.
+    pub(super) fn settle(&mut self, id: ConnectionId) {
+        self.tell(id, |_, _, _| ());
     }
 
     /// Sees to the end of an endpoint's work.

@@ -52,7 +52,7 @@ impl Server {
             }
             Err(error) => {
                 refused.into_iter().for_each(|(number, kind)| self.note_refused(id, number, kind, 400));
-                self.tell(id, |_, _, _| ());
+                self.settle(id);
                 Err(error)
             }
         };

@@ -260,6 +260,31 @@ fn each_state_has_an_end() {
     assert_eq!(silent.poll_closed().and_then(|closed| closed.session), Some("alice"));
 }
 
+/// A time-out of zero is no sense, and no loop without an end.
+#[test]
+fn time_goes_on_whatever_the_time_outs() {
+    let mut config = ServerConfig::default();
+    config.keep_alive = Duration::ZERO;
+    let mut held_up = endpoint(&config);
+    held_up.sign_in("alice").unwrap();
+    let mut now = NOW;
+    for _ in 0..100 {
+        let next = held_up.poll_timeout(&config).unwrap();
+        assert!(next > now);
+        now = next;
+        held_up.handle_timeout(now, &config, true);
+    }
+    assert!(!held_up.is_gone());
+}
+
+#[test]
+fn a_refusal_has_a_status() {
+    let config = ServerConfig::default();
+    let mut refuses = endpoint(&config);
+    refuses.answer(NOW, &config, 1, "get_contacts", Err(Refusal::new(None, "no")));
+    assert!(sent(&mut refuses, NOW)[0].contains("500"));
+}
+
 #[test]
 fn whoever_does_not_read_is_cut_off() {
     let config = ServerConfig::default();

@@ -119,7 +119,7 @@ impl<S> Endpoint<S> {
         true
     }
 
-    /// The connection is gone.
+    /// The connection is gone. [`poll_closed`](Self::poll_closed) tells who was signed in.
     pub fn handle_disconnected(&mut self) {
         self.drop_now();
     }
@@ -145,10 +145,11 @@ impl<S> Endpoint<S> {
     }
 
     /// Handles the deadlines that have passed: call it at the time that [`poll_timeout`](Self::poll_timeout) returns. An
-    /// earlier call changes nothing. Frames that came too fast are wanted again only after it. `is_held_up` tells that the service
-    /// does not let the connection be read at present: then its silence means nothing, as it does where the endpoint itself
-    /// [wants no frames](Self::wants_frames). Returns whether there is something to send, or frames are wanted again, or the connection
-    /// is gone.
+    /// earlier call changes nothing. After frames that came too fast others are wanted again only when it has been called.
+    ///
+    /// `is_held_up` tells that the service does not let the connection be read at present. Silence means nothing then, nor while
+    /// the endpoint itself [wants no frames](Self::wants_frames). Returns whether there is something to send, or frames are wanted
+    /// again, or the connection is gone.
     pub fn handle_timeout(&mut self, now: Time, config: &ServerConfig, is_held_up: bool) -> bool {
         // A client whose pongs are not read is not silent; whether it reads is seen by what leaves the queue, if that has a time.
         let is_unread = is_held_up
@@ -225,6 +226,7 @@ impl<S> Endpoint<S> {
 
     /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout), if nothing happens before; `None` for
     /// never.
+    #[must_use]
     pub fn poll_timeout(&self, config: &ServerConfig) -> Option<Time> {
         let alive = self.keep_alive.deadline(config.keep_alive);
         let alive = self.write_deadline(config).map_or(alive, |until| until.min(alive));

@@ -152,6 +152,7 @@ impl<S> Endpoint<S> {
     }
 
     /// Returns what the service knows of whoever is signed in; `None` if nobody is.
+    #[must_use]
     pub const fn session(&self) -> Option<&S> {
         match &self.state {
             State::SignedIn(session) => Some(session),
@@ -160,32 +161,38 @@ impl<S> Endpoint<S> {
     }
 
     /// Returns the format of the frames.
+    #[must_use]
     pub const fn format(&self) -> Format {
         self.format
     }
 
     /// Number of bytes that wait to be sent.
+    #[must_use]
     pub fn queued(&self) -> usize {
         self.output.len()
     }
 
     /// Returns whether the challenge was sent, and nobody has signed in yet.
+    #[must_use]
     pub const fn is_open(&self) -> bool {
         matches!(self.state, State::Open { .. })
     }
 
     /// Returns whether the opening handshake is under way.
+    #[must_use]
     pub const fn is_opening(&self) -> bool {
         matches!(self.state, State::Opening { .. })
     }
 
     /// Returns whether requests are heard: not before the challenge, nor once the connection is being closed.
+    #[must_use]
     pub const fn is_heard(&self) -> bool {
         matches!(self.state, State::Open { .. } | State::SignedIn(_))
     }
 
     /// Returns whether the connection is to be dropped, without a handshake if there was none. Nothing more is sent; ask
     /// [`poll_closed`](Self::poll_closed) before dropping the endpoint.
+    #[must_use]
     pub const fn is_gone(&self) -> bool {
         matches!(self.state, State::Gone { .. })
     }
@@ -193,12 +200,14 @@ impl<S> Endpoint<S> {
     /// Returns whether the adapter is to read frames of this connection. It is not while more than 64 KiB wait to be
     /// sent to the client (or more than half of the limit on its queue, if that is less), nor for a moment after frames
     /// [faster than allowed](ServerConfig::frame_rate). A frame that is handed over anyway is handled.
+    #[must_use]
     pub fn wants_frames(&self, config: &ServerConfig) -> bool {
         self.throttled.is_none() && self.has_room(config) && !self.is_gone()
     }
 
     /// Limit in bytes on a frame at present. It is lower before a user signs in: see
     /// [`ServerConfig::max_stranger_frame_bytes`].
+    #[must_use]
     pub fn max_frame_bytes(&self, config: &ServerConfig) -> usize {
         let limit = config.limits.max_frame_bytes;
         if self.session().is_some() { limit } else { limit.min(config.max_stranger_frame_bytes) }
@@ -207,6 +216,7 @@ impl<S> Endpoint<S> {
     /// Returns whether a client has proved a password: the proof is HMAC-SHA512 of the challenge's token. `false` unless
     /// somebody [may sign in](Self::is_open). Compares in constant time; to tell nobody who exists, check some verifier for an
     /// unknown login, too.
+    #[must_use]
     pub fn proves(&self, verifier: &Verifier, proof: &str) -> bool {
         matches!(&self.state, State::Open { token, .. } if verifier.verify(token.expose(), proof))
     }
@@ -259,8 +269,9 @@ impl<S> Endpoint<S> {
         Ok(())
     }
 
-    /// Answers a request: with its number and its type, and with a status if it is refused. Each 4 KiB of the answer count as a
-    /// frame for [the rate](ServerConfig::frame_rate). Without effect unless requests are [heard](Self::is_heard).
+    /// Answers a request, with its number and its type. A refusal without a status has 500, since each needs one. Each 4 KiB of
+    /// the answer count as a frame for [the rate](ServerConfig::frame_rate). Without effect unless requests are
+    /// [heard](Self::is_heard).
     pub fn answer(
         &mut self,
         now: Time,
@@ -283,6 +294,10 @@ impl<S> Endpoint<S> {
         kind: &str,
         outcome: Result<Answer<'_>, Refusal<'_>>,
     ) {
+        let outcome = outcome.map_err(|Refusal { status, info }| Refusal {
+            status: Some(status.unwrap_or(StatusCode::new(500))),
+            info,
+        });
         let message = AnswerMessage { kind: kind.into(), id: number, outcome, extra: Fields::new() };
         self.push(now, config, &ServerMessage::Answer(message));
     }
@@ -331,8 +346,9 @@ impl<S> Endpoint<S> {
         error
     }
 
-    /// Writes a message, if requests are [heard](Self::is_heard), also where nobody has signed in. A client that has not read for so long that
-    /// [too much](crate::Limits::max_queued_bytes) waits is cut off: what waits is dropped, and the connection closed.
+    /// Writes a message, if requests are [heard](Self::is_heard), also where nobody has signed in. A client that has not read for
+    /// so long that [too much](crate::Limits::max_queued_bytes) waits is cut off: what waits is dropped, and the connection
+    /// closed.
     pub fn push(&mut self, now: Time, config: &ServerConfig, message: &ServerMessage<'_>) {
         if !self.is_heard() {
             return;
