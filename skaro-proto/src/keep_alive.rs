@@ -34,6 +34,18 @@ impl KeepAlive {
         *self = KeepAlive::new(now);
     }
 
+    /// A ping has left: from now on there is time for its answer.
+    pub(crate) fn ping_left(&mut self, now: Time) {
+        self.pinged = self.pinged.map(|_| now);
+    }
+
+    /// Something has left at this time, behind which more waits: so the peer reads.
+    pub(crate) fn left(&mut self, at: Time) {
+        if at > self.pinged.unwrap_or(self.heard) {
+            self.heard(at);
+        }
+    }
+
     /// Returns the time of the next check, if a dead connection is to be noticed within `within`: half of it is for
     /// waiting, half for the answer to the ping. A caller that checks too late (a computer that slept) still sends a
     /// ping before it gives up.

@@ -53,8 +53,9 @@ pub struct ServerConfig {
     pub open_directory: bool,
     /// Time after the end of its connection for which a session can be restored. Default 5 minutes.
     pub session_lifetime: Duration,
-    /// Time without input after which a connection is given up; a ping is sent after half of it. While its frames are
-    /// [not wanted](super::Server::wants_frames), silence means nothing, and what leaves its queue counts. Default 2 minutes.
+    /// Time without input after which a connection is given up; a ping is sent after half of it. It begins
+    /// anew while frames are not read that came too fast, or behind requests that wait for the store, and with all that leaves a
+    /// queue in which more waits. The time for the answer to a ping begins when the ping leaves. Default 2 minutes.
     pub keep_alive: Duration,
     /// Time that the opening handshake may take, from accepting on; it ends clients that send nothing. Default 15 s.
     pub handshake_timeout: Duration,

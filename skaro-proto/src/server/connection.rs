@@ -94,11 +94,10 @@ impl Connection {
 
     /// Returns whether it asks for so much, although its frames are not wanted, that requests are refused.
     pub(super) fn has_too_many_open(&self, operations: &Operations) -> bool {
-        self.open >= 2 * self.max_open()
-            || match self.user() {
-                Some(user) => operations.has_many_of(user),
-                None => operations.has_many_sign_ins(),
-            }
+        match self.user() {
+            Some(user) => self.open >= 2 * MAX_OPEN || operations.has_many_of(user),
+            None => self.open >= 2 * MAX_OPEN_OF_STRANGER || operations.has_many_sign_ins(),
+        }
     }
 
     /// Returns whether it is not read because of what its requests have asked the store for. After the end nothing is asked.
@@ -144,8 +143,10 @@ impl Connection {
     /// Tells the sum of all queues what this one takes.
     pub(super) fn count(&mut self, agenda: &mut Agenda) {
         let capacity = self.endpoint.capacity();
-        agenda.queued = agenda.queued - self.counted + capacity;
-        self.counted = capacity;
+        if capacity != self.counted {
+            agenda.queued = agenda.queued - self.counted + capacity;
+            self.counted = capacity;
+        }
     }
 
     pub(super) fn set_deadline(&mut self, id: ConnectionId, config: &ServerConfig, agenda: &mut Agenda) {

@@ -59,7 +59,7 @@ use conferences::ConferenceRates;
 use connection::{Agenda, Connection};
 use delivery::{Scratch, TimeOfDay};
 use guesses::Guesses;
-use operations::Operations;
+use operations::{MOMENT, Operations};
 use peer::{Places, Regulars};
 use presence::Presence;
 use secrets::Secrets;
@@ -184,7 +184,7 @@ impl Server {
     /// the configuration's [limits](ServerConfig::store_limits). The seed must be another one at each start.
     #[must_use]
     pub fn with_store(config: ServerConfig, seed: [u8; 32]) -> Self {
-        let operations = Operations::new(Time::ZERO + config.session_lifetime);
+        let operations = Operations::new(Time::ZERO + config.session_lifetime + MOMENT);
         Server {
             config,
             now: Time::ZERO,

@@ -24,6 +24,9 @@ const MAX_OPEN_OF_ACCOUNT: u32 = 256;
 /// Sign-ins that may be under way, those included whose connections are gone.
 const MAX_SIGN_INS: usize = 1024;
 
+/// Time after the last moment at which a session can be taken.
+pub(super) const MOMENT: Duration = Duration::from_millis(1);
+
 /// Time of an operation beyond which it is noted.
 const SLOW: Duration = Duration::from_secs(1);
 
@@ -63,8 +66,8 @@ pub(super) struct Operations {
     retry_at: Option<Time>,
     /// The time at which to remove sessions that can't be taken any more; `None` if there are none, or the store is inside.
     pub(super) expire_at: Option<Time>,
-    /// Set if more of them were broken since that was decided.
-    expire_again: bool,
+    /// Unix time in milliseconds up to which a session can be taken that was broken here.
+    broken_until: Option<i64>,
     operated: VecDeque<(OperationId, Result<Outcome, StoreError>)>,
     bytes: usize,
 }
@@ -179,8 +182,9 @@ impl Server {
         self.note_time(&pending, (self.now + TIMEOUT) - until);
         if let Some(account) = account.filter(|account| self.operations.has_room_for_one(*account)) {
             for id in self.accounts.online(account) {
-                let connection = self.connections.get_mut(id);
-                connection.into_iter().for_each(|it| it.mark_ready(*id, &mut self.agenda));
+                let Some(connection) = self.connections.get_mut(id) else { continue };
+                connection.endpoint.handle_pong(self.now);
+                connection.mark_ready(*id, &mut self.agenda);
             }
         }
         let Some(asker) = asker else { return self.complete(None, pending, result) };
@@ -188,6 +192,8 @@ impl Server {
         let before = connection.map_or(0, |connection| {
             connection.open -= 1;
             connection.open_first -= u16::from(pending.goes_first() && !is_told);
+            // It may not have been read until now, and its pongs with it.
+            connection.endpoint.handle_pong(self.now);
             connection.mark_ready(asker.id, &mut self.agenda);
             connection.endpoint.queued()
         });
@@ -314,8 +320,10 @@ impl Server {
         let now = self.unix_now();
         self.ask(Operation::LeaveSession { session, epoch, now }, None, Pending::Leave { session, epoch });
         if self.operations.inside.is_none() {
-            let at = self.now + self.config.session_lifetime + Duration::from_millis(1);
-            self.operations.expire_again = self.operations.expire_at.is_some();
+            let at = self.now + self.config.session_lifetime + MOMENT;
+            let lifetime = i64::try_from(self.config.session_lifetime.as_millis()).unwrap_or(i64::MAX);
+            let until = Some(now.saturating_add(lifetime));
+            self.operations.broken_until = self.operations.broken_until.max(until);
             self.operations.expire_at.get_or_insert(at);
         }
     }
@@ -359,8 +367,10 @@ impl Server {
         let is_due = self.operations.expire_at.take_if(|at| *at <= now).is_some();
         if is_due || self.session_deadline().is_some_and(|at| at <= now) {
             self.expire();
-            if core::mem::take(&mut self.operations.expire_again) {
-                self.operations.expire_at = Some(now + self.config.session_lifetime);
+            // Others were broken since, or the clock was set back.
+            let (until, is_outside) = (self.operations.broken_until, self.operations.inside.is_none());
+            if is_outside && until.is_some_and(|until| until >= self.unix_now()) {
+                self.operations.expire_at = Some(now + self.config.session_lifetime + MOMENT);
             }
         }
     }

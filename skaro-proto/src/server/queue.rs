@@ -28,7 +28,7 @@ impl Server {
         let connection = self.connections.get_mut(&id)?;
         connection.endpoint.begin_transmit(self.now);
         connection.count(&mut self.agenda);
-        connection.endpoint.take_transmit()
+        connection.endpoint.take_transmit(self.now)
     }
 }
 

@@ -313,26 +313,66 @@ fn whoever_does_not_read_is_cut_off() {
     assert_eq!(now, until);
 }
 
-/// Its pongs wait in the network behind frames that are not wanted.
-#[test]
-fn whoever_reads_slowly_but_steadily_is_not_silent() {
-    let config = ServerConfig::default();
-    let mut steady = endpoint(&config);
+/// Lets a client take one entry of its queue now and then, until it has taken the ping that follows; its pongs are read when its
+/// frames are wanted.
+fn read_slowly(config: &ServerConfig, waiting: usize, pause: Duration) {
+    let mut steady = endpoint(config);
     steady.sign_in("alice").unwrap();
-    (0..300).for_each(|_| steady.push_error(NOW, &config, "x".repeat(1000)));
-    let mut now = NOW;
-    while steady.queued() > 0 {
-        now = now + secs(1);
-        assert!(steady.poll_transmit(now).is_some());
-        if steady.poll_timeout(&config).is_some_and(|at| at <= now) {
-            steady.handle_timeout(now, &config, false);
+    (0..waiting).for_each(|_| steady.push_error(NOW, config, "x".repeat(1000)));
+    let (mut now, mut pinged, mut owes_pong) = (NOW, 0, false);
+    while pinged < 2 {
+        now = now + pause;
+        if steady.poll_timeout(config).is_some_and(|at| at <= now) {
+            steady.handle_timeout(now, config, false);
         }
         assert!(!steady.is_gone(), "after {now:?}, {} bytes wait", steady.queued());
-        if steady.wants_frames(&config) {
+        let is_ping = matches!(steady.poll_transmit(now), Some(Transmit::Ping));
+        pinged += usize::from(is_ping);
+        owes_pong |= is_ping;
+        if owes_pong && steady.wants_frames(config) {
             steady.handle_pong(now);
+            owes_pong = false;
         }
     }
-    assert!(now > NOW + 2 * config.keep_alive);
+    assert!(now > NOW + config.keep_alive);
+}
+
+#[test]
+fn whoever_reads_slowly_but_steadily_is_not_silent() {
+    let mut config = ServerConfig::default();
+    for write_timeout in [config.write_timeout, None] {
+        config.write_timeout = write_timeout;
+        read_slowly(&config, 600, Duration::from_millis(200));
+        read_slowly(&config, 300, secs(1));
+        read_slowly(&config, 70, secs(50));
+    }
+}
+
+/// Frames that came too fast, or whatever the service waits for, kept its pong from being read until a moment ago.
+#[test]
+fn whoever_was_not_read_has_time_for_a_pong() {
+    let mut config = ServerConfig::default();
+    config.frame_rate = Some(Rate::new(1, 1));
+    let half = config.keep_alive / 2;
+    let mut fast = endpoint(&config);
+    fast.sign_in("alice").unwrap();
+    fast.handle_timeout(NOW + half, &config, false);
+    assert_eq!(sent(&mut fast, NOW + half), ["Ping"]);
+    fast.handle_read(NOW + half, &config, 60 * 4096, 0);
+    let again = fast.poll_timeout(&config).unwrap();
+    assert!(again > NOW + half && fast.handle_timeout(again, &config, false) && fast.wants_frames(&config));
+    assert!(fast.poll_timeout(&config).unwrap() >= again + half);
+
+    let mut held_up = endpoint(&config);
+    held_up.sign_in("alice").unwrap();
+    let mut now = NOW;
+    for _ in 0..1000 {
+        now = held_up.poll_timeout(&config).unwrap();
+        held_up.handle_timeout(now, &config, true);
+    }
+    // Nothing was asked that could not be heard.
+    assert_eq!((held_up.queued(), held_up.is_gone()), (0, false));
+    assert!(held_up.poll_timeout(&config).unwrap() >= now + half);
 }
 
 #[test]

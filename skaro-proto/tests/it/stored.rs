@@ -227,6 +227,54 @@ fn a_session_whose_connection_did_not_wait_is_left() {
     assert_eq!(world.store.sessions(), 0);
 }
 
+/// The last one as well, whenever it was broken, and whatever the clock does.
+#[test]
+fn no_broken_session_stays() {
+    for (broken, set_back) in [(300, 0), (300, 1000), (299, 0), (10_000, 9000)] {
+        let mut world = World::new();
+        world.now = Time::from_secs(2);
+        let (id, _) = world.sign_in("alice", false);
+        while let Some(at) = world.server.poll_timeout().filter(|at| *at <= Time::from_secs(broken)) {
+            world.now = at;
+            world.server.handle_pong(at, id);
+            world.server.handle_timeout(at);
+            world.hear(id);
+            world.keep();
+        }
+        world.now = Time::from_secs(broken);
+        world.server.handle_disconnected(world.now, id);
+        world.server.handle_timeout(world.now);
+        world.keep();
+        world.server.set_time_of_day(world.now, (broken as i64 - set_back) * 1000);
+        while let Some(at) = world.server.poll_timeout() {
+            assert!(at < Time::from_secs(broken + 12_000), "{broken} {set_back}: something is due for ever");
+            world.now = at;
+            world.server.handle_timeout(at);
+            world.keep();
+        }
+        assert_eq!(world.store.sessions(), 0, "broken at {broken} s, set back by {set_back} s");
+    }
+}
+
+#[test]
+fn whoever_was_not_read_behind_the_store_has_time_for_a_pong() {
+    let mut world = World::new();
+    let (id, _) = world.sign_in("alice", false);
+    let began = world.now;
+    (2..66).for_each(|number| world.send(id, number, "bob"));
+    world.carry_out();
+    assert!(!world.server.wants_frames(id));
+    for seconds in [30, 60, 90, 119] {
+        world.now = began + Duration::from_secs(seconds);
+        world.server.handle_timeout(world.now);
+        world.hear(id);
+    }
+    world.now = began + Duration::from_secs(120);
+    world.keep();
+    world.server.handle_timeout(world.now);
+    assert!(world.server.has_connection(id) && world.server.wants_frames(id));
+}
+
 #[test]
 fn of_two_who_take_a_session_the_last_one_has_it() {
     for is_reversed in [false, true] {

@@ -145,16 +145,19 @@ impl<S> Endpoint<S> {
     }
 
     /// Handles the deadlines that have passed: call it at the time that [`poll_timeout`](Self::poll_timeout) returns. An
-    /// earlier call changes nothing. After frames that came too fast others are wanted again only when it has been called.
+    /// earlier call does no harm. After frames that came too fast others are wanted again only when it has been called.
     ///
-    /// `is_held_up` tells that the service does not let the connection be read at present. Silence means nothing then, nor while
-    /// the endpoint itself [wants no frames](Self::wants_frames). Returns whether there is something to send, or frames are wanted
-    /// again, or the connection is gone.
+    /// `is_held_up` tells that the service does not let the connection be read at present. The client's silence begins anew then,
+    /// since its pongs wait, as it does after frames that came too fast; when the service lets it be read again, it reports
+    /// [`handle_pong`](Self::handle_pong). Returns whether there is something to send, or frames are wanted again, or the
+    /// connection is gone.
     pub fn handle_timeout(&mut self, now: Time, config: &ServerConfig, is_held_up: bool) -> bool {
-        // A client whose pongs are not read is not silent; whether it reads is seen by what leaves the queue, if that has a time.
-        let is_unread = is_held_up
-            || self.throttled.is_some()
-            || !self.has_room(config) && config.write_timeout.is_some();
+        if is_held_up || self.throttled.is_some() {
+            // Its pongs may have come, and were not read.
+            self.keep_alive.heard(now);
+        } else if !self.output.is_empty() {
+            self.keep_alive.left(self.progress);
+        }
         let is_read_again = self.throttled.take_if(|until| *until <= now).is_some();
         let is_stuck = self.write_deadline(config).is_some_and(|until| until <= now);
         match self.state {
@@ -178,10 +181,6 @@ impl<S> Endpoint<S> {
                     self.note_push(now);
                     self.output.push_ping();
                 }
-                Silence::Dead if is_unread => {
-                    self.keep_alive.heard(now);
-                    return is_read_again;
-                }
                 Silence::Dead => {
                     debug!("connection {}: silent for too long", self.id);
                     self.drop_now();
@@ -198,19 +197,22 @@ impl<S> Endpoint<S> {
     /// takes: what was fetched counts as sent.
     pub fn poll_transmit(&mut self, now: Time) -> Option<Transmit<'_>> {
         self.begin_transmit(now);
-        self.take_transmit()
+        self.take_transmit(now)
     }
 
-    /// Moves what waits, before [`take_transmit`](Self::take_transmit).
+    /// Frees memory of what has left, before [`take_transmit`](Self::take_transmit).
     pub(in crate::server) fn begin_transmit(&mut self, now: Time) {
         self.output.settle();
         self.progress = now;
     }
 
-    pub(in crate::server) fn take_transmit(&mut self) -> Option<Transmit<'_>> {
+    pub(in crate::server) fn take_transmit(&mut self, now: Time) -> Option<Transmit<'_>> {
         let transmit = self.output.take();
         if let Some(transmit) = &transmit {
             trace!("connection {}: sends {transmit:?}", self.id);
+            if matches!(transmit, Transmit::Ping) {
+                self.keep_alive.ping_left(now);
+            }
         }
         transmit
     }

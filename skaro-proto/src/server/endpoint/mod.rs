@@ -292,12 +292,11 @@ impl<S> Endpoint<S> {
         config: &ServerConfig,
         number: u64,
         kind: &str,
-        outcome: Result<Answer<'_>, Refusal<'_>>,
+        mut outcome: Result<Answer<'_>, Refusal<'_>>,
     ) {
-        let outcome = outcome.map_err(|Refusal { status, info }| Refusal {
-            status: Some(status.unwrap_or(StatusCode::new(500))),
-            info,
-        });
+        if let Err(refusal) = &mut outcome {
+            refusal.status.get_or_insert(StatusCode::new(500));
+        }
         let message = AnswerMessage { kind: kind.into(), id: number, outcome, extra: Fields::new() };
         self.push(now, config, &ServerMessage::Answer(message));
     }
