@@ -30,27 +30,37 @@ const fn share(rate: Rate) -> Rate {
 }
 
 impl ConferenceRates {
-    /// Returns the time to wait until a member may send another message.
-    fn wait(
-        &self,
+    /// Takes what a message costs from its sender's share, before it is known whether the sender is a member. All members' rate is
+    /// looked at only: else a stranger could use it up.
+    ///
+    /// # Errors
+    /// If there is too little of either: the time to wait.
+    fn take(
+        &mut self,
         conference: &str,
-        member: AccountId,
+        sender: AccountId,
+        count: u32,
         now: Time,
         rate: Rate,
-    ) -> Option<core::time::Duration> {
+    ) -> Result<(), core::time::Duration> {
         let conference = Login::from(conference);
-        let wait = |member, rate| {
-            let mut bucket = self.all.get(&(conference.clone(), member)).copied()?;
-            bucket.take(0, now, rate).map(|at| at - now)
-        };
-        wait(None, rate).max(wait(Some(member), share(rate)))
+        let all = self.all.get(&(conference.clone(), None)).copied();
+        if let Some(until) = all.and_then(|mut bucket| bucket.take(0, now, rate)) {
+            return Err(until - now);
+        }
+        self.all.entry((conference, Some(sender))).or_default().try_take(count, now, share(rate))
     }
 
-    /// Counts a message of a member.
-    fn take(&mut self, conference: &Login, member: AccountId, count: u32, now: Time, rate: Rate) {
-        for (member, rate) in [(None, rate), (Some(member), share(rate))] {
-            self.all.entry((conference.clone(), member)).or_default().take(count, now, rate);
+    /// Gives back what a message cost that was not posted.
+    fn give_back(&mut self, conference: &str, sender: AccountId, count: u32, rate: Rate) {
+        if let Some(bucket) = self.all.get_mut(&(Login::from(conference), Some(sender))) {
+            bucket.give_back(count, share(rate));
         }
+    }
+
+    /// Counts a message that was posted.
+    fn count(&mut self, conference: &Login, count: u32, now: Time, rate: Rate) {
+        self.all.entry((conference.clone(), None)).or_default().take(count, now, rate);
         if self.all.len() > self.tidy_at.max(KEPT) {
             self.all.retain(|_, bucket| bucket.full_at() > now);
             self.tidy_at = 2 * self.all.len();
@@ -82,15 +92,29 @@ impl Server {
         }
     }
 
-    /// Refuses a message to a conference after too many, of all members or of this one.
-    pub(super) fn check_conference(&self, from: AccountId, to: &str) -> Result<(), Refused> {
-        let Some(rate) = self.config.conference_rate else { return Ok(()) };
-        match self.conference_rates.wait(to, from, self.now, rate) {
-            None => Ok(()),
-            Some(wait) => {
-                let wait = seconds(wait);
-                refused(429, format!("too many messages to this conference: try again in {wait} s"))
-            }
+    /// Takes what a message to a conference costs from its sender's rate and share, or refuses it after too many, of all members
+    /// or of this one. Returns the sender's login.
+    pub(super) fn charge_conference(
+        &mut self,
+        from: AccountId,
+        to: &str,
+        count: u32,
+    ) -> Result<Login, Refused> {
+        let sender = self.charge_entries(from, count)?;
+        let Some(rate) = self.config.conference_rate else { return Ok(sender) };
+        let Err(wait) = self.conference_rates.take(to, from, count, self.now, rate) else {
+            return Ok(sender);
+        };
+        self.give_back(from, count);
+        let wait = seconds(wait);
+        refused(429, format!("too many messages to this conference: try again in {wait} s"))
+    }
+
+    /// Gives back what a message cost that was not appended.
+    pub(super) fn refund(&mut self, sending: &Sending) {
+        self.give_back(sending.from, sending.charged);
+        if let Some(rate) = self.config.conference_rate {
+            self.conference_rates.give_back(&sending.to, sending.from, sending.charged, rate);
         }
     }
 
@@ -102,10 +126,8 @@ impl Server {
         appended: &Appended,
         logs: &[Grown],
     ) {
-        // Only now: who is no member could use the rate up.
         if let Some(rate) = self.config.conference_rate {
-            let count = sending.charged.max(1);
-            self.conference_rates.take(&sending.to, sending.from, count, self.now, rate);
+            self.conference_rates.count(&sending.to, sending.charged.max(1), self.now, rate);
         }
         if let Some(asker) = asker {
             self.answer_sent(asker, sending.key.is_some(), appended);

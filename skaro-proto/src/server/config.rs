@@ -41,7 +41,8 @@ pub struct ServerConfig {
     /// up to a day; one is forgotten every hour.
     pub joins_per_user: Option<GuessLimit>,
     /// Rate of messages to one conference; `None` for no limit. Messages beyond that are refused with status 429: each
-    /// reaches all members. A body of more than 4 KiB counts once for each 4 KiB begun. One member may take half of it. Default 10 per second, 100 at once.
+    /// reaches all members. A body of more than 4 KiB counts once for each 4 KiB begun. One member may take half of it, messages
+    /// that are under way included. Default 10 per second, 100 at once.
     pub conference_rate: Option<Rate>,
     /// Bytes of a profile, as CBOR. Default 4 KiB.
     pub max_profile_bytes: usize,

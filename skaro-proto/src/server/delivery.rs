@@ -142,8 +142,7 @@ impl Server {
         if let Err(refused) = self.check_login(to) {
             return refuse(self, refused);
         }
-        let checked = if is_conference(to) { self.check_conference(from, to) } else { Ok(()) };
-        match (checked.and_then(|()| self.charge_message(from, to, body)), key) {
+        match (self.charge_message(from, to, body), key) {
             (Ok((charged, sender)), _) => {
                 let (to, body, key) = (Login::from(to), Arc::<str>::from(body), key.map(Arc::<str>::from));
                 let append = Operation::Append {
@@ -183,7 +182,11 @@ impl Server {
             }
         }
         let count = u32::try_from(length.div_ceil(BYTES_PER_UNIT).max(1)).unwrap_or(u32::MAX);
-        self.charge_entries(from, count).map(|sender| (count, sender))
+        let charged = match is_conference(to) {
+            true => self.charge_conference(from, to, count),
+            false => self.charge_entries(from, count),
+        };
+        charged.map(|sender| (count, sender))
     }
 
     /// Takes from the rate of a user what entries of the log cost. Returns the user's login.
@@ -238,7 +241,7 @@ impl Server {
                     self.answer_sent(asker, sending.key.is_some(), &appended);
                 }
                 if appended.is_repetition {
-                    self.give_back(sending.from, sending.charged);
+                    self.refund(sending);
                 }
                 let origin = asker.map(|asker| asker.id);
                 return self.deliver(sending, &appended, origin);
@@ -251,7 +254,7 @@ impl Server {
             Ok(_) => wrong_outcome(),
             Err(error) => not_stored(error),
         };
-        self.give_back(sending.from, sending.charged);
+        self.refund(sending);
         if let Some(asker) = asker {
             self.answer(asker.id, asker.number, "send_message", outcome);
         }

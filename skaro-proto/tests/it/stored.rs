@@ -275,6 +275,44 @@ fn whoever_was_not_read_behind_the_store_has_time_for_a_pong() {
     assert!(world.server.has_connection(id) && world.server.wants_frames(id));
 }
 
+/// What is under way counts for the share of its sender, and comes back if the store refuses it.
+#[test]
+fn one_member_silences_no_conference_with_messages_that_are_under_way() {
+    let mut config = ServerConfig::default();
+    config.users_found_conferences = true;
+    // Each such message counts as 15; a member may take 50 at once, all together 100.
+    config.limits.max_body_bytes = 60_000;
+    let mut world = World::with(config);
+    let (alice, _) = world.sign_in("alice", false);
+    let (bob, _) = world.sign_in("bob", false);
+    let add = |member: Option<&str>| json!({"type": "add_contact", "on_request": 2, "login": "#team", "member": member});
+    world.say(alice, &json!({"type": "add_contact", "on_request": 2, "login": "#team"}));
+    world.keep();
+    world.say(alice, &add(Some("bob")));
+    world.keep();
+    world.say(bob, &json!({"type": "add_contact", "on_request": 2, "login": "#team"}));
+    world.keep();
+    world.hear(bob);
+    let long = json!({"type": "send_message", "on_request": 3, "to": "#team", "body": "x".repeat(60_000)});
+    let statuses = |world: &mut World| -> Vec<_> {
+        let told = world.hear(bob).into_iter();
+        told.filter_map(|it| it["status"].as_str().map(str::to_owned)).collect()
+    };
+    for _ in 0..2 {
+        (0..6).for_each(|_| world.say(bob, &long));
+        assert_eq!(statuses(&mut world), ["429"; 3]);
+        world.refuse(StoreError::Full);
+        assert_eq!(statuses(&mut world), ["503"; 3]);
+    }
+    (0..6).for_each(|_| world.say(bob, &long));
+    world.keep();
+    world.hear(alice);
+    world.send(alice, 4, "#team");
+    world.keep();
+    let answer = world.hear(alice).into_iter().find(|it| it["status"].is_string()).unwrap();
+    assert_eq!(answer["status"], "200");
+}
+
 #[test]
 fn of_two_who_take_a_session_the_last_one_has_it() {
     for is_reversed in [false, true] {
