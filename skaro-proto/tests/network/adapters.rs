@@ -131,6 +131,7 @@ impl Network {
                 return Ok(());
             }
             let Some(transmit) = self.server.poll_transmit(id) else { break };
+            self.model.takes(id, self.now);
             waiting.add(&transmit);
             let closes = matches!(transmit, Transmit::Close(_));
             let content = Content::of(transmit);

@@ -109,6 +109,8 @@ pub(super) struct Connection {
     pub(super) blocked: Option<Time>,
     pub(super) opened: Time,
     pub(super) heard: Time,
+    /// When it last took something that had to wait, which is a sign of life as well; or began to be waited for.
+    pub(super) took: Time,
     pub(super) refused: u32,
     pub(super) faults: u32,
     /// Whether somebody else may have taken its session over.
@@ -237,7 +239,7 @@ impl Model {
     /// What must hold for a connection at any time.
     pub(super) fn check(&self, id: ConnectionId, now: Time) -> Checked {
         let Some(connection) = self.connections.get(&id) else { return Ok(()) };
-        let silence = now - connection.heard;
+        let silence = now - connection.heard.max(connection.took);
         let closing = connection.closing || connection.blocked.is_some() || connection.shaky;
         let limit = self.config.keep_alive + if closing { self.config.close_timeout } else { Duration::ZERO };
         ensure!(silence <= limit, "connection {id} is kept after {silence:?} of silence");
@@ -288,6 +290,7 @@ impl Model {
             blocked: None,
             opened: now,
             heard: now,
+            took: now,
             refused: 0,
             faults: 0,
             shaky: false,

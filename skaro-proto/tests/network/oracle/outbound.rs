@@ -23,8 +23,9 @@ impl Model {
         if let ServerMessage::ChangedUserData(changed) = message {
             let told = self.by_login.get(&*changed.user.login).copied();
             let is_presence = changed.position.is_none() && changed.user.online().is_some();
-            let is_due =
-                is_presence && connection.user.is_some() && told.is_some() && told != connection.user;
+            // What had to wait may be older than the end of the session.
+            let may_hear = connection.user.is_some() || connection.blocked.is_some();
+            let is_due = is_presence && may_hear && told.is_some() && told != connection.user;
             ensure!(is_due, "the server tells on connection {id} of somebody: {message:?}");
             return Ok(None);
         }
@@ -100,8 +101,17 @@ impl Model {
 
     /// The server may have more to say, but the connection takes no more.
     pub fn is_blocked(&mut self, id: ConnectionId, now: Time) {
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.blocked.get_or_insert(now);
+        if let Some(connection) = self.connections.get_mut(&id)
+            && connection.blocked.is_none()
+        {
+            (connection.blocked, connection.took) = (Some(now), now);
+        }
+    }
+
+    /// It takes something.
+    pub fn takes(&mut self, id: ConnectionId, now: Time) {
+        if let Some(connection) = self.connections.get_mut(&id).filter(|it| it.blocked.is_some()) {
+            connection.took = now;
         }
     }
 
