@@ -367,11 +367,6 @@ impl Server {
         let is_due = self.operations.expire_at.take_if(|at| *at <= now).is_some();
         if is_due || self.session_deadline().is_some_and(|at| at <= now) {
             self.expire();
-            // Others were broken since, or the clock was set back.
-            let (until, is_outside) = (self.operations.broken_until, self.operations.inside.is_none());
-            if is_outside && until.is_some_and(|until| until >= self.unix_now()) {
-                self.operations.expire_at = Some(now + self.config.session_lifetime + MOMENT);
-            }
         }
     }
 
@@ -393,6 +388,12 @@ impl Server {
     /// Removes the sessions that can't be taken any more.
     fn expire(&mut self) {
         let now = self.unix_now();
+        // Others were broken since, or the clock was set back.
+        if self.operations.inside.is_none() && self.operations.broken_until.is_some_and(|until| until >= now)
+        {
+            let at = self.now + self.config.session_lifetime + MOMENT;
+            self.operations.expire_at.get_or_insert(at);
+        }
         self.ask(Operation::Expire { now }, None, Pending::Expire);
     }
 }

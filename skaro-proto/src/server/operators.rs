@@ -28,7 +28,7 @@ impl Server {
             Operation::SetVerifier { keeps, .. } | Operation::EndSessions { keeps, .. } => *keeps,
             _ => KeptSessions::None,
         };
-        self.change_pending(|pending| pending.end_sessions(login));
+        self.change_pending(|pending| pending.end_sessions(login, keeps));
         let ids = self.accounts.find(login).map(|account| account.online.clone()).unwrap_or_default();
         for id in ids {
             let session = self.connections.get(&id).and_then(|connection| connection.endpoint.session());

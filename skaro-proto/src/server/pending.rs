@@ -167,10 +167,11 @@ impl Pending {
         }
     }
 
-    /// All sessions of a user were ended while this was under way.
-    pub(super) fn end_sessions(&mut self, login: &Login) {
+    /// The sessions of a user, but for those that go on, were ended while this was under way.
+    pub(super) fn end_sessions(&mut self, login: &Login, keeps: KeptSessions) {
+        let sign_in = self.sign_in_mut().filter(|it| !keeps.keeps(it.session));
         // A login that is not known yet is empty.
-        let sign_in = self.sign_in_mut().filter(|it| it.login.is_empty() || it.login == *login);
+        let sign_in = sign_in.filter(|it| it.login.is_empty() || it.login == *login);
         sign_in.into_iter().for_each(|sign_in| sign_in.ended.push(login.clone()));
     }
 

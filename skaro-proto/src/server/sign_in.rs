@@ -209,7 +209,10 @@ impl Server {
         let session = sign_in.session;
         let refused: Result<(), Refused> = match result {
             // It was taken a moment before it was ended.
-            Ok(Outcome::Restored(Some((account, _)))) if sign_in.is_ended(&account.login) => no_session(),
+            Ok(Outcome::Restored(Some((account, epoch)))) if sign_in.is_ended(&account.login) => {
+                self.leave_session(session, epoch);
+                no_session()
+            }
             Ok(Outcome::Restored(Some((account, epoch)))) => {
                 match self.sessions.get(&session).copied() {
                     // Another connection has taken it since, and was told first.

@@ -275,6 +275,33 @@ fn whoever_was_not_read_behind_the_store_has_time_for_a_pong() {
     assert!(world.server.has_connection(id) && world.server.wants_frames(id));
 }
 
+/// The connections of a session, of which one ends the other sessions while the other one takes it.
+#[test]
+fn a_session_that_goes_on_is_restored_and_left_whoever_ends_others_meanwhile() {
+    for is_gone in [false, true] {
+        let mut world = World::new();
+        let (old, sid) = world.sign_in("alice", false);
+        let (new, _) = world.connect();
+        world.say(new, &json!({"type": "session_restore", "on_request": 1, "sid": sid}));
+        world.say(old, &json!({"type": "sign_out", "on_request": 2, "others": true}));
+        assert_eq!(world.carry_out(), 2);
+        // Their lanes are different, so either may be told of first.
+        world.done.swap(0, 1);
+        world.tell();
+        if is_gone {
+            world.server.handle_disconnected(world.now, new);
+        }
+        world.keep();
+        if !is_gone {
+            assert_eq!(world.hear(new)[0]["status"], "200");
+            world.server.handle_disconnected(world.now, new);
+        }
+        world.server.handle_disconnected(world.now, old);
+        world.keep();
+        assert_eq!((world.store.sessions(), world.store.next_session_end()), (1, Some(301_000)));
+    }
+}
+
 /// What is under way counts for the share of its sender, and comes back if the store refuses it.
 #[test]
 fn one_member_silences_no_conference_with_messages_that_are_under_way() {
