@@ -31,13 +31,16 @@ pub fn decode(frame: Frame<'_>, limit: usize) -> Decoded<'_> {
         let error = DecodeError::frame(DecodeErrorKind::TooLarge { length, limit });
         return Decoded(Err(Box::new(InvalidRequest { error, request: None })));
     }
-    Decoded(match ClientMessage::decode(frame) {
-        Ok(message) => check_type(message.request.kind()).map(|()| message),
-        Err(rejected) => {
-            let kind = rejected.request.as_ref().map_or("", |(_, kind)| kind);
-            Err(check_type(kind).err().unwrap_or(rejected))
-        }
-    })
+    let mut result = ClientMessage::decode(frame);
+    let kind = match &result {
+        Ok(message) => message.request.kind(),
+        Err(rejected) => rejected.request.as_ref().map_or("", |(_, kind)| kind),
+    };
+    // A message is large: it stays where it is.
+    if let Err(rejected) = check_type(kind) {
+        result = Err(rejected);
+    }
+    Decoded(result)
 }
 
 /// Returns the type of a request for a log, in which the client's own words have no place.
