@@ -64,7 +64,7 @@ pub(crate) async fn bot(url: &str, login: &str, password: &str) -> Result<(), Bo
             Event::Message(incoming) if incoming.message.body == "stop" => break,
             Event::Message(incoming) => {
                 let answer = format!("you said: {}", incoming.message.body);
-                // Whoever sends this answer again, it arrives once.
+                // However often this answer is sent, it arrives once.
                 let key = incoming.message.position.map(|position| format!("answer-{position}"));
                 let answer =
                     SendMessage { key: key.as_deref(), ..SendMessage::new(incoming.dialog(), &answer) };

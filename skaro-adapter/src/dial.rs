@@ -39,7 +39,7 @@ pub struct Dialer {
     failures: Vec<(SocketAddr, io::Error)>,
 }
 
-/// The next action of whoever dials.
+/// The next action of the adapter that dials.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "an adapter must handle each action")]
 pub enum Step {

@@ -43,7 +43,7 @@ pub enum ConnectError {
         /// The error of TLS.
         source: Arc<dyn StdError + Send + Sync>,
     },
-    /// The operating system has no randomness to give, of which a client's messages get their keys.
+    /// The operating system provides no randomness, which a client needs for the keys of its messages.
     #[error("the operating system has no randomness to give: {0}")]
     NoRandomness(String),
     /// The system has no trust roots, so no certificate can be checked. Install them (`ca-certificates`), name a file

@@ -1,18 +1,20 @@
-//! Building blocks for adapters of the skaro protocol, without I/O. For authors of adapters; applications use an
-//! adapter.
+//! Building blocks for adapters of the skaro protocol, without I/O.
+//!
+//! This crate is for authors of adapters; applications use an adapter.
 //!
 //! An adapter connects, reads, writes and waits. Everything else is here, as values that take and return bytes:
 //!
 //! * [`Options`] and [`Url`] configure a connection; [`ConnectError`] is the reason why connecting failed.
-//! * [`Target`] is a server to connect to: [`dial`] chooses among a host's addresses, [`Opening`] does the handshakes of
-//!   proxy, TLS and HTTP.
+//! * [`Target`] is a server to connect to: [`dial`] chooses among a host's addresses, [`Opening`] does the handshakes
+//!   of proxy, TLS and HTTP.
 //! * [`Link`] reads and writes over a socket that does not block, through a [`Channel`]: plain or TLS.
 //! * [`Driver`] is a client with its WebSocket and its [`Mailbox`]; [`Next`] is the adapter's next action.
 //! * [`leader`] chooses the thread that drives the connection, for adapters in which several may.
 //! * [`Connection`] is one connection of a server, from first byte to last.
 //! * [`websocket`] implements WebSockets for both sides.
 //!
-//! The module `guide` (with the feature `async`) compares the adapters, and explains how to port this to another runtime.
+//! The module `guide` (with the feature `async`) compares the adapters, and explains how to port this to another
+//! runtime.
 //!
 //! # Promises
 //!

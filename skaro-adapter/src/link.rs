@@ -73,9 +73,9 @@ impl Link {
         self.is_plain = true;
     }
 
-    /// Writes as far as the socket takes it, and then reads once into the buffer, if reading is wanted. Returns decrypted
-    /// bytes, or `None` at the end of the stream. Without bytes there may be more to do: TLS has messages of its own, and
-    /// there may be more to [fill](Self::fill) in.
+    /// Writes as far as the socket takes it, and then reads once into the buffer, if reading is wanted. Returns
+    /// decrypted bytes, or `None` at the end of the stream. Without bytes there may be more to do: TLS has messages of
+    /// its own, and there may be more to [fill](Self::fill) in.
     ///
     /// # Errors
     /// If the socket fails, or the peer violates TLS. Bytes that arrived before a failed write are returned first.

@@ -1,7 +1,6 @@
-//! Log lines through the crate `tracing`; without the feature of that name the macros check their arguments, and do
-//! nothing.
+//! Log lines through the crate `tracing`. Without the feature of that name the macros only check their arguments.
 //!
-//! A line has hosts, addresses and errors of connecting: never a URL's query, a header, or bytes.
+//! A line may contain hosts, addresses and connection errors, but never a URL's query, a header, or bytes.
 
 #[cfg(not(feature = "tracing"))]
 mod silent {

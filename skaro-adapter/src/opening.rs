@@ -52,8 +52,9 @@ impl Opening {
         self.link.fill(|output| output.append(&mut self.request));
     }
 
-    /// Writes and reads until the connection is open, or the socket would block. The buffer for reading has any size.
-    /// Stores at most 16 KiB of a response.
+    /// Writes and reads until the connection is open, or the socket would block.
+    ///
+    /// The buffer for reading may have any size. At most 16 KiB of a response are stored.
     ///
     /// # Errors
     /// If the socket or a handshake fails.

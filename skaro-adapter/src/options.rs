@@ -24,8 +24,8 @@ pub struct Options {
     pub url: String,
     /// The configuration of the client's machine.
     pub config: ClientConfig,
-    /// The format to ask for, by a WebSocket subprotocol. By default none is asked for and the server chooses, which
-    /// also works with servers that know no subprotocols.
+    /// The format to ask for, by a WebSocket subprotocol. By default the client asks for none and the server chooses,
+    /// which also works with servers that know no subprotocols.
     pub format: Option<Format>,
     /// Additional headers for the opening handshake, as names and values.
     pub headers: Vec<(String, String)>,
@@ -33,9 +33,11 @@ pub struct Options {
     pub event_capacity: usize,
     /// The proxy for the connection. Default none.
     pub proxy: Option<Proxy>,
-    /// Choice of the application to vouch that nobody can listen to a `ws:` connection: because it hands over a Unix socket,
-    /// say, or dials through a tunnel. Over `wss:`, and over a loopback address without a proxy, that is known. Passwords that
-    /// travel themselves, to register and to change one, are sent over no other connection. Default `false`.
+    /// Whether the application vouches that nobody can listen to a `ws:` connection, for example because it uses a Unix
+    /// socket or a tunnel. Default `false`.
+    ///
+    /// Connections by `wss:`, or to a loopback address without a proxy, are known to be confidential. Passwords
+    /// themselves, which are sent to register and to change one, are sent over confidential connections only.
     pub confidential: bool,
     /// The configuration of TLS for `wss:`. By default the system's trust roots decide which certificates are valid.
     #[cfg(feature = "tls")]

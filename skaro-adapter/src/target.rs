@@ -69,7 +69,7 @@ impl Target {
     /// Creates a client without a connection.
     ///
     /// # Errors
-    /// [`ConnectError::NoRandomness`] if the system has no random numbers, of which the keys of messages are made.
+    /// [`ConnectError::NoRandomness`] if the system provides no random numbers, which the keys of messages need.
     pub fn driver<W: Waiter>(&self) -> Result<Driver<W>, ConnectError> {
         let seed = random_seed().map_err(|error| ConnectError::NoRandomness(error.to_string()))?;
         Ok(Driver::new(Client::new(self.options.config.clone(), seed), self.options.event_capacity))
@@ -87,9 +87,11 @@ impl Target {
         Ok(Dialer::new(self.dials().to_string(), addresses))
     }
 
-    /// Returns whether nobody can listen to a connection to this address, `None` for a stream of the application's own: there
-    /// is TLS, the address is this machine's and is no proxy's, or the application
-    /// [vouches](Options::confidential) for it. Then call [`Driver::handle_confidential`].
+    /// Returns whether a connection to this address is confidential, so that nobody can listen to it.
+    ///
+    /// It is if it uses TLS, if the address is this machine's and not a proxy's, or if the application
+    /// [vouches](Options::confidential) for it. Then call [`Driver::handle_confidential`]. The address is `None` for a
+    /// stream that the application opened.
     #[must_use]
     pub fn is_confidential(&self, dialed: Option<SocketAddr>) -> bool {
         let is_loopback = dialed.is_some_and(|address| address.ip().to_canonical().is_loopback());

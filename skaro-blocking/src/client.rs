@@ -19,13 +19,15 @@ use crate::connect::MakeTransport;
 use crate::io::Transport;
 use crate::shared::Shared;
 
-/// A client: commands go in, answers come back. Clones share the connection and can be sent to other threads; when
-/// the last one is dropped, the connection is closed properly, which may take
-/// [a few seconds](machine::ClientConfig::close_timeout) if the server does not take part. An attempt to connect again that is
-/// under way then ends by itself, in its own thread, when its [time](machine::ClientConfig::dial_timeout) is over.
+/// A client's handle: gives commands, and returns their answers.
 ///
-/// Many commands may be under way at once, from many threads: none waits for another, nor for events. Each ends
-/// exactly once: with its answer, or with a [`RequestError`] that says why there is none.
+/// Clones share the connection, and can be sent to other threads. The connection is closed properly when the last clone
+/// is dropped, which may take [a few seconds](machine::ClientConfig::close_timeout) if the server does not respond. An
+/// attempt to reconnect that is under way at that moment ends by itself, in its own thread, after its
+/// [time-out](machine::ClientConfig::dial_timeout).
+///
+/// Any number of commands may run at once, from any threads: none waits for another, or for events. Each ends exactly
+/// once: with its answer, or with a [`RequestError`].
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -48,11 +50,11 @@ use crate::shared::Shared;
 #[derive(Clone, Debug)]
 pub struct Client(Arc<Handle>);
 
-/// Events of a client: messages, notices, connections that begin and end. Read them or drop this. With a server that keeps
-/// logs no more than a window of the log waits here. With any other, when too many events wait, reading from the connection
-/// stops until some are read, unless a thread waits for an answer; see [`Options::event_capacity`].
+/// The events of a client: an iterator that waits for each event, and ends when the client is closed.
 ///
-/// As an iterator it waits for each event, and ends when the client is closed.
+/// Read the events, or drop this value. With a server that keeps logs, no more than a window of the log waits here.
+/// With any other server, the connection is not read while many events wait (see [`Options::event_capacity`]), unless a
+/// command waits for its answer. If too many events wait even then, the connection ends with a reason that says so.
 #[must_use = "events that nobody reads stop the connection: read them, or drop this"]
 pub struct Events {
     shared: Arc<Shared>,
@@ -60,14 +62,14 @@ pub struct Events {
     taken: VecDeque<Event<'static>>,
 }
 
-/// Reason for which [`Events::next_event`] returns no event.
+/// The reason why [`Events::next_event`] returned no event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(clippy::exhaustive_enums, reason = "there is no third reason")]
 pub enum NoEvent {
-    /// Nothing happened in that time.
+    /// No event arrived in time.
     #[error("nothing happened in time")]
     TimedOut,
-    /// The client is closed: nothing will happen any more.
+    /// The client is closed: there will be no more events.
     #[error("the client is closed")]
     Closed,
 }
@@ -79,24 +81,26 @@ struct Handle {
 }
 
 impl Client {
-    /// Connects to a server, and waits until it has spoken. If the connection breaks later, the client
-    /// connects again as [`ClientConfig`](machine::ClientConfig) says, and events report both.
+    /// Connects to a server, and waits for its first message.
     ///
-    /// The look-up of the server's name can't be interrupted: it takes as long as the system lets it, whatever
+    /// Later the client reconnects by itself, as [`ClientConfig`](machine::ClientConfig) says: events report when the
+    /// connection is lost and when it is back. A `wss://` URL uses TLS; unless [`Options::tls`] says otherwise, the
+    /// system's trust roots decide which certificates are valid.
+    ///
+    /// Resolving the server's name can't be interrupted: it takes as long as the system lets it, whatever
     /// [`dial_timeout`](machine::ClientConfig::dial_timeout) says.
     ///
-    /// A URL with `wss://` uses TLS: the server's certificate is checked against the system's trust roots, or as
-    /// [`Options::tls`] says.
-    ///
     /// # Errors
-    /// If the first connection can't be made. (For later ones see [`Event::Reconnecting`].)
+    /// If the first connection fails. (Failures of later ones are reported by [`Event::Reconnecting`].)
     pub fn connect(options: impl Into<Options>) -> Result<(Client, Events), ConnectError> {
         Self::start(options.into(), None)
     }
 
-    /// Connects as [`connect`](Self::connect), but over streams of the application's own, for example a Unix socket.
-    /// The function is called for each connection, later by other threads, and returns a stream that does not block. The
-    /// URL tells what is sent in the opening handshake, and whether there is TLS; a proxy, if any, is asked over the
+    /// Connects as [`connect`](Self::connect) does, but over streams that the application opens, for example Unix
+    /// sockets.
+    ///
+    /// The function is called for each connection, later by other threads, and returns a stream that does not block.
+    /// The URL still determines the opening handshake, and whether TLS is used. A proxy, if any, is asked over the
     /// stream. To [`register`](Self::register) or to [change a password](Self::change_password) without TLS,
     /// [vouch](Options::confidential) for these streams.
     ///
@@ -126,15 +130,19 @@ impl Client {
         Ok((Client(Arc::new(handle)), Events { shared, taken: VecDeque::new() }))
     }
 
-    /// Gives any command, and waits for its end. All the methods below are this one.
+    /// Gives any command, and waits for its end. The methods for single commands call this.
+    ///
+    /// Without a connection, messages wait for one, if [they may](machine::ClientConfig::message_timeout). All other
+    /// commands fail without a connection, and are lost if theirs breaks.
     ///
     /// # Errors
-    /// If it can't be taken, is refused, times out, or is lost with its connection.
+    /// If the command can't be given, is refused ([`RequestError::refusal`] returns the status), times out, or is lost
+    /// with its connection.
     pub fn request<C: Command>(&self, command: C) -> Result<C::Answer, RequestError> {
         self.0.shared.request(command)?.into_answer::<C>()
     }
 
-    /// Signs in: proves to know the password without sending it.
+    /// Signs in by proving knowledge of the password, which is not sent.
     ///
     /// # Errors
     /// As [`request`](Self::request).
@@ -142,7 +150,7 @@ impl Client {
         self.request(Authorize { login, password })
     }
 
-    /// Asks how one can register on the server.
+    /// Asks whether and how users can register on the server.
     ///
     /// # Errors
     /// As [`request`](Self::request).
@@ -150,7 +158,7 @@ impl Client {
         self.request(RegisterType)
     }
 
-    /// Goes on with a session whose connection broke no more than five minutes ago.
+    /// Restores a session whose connection broke at most five minutes ago.
     ///
     /// # Errors
     /// As [`request`](Self::request).
@@ -158,7 +166,7 @@ impl Client {
         self.request(SessionRestore { sid })
     }
 
-    /// Asks for all the users whom the user knows.
+    /// Asks for the user's contacts.
     ///
     /// # Errors
     /// As [`request`](Self::request).
@@ -174,19 +182,21 @@ impl Client {
         self.request(GetHistory::new(login))
     }
 
-    /// Sends a message, and waits until the server has accepted it; returns when that was, and where in the log it is. With
-    /// a server that keeps logs it arrives once, whatever breaks meanwhile; [`SendMessage`] can bring a key, which extends
-    /// that over the end of this program.
+    /// Sends a message, waits until the server has accepted it, and returns the time and the position in the log.
+    ///
+    /// With a server that keeps logs the message arrives exactly once, even if connections break meanwhile. A key in
+    /// [`SendMessage`] extends this to restarts of the program.
     ///
     /// # Errors
     /// As [`request`](Self::request). After [`Failure::Lost`](machine::Failure::Lost) or
-    /// [`TimedOut`](machine::Failure::TimedOut) the server may have accepted it.
+    /// [`TimedOut`](machine::Failure::TimedOut) the server may have accepted the message.
     pub fn send_message(&self, to: &str, body: &str) -> Result<Accepted, RequestError> {
         self.request(SendMessage::new(to, body))
     }
 
-    /// Tells how far the user has read a dialog, for all of the user's devices and the unread counts in contacts: up to this
-    /// position in the user's log.
+    /// Marks a dialog as read up to a position in the user's log.
+    ///
+    /// The mark holds for all of the user's devices, and for the unread counts in contacts.
     ///
     /// # Errors
     /// As [`request`](Self::request).
@@ -194,49 +204,53 @@ impl Client {
         self.request(Read { login, up_to })
     }
 
-    /// Tells a user, or the members of a conference, that the user is typing, which may be lost. Call it every 5 seconds at most
-    /// while the user types.
+    /// Tells a user, or the members of a conference, that the user is typing.
+    ///
+    /// The notice has no answer and may be lost. While the user types, call this at most once every 5 seconds.
     ///
     /// # Errors
-    /// If nobody is signed in, or the server does not pass it on.
+    /// If nobody is signed in, or the server does not support it.
     pub fn typing(&self, login: &str) -> Result<(), CommandError> {
         self.0.shared.command(|mailbox, now| mailbox.typing(now, login))
     }
 
-    /// Gives a command without waiting: its end comes as an event, [`Event::Ended`], with the number that this returns.
-    /// It leaves within some milliseconds, and at once if a thread waits for something meanwhile.
+    /// Gives a command without waiting. It ends with an [`Event::Ended`] that has the returned number.
+    ///
+    /// The command is sent within some milliseconds, or at once if a thread waits for an answer or an event.
     ///
     /// # Errors
-    /// If the command can't be taken.
+    /// If the command can't be given.
     pub fn submit(&self, command: impl Command) -> Result<RequestId, CommandError> {
         self.0.shared.command(|mailbox, now| mailbox.submit(now, command))
     }
 
-    /// Returns what the client is doing.
+    /// Returns the state of the client.
     #[must_use]
     pub fn status(&self) -> Status {
         self.with(machine::Client::status)
     }
 
-    /// Returns the login of the user who is signed in, or was when the connection broke.
+    /// Returns the login of the user who is signed in, or who was when the connection broke.
     #[must_use]
     pub fn user(&self) -> Option<String> {
         self.with(|machine| machine.user().map(Into::into))
     }
 
-    /// Returns the id of the session: see [`session_restore`](Self::session_restore).
+    /// Returns the argument for [`session_restore`](Self::session_restore), valid for five minutes after the connection
+    /// broke.
     #[must_use]
     pub fn session_id(&self) -> Option<Secret> {
         self.with(|machine| machine.session_id().cloned())
     }
 
-    /// Looks at the machine. Everybody else waits meanwhile: be brief, and do not call this client from within, which
-    /// would wait for itself.
+    /// Calls a function with the machine, for data that has no method here.
+    ///
+    /// The client is locked meanwhile: return quickly, and do not call this client from within, which would deadlock.
     pub fn with<T>(&self, look: impl FnOnce(&machine::Client) -> T) -> T {
         self.0.shared.with(|mailbox| look(mailbox.client()))
     }
 
-    /// Connects now, instead of waiting for the time that [`Event::Reconnecting`] told.
+    /// Connects now, instead of at the time in [`Event::Reconnecting`].
     ///
     /// # Errors
     /// If the client is closed.
@@ -244,14 +258,15 @@ impl Client {
         self.0.shared.command(|mailbox, now| mailbox.reconnect(now))
     }
 
-    /// Does not connect again when the connection breaks, or broke.
+    /// Stops reconnecting, now and after later disconnects.
     pub fn stop_reconnecting(&self) {
         self.0.shared.command(|mailbox, now| mailbox.stop_reconnecting(now));
     }
 
-    /// Closes the connection for good, and waits for the closing handshake, for
-    /// [a few seconds](machine::ClientConfig::close_timeout) at most. What is under way may still be answered meanwhile.
-    /// The session can be restored for 5 minutes; sign out to end it.
+    /// Closes the connection for good, and waits for the closing handshake.
+    ///
+    /// The wait takes at most [`close_timeout`](machine::ClientConfig::close_timeout). Running commands may still be
+    /// answered meanwhile. The session can be restored for 5 minutes; sign out to end it.
     pub fn close(&self) {
         self.0.close();
         self.0.shared.await_end();
@@ -275,12 +290,12 @@ impl Drop for Handle {
 }
 
 impl Events {
-    /// Waits for the next event, for this long at most.
+    /// Waits for the next event, at most for this time.
     ///
     /// # Errors
-    /// If there is none in that time, or never again.
+    /// If no event arrives in that time, or the client is closed.
     pub fn next_event(&mut self, timeout: Duration) -> Result<Event<'static>, NoEvent> {
-        // A time-out that is longer than the clock counts is none.
+        // A time-out beyond the range of the clock is no time-out.
         self.wait(Instant::now().checked_add(timeout))
     }
 

@@ -1,4 +1,4 @@
-//! Makes connections: TCP by Happy Eyeballs, or a stream of the application's own; then the handshakes.
+//! Makes connections: TCP by Happy Eyeballs, or a stream that the application opens; then the handshakes.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -12,10 +12,10 @@ use skaro_adapter::{Clock, ConnectError, Target};
 
 use crate::io::{Io, Socket, Transport};
 
-/// Function that opens a stream of the application's own.
+/// Function of the application that opens a stream.
 pub(crate) type MakeTransport = Box<dyn Fn() -> io::Result<Box<dyn Transport>> + Send + Sync>;
 
-/// Connects. The look-up of a name takes as long as the system lets it; all that follows keeps to the time-out.
+/// Connects. Resolving a name takes as long as the system lets it; all that follows keeps to the time-out.
 pub(crate) fn connect(target: &Target, transport: Option<&MakeTransport>) -> Result<Io, ConnectError> {
     let failed = |error| target.failed(error);
     let until = Instant::now() + target.timeout();
@@ -49,7 +49,7 @@ fn connect_tcp(target: &Target, until: Instant) -> Result<(SocketAddr, mio::net:
             Step::Failed(error) => return Err(error),
             Step::Connect(address) => {
                 let sender = sender.clone();
-                // Those that come too late are for nobody.
+                // Connections that come too late are dropped.
                 let attempt = move || _ = sender.send((address, TcpStream::connect_timeout(&address, left)));
                 if let Err(error) = thread::Builder::new().spawn(attempt) {
                     dialer.failed(address, error);
@@ -69,7 +69,7 @@ fn connect_tcp(target: &Target, until: Instant) -> Result<(SocketAddr, mio::net:
     }
 }
 
-/// Returns how long is left until then.
+/// Returns the time that is left until the deadline.
 fn left(until: Instant) -> Result<Duration, ConnectError> {
     let left = until.saturating_duration_since(Instant::now());
     if left.is_zero() { Err(ConnectError::TimedOut) } else { Ok(left) }

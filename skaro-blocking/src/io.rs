@@ -15,8 +15,8 @@ pub trait Transport: Read + Write + Source + Send {}
 
 impl<T: Read + Write + Source + Send> Transport for T {}
 
-/// Reading less than there was room for shows that nothing is left, and whatever comes later is told: so it is with
-/// epoll (see epoll(7)) and kqueue. It spares every second call of the system.
+/// Whether a read that does not fill the buffer shows that nothing is left, and later input is reported. This holds for
+/// epoll (see epoll(7)) and kqueue, and spares every second system call.
 const SHORT_READS_SHOW_THE_END: bool = cfg!(all(
     any(target_os = "linux", target_os = "android", target_os = "macos", target_os = "freebsd"),
     not(mio_unsupported_force_poll_poll)
@@ -25,8 +25,8 @@ const SHORT_READS_SHOW_THE_END: bool = cfg!(all(
 const WAKER: Token = Token(0);
 const CONNECTION: Token = Token(1);
 
-/// A stream, and what a thread needs to wait for it. Without its stream it is what whoever waits for another connection
-/// waits with.
+/// A stream, and what a thread needs to wait for it. Without a stream, a thread uses it to wait for the next
+/// connection.
 pub(crate) struct Socket {
     transport: Option<Box<dyn Transport>>,
     poll: mio::Poll,
@@ -47,9 +47,9 @@ impl Socket {
         Ok(Socket { transport, poll, events, waker, is_readable: true, is_closed: false })
     }
 
-    /// Waits until something happens, for this long at most. It may also return for no reason.
+    /// Waits until something happens, at most for this time. It may also return for no reason.
     pub(crate) fn wait(&mut self, timeout: Option<Duration>) {
-        // A signal may interrupt it; whoever calls looks what there is to do and comes back.
+        // A signal may interrupt it; the caller checks what there is to do, and calls again.
         _ = self.poll.poll(&mut self.events, timeout);
         for event in self.events.iter().filter(|event| event.token() == CONNECTION) {
             self.is_closed |= event.is_read_closed() || event.is_error();
@@ -66,7 +66,7 @@ impl Read for Socket {
         };
         self.is_readable = match &read {
             Ok(length) => self.is_closed || !SHORT_READS_SHOW_THE_END || *length == buffer.len(),
-            // Mio tells that there is more only after it was asked in vain.
+            // Mio reports new input only after a read that would have blocked.
             Err(error) => error.kind() != ErrorKind::WouldBlock,
         };
         read
@@ -87,7 +87,7 @@ impl Write for Socket {
 pub(crate) struct Io {
     socket: Socket,
     pub(crate) link: Link,
-    /// Set if nobody can listen.
+    /// Set if nobody can listen to the connection.
     pub(crate) is_confidential: bool,
     buffer: Box<[u8]>,
 }
@@ -97,12 +97,12 @@ impl Io {
         Io { socket, link, is_confidential, buffer: vec![0; READ_AT_ONCE].into() }
     }
 
-    /// Returns what wakes the thread that waits.
+    /// Returns the waker of the thread that waits.
     pub(crate) fn waker(&self) -> Arc<Waker> {
         self.socket.waker.clone()
     }
 
-    /// Takes a [turn](Link::turn) of the link; waits before it reads, for this long at most.
+    /// Takes a [turn](Link::turn) of the link. Before reading it waits, at most for this time.
     pub(crate) fn turn(&mut self, reads: bool, timeout: Option<Duration>) -> Poll<io::Result<Option<&[u8]>>> {
         // If it fails, it fails again below, after reading.
         let written = self.link.turn(&mut self.socket, false, &mut []).map(drop);
@@ -113,7 +113,7 @@ impl Io {
         self.link.turn(&mut self.socket, reads, &mut self.buffer)
     }
 
-    /// Drops the connection; writes the rest of the output before as far as that goes without waiting.
+    /// Drops the connection, after writing as much of the output as possible without waiting.
     pub(crate) fn hang_up(&mut self) {
         _ = self.link.turn(&mut self.socket, false, &mut []);
         self.socket.transport = None;

@@ -1,9 +1,9 @@
 //! Client of the [skaro](skaro_proto) instant-messaging protocol for programs without an async runtime.
 //!
 //! Everything that can be decided without I/O is decided in [`skaro_proto`] and [`skaro_adapter`]; this crate connects,
-//! reads, writes and waits. This is the leader/followers pattern: a thread that waits alone for an answer or an event
-//! drives the connection meanwhile, otherwise one background thread per client, which ends with it. Any number of threads
-//! may send and wait at once.
+//! reads, writes and waits. It uses the leader/followers pattern: a thread that waits alone for an answer or an event
+//! drives the connection meanwhile. Otherwise the background thread of the client does, which ends with the client. Any
+//! number of threads may send and wait at once.
 //!
 //! ```
 //! use skaro_blocking::{Client, Event};

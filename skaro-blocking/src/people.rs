@@ -9,17 +9,23 @@ use skaro_proto::message::{Invitation, SessionInfo, User};
 
 use crate::client::Client;
 
-/// Requests of the extension `people`. If the server [does not have it](skaro_proto::Client::has_people), all of them fail with
+/// Requests of the extension `people`.
+///
+/// If the server [does not have it](skaro_proto::Client::has_people), all of them fail with
 /// [`CommandError::NoExtension`](skaro_proto::client::CommandError::NoExtension).
 impl Client {
-    /// Makes an account; [`authorize`](Self::authorize) signs in then. An invitation is needed where
-    /// [`register_type`](Self::register_type) says so. [`Register`] can bring a profile, too.
+    /// Creates an account. To sign in afterwards, use [`authorize`](Self::authorize).
     ///
+    /// An invitation is needed if [`register_type`](Self::register_type) says so. [`Register`] can also set a profile.
     /// The password itself is sent, so this needs a confidential connection: `wss:`, or a server on this machine.
     ///
     /// # Errors
-    /// As [`request`](Self::request); 403 where registration is closed, or the invitation is not good; 400 for a login that breaks the rules; 409 if it is taken, or looks
-    /// like one that is; 429 after too many accounts from one address.
+    /// As [`request`](Self::request), with these statuses:
+    ///
+    /// * 400: the login breaks the rules.
+    /// * 403: registration is closed, or the invitation is not valid.
+    /// * 409: the login is taken, or looks like one that is.
+    /// * 429: too many accounts were created from this address.
     pub fn register(
         &self,
         login: &str,
@@ -29,80 +35,101 @@ impl Client {
         self.request(Register { invitation, ..Register::new(login, password) })
     }
 
-    /// Makes an invitation, with which somebody else can register. [`invite_member`](Self::invite_member) invites into a conference.
+    /// Creates an invitation, with which one other person can register.
+    ///
+    /// To invite a user into a conference, use [`invite_member`](Self::invite_member).
     ///
     /// # Errors
-    /// As [`request`](Self::request); 403 unless registration is by invitation, and users may invite; 429 with as many as allowed that are good.
+    /// As [`request`](Self::request); 403 unless registration is by invitation and users may invite; 429 if the user
+    /// already has as many valid invitations as allowed.
     pub fn invite(&self) -> Result<Invitation<'static>, RequestError> {
         self.request(Invite)
     }
 
-    /// Lists a user as a contact; joins a conference, whose login begins with `#`, or founds it.
+    /// Adds a user to the contacts, or joins a conference.
+    ///
+    /// A login that begins with `#` is a conference's. If that conference does not exist, it is founded.
     ///
     /// # Errors
-    /// As [`request`](Self::request); 404 if there is no such user, or no such conference and the user may found none; 403 if it is by invitation only; 409 if it is full, or
-    /// its login looks like another one; 429 after too many conferences.
+    /// As [`request`](Self::request), with these statuses:
+    ///
+    /// * 403: the conference is by invitation only.
+    /// * 404: the user does not exist, or the conference does not exist and the user may not found one.
+    /// * 409: the conference is full, or its login looks like another one.
+    /// * 429: the user has joined or founded too many conferences.
     pub fn add_contact(&self, login: &str) -> Result<(), RequestError> {
         self.request(AddContact::new(login))
     }
 
-    /// Blocks a user: no messages come from there any more, until the user is listed or deleted.
+    /// Blocks a user, whose messages are refused until the user is added or deleted as a contact.
+    ///
+    /// Blocking a conference leaves it, and refuses further invitations into it.
     ///
     /// # Errors
-    /// As [`request`](Self::request); 404 if there is no such user.
+    /// As [`request`](Self::request); 404 if the user does not exist.
     pub fn block_contact(&self, login: &str) -> Result<(), RequestError> {
         self.request(AddContact { blocked: true, ..AddContact::new(login) })
     }
 
-    /// Makes a user no contact; leaves a conference.
+    /// Removes a user from the contacts, or leaves a conference.
     ///
     /// # Errors
-    /// As [`request`](Self::request); 404 if there is no such user.
+    /// As [`request`](Self::request); 404 if the user or the conference does not exist.
     pub fn del_contact(&self, login: &str) -> Result<(), RequestError> {
         self.request(DelContact::new(login))
     }
 
-    /// Invites a user into a conference of which one is an owner. Nothing happens if that user is a member, or does not want it.
+    /// Invites another user into a conference.
+    ///
+    /// Only owners of the conference can invite. Nothing happens if the other user is a member already, or does not
+    /// want to be invited.
     ///
     /// # Errors
-    /// As [`request`](Self::request); 403 unless the user is an owner; 404 if there is no such conference, or user.
+    /// As [`request`](Self::request); 403 if the signed-in user is not an owner; 404 if the conference or the other
+    /// user does not exist.
     pub fn invite_member(&self, conference: &str, member: &str) -> Result<(), RequestError> {
         self.request(AddContact { member: Some(member), ..AddContact::new(conference) })
     }
 
-    /// Makes a member of a conference an owner, too.
+    /// Makes a member of a conference one of its owners.
     ///
     /// # Errors
-    /// As [`request`](Self::request); 403 unless the user is an owner; 404 if there is no such conference, or member.
+    /// As [`request`](Self::request); 403 if the signed-in user is not an owner; 404 if the conference does not exist,
+    /// or has no such member.
     pub fn make_owner(&self, conference: &str, member: &str) -> Result<(), RequestError> {
         self.request(AddContact { member: Some(member), owner: true, ..AddContact::new(conference) })
     }
 
-    /// Removes a member from a conference, or takes an invitation back.
+    /// Removes a member from a conference, or withdraws an invitation.
     ///
     /// # Errors
-    /// As [`request`](Self::request); 403 unless the user is an owner; 404 if there is no such conference, or nobody to be removed.
+    /// As [`request`](Self::request); 403 if the signed-in user is not an owner; 404 if the conference does not exist,
+    /// or the other user is neither a member nor invited.
     pub fn remove_member(&self, conference: &str, member: &str) -> Result<(), RequestError> {
         self.request(DelContact { member: Some(member), ..DelContact::new(conference) })
     }
 
-    /// Looks for users and conferences that are public, and whose logins begin so; no more than the limit, if there is one.
+    /// Searches for public users and conferences whose logins begin with a prefix.
+    ///
+    /// Without a limit the server decides how many it returns.
     ///
     /// # Errors
-    /// As [`request`](Self::request); 400 if the beginning is empty, or the limit is 0.
+    /// As [`request`](Self::request); 400 if the prefix is empty, or the limit is 0.
     pub fn search_contacts(&self, prefix: &str, limit: Option<u64>) -> Result<Found, RequestError> {
         self.request(SearchContacts { prefix, limit })
     }
 
-    /// Asks what the server tells of a user or a conference: profile, state, members.
+    /// Asks for what the server tells about a user or a conference: profile, state, members.
     ///
     /// # Errors
-    /// As [`request`](Self::request); 404 if there is no such user.
+    /// As [`request`](Self::request); 404 if the user does not exist.
     pub fn get_user_data(&self, login: &str) -> Result<User<'static>, RequestError> {
         self.request(GetUserData { login })
     }
 
-    /// Changes these fields of the user's profile, and removes those that are null. [`UpdateMyData`] can change a conference's, too.
+    /// Changes these fields of the user's profile, and removes those that are null.
+    ///
+    /// [`UpdateMyData`] can also change the profile of a conference.
     ///
     /// # Errors
     /// As [`request`](Self::request); 413 if the profile would be too large.
@@ -110,11 +137,12 @@ impl Client {
         self.request(UpdateMyData { profile: Some(profile), ..UpdateMyData::default() })
     }
 
-    /// Gives the user another password, and ends the user's other sessions if that is wanted. Both passwords are sent, so this needs
-    /// a confidential connection: `wss:`, or a server on this machine.
+    /// Changes the user's password, and with `end_sessions` ends the user's other sessions.
+    ///
+    /// Both passwords are sent, so this needs a confidential connection: `wss:`, or a server on this machine.
     ///
     /// # Errors
-    /// As [`request`](Self::request); 403 if the old one is wrong; 429 after too many wrong ones.
+    /// As [`request`](Self::request); 403 if the old password is wrong; 429 after too many wrong passwords.
     pub fn change_password(&self, old: &str, new: &str, end_sessions: bool) -> Result<(), RequestError> {
         self.request(UpdateMyData {
             password: Some(new),
@@ -124,11 +152,14 @@ impl Client {
         })
     }
 
-    /// Changes a profile or the password: whatever [`UpdateMyData`] can say.
+    /// Changes a profile or the password, as [`UpdateMyData`] describes it.
     ///
     /// # Errors
-    /// As [`request`](Self::request); 400 for both a profile and a password, or neither; 404 and 403 for a conference that there is not, or of which the user is no owner;
-    /// else as `update_profile` and `change_password`.
+    /// As `update_profile` and `change_password`, with three more statuses:
+    ///
+    /// * 400: the update has both a profile and a password, or neither.
+    /// * 403: the user is not an owner of the conference.
+    /// * 404: the conference does not exist.
     pub fn update_my_data(&self, update: UpdateMyData<'_>) -> Result<(), RequestError> {
         self.request(update)
     }
@@ -141,7 +172,9 @@ impl Client {
         self.request(GetSessions)
     }
 
-    /// Ends the own session. The client forgets how to sign in, and connects again; then somebody may
+    /// Ends the session of this client.
+    ///
+    /// The client forgets the user's credentials, and reconnects without signing in; then the same or another user may
     /// [`authorize`](Self::authorize).
     ///
     /// # Errors
@@ -150,7 +183,7 @@ impl Client {
         self.request(SignOut::Own)
     }
 
-    /// Ends one of the user's sessions, as [`get_sessions`](Self::get_sessions) told it.
+    /// Ends one of the user's sessions, named as in the answer to [`get_sessions`](Self::get_sessions).
     ///
     /// # Errors
     /// As [`request`](Self::request); 404 if the user has no such session.
@@ -158,7 +191,7 @@ impl Client {
         self.request(SignOut::Session(session))
     }
 
-    /// Ends all of the user's sessions but the own.
+    /// Ends all of the user's sessions except the one of this client.
     ///
     /// # Errors
     /// As [`request`](Self::request).

@@ -1,4 +1,4 @@
-//! The client under its one lock, and the loop of whoever leads.
+//! The client under its one lock, and the loop of the leading thread.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -16,7 +16,7 @@ use skaro_proto::client::{Command, CommandError, Ended, Status};
 use crate::connect::{MakeTransport, connect};
 use crate::io::Io;
 
-/// The thread that waits for the end of a command; it is woken when this is dropped.
+/// The waiter for the end of a command. Its thread is woken when this is dropped.
 pub(crate) struct Waiting(Arc<Slot>);
 
 #[derive(Default)]
@@ -63,15 +63,15 @@ struct State {
 
 /// Result of a thread's time as leader.
 enum Led<T> {
-    /// It has what it waited for, or waits no more.
+    /// It has what it waited for, or stopped waiting.
     Left(Option<T>),
-    /// Somebody else leads from now on.
+    /// Another thread leads from now on.
     Follows,
 }
 
-/// For everybody.
+/// For all threads.
 impl Shared {
-    /// Makes the first connection, waits until the server has spoken, and starts the background thread.
+    /// Makes the first connection, waits for the server's first message, and starts the background thread.
     pub(crate) fn start(
         options: Options,
         transport: Option<MakeTransport>,
@@ -103,12 +103,12 @@ impl Shared {
         Time::since_epoch(self.start.elapsed())
     }
 
-    /// Looks at the mailbox.
+    /// Calls a function with the mailbox.
     pub(crate) fn with<T>(&self, look: impl FnOnce(&Mailbox<Waiting>) -> T) -> T {
         look(self.state.lock().driver.mailbox())
     }
 
-    /// Gives a command for whose end nobody waits.
+    /// Gives a command whose end has no waiter.
     pub(crate) fn command<T>(&self, command: impl FnOnce(&mut Mailbox<Waiting>, Time) -> T) -> T {
         let now = self.now();
         let mut state = self.state.lock();
@@ -126,14 +126,14 @@ impl Shared {
     fn wake(&self, waker: &mio::Waker, wake: Wake) {
         match wake {
             Wake::Nobody => (),
-            // Fails only if the system has no memory left; then there is another look at the next deadline.
+            // Fails only if the system has no memory left; then the leader checks again at the next deadline.
             Wake::Leader => _ = waker.wake(),
             Wake::Successor => _ = self.turn.notify_one(),
             Wake::Everybody => _ = self.turn.notify_all() + self.news.notify_all(),
         }
     }
 
-    /// Lets the leader look at what was given.
+    /// Lets the leader notice a new command.
     fn nudge(&self, state: &mut State) {
         let wake = state.leader.nudge();
         self.wake(&state.waker, wake);
@@ -161,11 +161,11 @@ impl Shared {
         let mut state = self.state.lock();
         state.driver.mailbox_mut().request(now, command, Waiting(slot.clone()))?;
         let ended = self.wait(&mut state, None, &slot.told, |_| slot.ended.lock().take());
-        // Nobody hands it over if the client is closed.
+        // If the client is closed, there is no end.
         ended.ok_or(CommandError::Closed)
     }
 
-    /// Takes something from the mailbox, and waits until then if it is not there.
+    /// Takes something from the mailbox; waits for it if it is not there, until the given time.
     pub(crate) fn take<T>(
         self: &Arc<Self>,
         until: Option<Instant>,
@@ -182,7 +182,7 @@ impl Shared {
         taken
     }
 
-    /// Waits as the leader, or else as a follower, whom `told` wakes.
+    /// Waits as the leader, or else as a follower, which `told` wakes.
     fn wait<T>(
         self: &Arc<Self>,
         state: &mut Guard<'_>,
@@ -244,9 +244,9 @@ impl Shared {
     }
 }
 
-/// For whoever leads.
+/// For the leader.
 impl Shared {
-    /// Drives the connection until the leader has what it waits for, or somebody else is to lead.
+    /// Drives the connection until the leader has what it waits for, or another thread is to lead.
     fn lead<T>(
         self: &Arc<Self>,
         role: Role,
@@ -257,7 +257,7 @@ impl Shared {
     ) -> Led<T> {
         let drive = AssertUnwindSafe(|| self.drive(role, state, io, until, take));
         catch_unwind(drive).unwrap_or_else(|panic| {
-            // Nobody is to wait in vain.
+            // So that nobody waits in vain.
             self.finish(state);
             resume_unwind(panic)
         })
@@ -317,7 +317,7 @@ impl Shared {
         }
     }
 
-    /// Connects again, in a thread of its own: looking up a name can't be interrupted. Returns whether that is under way.
+    /// Reconnects in a thread of its own, since resolving a name can't be interrupted. Returns whether the thread runs.
     fn dial(self: &Arc<Self>, driver: &mut Driver<Waiting>) -> bool {
         let shared = self.clone();
         let thread = thread::Builder::new().name("skaro-dial".into()).spawn(move || {
@@ -326,7 +326,7 @@ impl Shared {
             let mut guard = shared.state.lock();
             let state = &mut *guard;
             state.is_dialing = false;
-            // It waits with the connection that was lost.
+            // The leader waits with the socket of the lost connection.
             shared.wake(&state.waker, state.leader.nudge());
             match connected {
                 Ok(connected) => {

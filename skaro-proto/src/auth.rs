@@ -1,9 +1,9 @@
 //! Password proofs: a client shows that it knows the password without sending it.
 //!
 //! The server opens each connection with a fresh token. The client answers with the lower-case hexadecimal digits of
-//! HMAC-SHA512 (RFC 2104 with the hash of FIPS 180-4; test cases in RFC 4231) whose key is the password and whose
-//! message is the token, both as UTF-8. An eavesdropper who has recorded token and proof can still guess passwords
-//! offline, so use `wss` outside of trusted networks.
+//! HMAC-SHA512 (RFC 2104 with the hash of FIPS 180-4; test cases in RFC 4231). The key is the password and the message
+//! is the token, both as UTF-8. An eavesdropper who has recorded token and proof can still guess passwords offline, so
+//! use `wss` outside of trusted networks.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -22,8 +22,8 @@ pub const PROOF_DIGITS: usize = 128;
 
 /// A prepared HMAC-SHA512 key, which a server stores instead of the password.
 ///
-/// The protocol needs something on the server that is as good as the password for signing in; this at least is not the
-/// password itself. Preparing it once also makes each check cost the same, however long the password is.
+/// To sign users in, the protocol needs something on the server that is as good as the password. This at least is not
+/// the password itself. It is prepared once, so that each check costs the same, however long the password is.
 #[derive(Clone)]
 pub struct Verifier(Box<States>);
 
@@ -31,7 +31,7 @@ pub struct Verifier(Box<States>);
 struct States {
     /// The state of SHA-512 after the key's inner block (RFC 2104, section 4).
     inner: [u64; 8],
-    /// That after its outer block.
+    /// The state after its outer block.
     outer: [u64; 8],
 }
 
@@ -60,7 +60,7 @@ impl Verifier {
         Self::of_key(password.as_bytes())
     }
 
-    /// Keys longer than a block are hashed first (RFC 2104, section 2).
+    /// Prepares a key, which is hashed first if it is longer than a block (RFC 2104, section 2).
     fn of_key(key: &[u8]) -> Self {
         let hashed: Zeroizing<[u8; 64]>;
         let key = if key.len() > BLOCK {
@@ -79,8 +79,10 @@ impl Verifier {
         Verifier(Box::new(States { inner: state(0x36), outer: state(0x5c) }))
     }
 
-    /// Returns it as bytes, for a store: two states of SHA-512, of eight big-endian words each, after the inner block and
-    /// the outer block of the key. They are as good as the password for signing in.
+    /// Returns the verifier as bytes, for a store.
+    ///
+    /// They are two states of SHA-512, after the inner and the outer block of the key, of eight big-endian words each.
+    /// For signing in, they are as good as the password.
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<[u8; Self::BYTES]> {
         let mut bytes = Zeroizing::new([0; Self::BYTES]);
@@ -91,7 +93,7 @@ impl Verifier {
         bytes
     }
 
-    /// Makes a verifier of what [`to_bytes`](Self::to_bytes) returned.
+    /// Makes a verifier from the bytes that [`to_bytes`](Self::to_bytes) returned.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
         let mut states = Box::new(States { inner: [0; 8], outer: [0; 8] });
@@ -105,8 +107,9 @@ impl Verifier {
         finish(self.0.outer, &finish(self.0.inner, message))
     }
 
-    /// Returns whether this is the proof for this token. The comparison takes constant time. Text that is not a proof
-    /// (wrong length, or not hexadecimal) never matches.
+    /// Returns whether this is the proof for this token.
+    ///
+    /// The comparison takes constant time. Text that is not a proof (wrong length, or not hexadecimal) never matches.
     #[must_use]
     pub fn verify(&self, token: &str, proof: &str) -> bool {
         let mut claimed = [0; PROOF_DIGITS / 2];
@@ -117,12 +120,12 @@ impl Verifier {
     }
 }
 
-/// Finishes a hash: its first block has led to this state, and the rest follows (FIPS 180-4, section 5.1.2).
+/// Finishes a hash: this state is that after the first block, and the rest follows (FIPS 180-4, section 5.1.2).
 fn finish(mut state: [u64; 8], rest: &[u8]) -> [u8; 64] {
     let (blocks, tail) = rest.as_chunks::<BLOCK>();
     compress512(&mut state, blocks);
     let bits = 8 * (BLOCK + rest.len()) as u128;
-    // The tail, a bit, and the length, which fit into one block or two.
+    // The tail, a one bit and the length fit into one block or two.
     let mut padded = [[0; BLOCK]; 2];
     let count = if tail.len() + 1 + size_of::<u128>() <= BLOCK { 1 } else { 2 };
     let bytes = padded.as_flattened_mut();

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::time::Time;
 
-/// Shortest time between two checks: without one, a time-out of zero would be due again at once, for ever.
+/// Shortest time between two checks. Without it, a time-out of zero would be due again at once, for ever.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The time of the peer's last sign of life, and whether a ping was sent since.
@@ -34,21 +34,22 @@ impl KeepAlive {
         *self = KeepAlive::new(now);
     }
 
-    /// A ping has left: from now on there is time for its answer.
+    /// Notes that a ping has left: the time for its answer begins now.
     pub(crate) fn ping_left(&mut self, now: Time) {
         self.pinged = self.pinged.map(|_| now);
     }
 
-    /// Something has left at this time, behind which more waits: so the peer reads.
+    /// Notes that something has left while more waits behind it: the peer is reading.
     pub(crate) fn left(&mut self, at: Time) {
         if at > self.pinged.unwrap_or(self.heard) {
             self.heard(at);
         }
     }
 
-    /// Returns the time of the next check, if a dead connection is to be noticed within `within`: half of it is for
-    /// waiting, half for the answer to the ping. A caller that checks too late (a computer that slept) still sends a
-    /// ping before it gives up.
+    /// Returns the time of the next check, such that a dead connection is noticed within `within`.
+    ///
+    /// Half of that time is for silence, half for the answer to the ping. A caller that checks too late (a computer
+    /// that slept) still sends a ping before it gives up.
     pub(crate) fn deadline(&self, within: Duration) -> Time {
         self.pinged.unwrap_or(self.heard) + (within / 2).max(SHORTEST)
     }

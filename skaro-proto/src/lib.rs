@@ -14,16 +14,17 @@
 //!
 //! * [`client::Client`] is one user's side: it signs in, matches answers to requests, times requests out, detects dead
 //!   connections, says when to reconnect, and restores the session.
-//! * [`server::Server`] is the other side of all its connections. What it keeps, users, logs and sessions, is in a
-//!   [store](server::store): in memory, unless there is another one. Below it a [`server::Endpoint`] is one connection by
-//!   itself, for services of another kind.
-//! * [`message`] defines the messages that both exchange, borrowed from the frames; [`Format`] is JSON or CBOR.
+//! * [`server::Server`] is the other side of all its connections. It keeps users, logs and sessions in a
+//!   [store](server::store): in memory, unless another one is used. The [`server::Endpoint`] below it handles one
+//!   connection by itself, for services of another kind.
+//! * [`message`] defines the messages that both sides exchange. They borrow from the frames. [`Format`] is JSON or
+//!   CBOR.
 //! * [`auth`] computes and checks the proof of a password.
 //!
 //! # The run loop
 //!
-//! An adapter is a loop around a machine. This is the whole loop, here with two machines that face each other without a
-//! network. (Over TCP and WebSockets, `skaro-adapter` does most of it, and has the guide for porting it.)
+//! An adapter is a loop around a machine. This is the whole loop, here with two machines that talk to each other
+//! without a network. (Over TCP and WebSockets, `skaro-adapter` does most of this. Its guide explains how to port it.)
 //!
 //! ```
 //! use skaro_proto::client::{Client, ClientConfig, Event, Status};
@@ -116,7 +117,7 @@
 //! }
 //! ```
 //!
-//! * Drain `poll_event` before each `handle_frame`, too: events that it yields then are older than the frame's own
+//! * Drain `poll_event` before each `handle_frame`, too: the events that it yields then are older than the frame's own
 //!   event.
 //! * Use one monotonic clock for each machine, and never sleep past `poll_timeout`.
 //! * A `Transmit::Close` begins the closing handshake, and the machine waits for its end. Answer the peer's close at
@@ -125,10 +126,10 @@
 //! # Promises
 //!
 //! * Every command ends exactly once. Nothing is lost silently.
-//! * No input causes a panic. An invalid frame is a typed error with the field and the reason, and leaves the machine
-//!   unchanged; so does a command that can't be given.
-//! * Every input from a peer has a [limit](Limits); so have all texts in commands, but not the fields of
-//!   [`request_other`](Client::request_other), and profiles. Every wait has a time-out, except that of messages for a reconnection.
+//! * No input causes a panic. An invalid frame yields a typed error with the field and the reason, and leaves the
+//!   machine unchanged, unless entries of the log are missing: then the connection ends. So does a command that can't be taken.
+//! * Every input from a peer has a [limit](Limits). So do all texts in commands, except the fields of
+//!   [`request_other`](Client::request_other) and profiles. Every wait has a time-out.
 //! * A pushed message or an answer reaches the application without a heap allocation, borrowed from its frame, unless
 //!   its text has escapes, it is a list, or it has fields that the protocol does not define.
 //! * Secrets (passwords, proofs, tokens, session ids) never appear in `Debug` output or errors, and the machines wipe
@@ -138,9 +139,9 @@
 //!
 //! * `serde`: messages and values implement `Serialize`, for output in an application's own format.
 //! * `std` (default): the dependencies may use the standard library. The API is the same without it.
-//! * `tracing`: log lines through the crate `tracing`: changes of state, requests, and limits at `debug` (lost connections
-//!   and refused ones at `warn`), frames at `trace`. They have numbers, kinds, statuses and lengths, but no logins, texts
-//!   or secrets.
+//! * `tracing`: log lines through the crate `tracing`: changes of state, requests, and limits at `debug` (lost
+//!   connections and refused ones at `warn`), frames at `trace`. They contain numbers, kinds, statuses and lengths, but
+//!   no logins, texts or secrets.
 #![no_std]
 #![forbid(unsafe_code)]
 

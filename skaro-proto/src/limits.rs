@@ -6,7 +6,9 @@
 /// that the protocol does not define. All recursion over a frame's content stops at this depth.
 pub const NESTING: u8 = 16;
 
-/// The limits of one machine. The defaults suit a chat; the reason of each says what raising it costs.
+/// The limits of one machine.
+///
+/// The defaults suit a chat. The reason given for each limit tells what raising it costs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -21,18 +23,18 @@ pub struct Limits {
     /// Length of a message's body in bytes of UTF-8. Bodies are kept in histories and sent to every connection of both
     /// users. Default 16 KiB, about eight printed pages.
     pub max_body_bytes: usize,
-    /// Length of a session id or token in bytes of UTF-8; far more than any random value needs. A client's limit only: a
-    /// server knows the length of its own. Default 256.
+    /// Length of a session id or token in bytes of UTF-8. Default 256, far more than any random value needs. Only a
+    /// client has this limit: a server knows the length of its own.
     pub max_secret_bytes: usize,
-    /// Number of unanswered requests on one connection. Each is remembered until it ends. A client's limit only: a server
-    /// does not read more than it [takes](crate::server::Server::wants_frames). Default 131,072.
+    /// Number of unanswered requests on one connection. Each is remembered until it ends. Only a client has this limit:
+    /// a server does not read more than it [takes](crate::server::Server::wants_frames). Default 131,072.
     pub max_requests: usize,
-    /// Bytes that a client's messages may take which have not ended. Default 32 MiB: as many as may be unanswered, if they
-    /// are short.
+    /// Bytes that a client's messages may take until they have ended. Default 32 MiB: room for as many short messages
+    /// as there may be unanswered requests.
     pub max_outbox_bytes: usize,
-    /// Bytes that may wait for the connection to take them, the last frame not counted. When more wait, a client
-    /// takes no commands, and a server cuts the connection off: its reader is too slow, and the memory is needed
-    /// for others. A client's default is 4 MiB; a server's 1 MiB.
+    /// Bytes that may wait to be sent on a connection, not counting the last frame. If more wait, a client takes no
+    /// commands. A server cuts the connection off, since its reader is too slow and others need the memory. Default: 4
+    /// MiB for a client, 1 MiB for a server.
     pub max_queued_bytes: usize,
 }
 

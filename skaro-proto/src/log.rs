@@ -1,8 +1,8 @@
-//! Log lines through the crate `tracing`; without the feature of that name the macros check their arguments, and do
+//! Log lines through the crate `tracing`. Without the feature of that name, the macros check their arguments but do
 //! nothing.
 //!
-//! A line has numbers, kinds, statuses and lengths only: never a login, a body, a token, a proof, a session id, or a text
-//! of the peer.
+//! A line has numbers, kinds, statuses and lengths only: never a login, a body, a token, a proof, a session id, or text
+//! from the peer.
 
 #[cfg(not(feature = "tracing"))]
 mod silent {

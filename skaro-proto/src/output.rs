@@ -6,7 +6,9 @@ use zeroize::Zeroize;
 
 use crate::codec::{Format, Frame};
 
-/// An action for the adapter. Borrowed from the machine, so it must be done before the next call to it.
+/// An action for the adapter.
+///
+/// It borrows from the machine, so it must be carried out before the next call to the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Transmit<'a> {
@@ -36,10 +38,11 @@ pub enum CloseCode {
     TooBig,
     /// 1013: the server accepts no more connections at present; for adapters. (Registered with IANA after RFC 6455.)
     TryAgainLater,
-    /// 4001 (private use, RFC 6455, section 7.4.2): the session was restored on another connection. A client that
-    /// restored it again would take it away from that connection, and so on without end.
+    /// 4001 (private use, RFC 6455, section 7.4.2): the session was restored on another connection. If the client
+    /// restored it again, the two connections would take it from each other without end.
     Replaced,
-    /// 4002 (private use): the session was ended by whoever runs the server, as with a new password. It can't be restored.
+    /// 4002 (private use): the session was ended on purpose, by the operator or by its user on another connection, for
+    /// example with a new password. It can't be restored.
     SessionEnded,
 }
 
@@ -140,7 +143,8 @@ impl Output {
         self.len() == 0
     }
 
-    /// Appends a frame whose content is written by `write`; `request` is the number of the request in it, if any.
+    /// Appends a frame whose content `write` writes. `request` is the number of the request in it, or 0 if there is
+    /// none.
     #[inline]
     pub(crate) fn push(&mut self, format: Format, request: u64, write: impl FnOnce(&mut Vec<u8>)) {
         self.push_entry(Head::of(format), request, write);
@@ -213,8 +217,8 @@ impl Output {
         }
     }
 
-    /// Wipes sent secrets, and frees memory that a chat message does not need. The room for a secret goes whole: it was
-    /// made in case the frame is long, and most connections are idle afterwards.
+    /// Wipes sent secrets, and frees memory that a chat message does not need. After a secret, all memory is freed: it
+    /// was reserved in case the frame is long, and most connections are idle afterwards.
     #[cold]
     fn shrink(&mut self) {
         let kept = if self.secret { 0 } else { KEPT };
@@ -242,7 +246,7 @@ impl Output {
         }
     }
 
-    /// Marks the content of the queue as secret: it is wiped after it was sent, or when it is dropped.
+    /// Marks the content of the queue as secret, so that it is wiped after it was sent, or when the queue is dropped.
     pub(crate) fn mark_secret(&mut self) {
         self.secret = true;
     }
@@ -252,10 +256,10 @@ impl Output {
         self.reserve_for_secrets(0);
     }
 
-    /// Reserves memory for a frame with so many bytes of texts and values, as [`reserve_for_secret`](Self::reserve_for_secret)
-    /// does for a short one. JSON escapes a byte by six at most.
+    /// Reserves memory, as [`reserve_for_secret`](Self::reserve_for_secret) does, for a frame with this many bytes of
+    /// texts and values. JSON escapes a byte with six bytes at most.
     pub(crate) fn reserve_for_secrets(&mut self, bytes: usize) {
-        // Else the next frame would free what is reserved.
+        // Otherwise the next frame would free what is reserved.
         self.reclaim();
         self.bytes.reserve(bytes.saturating_mul(6).saturating_add(1024));
     }

@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::trim::Kept;
 use crate::tx::{Draft, Tx, id, number, size, sql, state};
 
-/// Returns the hash of a body that is kept with its key: FNV-1a, 64 bits. Only the sender could make two bodies of one hash,
-/// and would gain nothing.
+/// Returns the hash of a body that is kept with its key: FNV-1a, 64 bits. Only the sender could make two bodies of one
+/// hash, and would gain nothing.
 fn hash(text: &str) -> i64 {
     let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     text.bytes().fold(0xcbf2_9ce4_8422_2325, mix).cast_signed()
@@ -100,7 +100,7 @@ impl Tx<'_> {
         Ok(Outcome::Appended(Appended::new(position, date, to, their_position)))
     }
 
-    /// Returns the latest date of a dialog, or why there shall be no message in it.
+    /// Returns the latest date of a dialog, or the reason why no message may be added to it.
     fn dialog(&self, draft: &Draft<'_>, to: AccountId) -> Result<core::result::Result<i64, Denial>> {
         let from = draft.from;
         let known = self
@@ -124,7 +124,7 @@ impl Tx<'_> {
         })
     }
 
-    /// Tells the denial to somebody who is there.
+    /// Returns the denial if the user exists.
     pub(crate) fn deny(&self, user: AccountId, denial: Denial) -> Result<Outcome> {
         Ok(if self.is_user(user)? { Outcome::Denied(denial) } else { Outcome::NoSuchUser })
     }
@@ -155,7 +155,7 @@ impl Tx<'_> {
         Ok(self.db.last_insert_rowid())
     }
 
-    /// Keeps the key of a message, if it has one, before a log may give the message up.
+    /// Keeps the key of a message, if it has one, before a log may discard the message.
     pub(crate) fn insert_key(
         &self,
         draft: &Draft<'_>,
@@ -173,7 +173,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Counts the key of a message, if it has one, and gives up those whose time is over.
+    /// Counts the key of a message, if it has one, and discards expired ones.
     pub(crate) fn count_key(&self, draft: &Draft<'_>) -> Result<()> {
         if draft.key.is_some() {
             self.run("UPDATE accounts SET keys = keys + 1 WHERE id = ?", [sql(draft.from.0)])?;
@@ -182,8 +182,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Takes the next position of a log, for an entry with so many bytes that is one more, or replaces another one. Returns
-    /// what the log keeps with it; `None` if there is no such user.
+    /// Takes the next position of a log, for an entry with this many bytes that is one more, or replaces another one.
+    /// Returns what the log keeps with it; `None` if there is no such user.
     fn next(&self, account: AccountId, bytes: usize, is_more: bool) -> Result<Option<(u64, Kept)>> {
         let taken = self
             .prepare(
@@ -196,7 +196,8 @@ impl Tx<'_> {
         Ok(taken.optional()?)
     }
 
-    /// Enters a message into a log and its dialog, lists whom it lists, and returns what the dialog keeps with it.
+    /// Adds a message to a log and its dialog, lists the peer if the message does so, and returns what the dialog keeps
+    /// with it.
     fn enter(
         &self,
         message: i64,
@@ -211,7 +212,7 @@ impl Tx<'_> {
             "INSERT INTO entries (account, position, peer, kind, message) VALUES (?, ?, ?, 0, ?)",
             [account, position, peer, message],
         )?;
-        // Listed are those in no state, and who asks if it is the user's own message.
+        // A peer in no state becomes listed; one who asks does, too, if it is the user's own message.
         let kept = self
             .prepare(
                 "INSERT INTO dialogs (account, peer, latest, bytes, unread, messages, state)
@@ -227,7 +228,7 @@ impl Tx<'_> {
         Ok(kept)
     }
 
-    /// Adds an entry to a user's log in place of the last one of its kind and dialog, so that whoever changes much does not
+    /// Adds an entry to a user's log in place of the last one of its kind and dialog, so that frequent changes do not
     /// push messages out. Returns its position; 0 if there is no such user.
     pub(crate) fn replace(&self, user: AccountId, with: AccountId, news: News) -> Result<u64> {
         let (account, peer, (kind, value, member)) = (sql(user.0), sql(with.0), news.columns());

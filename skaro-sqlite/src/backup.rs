@@ -10,11 +10,11 @@ use crate::check::check;
 use crate::error::OpenError;
 use crate::file::{self, beside};
 
-/// An error of [`backup`] or [`restore`]. Nothing was made.
+/// An error of [`backup`] or [`restore`]. Nothing was created.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BackupError {
-    /// The file to be made is there already.
+    /// The file to be created exists already.
     #[error(
         "{path} exists: give another place, or move it away with all files beside it whose names begin the same"
     )]
@@ -43,12 +43,13 @@ pub enum BackupError {
     },
 }
 
-/// Copies a store to a new file that only its owner can read, as it is at one moment. A server may work with the store
-/// meanwhile, and goes on; its log of changes grows until the copy is made. The copy is checked, synchronized, and gets its
-/// name last. Returns its size in bytes.
+/// Copies a store, as it is at one moment, to a new file that only its owner can read. Returns its size in bytes.
+///
+/// A server may work with the store meanwhile, but its write-ahead log grows until the copy is made. The copy is
+/// checked and synchronized, and gets its name last.
 ///
 /// # Errors
-/// If the new file is there already or can't be written, or the store can't be read or is damaged.
+/// If the new file exists already or can't be written, or the store can't be read or is damaged.
 pub fn backup(store: &Path, to: &Path) -> Result<u64, BackupError> {
     make(store, to, |part| {
         let db = file::existing(store)?;
@@ -57,11 +58,12 @@ pub fn backup(store: &Path, to: &Path) -> Result<u64, BackupError> {
     })
 }
 
-/// Makes a store from a backup. Its logs get new ids, so that clients know that what they had may not be there, and nobody is
-/// signed in. Returns its size in bytes.
+/// Creates a store from a backup, and returns its size in bytes.
+///
+/// Its logs get new ids, so that clients know that what they had may be missing, and nobody is signed in.
 ///
 /// # Errors
-/// If there is a store already or it is in use, or the backup can't be read, is no store, or is damaged.
+/// If the store exists already or is in use, or the backup can't be read, is no store, or is damaged.
 pub fn restore(backup: &Path, to: &Path) -> Result<u64, BackupError> {
     let _lock = file::lock(to)?;
     make(backup, to, |part| {
@@ -74,7 +76,7 @@ pub fn restore(backup: &Path, to: &Path) -> Result<u64, BackupError> {
              PRAGMA wal_checkpoint(TRUNCATE)",
         );
         renew.map_err(|error| write_error(part, error))?;
-        // Closing it removes its log of changes, which is empty.
+        // Closing it removes its write-ahead log, which is empty.
         db.close().map_err(|(_, error)| write_error(part, error))?;
         drop(file);
         Ok(())
@@ -85,13 +87,13 @@ fn write_error(path: &Path, error: impl ToString) -> BackupError {
     BackupError::Write { path: path.into(), source: io::Error::other(error.to_string()) }
 }
 
-/// Makes a file under another name, checks and synchronizes it, and gives it its name.
+/// Creates a file under another name, checks and synchronizes it, and gives it its final name.
 fn make(
     from: &Path,
     to: &Path,
     write: impl FnOnce(&Path) -> Result<(), BackupError>,
 ) -> Result<u64, BackupError> {
-    // SQLite would take another store's log of changes for this one's.
+    // SQLite would take another store's write-ahead log for this one's.
     for path in ["", "-wal", "-shm", "-journal"].map(|end| beside(to, end)) {
         if path.symlink_metadata().is_ok() {
             return Err(BackupError::Exists { path });
@@ -103,7 +105,7 @@ fn make(
         if !faults.is_empty() {
             return Err(BackupError::Damaged { path: from.into(), faults: faults.join("; ") });
         }
-        // Empty, but whoever only reads can't remove them.
+        // Empty, but a connection that only reads can't remove them.
         remove(&part, &["-wal", "-shm"]);
         let named = || {
             let size = File::open(&part)?.sync_all().and_then(|()| part.metadata())?.len();

@@ -1,4 +1,4 @@
-//! Check of a store's file: what SQLite says of it, and what its tables say of each other.
+//! Check of a store's file, by SQLite, and of its tables against each other.
 
 use std::path::Path;
 
@@ -85,8 +85,8 @@ const FAULTS: [(&str, &str); 12] = [
     ("references are kept", "SELECT \"table\" FROM pragma_foreign_key_check"),
 ];
 
-/// Checks a store's file, and returns what is wrong with it; nothing if it is whole. A server may work with the file
-/// meanwhile, and goes on; but its log of changes grows until the check is over.
+/// Checks a store's file, and returns its faults; none if it is intact. A server may work with the file meanwhile, but
+/// its write-ahead log grows until the check is over.
 ///
 /// # Errors
 /// If the file can't be opened, or is no store.

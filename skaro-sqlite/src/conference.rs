@@ -12,8 +12,8 @@ use crate::trim::Kept;
 use crate::tx::{Draft, Tx, id, login, number, size, sql, state};
 
 impl Tx<'_> {
-    /// Appends a message to the logs of all members of a conference. The number of statements is the same for any number of
-    /// members, but for logs that give something up.
+    /// Appends a message to the logs of all members of a conference. The number of statements is the same for any
+    /// number of members, except for logs that discard something.
     pub(crate) fn post(&self, draft: &Draft<'_>, conference: AccountId) -> Result<Outcome> {
         let from = draft.from;
         if !self.state(conference, from)?.is_member() {
@@ -51,7 +51,7 @@ impl Tx<'_> {
         Ok(Outcome::Posted { appended: Appended::new(position, date, conference, 0), logs })
     }
 
-    /// Takes the next position of the logs of all members of a conference, for an entry with so many bytes.
+    /// Takes the next position of the logs of all members of a conference, for an entry with this many bytes.
     fn grow_all(&self, conference: i64, bytes: i64) -> Result<Vec<Grown>> {
         let mut grow = self.prepare(
             "UPDATE accounts SET head = head + 1, entries = entries + 1, bytes = bytes + ?2
@@ -63,7 +63,7 @@ impl Tx<'_> {
         Ok(grown.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Gives up what is too much in the dialogs of all members with a conference, and in their logs.
+    /// Discards what is too much in the dialogs of all members with a conference, and in their logs.
     fn trim_all(&self, conference: AccountId) -> Result<()> {
         let limits = self.limits;
         let full = self
@@ -115,7 +115,7 @@ impl Tx<'_> {
         Ok(number(count))
     }
 
-    /// Tells all members of a conference but one that a member has another state.
+    /// Tells all members of a conference except one that a member has another state.
     fn tell_members(
         &self,
         conference: AccountId,
@@ -153,7 +153,7 @@ impl Tx<'_> {
         Ok(Outcome::Changed(grown))
     }
 
-    /// Makes a user a member, and returns why not.
+    /// Makes a user a member, or returns why not.
     pub(crate) fn join(
         &self,
         user: AccountId,

@@ -9,8 +9,8 @@ use crate::error::{Result, corrupt};
 use crate::read::message;
 use crate::tx::{Tx, id, login, number, size, sql, state};
 
-/// A query of accounts as a user sees them, who is its first parameter: id, login, both states, unread messages, date of the
-/// last message that the other has read if both tell it, profile.
+/// A query of accounts as a user sees them, who is its first parameter: id, login, both states, unread messages, date
+/// of the last message that the other has read if both tell it, profile.
 macro_rules! seen {
     ($condition:literal) => {
         concat!(
@@ -30,7 +30,7 @@ macro_rules! seen {
     };
 }
 
-/// Reads somebody as a user sees it.
+/// Reads an account as a user sees it.
 fn contact(row: &Row<'_>, user: AccountId) -> Result<Contact> {
     let name = login(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?;
     let conference = is_conference(&name);

@@ -6,8 +6,8 @@ use rusqlite::ffi;
 use skaro_proto::server::store::StoreError;
 use thiserror::Error;
 
-/// An error after which nobody knows what is durable, such as a failed synchronization: the process has to end. Whoever
-/// opens the store again finds what is.
+/// An error after which it is unknown what is durable, such as a failed synchronization: the process has to end. When
+/// the store is opened again, it has what is durable.
 #[derive(Clone, Debug, Error)]
 #[error("the store failed ({reason}): check the disk, then start again")]
 pub struct Fatal {
@@ -54,8 +54,8 @@ pub enum OpenError {
         /// The latest version that is known.
         known: i64,
     },
-    /// The file system has no memory that is shared between processes, as some in networks, so that SQLite can't keep a log of
-    /// changes.
+    /// The file system does not let processes share memory, like some network file systems, so SQLite can't keep a
+    /// write-ahead log.
     #[error("{path} is on a file system without shared memory, which the store needs: choose a local disk")]
     NoLog {
         /// The file.
@@ -86,18 +86,18 @@ impl OpenError {
     }
 }
 
-/// The reason for which an operation was not carried out.
+/// The reason why an operation was not carried out.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// It was not, and never will be.
     Refused(StoreError),
-    /// Nobody knows.
+    /// It is unknown whether it was.
     Fatal(Fatal),
 }
 
 impl Failure {
-    /// Returns the failure of a commit. Frames of it may be in the log of changes already, and be found after a crash: only an
-    /// error before the last of them is a refusal.
+    /// Returns the failure of a commit. Frames of it may be in the write-ahead log already, and be found after a crash:
+    /// only an error before the last of them is a refusal.
     pub(crate) fn of_commit(error: rusqlite::Error) -> Self {
         match error.sqlite_error().map(|error| error.extended_code) {
             Some(ffi::SQLITE_FULL | ffi::SQLITE_IOERR_WRITE) => Failure::Refused(StoreError::Full),
@@ -113,8 +113,9 @@ impl From<rusqlite::Error> for Failure {
             return Failure::Fatal(Fatal::new(error));
         };
         match (code & 0xff, code) {
-            // What can't be written, for any reason, was not written: the transaction is taken back, and nothing is lost
-            // but by a failed synchronization. A file that may not grow and a used-up quota count as errors of writing.
+            // What can't be written, for any reason, was not written: the transaction is taken back, and nothing is
+            // lost but by a failed synchronization. A file that may not grow and a used-up quota count as errors of
+            // writing.
             (ffi::SQLITE_FULL | ffi::SQLITE_TOOBIG, _)
             | (_, ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_SHMSIZE) => Failure::Refused(StoreError::Full),
             (ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED, _) => Failure::Refused(StoreError::Busy),

@@ -14,11 +14,12 @@ use crate::tx::number;
 /// Number of statements that are kept prepared: more than there are.
 const STATEMENTS: usize = 128;
 
-/// Pages of the log of changes beyond which a commit carries it over to the file: 16 MiB. It bounds the time that opening
-/// takes after a crash.
+/// Pages of the write-ahead log beyond which a commit checkpoints it, that is, carries it over to the file: 16 MiB.
+/// This bounds the time that opening takes after a crash.
 const MAX_LOG_PAGES: i64 = 4096;
 
-/// Length in bytes to which the log of changes is cut when it begins anew: that of a log that was carried over in time.
+/// Length in bytes to which the write-ahead log is cut when it begins anew: that of a log that was checkpointed in
+/// time.
 const KEPT_LOG: i64 = MAX_LOG_PAGES * 4096;
 
 /// Length of a page in bytes, SQLite's default.
@@ -27,7 +28,7 @@ const PAGE: u64 = 4096;
 /// Bytes that the file has beyond its pages before something is added: more than a batch of messages takes.
 const ROOM: u64 = 2 << 20;
 
-/// Opens a file that only its owner can read, and creates it if there is none. What is written goes to its end.
+/// Opens a file that only its owner can read, and creates it if it does not exist. What is written goes to its end.
 pub(crate) fn private(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
@@ -64,8 +65,8 @@ pub(crate) fn lock(path: &Path) -> Result<Lock, OpenError> {
     }
 }
 
-/// Opens the connection that writes, and the file for [`has_room`]. The file has to stay open as long as the connection: when
-/// a process closes a file, it loses its locks (fcntl(2)), SQLite's as well.
+/// Opens the connection that writes, and the file for [`has_room`]. The file has to stay open as long as the
+/// connection: when a process closes a file, it loses its locks (fcntl(2)), SQLite's as well.
 pub(crate) fn writer(path: &Path) -> Result<(Connection, File), OpenError> {
     // SQLite gives its other files the permissions of this one.
     let file = private(path).map_err(|source| OpenError::File { path: path.into(), source })?;
@@ -96,11 +97,11 @@ pub(crate) fn writer(path: &Path) -> Result<(Connection, File), OpenError> {
     Ok((db, file))
 }
 
-/// Returns whether the file is longer than its pages by the room for a batch, and tries to make it so.
+/// Returns whether the file is longer than its pages by the room for a batch. If not, tries to make it so.
 ///
-/// Pages that are added stand in the log of changes, until they are carried over to the file. Without room for them there the
-/// log could not begin anew on a full disk, and nothing could be changed any more, not even a session. What is appended is
-/// never in the way: SQLite knows the number of its pages, and cuts the file when all are carried over.
+/// Pages that are added stand in the write-ahead log, until they are carried over to the file. Without room for them
+/// there the log could not begin anew on a full disk, and nothing could be changed any more, not even a session. What
+/// is appended is never in the way: SQLite knows the number of its pages, and cuts the file when all are carried over.
 pub(crate) fn has_room(db: &Connection, path: &Path, mut file: &File) -> rusqlite::Result<bool> {
     let pages = db.prepare_cached("PRAGMA page_count")?.query_row([], |row| row.get(0))?;
     let needed = number(pages).saturating_mul(PAGE) + ROOM;
@@ -109,7 +110,7 @@ pub(crate) fn has_room(db: &Connection, path: &Path, mut file: &File) -> rusqlit
         return Ok(true);
     }
     let missing = needed + ROOM - length;
-    // What fits only in part shall not take the last room of others, such as SQLite's log of changes.
+    // What fits only in part must not take the last room of others, such as SQLite's write-ahead log.
     let scratch = beside(path, ".room");
     let fits = private(&scratch).and_then(|mut file| extend(&mut file, missing));
     _ = std::fs::remove_file(scratch);
@@ -127,7 +128,7 @@ fn extend(file: &mut impl Write, bytes: u64) -> std::io::Result<()> {
 /// Returns the version of the file's format; 0 for an empty file, `None` for a file of another program.
 fn format_version(db: &Connection) -> rusqlite::Result<Option<i64>> {
     let number = |pragma: &str| db.query_row(pragma, [], |row| row.get::<_, i64>(0));
-    // The number of tables tells an empty file.
+    // The number of tables shows whether a file is empty.
     let tables = match number("SELECT count(*) FROM sqlite_schema") {
         Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
             return Ok(None);
@@ -142,7 +143,8 @@ fn format_version(db: &Connection) -> rusqlite::Result<Option<i64>> {
     }
 }
 
-/// Lets SQLite keep a log of changes; returns whether it does. It stays with another journal where it can't, without an error.
+/// Lets SQLite keep a write-ahead log; returns whether it does. It stays with another journal where it can't, without
+/// an error.
 fn keep_log(db: &Connection) -> rusqlite::Result<bool> {
     db.busy_timeout(core::time::Duration::ZERO)?;
     let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
@@ -163,8 +165,8 @@ fn settle(db: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Keeps statements prepared: otherwise SQLite prepares some anew with each other value, to find a better plan, which takes
-/// longer than the plan could gain here.
+/// Keeps statements prepared: otherwise SQLite prepares some anew with each other value, to find a better plan, which
+/// takes longer than the plan could gain here.
 fn prepare_once(db: &Connection) -> rusqlite::Result<()> {
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
@@ -172,12 +174,12 @@ fn prepare_once(db: &Connection) -> rusqlite::Result<()> {
 
 /// Opens a store's file that is there, to read it beside a server that may work with it. It may have an earlier format.
 pub(crate) fn existing(path: &Path) -> Result<Connection, OpenError> {
-    // SQLite's own error does not say that there is no such file.
+    // SQLite's own error does not say that the file does not exist.
     path.metadata().map_err(|source| OpenError::File { path: path.into(), source })?;
     let sqlite = |source| OpenError::Sqlite { path: path.into(), source };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags).map_err(sqlite)?;
-    // A server that has just been started may be about to make the log of changes.
+    // A server that has just been started may be about to make the write-ahead log.
     db.busy_timeout(core::time::Duration::from_secs(5)).map_err(sqlite)?;
     match format_version(&db).map_err(sqlite)? {
         None | Some(0) => Err(OpenError::Foreign { path: path.into() }),

@@ -2,10 +2,11 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Lets threads in one after the other. A mutex alone is not enough: a thread that comes back at once keeps the others out.
+/// Lets threads in one after the other. A mutex alone is not enough: a thread that comes back at once keeps the others
+/// out.
 #[derive(Default)]
 pub(crate) struct Gate {
-    /// Held by the one that waits for the inside: whoever comes back waits behind it.
+    /// Held by the thread that is next to enter: one that comes back waits behind it.
     turn: Mutex<()>,
     inside: Mutex<()>,
 }

@@ -1,9 +1,11 @@
-//! Store of a chat server on disk, over SQLite: [`SqliteStore`] carries out the operations of
-//! [`skaro_proto::server::store`] one after the other, [`Worker`] in threads of its own.
+//! Store of a chat server on disk, over SQLite.
 //!
-//! A message is durable before anybody hears of it: SQLite keeps a log of changes (`journal_mode=WAL`) that each
-//! transaction synchronizes (`synchronous=FULL`), and the worker puts what waits into one transaction. A full disk refuses
-//! what needs room, and nothing else; an error after which nobody knows what is durable is [`Fatal`].
+//! [`SqliteStore`] carries out the operations of [`skaro_proto::server::store`] one after the other, [`Worker`] in its
+//! own threads.
+//!
+//! A message is durable before anyone is told of it: SQLite keeps a write-ahead log (`journal_mode=WAL`) that each
+//! transaction synchronizes (`synchronous=FULL`), and the worker puts all waiting changes into one transaction. On a
+//! full disk only operations that need room are refused. After a [`Fatal`] error it is unknown what is durable.
 //!
 //! ```
 //! use skaro_proto::auth::Verifier;

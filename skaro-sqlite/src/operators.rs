@@ -1,4 +1,4 @@
-//! Operations for whoever runs the server: passwords, disabled accounts, lists, ends of sessions.
+//! Operations for the operator: passwords, disabled accounts, lists, ends of sessions.
 
 use rusqlite::{Params, Row, ToSql, params};
 use skaro_proto::auth::Verifier;
@@ -128,7 +128,7 @@ impl Tx<'_> {
         Ok(Outcome::Sessions { sessions, more })
     }
 
-    /// Reads so many rows at most; returns them, and whether there is another one.
+    /// Reads at most this many rows; returns them, and whether there is another one.
     pub(crate) fn page<T>(
         &self,
         statement: &'static str,

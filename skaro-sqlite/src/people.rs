@@ -22,7 +22,8 @@ impl Tx<'_> {
         state(code.unwrap_or_default())
     }
 
-    /// Sets the state of a contact, who gets a row with the user, too: so it is known who has a state of it.
+    /// Sets the state of a contact. The contact gets a row for the user, too, so that it is known who has a state of
+    /// it.
     pub(crate) fn set_state(&self, user: AccountId, with: AccountId, state: ContactState) -> Result<()> {
         let (user, with) = (sql(user.0), sql(with.0));
         self.run(
@@ -109,7 +110,8 @@ impl Tx<'_> {
         Ok(Outcome::Changed(last_of_each(grown)))
     }
 
-    /// Removes a user, who leaves all conferences, or a conference, which all members leave, and which asks nobody any more.
+    /// Removes a user, who leaves all conferences, or a conference, which all members leave, and which asks nobody any
+    /// more.
     pub(crate) fn remove(&self, account: AccountId, grown: &mut Vec<Grown>) -> Result<()> {
         if self.is_user(account)? {
             let conferences = self
@@ -230,7 +232,7 @@ impl Tx<'_> {
         if let Some(added) = self.registered(login, log)? {
             return Ok(added);
         }
-        // First, or whoever has none could find out which logins there are.
+        // First, or someone without an invitation could find out which logins exist.
         if let Some(key) = invitation
             && !self
                 .prepare("SELECT 1 FROM invitations WHERE key = ? AND until >= ?")?
@@ -285,7 +287,7 @@ impl Tx<'_> {
         Ok(Outcome::Done)
     }
 
-    /// Gives up invitations whose time is over.
+    /// Discards expired invitations.
     pub(crate) fn expire_invitations(&self, now: i64) -> Result<()> {
         self.run("DELETE FROM invitations WHERE until < ?", [now])?;
         Ok(())

@@ -8,7 +8,8 @@ use skaro_proto::server::store::Operation;
 
 use crate::store::adds_to_many;
 
-/// Operations of a batch for which one stands that may have an entry in a thousand logs: others shall not wait for seconds.
+/// An operation that may add entries to a thousand logs counts as this many in a batch, so that others do not wait for
+/// seconds.
 const MANY: usize = 64;
 
 /// Operations that wait, the oldest first.
@@ -30,7 +31,7 @@ struct Waiting<I> {
 pub(crate) enum Taken {
     /// There are operations.
     Some,
-    /// There are none for so long.
+    /// There were none for this time.
     Idle,
     /// There are none, and there will be none.
     Closed,
@@ -61,8 +62,8 @@ impl<I> Queue<I> {
         true
     }
 
-    /// Waits for operations, not longer than this if it is given, and moves them to a batch: so many, and so many bytes of
-    /// texts, at least one. One that may reach many logs counts [more](MANY).
+    /// Waits for operations, at most for the given time, and moves them to a batch: up to this many, and this many
+    /// bytes of texts, but at least one. One that may reach many logs counts [more](MANY).
     pub(crate) fn take(
         &self,
         batch: &mut Vec<(I, Operation)>,

@@ -7,7 +7,8 @@ use skaro_proto::server::store::{AccountId, Content, DialogMessage, Entry, Login
 use crate::error::{Result, corrupt};
 use crate::tx::{Tx, id, login, number, shared, size, sql, state};
 
-/// Reads a message: whether it is the reader's own, date, body, key, the sender if it was sent in a conference by somebody else.
+/// Reads a message: whether it is the reader's own, date, body, key, the sender if another user sent it in a
+/// conference.
 pub(crate) fn message(row: &Row<'_>, with: Login, first: usize) -> Result<Message> {
     let body = shared(row.get_ref(first + 2)?.as_blob().map_err(rusqlite::Error::from)?)?;
     let mut message = Message::new(with, row.get(first)?, row.get(first + 1)?, body);

@@ -12,17 +12,18 @@ use crate::error::{Failure, Fatal, OpenError, Result};
 use crate::file;
 use crate::tx::Tx;
 
-/// A store in a file, and SQLite's files beside it (`-wal`, `-shm`), and a lock (`.lock`). Only its owner can read them.
+/// A store in a file, with SQLite's files (`-wal`, `-shm`) and a lock (`.lock`) beside it. Only their owner can read
+/// them.
 ///
-/// Operations that were carried out are durable: SQLite has synchronized its log of changes. Memory does not grow with the
-/// number of messages.
+/// Operations that were carried out are durable: SQLite has synchronized its write-ahead log. Memory use does not grow
+/// with the number of messages.
 pub struct SqliteStore {
     db: Connection,
     path: PathBuf,
     limits: StoreLimits,
     /// The failure after which nothing is carried out any more.
     failed: Option<Fatal>,
-    /// Set from when there was no room until something is written again.
+    /// Set from when there is no room until something is written again.
     is_full: bool,
     /// Closed after the connection.
     file: File,
@@ -37,14 +38,16 @@ impl fmt::Debug for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens a store, and makes it if there is none. Sessions that were in use count as broken from `now` on, a Unix time
-    /// in milliseconds: each can be taken for [its lifetime](StoreLimits::session_lifetime) after that.
+    /// Opens a store, or creates it if it does not exist.
     ///
-    /// The directory must exist, on a disk of this machine: SQLite shares memory between connections by a file. The limits need
-    /// not be those of before; what is too much for lower ones goes when something is added to its log.
+    /// Sessions that were in use count as broken from `now` on, a Unix time in milliseconds: each can be taken for
+    /// [its lifetime](StoreLimits::session_lifetime) after that.
+    ///
+    /// The directory must exist, on a local disk: SQLite shares memory between connections by a file. The limits may
+    /// differ from earlier ones; what exceeds lower ones is discarded when something is added to its log.
     ///
     /// # Errors
-    /// If another server has it open, it is no store or that of a later version, or the disk fails.
+    /// If another server has the store open, the file is no store or one of a later version, or the disk fails.
     pub fn open(
         path: impl Into<PathBuf>,
         limits: StoreLimits,
@@ -64,7 +67,7 @@ impl SqliteStore {
     /// Carries out operations in order, in as few transactions as possible. All are durable when this returns.
     ///
     /// # Errors
-    /// If nobody knows what is durable now; then nothing is carried out any more.
+    /// If it is unknown what is durable now. Then nothing is carried out any more.
     pub fn execute_all(
         &mut self,
         operations: &[Operation],
@@ -74,7 +77,7 @@ impl SqliteStore {
         }
         match self.carry_out(operations) {
             Ok(outcomes) => Ok(outcomes),
-            // Whatever one of them failed for: the others shall not suffer.
+            // Whatever one of them failed for, the others must not suffer.
             Err(Failure::Refused(error)) => {
                 self.make_room(error)?;
                 operations.iter().map(|operation| self.execute_one(operation)).collect()
@@ -104,8 +107,8 @@ impl SqliteStore {
         self.note(result)
     }
 
-    /// Carries the log of changes over to the file, if that was not tried since the disk is full: then the log begins anew,
-    /// in the room that it has.
+    /// Carries the write-ahead log over to the file, unless that was tried since the disk became full. The log then
+    /// begins anew, in the room that it has.
     fn make_room(&mut self, error: StoreError) -> core::result::Result<(), Fatal> {
         if error == StoreError::Full && !core::mem::replace(&mut self.is_full, true) {
             self.checkpoint()?;
@@ -124,16 +127,16 @@ impl SqliteStore {
         }
     }
 
-    /// Carries over SQLite's log of changes to the file, as far as no reading needs it.
+    /// Checkpoints SQLite's write-ahead log: carries it over to the file, as far as no read needs it.
     ///
     /// # Errors
-    /// If nobody knows what is durable now. Without room on the disk nothing changes, which is no error.
+    /// If it is unknown what is durable now. If the disk has no room, nothing changes, which is no error.
     pub fn checkpoint(&mut self) -> core::result::Result<(), Fatal> {
         self.carry_over("PRAGMA wal_checkpoint(PASSIVE)")
     }
 
-    /// Carries over SQLite's log of changes to the file, and makes the log empty, unless another process reads. No connection
-    /// of this process may read meanwhile.
+    /// Carries over SQLite's write-ahead log to the file, and makes the log empty, unless another process reads. No
+    /// connection of this process may read meanwhile.
     pub(crate) fn empty_log(&mut self) -> core::result::Result<(), Fatal> {
         self.carry_over("PRAGMA wal_checkpoint(TRUNCATE)")
     }
@@ -143,26 +146,26 @@ impl SqliteStore {
         self.settle(done)
     }
 
-    /// Returns the length of SQLite's log of changes in bytes.
+    /// Returns the length of SQLite's write-ahead log in bytes.
     pub(crate) fn log_bytes(&self) -> u64 {
         std::fs::metadata(file::beside(&self.path, "-wal")).map_or(0, |data| data.len())
     }
 
-    /// Gives up messages that are dated before a Unix time in milliseconds, the oldest first, at most so many; one in a
+    /// Discards at most `limit` messages that are dated before a Unix time in milliseconds, the oldest first. One in a
     /// conference counts once for each log that has it. Returns whether there may be more.
     ///
     /// # Errors
-    /// If nobody knows what is durable now. Without room on the disk nothing changes, which is no error.
+    /// If it is unknown what is durable now. If the disk has no room, nothing changes, which is no error.
     pub fn forget_older(&mut self, before: i64, limit: usize) -> core::result::Result<bool, Fatal> {
         let more = self.transact(|tx| tx.forget_older(before, limit));
         self.settle(more)
     }
 
-    /// Gives up keys whose time is over at a Unix time in milliseconds, the oldest first, at most so many. Returns whether
-    /// there may be more. A sender who adds keys gives up its own without this.
+    /// Discards at most `limit` keys that have expired at a Unix time in milliseconds, the oldest first. Returns
+    /// whether there may be more. Expired keys of a sender who adds others are discarded without this.
     ///
     /// # Errors
-    /// If nobody knows what is durable now. Without room on the disk nothing changes, which is no error.
+    /// If it is unknown what is durable now. If the disk has no room, nothing changes, which is no error.
     pub fn forget_keys(&mut self, now: i64, limit: usize) -> core::result::Result<bool, Fatal> {
         let more = self.transact(|tx| tx.forget_keys(now, limit));
         self.settle(more)
@@ -214,8 +217,8 @@ impl SqliteStore {
         self.failed.clone().map_or(Ok(()), |fatal| Err(Failure::Fatal(fatal)))
     }
 
-    /// Lets nothing be carried out any more after a fatal failure, nor be carried over to the file when it is closed: only a
-    /// store that is opened again knows which changes in the log are whole.
+    /// Lets nothing be carried out any more after a fatal failure, nor be carried over to the file when it is closed:
+    /// only a store that is opened again knows which changes in the log are whole.
     fn note<T>(&mut self, result: Result<T>) -> Result<T> {
         if let Err(Failure::Fatal(fatal)) = &result
             && self.failed.is_none()

@@ -1,4 +1,4 @@
-//! Retention: entries beyond the limits, messages of an age, keys whose time is over.
+//! Retention: entries beyond the limits, messages that are too old, expired keys.
 
 use rusqlite::{OptionalExtension, params};
 use skaro_proto::server::store::AccountId;
@@ -9,7 +9,7 @@ use crate::tx::{Tx, size, sql};
 /// Milliseconds for which a key is kept at least, even if its message is gone: a day.
 const KEY_LIFETIME: i64 = 24 * 60 * 60 * 1000;
 
-/// Keys that an addition gives up at most: what is left goes with the next one, or in the background.
+/// Maximum number of keys that an addition discards: what is left goes with the next one, or in the background.
 const KEYS_AT_ONCE: usize = 64;
 
 /// Number of entries in a log or of messages in a dialog, and bytes of their bodies.
@@ -31,7 +31,7 @@ impl Kept {
 }
 
 impl Tx<'_> {
-    /// Gives up the oldest messages of a dialog, then the oldest entries of its log, until the limits hold.
+    /// Discards the oldest messages of a dialog, then the oldest entries of its log, until the limits hold.
     pub(crate) fn trim(
         &self,
         account: AccountId,
@@ -55,7 +55,7 @@ impl Tx<'_> {
         self.trim_log(account, log)
     }
 
-    /// Gives up the oldest entries of a log until the limits hold.
+    /// Discards the oldest entries of a log until the limits hold.
     pub(crate) fn trim_log(&self, account: AccountId, mut log: Kept) -> Result<()> {
         while log.exceeds(self.limits.max_log_entries, self.limits.max_log_bytes) {
             let oldest = self
@@ -68,7 +68,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Gives up an entry, and returns the bytes of its body. If it is the oldest, the log does not reach back to it any more.
+    /// Discards an entry, and returns the bytes of its body. If it is the oldest, the log does not reach back to it any
+    /// more.
     fn give_up(&self, account: i64, position: i64) -> Result<i64> {
         let message = self
             .prepare(
@@ -99,7 +100,7 @@ impl Tx<'_> {
         Ok(bytes)
     }
 
-    /// Takes note that a log has given up a message.
+    /// Notes that a log has discarded a message.
     fn lose_message(&self, account: i64, position: i64, message: &Message) -> Result<()> {
         self.run(
             "UPDATE dialogs SET messages = messages - 1, bytes = bytes - ?4, unread = unread - (?5 AND ?3 > read)
@@ -117,7 +118,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Gives up the oldest keys of a sender: those beyond the limit, and those older than a day whose message is not kept.
+    /// Discards the oldest keys of a sender: those beyond the limit, and those older than a day whose message is not
+    /// kept.
     pub(crate) fn expire_keys(&self, account: AccountId, now: i64) -> Result<()> {
         let account = sql(account.0);
         let mut left: i64 =
@@ -143,8 +145,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Gives up the oldest keys of all senders that are older than a day and whose messages are not kept, at most so many.
-    /// Returns whether there may be more.
+    /// Discards the oldest keys of all senders that are older than a day and whose messages are not kept, at most
+    /// `limit`. Returns whether there may be more.
     pub(crate) fn forget_keys(&self, now: i64, limit: usize) -> Result<bool> {
         let old = self
             .prepare(
@@ -162,8 +164,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Gives up messages dated before, the oldest first, at most so many. One in a conference counts once for each log that
-    /// has it. Returns whether there may be more.
+    /// Discards messages dated before this, the oldest first, at most `limit`. One in a conference counts once for each
+    /// log that has it. Returns whether there may be more.
     pub(crate) fn forget_older(&self, before: i64, limit: usize) -> Result<bool> {
         let old = self
             .prepare(
@@ -191,7 +193,7 @@ impl Tx<'_> {
         Ok(left == 0)
     }
 
-    /// Gives up so many copies of a message in a conference at most, and returns how many.
+    /// Discards at most `limit` copies of a message in a conference, and returns how many.
     fn forget_copies(&self, message: i64, limit: usize) -> Result<usize> {
         let copies = self
             .prepare("SELECT account, position FROM entries WHERE kind = 1 AND message = ? LIMIT ?")?

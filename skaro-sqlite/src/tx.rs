@@ -1,4 +1,4 @@
-//! One operation inside of a transaction.
+//! One operation inside a transaction.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) now: i64,
 }
 
-/// Returns a number as SQLite has it. No count gets so large; a client's may be.
+/// Returns a number as SQLite has it. No count gets too large for it, but a number from a client may be.
 pub(crate) fn sql(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -61,8 +61,8 @@ pub(crate) fn shared(blob: &[u8]) -> Result<Arc<str>> {
     text(blob).map(Arc::from)
 }
 
-/// Returns whether an operation only reads, and sees enough if it sees what was told. Keys are looked up after the messages
-/// that are still on their way.
+/// Returns whether an operation only reads, and it is enough for it to see what was reported. Keys are looked up after
+/// the messages that are still on their way.
 pub(crate) const fn is_reading(operation: &Operation) -> bool {
     matches!(
         operation,

@@ -17,33 +17,34 @@ use crate::queue::{Queue, Taken};
 use crate::store::{Reader, SqliteStore};
 use crate::tx::is_reading;
 
-/// Messages or keys that retention gives up in one transaction, so that others wait for milliseconds at most.
+/// Messages or keys that retention discards in one transaction, so that others wait for milliseconds at most.
 const FORGET: usize = 256;
 
-/// Time between two looks at the age of messages and keys.
+/// Interval at which the age of messages and keys is checked.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// Settings of a [`Worker`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct WorkerConfig {
-    /// Operations that wait, for writing and for reading each; more are refused. Default 4096.
+    /// Maximum number of waiting operations, for writing and for reading each; more are refused. Default 4096.
     pub max_waiting: usize,
-    /// Bytes of their texts. Default 16 MiB.
+    /// Maximum bytes of their texts. Default 16 MiB.
     pub max_waiting_bytes: usize,
-    /// Operations in one transaction; one that may have an entry in the log of each member of a conference, or of each
-    /// contact, counts for 64. Default 512.
+    /// Maximum number of operations in one transaction. One that may add an entry to the log of each member of a
+    /// conference, or of each contact, counts as 64. Default 512.
     pub max_batch: usize,
-    /// Bytes of their texts. Default 1 MiB.
+    /// Maximum bytes of their texts. Default 1 MiB.
     pub max_batch_bytes: usize,
-    /// Time without an operation after which SQLite's log of changes is carried over to the file. Default 1 second.
+    /// Time without an operation after which SQLite's write-ahead log is checkpointed, that is, carried over to the
+    /// file. Default 1 second.
     pub idle: Duration,
-    /// Length in bytes of SQLite's log of changes beyond which it is emptied, while readings wait for a moment. While somebody
-    /// reads, SQLite only makes it longer; and another process that reads for long, such as a backup, may make it longer than
-    /// this. Default 64 MiB: four times the length at which SQLite carries it over, so that readings seldom have to wait.
+    /// Length in bytes of SQLite's write-ahead log beyond which it is emptied, while reads wait for a moment. During a
+    /// read, SQLite only makes it longer, so a long read by another process, such as a backup, may make it longer than
+    /// this. Default 64 MiB: four times the length at which SQLite checkpoints it, so that reads seldom have to wait.
     pub max_log_bytes: u64,
-    /// Age at which messages are given up, by their dates: in steps of 256 messages between other transactions, at the start
-    /// and once a minute. Logs tell that they were there. Default `None`: never for their age.
+    /// Age, by their dates, at which messages are discarded: at the start and once a minute, in steps of 256 messages
+    /// between other transactions. Logs tell that they were there. Default `None`: age does not matter.
     pub max_age: Option<Duration>,
 }
 
@@ -77,26 +78,26 @@ pub enum StartError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Report<I> {
-    /// Operations that came to their end: they are durable, or were not carried out. These are the changes of one
-    /// batch, or one reading.
+    /// Operations that have ended: they are durable, or were not carried out. These are the changes of one batch, or
+    /// one read.
     Completed(Vec<(I, Result<Outcome, StoreError>)>),
-    /// A transaction has come to its end, before its operations are told: for whoever measures the disk.
+    /// A transaction has ended. This comes before its operations are reported, and serves to measure the disk.
     Committed {
         /// The number of its operations.
         operations: usize,
         /// Time that it took, with its synchronization.
         took: Duration,
     },
-    /// Nobody knows what is durable, nor what came of the operations that are open: the process has to end.
+    /// It is unknown what is durable, and what became of the open operations: the process has to end.
     Failed(Fatal),
 }
 
-/// A store that works in threads of its own. `I` is whatever tells operations apart.
+/// A store that works in its own threads. `I` is the type of the ids of operations.
 ///
-/// Operations that change something are carried out in the order in which they were given: whatever waits goes into one
-/// transaction. Those that only read happen beside that, and see all that was reported before they were given. A reading of an
-/// account that has changes under way waits for them, and happens after their commit, before the next transaction. Dropping
-/// the worker carries out what waits, and closes the store.
+/// Operations that change something are carried out in the order in which they were submitted: all that wait go into
+/// one transaction. Those that only read run concurrently, and see all that was reported before they were submitted. If
+/// an account has changes under way, its reads wait for them, and happen after their commit, before the next
+/// transaction. Dropping the worker carries out what waits, and closes the store.
 #[derive(Debug)]
 pub struct Worker<I: Send + 'static> {
     shared: Arc<Shared<I>>,
@@ -106,9 +107,9 @@ pub struct Worker<I: Send + 'static> {
 struct Shared<I> {
     writes: Queue<I>,
     reads: Queue<I>,
-    /// Numbers of open changes by account: what the account reads meanwhile waits behind them.
+    /// Numbers of open changes by account: reads of the account wait behind them.
     changing: Mutex<BTreeMap<AccountId, usize>>,
-    /// Held for each reading, and to empty SQLite's log of changes.
+    /// Held for each read, and to empty SQLite's write-ahead log.
     gate: Gate,
     has_failed: AtomicBool,
     config: WorkerConfig,
@@ -122,10 +123,11 @@ impl<I> std::fmt::Debug for Shared<I> {
 }
 
 impl<I: Send + 'static> Worker<I> {
-    /// Starts the threads. Reports come from them, one at a time from each; what it takes to handle them delays the next.
+    /// Starts the threads. They call `report`, each with one report at a time. The time that a call takes delays the
+    /// next one.
     ///
     /// # Errors
-    /// If a connection or a thread can't be had.
+    /// If a connection can't be opened, or a thread can't be started.
     pub fn start(
         store: SqliteStore,
         config: WorkerConfig,
@@ -154,13 +156,15 @@ impl<I: Send + 'static> Worker<I> {
         Ok(worker)
     }
 
-    /// Asks for an operation, without waiting. Its outcome is reported with this id, once, from another thread; after
-    /// [`Report::Failed`] none is.
+    /// Submits an operation, without waiting. Its outcome is reported once, with this id, from another thread. After
+    /// [`Report::Failed`] no outcomes are reported.
     ///
     /// # Errors
-    /// [`Busy`](StoreError::Busy) if there is no room among those that wait ([`max_waiting`](WorkerConfig::max_waiting),
-    /// [`max_waiting_bytes`](WorkerConfig::max_waiting_bytes)), [`Unavailable`](StoreError::Unavailable) after a failure. Then
-    /// nothing is reported, and the operation is not carried out.
+    /// * [`Busy`](StoreError::Busy) if too many wait ([`max_waiting`](WorkerConfig::max_waiting),
+    ///   [`max_waiting_bytes`](WorkerConfig::max_waiting_bytes));
+    /// * [`Unavailable`](StoreError::Unavailable) after a failure.
+    ///
+    /// Then the operation is not carried out, and nothing is reported.
     pub fn submit(&self, id: I, operation: Operation) -> Result<(), StoreError> {
         if self.shared.has_failed.load(Ordering::Acquire) {
             return Err(StoreError::Unavailable);
@@ -181,11 +185,11 @@ impl<I: Send + 'static> Worker<I> {
 
 impl<I: Send + 'static> Drop for Worker<I> {
     fn drop(&mut self) {
-        // The connection that writes is the last to go: another one can't remove SQLite's log of changes.
+        // The connection that writes is the last to go: another one can't remove SQLite's write-ahead log.
         let queues = [&self.shared.reads, &self.shared.writes];
         for (queue, thread) in queues.into_iter().zip(self.threads.drain(..)) {
             queue.close();
-            // Whoever drops it in a report waits for the others only.
+            // A thread that drops it in a report waits for the others only.
             if thread.thread().id() != std::thread::current().id() {
                 let _panicked = thread.join();
             }
@@ -282,8 +286,8 @@ impl<I> Shared<I> {
         }
     }
 
-    /// Carries out the changes of a batch in one transaction, then the readings that waited for them, each by itself: what it
-    /// has read is handed over before the next one begins.
+    /// Carries out the changes of a batch in one transaction, then the reads that waited for them, one by one: the
+    /// result of each is handed over before the next one begins.
     fn carry_out(&self, store: &mut SqliteStore, batch: &mut Vec<(I, Operation)>) -> Result<(), Fatal> {
         let (readings, changes): (Vec<_>, Vec<_>) =
             batch.drain(..).partition(|(_, operation)| is_reading(operation));
@@ -298,7 +302,7 @@ impl<I> Shared<I> {
         readings.into_iter().try_for_each(|(id, reading)| self.tell(id, store.read(&reading)))
     }
 
-    /// Reports what a reading found.
+    /// Reports what a read found.
     fn tell(&self, id: I, found: Result<Outcome, Failure>) -> Result<(), Fatal> {
         let outcome = match found {
             Ok(outcome) => Ok(outcome),
@@ -309,8 +313,8 @@ impl<I> Shared<I> {
         Ok(())
     }
 
-    /// Empties SQLite's log of changes if it is longer than this. If another process reads, the next attempt is made when it
-    /// has grown as much again: each has to look through the log.
+    /// Empties SQLite's write-ahead log if it is longer than this. If another process reads, the next attempt is made
+    /// when it has grown as much again: each has to look through the log.
     fn shorten_log(&self, store: &mut SqliteStore, long: &mut u64) -> Result<(), Fatal> {
         let bytes = store.log_bytes();
         if bytes <= *long {
@@ -323,7 +327,7 @@ impl<I> Shared<I> {
         Ok(())
     }
 
-    /// Gives up what is too old, in a small step. Returns whether there may be more.
+    /// Discards what is too old, in a small step. Returns whether there may be more.
     fn forget(&self, store: &mut SqliteStore) -> Result<bool, Fatal> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let milliseconds = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);

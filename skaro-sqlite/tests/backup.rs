@@ -154,7 +154,7 @@ fn what_is_there_is_not_overwritten_and_what_fails_leaves_nothing() {
     drop(store);
     assert!(matches!(restore(&copy, &path), Err(BackupError::Exists { .. })));
     assert_eq!(std::fs::read(&copy).unwrap(), written);
-    // The log of changes of a store that ended without a word would be carried over into the new one.
+    // The write-ahead log of a store that ended without a word would be carried over into the new one.
     let elsewhere = place.path().join("other");
     let log = place.path().join("other-wal");
     std::fs::write(&log, "left behind").unwrap();

@@ -19,7 +19,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         match event {
             Event::Message(incoming) if !incoming.is_own() => {
                 let answer = format!("you said: {}", incoming.message.body);
-                // Whoever sends this answer again, it arrives once.
+                // However often this answer is sent, it arrives once.
                 let key = incoming.message.position.map(|position| format!("answer-{position}"));
                 let answer =
                     SendMessage { key: key.as_deref(), ..SendMessage::new(incoming.dialog(), &answer) };

@@ -1,4 +1,4 @@
-//! A conference with a moderator, who greets whoever joins and removes whoever swears: registering, founding, members.
+//! A conference with a moderator, who greets new members and removes those who swear: registering, founding, members.
 //!
 //! ```console
 //! $ cargo run --example conference
@@ -22,11 +22,11 @@ async fn register(url: &str, login: &str) -> Result<(Client, skaro_tokio::Events
     Ok((client, events))
 }
 
-/// Moderates until somebody was removed.
+/// Moderates until a member was removed.
 async fn moderate(client: &Client, mut events: skaro_tokio::Events) -> Result<String, Box<dyn Error>> {
     while let Some(event) = events.next().await {
         match event {
-            // Somebody has joined.
+            // A user has joined.
             Event::ChangedUserData(changed) if changed.state == Some(ContactState::Listed) => {
                 let user = client.get_user_data(&changed.member.unwrap_or_default()).await?;
                 let name = user.name().unwrap_or_else(|| user.login.to_string());

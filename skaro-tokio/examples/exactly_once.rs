@@ -1,5 +1,5 @@
-//! Forwards each message to one user, exactly once, over breaks of the connection and ends of this program: a file has the
-//! place in the log, and the messages that have not ended, with their keys.
+//! Forwards each message to one user exactly once, over breaks of the connection and restarts of this program. A file
+//! has the place in the log, and the messages that have not ended, with their keys.
 //!
 //! ```console
 //! $ SKARO_PASSWORD=secret cargo run --example exactly_once -- \
@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use skaro_tokio::{Client, Event, LogStart, Options, SendMessage};
 
-/// The place in the log behind the last event that was handled, and the messages that have not ended: key, number, text.
+/// The place in the log behind the last event that was handled, and the messages that have not ended: key, number,
+/// text.
 type State = (Option<(String, u64)>, Vec<(String, u64, String)>);
 
 /// Writes a file beside the old one, and renames it into its place: at any moment there is one whole state.
@@ -46,7 +47,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let send = |(key, number, body): &(String, u64, String)| {
         client.submit(SendMessage { to, body, marker: Some(*number), key: Some(key) })
     };
-    // What an earlier run left goes first, in order, with the same keys.
+    // First the messages that an earlier run left, in order, with the same keys.
     state.1.iter().try_for_each(|open| send(open).map(drop))?;
     while let Some(event) = events.next().await {
         place.follow(&event);
@@ -68,7 +69,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             _ => {}
         }
         save(path, &state)?;
-        // Only when the file has it. An error ends the program, and the next run goes on from here.
+        // Only once the message is in the file. An error ends the program, and the next run continues from here.
         if is_new {
             state.1.last().map(send).transpose()?;
         }

@@ -1,5 +1,5 @@
-//! A server that decides: whose password is right, who may sign in, what may be said, what a request of its own answers, and whose
-//! telephone is woken.
+//! A server with hooks: they check passwords, decide about sign-ins and messages, answer requests of the application's
+//! own, and learn of missed messages.
 //!
 //! ```console
 //! $ cargo run --example hooks             # all is kept in memory
@@ -22,7 +22,8 @@ use skaro_tokio::{
 use skaro_tokio::{Fields, Hooks, Refusal, Reply, SentMessage, VerifierReply, with_hooks};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// The hooks. They are made before the server, and have not got it: a task that has it does what takes long.
+/// The hooks. They are created before the server, so they can't have it: a task that has the server does what takes
+/// long.
 struct House {
     passwords: UnboundedSender<VerifierReply>,
 }
@@ -45,7 +46,7 @@ impl Hooks for House {
     fn request(&mut self, login: Option<&str>, kind: &str, _: &Fields<'static>, reply: Reply) {
         let mut fields = Fields::new();
         fields.push("login", login.unwrap_or("nobody"));
-        // A reply can also be kept, and given later from any thread or task.
+        // A reply can also be kept, and used later from any thread or task.
         if kind == "whoami" { reply.answer(fields) } else { reply.unknown() }
     }
 
@@ -71,32 +72,32 @@ async fn find_password(server: Arc<Server>, reply: VerifierReply) {
     if found.is_some() {
         add(&server, reply.login()).await;
     }
-    // The client may go on at once with the reply, and this program end.
+    // After the reply, the client may go on at once and this program may end.
     drop(server);
     match found {
         Some(password) => reply.verifier(Verifier::new(&password)),
-        // The store's word counts.
+        // Then the password in the store counts.
         None => reply.stored(),
     }
 }
 
-/// Adds an account, which has to be there before the proof is checked. The store never learns the password.
+/// Adds an account, which must exist before the proof is checked. The store never learns the password.
 async fn add(server: &Server, login: &str) {
     let Ok(seed) = random_seed() else { return };
     let nobody_knows = format!("{seed:x?}");
     if let Ok(account) = server.with(|machine, _| machine.account(login, &nobody_knows)) {
-        // Whoever is there already stays as is. If it fails there is no account, and nobody gets in.
+        // An existing account stays as it is. If this fails, there is no account and nobody gets in.
         _ = server.operate(account).await;
     }
 }
 
-/// A service that knows passwords, some way off.
+/// A remote service that knows passwords.
 async fn look_up(login: &str) -> Option<String> {
     tokio::time::sleep(Duration::from_millis(10)).await;
     matches!(login, "alice" | "bob" | "mallory").then(|| "secret".to_owned())
 }
 
-/// Starts the store: the file that is given, or memory.
+/// Starts the store: the file given as an argument, or memory.
 fn start(limits: StoreLimits, completions: Completions) -> io::Result<Submit> {
     let Some(path) = std::env::args().nth(1) else {
         return store_in_thread(MemoryStore::new(limits), completions);

@@ -1,4 +1,4 @@
-//! A server that keeps its data in a file, in a program of one's own. Each run sends one more message, and counts them.
+//! A server, embedded in a program, that keeps its data in a file. Each run sends one more message, and counts them.
 //!
 //! ```console
 //! $ cargo run --example stored -- store
@@ -20,7 +20,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut store = SqliteStore::open(path, config.store_limits(), unix_millis())?;
     let mut machine = server::Server::with_store(config, random_seed()?);
     for (login, password) in [("alice", "correct horse"), ("bob", "battery staple")] {
-        // Whoever is there already stays as is.
+        // An existing account stays as it is.
         store.execute(machine.account(login, password)?)?;
     }
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -36,11 +36,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let (alice, _) = Client::connect(server.url()).await?;
     alice.authorize("alice", "correct horse").await?;
-    // On the disk when this returns.
+    // When this returns, the message is on the disk.
     alice.send_message("bob", "hello").await?;
     let messages = alice.get_history("bob").await?.len();
     writeln!(io::stdout(), "{messages}")?;
-    // A server that goes on waits for a signal, or for `store_failed`: then nobody knows what is on the disk.
+    // A server that keeps running waits for a signal here, or for `store_failed`, after which what is on the disk is
+    // unknown.
     match server.shut_down("the example is over").await {
         Some(failure) => Err(failure.to_string().into()),
         None => Ok(()),

@@ -38,9 +38,9 @@ pub struct Client<R> {
 
 /// The events of a client: a [`Stream`], with a method [`next`](Self::next) that needs no trait.
 ///
-/// Read them, or drop this. With a server that keeps logs no more than a window of the log waits here. With any other, while
-/// many wait, the connection is not read, unless a command waits for its answer; if too many wait even so, the connection
-/// ends with a reason that says so.
+/// Read the events, or drop this value. With a server that keeps logs, no more than a window of the log waits here.
+/// With any other server, the connection is not read while many events wait, unless a command waits for its answer. If
+/// too many events wait even then, the connection ends with a reason that says so.
 #[must_use = "events must be read or dropped: while many wait, nothing is read from the connection"]
 pub struct Events {
     shared: Arc<Shared>,
@@ -57,9 +57,9 @@ struct Handle {
 impl<R: Runtime> Client<R> {
     /// Connects to a server, and waits for its first message.
     ///
-    /// Later the client reconnects by itself, as [`ClientConfig`](machine::ClientConfig) says: events report when the connection is
-    /// lost and when it is back. A `wss://` URL uses TLS; unless the options say otherwise, the system's trust roots
-    /// decide which certificates are valid.
+    /// Later the client reconnects by itself, as [`ClientConfig`](machine::ClientConfig) says: events report when the
+    /// connection is lost and when it is back. A `wss://` URL uses TLS; unless the options say otherwise, the system's
+    /// trust roots decide which certificates are valid.
     ///
     /// # Errors
     /// If the first connection fails. (Failures of later ones are reported by [`Event::Reconnecting`].)
@@ -72,12 +72,14 @@ impl<R: Runtime> Client<R> {
 }
 
 impl<R> Client<R> {
-    /// Gives any command, and waits for its end. The methods for single commands call this. Messages wait for a connection, if
-    /// [they may](machine::ClientConfig::message_timeout); all others fail without one, and are lost with theirs.
+    /// Gives any command, and waits for its end. The methods for single commands call this.
+    ///
+    /// Without a connection, messages wait for one, if [they may](machine::ClientConfig::message_timeout). All other
+    /// commands fail without a connection, and are lost if theirs breaks.
     ///
     /// # Errors
-    /// If the command can't be given, is refused ([`RequestError::refusal`] tells the status), times out, or is lost with its
-    /// connection.
+    /// If the command can't be given, is refused ([`RequestError::refusal`] returns the status), times out, or is lost
+    /// with its connection.
     pub async fn request<C: Command>(&self, command: C) -> Result<C::Answer, RequestError> {
         let ended = self.handle.shared.request(command)?.await?;
         ended.into_answer::<C>()
@@ -91,7 +93,7 @@ impl<R> Client<R> {
         self.request(Authorize { login, password }).await
     }
 
-    /// Asks for the way to register on the server.
+    /// Asks whether and how users can register on the server.
     ///
     /// # Errors
     /// As [`request`](Self::request).
@@ -107,7 +109,7 @@ impl<R> Client<R> {
         self.request(SessionRestore { sid }).await
     }
 
-    /// Asks for all users that the user knows.
+    /// Asks for the user's contacts.
     ///
     /// # Errors
     /// As [`request`](Self::request).
@@ -123,19 +125,21 @@ impl<R> Client<R> {
         self.request(GetHistory::new(login)).await
     }
 
-    /// Sends a message, and waits until the server has accepted it; returns when that was, and where in the log it is. With
-    /// a server that keeps logs it arrives once, whatever breaks meanwhile; [`SendMessage`] can bring a key, which extends
-    /// that over the end of this program.
+    /// Sends a message, waits until the server has accepted it, and returns the time and the position in the log.
+    ///
+    /// With a server that keeps logs the message arrives exactly once, even if connections break meanwhile. A key in
+    /// [`SendMessage`] extends this to restarts of the program.
     ///
     /// # Errors
     /// As [`request`](Self::request). After [`Failure::Lost`](machine::Failure::Lost) or
-    /// [`TimedOut`](machine::Failure::TimedOut) the server may have accepted it.
+    /// [`TimedOut`](machine::Failure::TimedOut) the server may have accepted the message.
     pub async fn send_message(&self, to: &str, body: &str) -> Result<Accepted, RequestError> {
         self.request(SendMessage::new(to, body)).await
     }
 
-    /// Tells how far the user has read a dialog, for all of the user's devices and the unread counts in contacts: up to this
-    /// position in the user's log.
+    /// Marks a dialog as read up to a position in the user's log.
+    ///
+    /// The mark holds for all of the user's devices, and for the unread counts in contacts.
     ///
     /// # Errors
     /// As [`request`](Self::request).
@@ -143,11 +147,12 @@ impl<R> Client<R> {
         self.request(Read { login, up_to }).await
     }
 
-    /// Tells a user, or the members of a conference, that the user is typing, which may be lost. Call it every 5 seconds at most
-    /// while the user types.
+    /// Tells a user, or the members of a conference, that the user is typing.
+    ///
+    /// The notice has no answer and may be lost. While the user types, call this at most once every 5 seconds.
     ///
     /// # Errors
-    /// If nobody is signed in, or the server does not pass it on.
+    /// If nobody is signed in, or the server does not support it.
     pub fn typing(&self, login: &str) -> Result<(), CommandError> {
         self.handle.shared.command(|mailbox, now| mailbox.typing(now, login))
     }
@@ -198,9 +203,10 @@ impl<R> Client<R> {
         self.handle.shared.command(|mailbox, now| mailbox.stop_reconnecting(now));
     }
 
-    /// Closes the connection for good, and waits for the closing handshake, at most
-    /// [`close_timeout`](machine::ClientConfig::close_timeout). Running commands may still be answered meanwhile.
-    /// The session can be restored for 5 minutes; sign out to end it.
+    /// Closes the connection for good, and waits for the closing handshake.
+    ///
+    /// The wait takes at most [`close_timeout`](machine::ClientConfig::close_timeout). Running commands may still be
+    /// answered meanwhile. The session can be restored for 5 minutes; sign out to end it.
     pub async fn close(&self) {
         self.handle.close();
         // An error is the expected end: the sender never sends.

@@ -1,4 +1,4 @@
-//! Decisions of an application: it stands between a server and its store.
+//! Hooks: an application's decisions, made between a server and its store.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -18,79 +18,85 @@ use super::passing::{Job, Kept, Passing, SentMessage};
 use super::served::Completions;
 use super::store::Submit;
 
-/// Time for the password of somebody who signs in, who is told to try again then.
+/// Time-out of a [`VerifierReply`]. After it the client is told to try the sign-in again.
 const PASSWORD: Duration = Duration::from_secs(8);
 
-/// Time for the answer to a request. The client hears before that that nobody knows what comes of it.
+/// Time-out of a [`Reply`]. The machine answers the client before that: the outcome is unknown.
 const ANSWER: Duration = Duration::from_secs(12);
 
 /// Decisions about what users do. Each method has a default that changes nothing.
 ///
-/// They are called by a thread of their own, one at a time, in the order in which things happen, and a server waits for them
-/// with everything that needs its store: be brief. What takes long is given later, from any thread or task, by a
-/// [`VerifierReply`] or a [`Reply`]: hand it to a task, by a channel that is made before hooks and server. The task may also
-/// have the server, which the hooks can't have, since they are made before it (the example `hooks` of `skaro-tokio` does that).
+/// A thread of their own calls the hooks, one at a time, in the order in which things happen. Everything that needs the
+/// server's store waits meanwhile, so return quickly. A decision that takes long can be given later, from any thread or
+/// task, by a [`VerifierReply`] or a [`Reply`]: send it to a task through a channel. Create the channel first, then the
+/// hooks, then the server. The task can also have the server, which the hooks can't, since they are created before it.
+/// The example `hooks` of `skaro-tokio` does that.
 ///
 /// | what | limit |
 /// |---|---|
 /// | a [`VerifierReply`] | 8 seconds: then the sign-in is refused (503), and its place is free |
-/// | a [`Reply`] | after 10 seconds the client is told that nobody knows (504); after 12 its place is free |
+/// | a [`Reply`] | after 10 seconds the client is told that the outcome is unknown (504); after 12 its place is free |
 /// | sign-ins under way | 1024 |
 /// | requests under way, of one user | 256 |
 /// | bytes of an answer | [`max_answer_bytes`](skaro_proto::server::ServerConfig::max_answer_bytes), else 500 |
 ///
-/// A reply that comes later has no effect ([`is_awaited`](Reply::is_awaited) tells). One that is dropped refuses with 503, after
-/// which clients try again, as programs do later by themselves; a message that is refused with 503 or 504 is sent again with
-/// the same key. A [refusal](Refusal) without a status, or with one that is no refusal (below 400, above 599), is 403.
+/// A reply that comes later has no effect (see [`is_awaited`](Reply::is_awaited)). A reply that is dropped refuses with
+/// 503, which tells clients to try again later. A message that is refused with 503 or 504 is sent again with the same
+/// key. A [refusal](Refusal) without a status, or with a status outside of 400 to 599, becomes 403.
 ///
-/// When the server [shuts down](super::Server::shut_down), replies are not waited for once all connections are closed: they
-/// change nothing that lasts.
+/// When the server [shuts down](super::Server::shut_down), it does not wait for replies once all connections are
+/// closed: they change nothing that lasts.
 ///
-/// Operations that the application asks for by [`operate`](super::Server::operate) do not pass by the hooks.
+/// Operations that the application asks for by [`operate`](super::Server::operate) bypass the hooks.
 ///
-/// A panic ends the server, as a [failure](super::Server::store_failed) of its store does: what was not answered then, may have
-/// been done.
+/// A panic ends the server, as a [failure](super::Server::store_failed) of its store does: operations that were not
+/// answered may have been carried out.
 pub trait Hooks: Send + 'static {
     /// Finds the password of a user who wants to sign in. By default that is the one in the store.
     ///
-    /// With another [verifier](VerifierReply::verifier) passwords are kept elsewhere. The account has to be in the store all
-    /// the same, before the proof is checked: [add](super::Server::operate) it before the reply, if it is missing, with a password
-    /// that nobody knows. So add only logins that are known where the passwords are: anybody can try any login.
+    /// To keep passwords elsewhere, reply with another [verifier](VerifierReply::verifier). The account must still be
+    /// in the store before the proof is checked: if it is missing, [add](super::Server::operate) it before the reply,
+    /// with a password that nobody knows. Anybody can try any login, so add only those for which a password is kept
+    /// elsewhere.
     fn find_password(&mut self, login: &str, reply: VerifierReply) {
         _ = login;
         reply.stored();
     }
 
-    /// Decides whether a user who has proved the password may sign in. Sessions that are restored are not asked about.
+    /// Decides whether a user who has proved the password may sign in. It is not called for sessions that are restored.
     ///
     /// # Errors
-    /// To refuse it.
+    /// To refuse the sign-in.
     fn sign_in(&mut self, login: &str) -> Result<(), Refusal<'static>> {
         _ = login;
         Ok(())
     }
 
-    /// Decides whether a message may be sent. A repetition of one that was sent is not refused, whatever this returns.
+    /// Decides whether a message may be sent. A repetition of an accepted message is never refused, whatever this
+    /// returns.
     ///
     /// # Errors
-    /// To refuse it.
+    /// To refuse the message.
     fn message(&mut self, message: &SentMessage) -> Result<(), Refusal<'static>> {
         _ = message;
         Ok(())
     }
 
-    /// Answers a request of a type that the protocol does not list, of a user or of somebody who has not signed in. It is asked
-    /// only if [`forwards_requests`](skaro_proto::server::ServerConfig::forwards_requests) is set. By default no such request is known: 501.
+    /// Answers a request whose type the protocol does not define. By default no such request is known (501).
+    ///
+    /// The login is `None` if the client has not signed in. This is called only if
+    /// [`forwards_requests`](skaro_proto::server::ServerConfig::forwards_requests) is set.
     fn request(&mut self, login: Option<&str>, kind: &str, fields: &Fields<'static>, reply: Reply) {
         _ = (login, kind, fields);
         reply.unknown();
     }
 
-    /// Takes note that a user who is not connected has got a message: so a telephone can be woken.
+    /// Learns of a message to a user who is not connected, for example to send a push notification.
     ///
-    /// It is called once for each message, after that is durable; the call is lost if the process ends in between. It is not called
-    /// while any device of the user is connected, be it by a connection that is dead without anybody having noticed yet, for
-    /// [`keep_alive`](skaro_proto::server::ServerConfig::keep_alive) at most; nor for messages to conferences.
+    /// It is called once for each message, after the message is durable; the call is lost if the process ends in
+    /// between. It is not called for messages to conferences, nor while any device of the user is connected. A dead
+    /// connection counts as connected until it is noticed, for
+    /// [`keep_alive`](skaro_proto::server::ServerConfig::keep_alive) at most.
     fn missed(&mut self, message: &SentMessage) {
         _ = message;
     }
@@ -99,15 +105,15 @@ pub trait Hooks: Send + 'static {
 /// The store behind the hooks, for replies; `None` once it is closed.
 type Behind = Arc<Mutex<Option<Submit>>>;
 
-/// The answer to a request, now or later. If it is dropped without one, the client is told to try again later (503).
+/// The answer to a request, now or later. If it is dropped unused, the client is told to try again later (503).
 #[must_use = "a request that gets no reply is refused"]
 pub struct Reply {
     open: Open,
-    /// Bytes of the answer besides its fields, at most.
+    /// The most bytes that the answer has besides its fields.
     other_bytes: usize,
 }
 
-/// The password of a login, now or later. If it is dropped without one, the client is told to try again later (503).
+/// The password of a login, now or later. If it is dropped unused, the client is told to try again later (503).
 #[must_use = "a sign-in that gets no reply is refused"]
 pub struct VerifierReply {
     open: Open,
@@ -115,7 +121,7 @@ pub struct VerifierReply {
     store: Behind,
 }
 
-/// An operation that was not answered yet.
+/// An operation without an answer yet.
 struct Open {
     id: OperationId,
     completions: Completions,
@@ -146,8 +152,10 @@ fn refusal(status: u16, info: String) -> Outcome {
 }
 
 impl Reply {
-    /// Answers with these fields. Fields that every answer has (`type`, `for`, `id`, `status`) are left out. An answer over the
-    /// server's limit, which might be more than the client can receive, is replaced by a refusal (500).
+    /// Answers with these fields, without those that every answer has (`type`, `for`, `id`, `status`).
+    ///
+    /// An answer above the server's limit might be more than the client can receive, so it is replaced by a refusal
+    /// (500).
     pub fn answer(self, fields: Fields<'static>) {
         let limit = self.open.completions.max_answer_bytes().unwrap_or(usize::MAX);
         let mut notice = Notice::new("");
@@ -163,17 +171,17 @@ impl Reply {
         });
     }
 
-    /// Refuses it.
+    /// Refuses the request.
     pub fn refuse(self, refusal: Refusal<'static>) {
         self.open.complete(Outcome::Refused(refusal));
     }
 
-    /// Tells that there is no such request.
+    /// Answers that this request is not known (501).
     pub fn unknown(self) {
         self.open.complete(Outcome::NoSuchRequest);
     }
 
-    /// Returns whether the reply still has an effect: its time is not over.
+    /// Returns whether the reply would still have an effect: it has not timed out.
     #[must_use]
     pub fn is_awaited(&self) -> bool {
         self.open.passing.is_awaited(self.open.id)
@@ -181,17 +189,17 @@ impl Reply {
 }
 
 impl VerifierReply {
-    /// Checks the password in the store.
+    /// Uses the password in the store.
     pub fn stored(self) {
         self.find(None);
     }
 
-    /// Checks this one in place of the stored password.
+    /// Uses this verifier instead of the stored password.
     pub fn verifier(self, verifier: Verifier) {
         self.find(Some(verifier));
     }
 
-    /// Refuses the sign-in whatever the password is: the client learns that without it.
+    /// Refuses the sign-in whether or not the password is right, so that anyone can learn of the refusal.
     pub fn refuse(self, refusal: Refusal<'static>) {
         self.open.complete(Outcome::Refused(refusal));
     }
@@ -202,7 +210,7 @@ impl VerifierReply {
         &self.login
     }
 
-    /// Returns whether the reply still has an effect: its time is not over.
+    /// Returns whether the reply would still have an effect: it has not timed out.
     #[must_use]
     pub fn is_awaited(&self) -> bool {
         self.open.passing.is_awaited(self.open.id)
@@ -234,8 +242,8 @@ fn submit(store: &Behind, id: OperationId, operation: Operation) -> Result<(), S
     }
 }
 
-/// Lets an application decide about what users do, between a server and its store: call this where
-/// [`listen_with_store`](super::Server::listen_with_store) starts the store.
+/// Puts hooks between a server and its store. Call this in the function that starts the store for
+/// [`listen_with_store`](super::Server::listen_with_store).
 ///
 /// # Errors
 /// If the store can't be started, or the system has no thread left.
@@ -246,7 +254,7 @@ pub fn with_hooks(
 ) -> io::Result<Submit> {
     let (jobs, todo) = channel();
     let passing = Arc::new(Passing::new(jobs.clone()));
-    // Also for what is answered in the store's place: so nothing stays kept.
+    // Also for operations that the hooks answer in the store's place, so that none stays in `kept`.
     let completions = completions.through(passing.clone());
     let store = start(completions.clone())?;
     let behind = Arc::new(Mutex::new(Some(store)));
@@ -296,7 +304,7 @@ impl<H: Hooks> Desk<H> {
                     Job::End => break,
                 }
             }
-            // The store carries out what it was asked for, whose messages may be missed, too.
+            // Dropping the store carries out its remaining operations, whose messages may be missed, too.
             let store = lock(&self.store).take();
             drop(store);
             for job in todo.try_iter() {
@@ -311,7 +319,7 @@ impl<H: Hooks> Desk<H> {
         self.passing.end_all();
     }
 
-    /// Waits for the next job, and refuses meanwhile what has got no reply in time.
+    /// Waits for the next job, and meanwhile refuses operations that got no reply in time.
     fn next(&self, todo: &Receiver<Job>) -> Option<Job> {
         loop {
             let now = Instant::now();
@@ -380,7 +388,7 @@ impl<H: Hooks> Desk<H> {
     }
 }
 
-/// The reason for which a server with hooks can't go on.
+/// The failure that ends a server when a hook has panicked.
 #[derive(Debug, thiserror::Error)]
 #[error("a hook of the application has panicked")]
 struct HookPanicked;

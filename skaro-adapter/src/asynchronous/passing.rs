@@ -12,13 +12,13 @@ use skaro_proto::server::store::{Appended, Login, Operation, Outcome, StoreError
 
 use super::lock::lock;
 
-/// A message that somebody sends.
+/// A message that a user sends.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SentMessage {
     /// The sender's login.
     pub from: Login,
-    /// The recipient's login. There need not be such a user before the message has been taken.
+    /// The recipient's login. The recipient is known to exist only once the message has been accepted.
     pub to: Login,
     /// The text.
     pub body: Arc<str>,
@@ -36,9 +36,9 @@ pub(super) enum Kept {
 pub(super) struct Passing {
     jobs: Sender<Job>,
     kept: Mutex<HashMap<OperationId, Kept>>,
-    /// Those for which replies are awaited, and until when.
+    /// The operations for which replies are awaited, and their deadlines.
     awaited: Mutex<HashMap<OperationId, Instant>>,
-    /// Those of whoever runs the server, about which nobody decides, on their way to the store.
+    /// The operations of the server's operator on their way to the store. They bypass the hooks.
     own: Mutex<HashSet<OperationId>>,
 }
 
@@ -58,7 +58,7 @@ impl Passing {
         lock(&self.kept).insert(id, kept);
     }
 
-    /// Changes an outcome as the hooks want it; returns the message if it was taken now.
+    /// Changes an outcome as the hooks have decided; returns the message if it was accepted now.
     pub(super) fn returned(
         &self,
         id: OperationId,
@@ -75,17 +75,17 @@ impl Passing {
         None
     }
 
-    /// A reply is awaited for an operation.
+    /// Notes that a reply is awaited for an operation.
     pub(super) fn wait(&self, id: OperationId, until: Instant) {
         lock(&self.awaited).insert(id, until);
     }
 
-    /// A reply is given, or nobody waits for it any more; returns whether somebody did until now.
+    /// Stops waiting for a reply; returns whether it was awaited until now.
     pub(super) fn end_wait(&self, id: OperationId) -> bool {
         lock(&self.awaited).remove(&id).is_some()
     }
 
-    /// Nobody waits for replies any more.
+    /// Stops waiting for all replies.
     pub(super) fn end_all(&self) {
         lock(&self.awaited).clear();
     }
@@ -100,28 +100,28 @@ impl Passing {
         lock(&self.awaited).len()
     }
 
-    /// Returns the moment until which the next reply is awaited.
+    /// Returns the earliest deadline of an awaited reply.
     pub(super) fn deadline(&self) -> Option<Instant> {
         lock(&self.awaited).values().min().copied()
     }
 
-    /// Returns the operations whose replies are awaited no longer.
+    /// Returns the operations whose replies are overdue.
     pub(super) fn overdue(&self, now: Instant) -> Vec<OperationId> {
         lock(&self.awaited).iter().filter(|(_, until)| **until <= now).map(|(id, _)| *id).collect()
     }
 
-    /// An operation is one of whoever runs the server.
+    /// Notes that an operation is one of the server's operator.
     pub(super) fn add_own(&self, id: OperationId) {
         lock(&self.own).insert(id);
     }
 
-    /// Returns whether an operation, which the store is asked for now, is one of whoever runs the server.
+    /// Returns whether an operation, which is given to the store now, is one of the server's operator.
     pub(super) fn take_own(&self, id: OperationId) -> bool {
         lock(&self.own).remove(&id)
     }
 
     pub(super) fn missed(&self, message: SentMessage) {
-        // Once the thread has ended, nobody is there to take note of it.
+        // It fails if the thread of the hooks has ended.
         _ = self.jobs.send(Job::Missed(message));
     }
 }

@@ -26,8 +26,9 @@ pub struct ServerOptions {
     /// The configuration of TLS. Default none: clients connect by `ws://`.
     #[cfg(feature = "tls")]
     pub tls: Option<Arc<rustls::ServerConfig>>,
-    /// The header in which a proxy in front of the server gives clients' addresses, for limits by address. Set it only if
-    /// clients can't reach the server except through that proxy. By default the address of the TCP connection counts.
+    /// The header in which a proxy in front of the server gives clients' addresses, for limits by address. Set it only
+    /// if clients can't reach the server except through that proxy. By default the address of the TCP connection
+    /// counts.
     pub address_header: Option<AddressHeader>,
 }
 
@@ -61,10 +62,10 @@ pub(super) struct State {
     /// The task for deadlines, and the deadline for which it waits.
     pub(super) timer: Option<Waker>,
     pub(super) armed: Option<Time>,
-    /// The tasks that wait until the server has nothing to do any more, or for the failure of its store.
+    /// The tasks that wait until the server is idle after shutting down, or until its store fails.
     pub(super) idle: Vec<Waker>,
     pub(super) failing: Vec<Waker>,
-    /// Those who wait for operations that they have asked for.
+    /// The callers of [`Shared::operate`], by their operations.
     pub(super) operating: HashMap<OperationId, Operated>,
 }
 
@@ -100,7 +101,7 @@ impl Shared {
         machine.state.failure.get_or_insert(failure);
         let Machine { state, wakers, .. } = &mut machine;
         wakers.0.append(&mut state.failing);
-        // Nobody knows what came of these.
+        // The outcome of these is unknown.
         let unknown = mem::take(&mut state.operating);
         drop(machine);
         drop(unknown);
@@ -111,7 +112,7 @@ impl Shared {
         call(&mut self.machine(), self.clock.now())
     }
 
-    /// Asks for an operation in the name of whoever runs the server.
+    /// Asks for an operation on behalf of the server's operator.
     pub(super) fn operate(&self, operation: Operation, waits: Operated) {
         self.machine().operate(self.clock.now(), operation, waits);
     }
@@ -146,9 +147,9 @@ pub(super) struct Machine<'s> {
 }
 
 impl Machine<'_> {
-    /// Asks for an operation in the name of whoever runs the server.
+    /// Asks for an operation on behalf of the server's operator.
     pub(super) fn operate(&mut self, now: Time, operation: Operation, waits: Operated) {
-        // What others have asked for first, so that the next one is this.
+        // First the operations of others, so that the next one is this.
         self.state.ask_store(now, false);
         let id = self.state.machine.operate(now, operation);
         if self.state.failure.is_none() {
@@ -183,12 +184,12 @@ impl Drop for Machine<'_> {
     }
 }
 
-/// Tells outcomes to those who wait for them when it is dropped.
+/// Sends outcomes to the callers that wait for them when it is dropped.
 struct Outcomes(Vec<(Operated, Result<Outcome, StoreError>)>);
 
 impl Drop for Outcomes {
     fn drop(&mut self) {
-        // Whoever does not wait any more has dropped the other end.
+        // A caller that no longer waits has dropped the receiver.
         self.0.drain(..).for_each(|(waits, result)| _ = waits.send(result));
     }
 }
@@ -218,15 +219,15 @@ impl State {
         }
     }
 
-    /// Returns whether no connections are left, and the store has done what it was asked for. Replies of an application are not
-    /// waited for: nobody is left to hear them.
+    /// Returns whether no connections are left, and the store has carried out its operations. Awaited replies of hooks
+    /// do not count: no client is left to receive them.
     pub(super) fn is_idle(&self) -> bool {
         let awaited = self.passing.as_ref().map_or(0, |passing| passing.awaited());
         let is_done = self.failure.is_some() || self.machine.open_operations() <= awaited;
         self.machine.connections() == 0 && is_done
     }
 
-    /// Gives the store what the machine asks for, in the name of whoever runs the server or of others.
+    /// Gives the store what the machine asks for; `is_own` on behalf of the server's operator.
     fn ask_store(&mut self, now: Time, is_own: bool) {
         while let Some((id, operation)) = self.machine.poll_store() {
             if let Some(passing) = self.passing.as_ref().filter(|_| is_own) {
@@ -265,8 +266,10 @@ impl State {
     }
 }
 
-/// Tells a server what came of the operations that it asked its store for. It may be called from any thread, and locks all
-/// connections for a moment. Once the server has ended, it has no effect.
+/// Tells a server the outcomes of its store's operations.
+///
+/// It may be called from any thread, and locks all connections for a moment. Once the server has ended, it has no
+/// effect.
 #[derive(Clone)]
 pub struct Completions {
     shared: Weak<Shared>,
@@ -279,13 +282,13 @@ impl Completions {
         Completions { shared, passing: None }
     }
 
-    /// Tells that an operation has come to its end: it is durable, or was not carried out. Operations of one
-    /// [lane](machine::store::Operation::lane) must be told in the order in which they were carried out.
+    /// Reports that an operation has ended: it is durable, or was not carried out. Operations of one
+    /// [lane](machine::store::Operation::lane) must be reported in the order in which they were carried out.
     pub fn complete(&self, id: OperationId, result: Result<Outcome, StoreError>) {
         self.complete_all([(id, result)]);
     }
 
-    /// Tells the same of several operations, and locks all connections once.
+    /// Reports the end of several operations, and locks all connections only once.
     pub fn complete_all(&self, all: impl IntoIterator<Item = (OperationId, Result<Outcome, StoreError>)>) {
         let Some(shared) = self.shared.upgrade() else { return };
         let mut missed = Vec::new();
@@ -311,7 +314,7 @@ impl Completions {
         self
     }
 
-    /// Lets the server notice that a reply is awaited, for which it does not wait at its end.
+    /// Lets the server notice that a reply is awaited: it does not wait for replies when it shuts down.
     pub(super) fn notice(&self) {
         if let Some(shared) = self.shared.upgrade() {
             shared.call(|_, _| ());
@@ -323,8 +326,9 @@ impl Completions {
         Some(self.shared.upgrade()?.lock().machine.config().max_answer_bytes)
     }
 
-    /// Tells that the store can't go on, and that nobody knows what is durable of the operations that are open. The server
-    /// shuts down; [`Server::store_failed`](super::Server::store_failed) has the reason.
+    /// Reports that the store has failed, and that it is unknown which of the open operations are durable.
+    ///
+    /// The server shuts down; [`Server::store_failed`](super::Server::store_failed) returns the reason.
     pub fn fail(&self, failure: impl Error + Send + Sync + 'static) {
         if let Some(shared) = self.shared.upgrade() {
             shared.fail(Arc::new(failure));

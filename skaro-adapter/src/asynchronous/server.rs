@@ -26,7 +26,7 @@ use super::store::{OperateError, StoreFailure, Submit};
 /// Wait after a failed accept, most often because no file descriptors are left.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
-/// The same wait if somebody has made room: the task of that connection closes its socket in a moment.
+/// The same wait if a connection was dropped to make room: its task closes the socket in a moment.
 const ROOM_MADE: Duration = Duration::from_millis(1);
 
 /// A listening server. Dropping it shuts it down; [`shut_down`](Server::shut_down) also waits for the end.
@@ -75,8 +75,9 @@ impl<R: Runtime> Server<R> {
         Self::serve(listener, machine, options, |_| Ok(None))
     }
 
-    /// Serves a machine on a listening socket whose store is [elsewhere](machine::Server::with_store). The last argument
-    /// starts the store, which tells what came of operations by the [`Completions`].
+    /// Serves a machine whose store is [outside of it](machine::Server::with_store) on a listening socket.
+    ///
+    /// The last argument starts the store, which reports the outcomes of operations through the [`Completions`].
     ///
     /// # Errors
     /// If the runtime can't register this socket, or the store can't be started.
@@ -130,33 +131,38 @@ impl<R> Server<R> {
         format!("{scheme}://{}/skaro_client/", self.address)
     }
 
-    /// Calls a function with the machine and the time: to add a user, post a message, or look something up. All
-    /// connections are locked meanwhile: return quickly, and do not call this server from within, which would deadlock.
+    /// Calls a function with the machine and the time: to add a user, post a message, or look something up.
+    ///
+    /// All connections are locked meanwhile: return quickly, and do not call this server from within, which would
+    /// deadlock.
     pub fn with<T>(&self, call: impl FnOnce(&mut machine::Server, Time) -> T) -> T {
         self.shared.call(call)
     }
 
-    /// Changes the options for connections that come from now on, such as a certificate that was renewed. The others go on as
-    /// they are.
+    /// Changes the options for new connections, for example after a certificate was renewed. Existing connections keep
+    /// theirs.
     pub fn set_options(&self, options: ServerOptions) {
         self.shared.set_options(options);
     }
 
-    /// Carries out an operation of the store in the name of whoever runs the server, and waits for its outcome. What it
-    /// changes reaches those who are connected, as in [`operate`](machine::Server::operate). Once asked for it is carried
-    /// out, also if nobody waits for it any more. It does not pass by [hooks](super::Hooks), so that tasks to which hooks give
-    /// their work can use it.
+    /// Carries out an operation of the store on behalf of the server's operator, and waits for its outcome.
+    ///
+    /// Connected users are told of its changes, as [`operate`](machine::Server::operate) describes. The operation is
+    /// carried out even if this future is dropped after its first poll. It bypasses the [hooks](super::Hooks), so tasks
+    /// that work for hooks can use it.
     ///
     /// # Errors
-    /// If it was not carried out, or the store has failed, so that nobody knows.
+    /// If the operation was not carried out, or if the store has failed and the outcome is unknown.
     pub async fn operate(&self, operation: Operation) -> Result<Outcome, OperateError> {
         let (waits, outcome) = oneshot::channel();
         self.shared.operate(operation, waits);
         outcome.await.map_or(Err(OperateError::Unknown), |result| result.map_err(OperateError::Refused))
     }
 
-    /// Waits until the store can't go on, and returns the reason: the server has shut down, without an end of what was under
-    /// way. It does not happen with a store in memory.
+    /// Waits until the store has failed, and returns the reason.
+    ///
+    /// The server has then shut down, and operations that were under way have no outcome. The
+    /// built-in store in memory does not fail.
     pub async fn store_failed(&self) -> StoreFailure {
         poll_fn(|cx| {
             let mut state = self.shared.lock();
@@ -169,13 +175,15 @@ impl<R> Server<R> {
         .await
     }
 
-    /// Stops listening, so that the address is free afterwards, notifies all clients, closes all connections after their
-    /// queued messages, and waits for the closing handshakes, at most
-    /// [`close_timeout`](machine::ServerConfig::close_timeout). Then it waits until the store has done what it was asked for,
-    /// and closes the store, which may block the thread for a moment. Returns the store's failure, if it failed.
+    /// Shuts the server down, waits for its end, and returns the store's failure, if it failed.
     ///
-    /// Replies of [hooks](super::Hooks) are not waited for once all connections are closed. There is no limit on the wait for the store: nobody can tell what is durable before it answers. Whoever can't wait
-    /// for a disk that hangs ends the process.
+    /// It stops listening, so that the address is free afterwards. It notifies all clients, closes all connections
+    /// after their queued messages, and waits for the closing handshakes, at most
+    /// [`close_timeout`](machine::ServerConfig::close_timeout). Then it waits until the store has carried out its
+    /// operations, and closes the store, which may block the thread for a moment.
+    ///
+    /// It does not wait for replies of [hooks](super::Hooks) once all connections are closed. The wait for the store
+    /// has no limit, since what is durable is unknown until the store answers: if a disk hangs, end the process.
     pub async fn shut_down(mut self, info: &str) -> Option<StoreFailure> {
         self.accepting = None;
         self.with(|machine, now| machine.shut_down(now, info));
@@ -188,9 +196,9 @@ impl<R> Server<R> {
             Poll::Pending
         })
         .await;
-        // So that whoever begins anew finds the address free.
+        // So that the address is free for the next server.
         _ = (&mut self.closed).await;
-        // Outside of the lock, which what the store still tells needs.
+        // Outside of the lock, which the store's last completions need.
         let store = self.shared.lock().store.take();
         drop(store);
         self.shared.lock().failure.clone()
@@ -274,7 +282,7 @@ async fn accept<R: Runtime>(
     }
 }
 
-/// Returns what is known of whoever connects from an address.
+/// Returns what is known of a peer that connects from an address.
 fn peer_at(address: SocketAddr, options: &ServerOptions) -> Peer {
     if options.address_header.is_some() {
         // The address is the proxy's, and nobody knows how clients reach the proxy.

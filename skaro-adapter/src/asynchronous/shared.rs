@@ -93,7 +93,7 @@ impl Shared {
         let mut state = self.lock();
         let result = call(&mut state.driver);
         let reader = if state.driver.mailbox().has_news() { state.reader.take() } else { None };
-        // Of this call only: what another thread is about to send, and whom that wakes, is not for this one.
+        // Only the ends of this call: another thread that is about to send some has taken those already.
         let ends = Sending { ends: &self.ends, rest: mem::take(&mut *lock(&self.ends)) };
         // Wakers run foreign code, so not under the lock.
         drop(state);

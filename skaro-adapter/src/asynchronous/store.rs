@@ -1,4 +1,4 @@
-//! The connection between a server and a store that works elsewhere, such as in threads of its own.
+//! The interface between a server and a store outside of its machine, for example in threads of its own.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -7,24 +7,24 @@ use skaro_proto::server::OperationId;
 use skaro_proto::server::store::{Operation, StoreError};
 use thiserror::Error;
 
-/// Asks a store for an operation, whose outcome the store tells by [`Completions`](super::Completions) later.
+/// Asks a store for an operation, whose outcome the store reports later through [`Completions`](super::Completions).
 ///
-/// An error means that the operation is not carried out, and that there will be no completion. It is called while all
-/// connections are locked: it must neither wait nor complete anything. When it is dropped, the store is to carry out what it
-/// was asked for, and to close.
+/// An error means that the operation is not carried out, and that no completion follows. The function is called while
+/// all connections are locked, so it must neither wait nor complete anything. When it is dropped, the store must carry
+/// out the operations that it was asked for, and close.
 pub type Submit = Box<dyn Fn(OperationId, Operation) -> Result<(), StoreError> + Send>;
 
-/// An operation of [`Server::operate`](super::Server::operate) without an outcome.
+/// The reason why [`Server::operate`](super::Server::operate) returned no outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum OperateError {
-    /// It was not carried out, and never will be.
+    /// The operation was not carried out, and never will be.
     #[error(transparent)]
     Refused(StoreError),
-    /// The store has failed: nobody knows whether it was carried out.
+    /// The store has failed, and it is unknown whether the operation was carried out.
     #[error("the store has failed: nobody knows whether this was done")]
     Unknown,
 }
 
-/// The reason for which a store can't go on.
+/// The reason why a store has failed.
 pub type StoreFailure = Arc<dyn Error + Send + Sync>;

@@ -10,7 +10,7 @@ use skaro_proto::server::store::{Operation, Store, StoreError};
 use super::served::Completions;
 use super::store::Submit;
 
-/// Lets a store work in a thread of its own, one operation after the other: such as one in memory, behind
+/// Runs a store in a thread of its own, one operation after the other: for example a store in memory, behind
 /// [hooks](super::with_hooks).
 ///
 /// # Errors
@@ -32,7 +32,7 @@ pub fn store_in_thread(
     }))
 }
 
-/// Waits until the store has done what it was asked for, when the server is done with it.
+/// Waits, when the server drops it, until the store has carried out its operations.
 struct Closing {
     submit: Option<Sender<(OperationId, Operation)>>,
     thread: Option<JoinHandle<()>>,
@@ -41,7 +41,7 @@ struct Closing {
 impl Drop for Closing {
     fn drop(&mut self) {
         self.submit = None;
-        // The thread itself may have told what ends the server.
+        // The thread itself may have completed the operation that ends the server.
         if let Some(thread) = self.thread.take().filter(|it| it.thread().id() != thread::current().id()) {
             _ = thread.join();
         }

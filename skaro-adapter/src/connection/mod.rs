@@ -23,8 +23,8 @@ pub const READ_AT_ONCE: usize = 16 << 10;
 /// Messages to split off before each turn. They wait in memory until the machine wants them.
 const MESSAGES_AT_ONCE: usize = 256;
 
-/// Time during which a connection is read on after it was refused: a system that closes a socket with unread input resets
-/// the connection, and the peer might not receive the refusal.
+/// Time during which a connection is read on after it was refused: a system that closes a socket with unread input
+/// resets the connection, and the peer might not receive the refusal.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Time without activity after which buffers are freed.
@@ -39,7 +39,8 @@ const IDLE: Duration = Duration::from_secs(10);
 /// 2. Call [`turn`](Self::turn), which locks the machine for a moment, handles the messages that it wants, and fetches
 ///    frames.
 /// 3. Call [`take_output`](Self::take_output) and write. If the written buffer had more than
-///    [`OUTPUT_AT_ONCE`](crate::websocket::OUTPUT_AT_ONCE) bytes, or the write had to wait, there may be more: go to step 2.
+///    [`OUTPUT_AT_ONCE`](crate::websocket::OUTPUT_AT_ONCE) bytes, or the write had to wait, there may be more: go to
+///    step 2.
 /// 4. Wait for bytes, for the machine ([`Server::poll_ready`] reports connections with work), or for the deadline that
 ///    `turn` returned; don't wait if it returned [`Turn::Again`].
 ///
@@ -47,7 +48,7 @@ const IDLE: Duration = Duration::from_secs(10);
 pub struct Connection {
     id: ConnectionId,
     stage: Stage,
-    /// Received, and not handled by the machine yet: since the last turn, or since the machine wants no more.
+    /// Received, and not handled by the machine yet: it came after the last turn, or the machine wants no more for now.
     incoming: VecDeque<Incoming>,
     /// Input behind these, at most one read.
     unread: Vec<u8>,
@@ -175,8 +176,8 @@ impl Connection {
         self.stage = Stage::Lingering { until: None };
     }
 
-    /// Lets the machine handle the messages that it wants, fetches its frames, and returns the next action. Messages are
-    /// decoded before the machine is locked.
+    /// Lets the machine handle the messages that it wants, fetches its frames, and returns the next action. Messages
+    /// are decoded before the machine is locked.
     pub fn turn<S: DerefMut<Target = Server>>(&mut self, now: Time, lock: impl FnOnce() -> S) -> Turn {
         if !self.unread.is_empty() {
             self.split_unread();

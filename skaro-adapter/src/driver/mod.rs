@@ -20,11 +20,12 @@ use crate::websocket::{Phase, Received, Role, WebSocket};
 ///
 /// 1. Connect to the [`Target`](crate::Target), and do the handshakes. Then call [`dialed`](Self::dialed), and
 ///    [`handle_confidential`](Self::handle_confidential) if nobody can listen.
-/// 2. Call [`drive`](Self::drive), after commands and at the deadline that it returned before, too. It returns the next
+/// 2. Call [`drive`](Self::drive), also after commands and at the deadline that it returned. It returns the next
 ///    action: dial, stop, or wait.
 /// 3. [Fill](crate::Link::fill) the link with [`take_output`](Self::take_output), and unlock.
-/// 4. Take a [turn](crate::Link::turn) of the link, which reads if [`wants_bytes`](Self::wants_bytes), at most 16 KiB at
-///    once. If it returns something, lock, call [`handle_read`](Self::handle_read), and go to step 2; otherwise wait.
+/// 4. Take a [turn](crate::Link::turn) of the link, which reads if [`wants_bytes`](Self::wants_bytes), at most 16 KiB
+///    at once. If it returns something, lock, call [`handle_read`](Self::handle_read), and go to step 2; otherwise
+///    wait.
 /// 5. If there is no connection any more ([`has_connection`](Self::has_connection)), take a last turn without reading,
 ///    and drop the socket.
 ///
@@ -135,8 +136,9 @@ impl<W: Waiter> Driver<W> {
 
 /// Methods for the connection's side.
 impl<W: Waiter> Driver<W> {
-    /// Reports the result of dialing, and returns the connection if it is wanted. A failure is reported only for later
-    /// connections: if the first one fails, drop the client instead.
+    /// Reports the result of dialing, and returns the connection if the client still wants it.
+    ///
+    /// Report failures only of later connections: if the first one fails, drop the client instead.
     pub fn dialed<C>(&mut self, now: Time, result: Result<C, ConnectError>) -> Option<C> {
         let status = self.mailbox.client().status();
         let is_first = !self.has_been_connected && status == Status::Offline;
@@ -161,8 +163,10 @@ impl<W: Waiter> Driver<W> {
         Some(connection)
     }
 
-    /// Says of the connection that was [dialed](Self::dialed) that nobody can listen to it: call it if
-    /// [`Target::is_confidential`](crate::Target::is_confidential) says so. Otherwise no password is sent over it.
+    /// Marks the [dialed](Self::dialed) connection as confidential: nobody can listen to it.
+    ///
+    /// Call this if [`Target::is_confidential`](crate::Target::is_confidential) returns true. The client sends
+    /// passwords themselves over confidential connections only.
     pub fn handle_confidential(&mut self) {
         self.mailbox.handle(Client::handle_confidential);
     }
@@ -188,7 +192,7 @@ impl<W: Waiter> Driver<W> {
         }
     }
 
-    /// Handles bytes read from the connection. Uses all of them, so read little at once.
+    /// Handles bytes read from the connection. All of them are processed in this call, so read little at once.
     pub fn handle_bytes(&mut self, now: Time, bytes: &[u8]) {
         let mut input = bytes;
         while let Some(websocket) = &mut self.websocket {

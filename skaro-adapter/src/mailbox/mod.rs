@@ -1,4 +1,4 @@
-//! The application's side of a client: who waits for which answer, and the events that wait to be read.
+//! The application's side of a client: the waiters for answers, and the events that wait to be read.
 
 #[cfg(test)]
 mod tests;
@@ -14,13 +14,13 @@ use skaro_proto::{Frame, Time};
 /// Bytes that unread events may keep before reading pauses.
 const PAUSE_BYTES: usize = 4 << 20;
 
-/// Bytes that unread events may keep while reading goes on because somebody waits for an answer. Beyond that the
+/// Bytes that unread events may keep while reading goes on because a command waits for its answer. Beyond that the
 /// connection ends.
 const MAX_BYTES: usize = 16 << 20;
 
-/// Somebody who waits for the end of a command: the sending half of whatever the runtime offers.
+/// A waiter for the end of a command: the sending half of a channel that the runtime offers.
 pub trait Waiter {
-    /// Hands over the end, or returns it if nobody waits any more.
+    /// Delivers the end, or returns it if nobody waits any more.
     ///
     /// # Errors
     /// If nobody waits any more.
@@ -37,20 +37,21 @@ impl Waiter for Infallible {
 
 /// A [`Client`] with its application's side, for adapters in which many tasks give commands and one reads events.
 ///
-/// It hands the ends of commands to those who wait for them, and keeps events until the application reads them, within
-/// two limits:
+/// It delivers the ends of commands to their waiters, and keeps events until the application reads them, within two
+/// limits:
 ///
-/// * Beyond the capacity in events, or 4 MiB, reading pauses until half of them are gone, and TCP slows the server down.
-///   It goes on nevertheless while somebody waits for an answer, and while the client is connecting, signing in or
-///   closing: so whoever waits for an answer in the loop over events gets it. With a [cursor](Client::has_cursor) reading
-///   never pauses: the server sends no more than a window of the log beyond what the application has taken.
-/// * Beyond 16 MiB the connection ends, with a reason that says what to do, and the client does not connect again while
-///   there are more. Until then nobody can [wait](Self::request) for a command's end, since the events might be read only
-///   afterwards; messages that were given before, and [submitted](Self::submit) ones, wait for the connection.
+/// * Beyond the capacity in events, or 4 MiB, reading pauses until half of them are gone, and TCP slows the server
+///   down. Reading goes on nevertheless while a command waits for its answer, so that an answer can be awaited in the
+///   loop over events, and while the client is connecting, signing in or closing. With a [cursor](Client::has_cursor)
+///   reading never pauses: the server sends no more than a window of the log beyond what the application has taken.
+/// * Beyond 16 MiB the connection ends, with a reason that says what to do. The client does not reconnect while more
+///   than that is kept. Until then no command's end can be [awaited](Self::request), since the application might read
+///   the events only afterwards. Messages that were given before, and [submitted](Self::submit) ones, wait for the
+///   connection.
 ///
-/// An end for which nobody waits any more becomes an event: nothing is lost silently. Entries of the log that wait when the
-/// connection breaks are dropped, and come again on the next one. Presence ([`Event::is_presence`]) is dropped then, too, and
-/// while as many events wait as the capacity says: it is worth nothing once it is old.
+/// An end for which nobody waits any more becomes an event: nothing is lost silently. Entries of the log that wait when
+/// the connection breaks are dropped, and come again on the next one. Presence ([`Event::is_presence`]) is dropped
+/// then, too, and also while as many events wait as the capacity allows: old presence is worthless.
 pub struct Mailbox<W> {
     client: Client,
     waiting: BTreeMap<RequestId, W>,
@@ -94,10 +95,10 @@ impl<W: Waiter> Mailbox<W> {
         &self.client
     }
 
-    /// Gives a command for whose end somebody waits.
+    /// Gives a command, whose end goes to this waiter.
     ///
     /// # Errors
-    /// If the command can't be taken; nobody needs to wait then. [`CommandError::NotConnected`] also if the client does
+    /// If the command can't be given; nobody needs to wait then. [`CommandError::NotConnected`] also if the client does
     /// not connect before events are read.
     pub fn request(
         &mut self,
@@ -113,12 +114,12 @@ impl<W: Waiter> Mailbox<W> {
         Ok(id)
     }
 
-    /// Gives a command whose end becomes an event.
+    /// Gives a command, whose end becomes an event.
     ///
     /// # Errors
-    /// If the command can't be taken.
+    /// If the command can't be given.
     pub fn submit(&mut self, now: Time, command: impl Command) -> Result<RequestId, CommandError> {
-        // Nobody would take care of it any more.
+        // Nothing would handle the command any more.
         if self.finished {
             return Err(CommandError::Closed);
         }
@@ -128,7 +129,7 @@ impl<W: Waiter> Mailbox<W> {
     /// Tells that the user is typing: see [`Client::typing`].
     ///
     /// # Errors
-    /// If that can't be told.
+    /// As [`Client::typing`].
     pub fn typing(&mut self, now: Time, login: &str) -> Result<(), CommandError> {
         if self.finished {
             return Err(CommandError::Closed);
@@ -149,12 +150,12 @@ impl<W: Waiter> Mailbox<W> {
         self.handle(|client| client.reconnect(now))
     }
 
-    /// Does not connect again: see [`Client::stop_reconnecting`].
+    /// Stops reconnecting: see [`Client::stop_reconnecting`].
     pub fn stop_reconnecting(&mut self, now: Time) {
         self.handle(|client| client.stop_reconnecting(now));
     }
 
-    /// Returns how many commands have not ended for whose end somebody waits.
+    /// Returns the number of commands that have not ended and have a waiter.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.waiting.len()
@@ -170,9 +171,10 @@ impl<W: Waiter> Mailbox<W> {
         Some(event)
     }
 
-    /// Moves all events behind those that were taken before: whoever reads many need not lock the mailbox for each. They
-    /// do not count for the limits any more. If none are taken before the last ones have been read, there are twice as
-    /// many as the limits allow at most.
+    /// Moves all events behind those that were taken before, so that the mailbox need not be locked for each event.
+    ///
+    /// Taken events no longer count for the limits. If events are taken only after the last ones have been read, there
+    /// are at most twice as many as the limits allow.
     pub fn take_events(&mut self, taken: &mut VecDeque<Event<'static>>) {
         if let Some(position) = self.events.iter().rev().find_map(Event::position) {
             self.acknowledges |= self.client.handle_taken(position);
@@ -186,14 +188,14 @@ impl<W: Waiter> Mailbox<W> {
         self.kept = 0;
     }
 
-    /// Returns whether there is something for an application that waits for events: one, or that there will be no more.
+    /// Returns whether an application need not wait for events: there is one, or there will be no more.
     #[must_use]
     pub fn has_news(&self) -> bool {
         self.finished || !self.events.is_empty()
     }
 
-    /// Returns whether taking events has made room for more, or an acknowledgement is to be sent, so that the driver has to
-    /// look again.
+    /// Returns whether taking events has made room for more, or left an acknowledgement to be sent. Then call
+    /// [`Driver::drive`](crate::Driver::drive).
     #[must_use]
     pub fn has_room_again(&self) -> bool {
         self.acknowledges || self.is_full && self.is_half_empty()
@@ -206,7 +208,7 @@ impl<W: Waiter> Mailbox<W> {
         self.kept = 0;
     }
 
-    /// Takes an end back that was handed over, and of which nobody took note: it becomes an event.
+    /// Takes back an end that was delivered but never read. It becomes an event.
     pub fn return_end(&mut self, ended: Ended<'static>) {
         self.keep(Event::Ended(ended));
     }
@@ -222,8 +224,8 @@ impl<W: Waiter> Mailbox<W> {
         self.events.iter().rev().find_map(reason).filter(|_| is_offline)
     }
 
-    /// Ends the mailbox, whatever the client is doing: no more commands are taken, and whoever waits learns of it by the
-    /// waiter being dropped.
+    /// Ends the mailbox, whatever the client is doing: it takes no more commands, and drops all waiters, which tells
+    /// those who wait.
     pub fn finish(&mut self) {
         self.collect();
         self.waiting.clear();
@@ -239,14 +241,14 @@ impl<W: Waiter> Mailbox<W> {
 
 /// For the driver.
 impl<W: Waiter> Mailbox<W> {
-    /// Calls the machine, and sorts what it has to tell then.
+    /// Calls the machine, and sorts the ends and events that it has then.
     pub(crate) fn handle<T>(&mut self, call: impl FnOnce(&mut Client) -> T) -> T {
         let result = call(&mut self.client);
         self.collect();
         result
     }
 
-    /// Handles a frame. What it means, nonsense included, becomes an event.
+    /// Handles a frame. Its meaning becomes an event, also if the frame is invalid.
     pub(crate) fn handle_frame(&mut self, now: Time, frame: Frame<'_>) {
         let event = match self.client.handle_frame(now, frame) {
             Ok(event) => event.into_owned(),
@@ -282,7 +284,7 @@ impl<W: Waiter> Mailbox<W> {
         self.kept > MAX_BYTES
     }
 
-    /// Looks whether the first limit has been reached, or half of it, and tells the machine.
+    /// Checks whether the first limit has been reached, or half of it, and tells the machine.
     pub(crate) fn update_pause(&mut self, now: Time) {
         self.acknowledges = false;
         if self.events.len() >= self.capacity || self.kept >= PAUSE_BYTES {
@@ -302,7 +304,7 @@ impl<W: Waiter> Mailbox<W> {
         }
     }
 
-    /// Notes that there is another connection, of which the machine thinks that it is read.
+    /// Notes that there is a new connection. The machine assumes that it is being read.
     pub(crate) const fn forget_pause(&mut self) {
         self.is_paused = false;
     }
@@ -311,7 +313,7 @@ impl<W: Waiter> Mailbox<W> {
         self.events.len() <= self.capacity / 2 && self.kept <= PAUSE_BYTES / 2
     }
 
-    /// Sorts what the machine has to tell: ends to those who wait for them, the rest to the events.
+    /// Sorts what the machine tells: ends go to their waiters, the rest to the events.
     fn collect(&mut self) {
         while let Some(event) = self.client.poll_event() {
             self.emit(event);
@@ -319,7 +321,7 @@ impl<W: Waiter> Mailbox<W> {
     }
 
     fn emit(&mut self, event: Event<'static>) {
-        // An event is large, and moved no more often than need be.
+        // An event is large, so it is moved as rarely as possible.
         let waiter = match &event {
             Event::Ended(ended) => self.waiting.remove(&ended.ticket.id()),
             _ => None,
@@ -343,8 +345,7 @@ impl<W: Waiter> Mailbox<W> {
         }
     }
 
-    /// Drops the entries of the log that nobody has taken, since they come again on the next connection; and presence, of
-    /// which the next connection tells anew.
+    /// Drops the entries of the log that nobody has taken, and presence: the next connection brings them anew.
     fn drop_untaken(&mut self) {
         self.events.retain(|event| event.position().is_none() && !event.is_presence());
         self.kept = self.events.iter().map(size).sum();

@@ -198,7 +198,7 @@ impl Incoming {
         Err(WebSocketError::Protocol(wrong))
     }
 
-    /// Takes what there is of the current frame's payload off the input; `None` if there is nothing.
+    /// Takes the available part of the current frame's payload off the input; `None` if there is nothing.
     fn take_part<'a>(&mut self, input: &mut &'a [u8]) -> Option<Part<'a>> {
         let missing = self.missing?;
         if missing > 0 && input.is_empty() {

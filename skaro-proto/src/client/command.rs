@@ -10,9 +10,9 @@ use crate::time::Time;
 
 /// A command as a value, with the type of its answer.
 ///
-/// Adapters need one generic method for all commands: `fn request<C: Command>(&self, command: C) -> C::Answer`, more
-/// or less. To add a request to the protocol is to add a type like those below; an application can do it too, with
-/// [`Client::request_other`]:
+/// With it, adapters need only one generic method for all commands, roughly
+/// `fn request<C: Command>(&self, command: C) -> C::Answer`. To add a request to the protocol, add a type like those
+/// below. An application can do this, too, with [`Client::request_other`]:
 ///
 /// ```
 /// use skaro_proto::client::{Client, Command, CommandError, RequestId};
@@ -39,16 +39,16 @@ use crate::time::Time;
 /// }
 /// ```
 pub trait Command {
-    /// Answer to a command that succeeded.
+    /// The answer to a command that succeeded.
     type Answer;
 
     /// Gives the command to the machine.
     ///
     /// # Errors
-    /// As the machine's method for this command.
+    /// The same as those of the machine's method for this command.
     fn give(self, client: &mut Client, now: Time) -> Result<RequestId, CommandError>;
 
-    /// The answer, taken out of those that there are; `None` if it is the answer to another command.
+    /// Extracts this command's answer; returns `None` if it is the answer to another command.
     fn answer(answer: Answer<'static>) -> Option<Self::Answer>;
 }
 
@@ -57,15 +57,15 @@ pub trait Command {
 pub struct Authorize<'a> {
     /// The user's login.
     pub login: &'a str,
-    /// The user's password; only a proof that one knows it is sent.
+    /// The user's password. It is not sent, only a proof of knowing it.
     pub password: &'a str,
 }
 
-/// Asks how one can register: see [`Client::register_type`].
+/// Asks how new users can register: see [`Client::register_type`].
 #[derive(Clone, Copy, Debug)]
 pub struct RegisterType;
 
-/// Goes on with a broken session: see [`Client::session_restore`].
+/// Resumes a session whose connection broke: see [`Client::session_restore`].
 #[derive(Clone, Copy)]
 pub struct SessionRestore<'a> {
     /// The session's id.
@@ -81,7 +81,8 @@ pub struct GetContacts;
 pub struct GetHistory<'a> {
     /// The other user's login.
     pub login: &'a str,
-    /// Selection of messages; `Page::default()` for the last ones. A server that keeps no logs always sends the last ones.
+    /// Selection of messages; `Page::default()` for the last ones. A server that keeps no logs always sends the last
+    /// ones.
     pub page: Page,
 }
 
@@ -101,19 +102,20 @@ pub struct SendMessage<'a> {
     pub to: &'a str,
     /// The text.
     pub body: &'a str,
-    /// Whatever the application wants to get back with the answer; never sent.
+    /// A number of the application's choice that comes back with the command's end. It is never sent.
     pub marker: Option<u64>,
-    /// Key by which the server recognises the message if it is sent again, so that it arrives once: 1 to 64 bytes, unique
-    /// among all messages of the user. `None` to let the machine make one. An application that sends messages again after
-    /// its own restart gives keys, and stores them.
+    /// Key by which the server recognises the message if it is sent again, so that it arrives once. It has 1 to 64
+    /// bytes and is unique among all messages of the user. With `None` the machine makes one. An application that sends
+    /// messages again after its own restart gives keys, and stores them.
     ///
-    /// A repetition has the same key, recipient and text: with others it is refused (409). A refusal uses no key up. Servers
-    /// keep a key as long as its message, and a day at least.
+    /// A repetition has the same key, recipient and text. With another recipient or text, it is refused (409). A
+    /// message that is refused does not use up its key. Servers keep a key as long as its message, and for a day at
+    /// least.
     pub key: Option<&'a str>,
 }
 
 impl<'a> GetHistory<'a> {
-    /// Asks for the last messages.
+    /// Returns a command that asks for the last messages.
     #[must_use]
     pub fn new(login: &'a str) -> Self {
         GetHistory { login, page: Page::default() }
@@ -128,7 +130,7 @@ impl<'a> SendMessage<'a> {
     }
 }
 
-/// When and where the server has put a message that it accepted.
+/// Date and position that the server has given to a message that it accepted.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Accepted {
@@ -226,7 +228,7 @@ impl Command for SendMessage<'_> {
     }
 }
 
-/// A command that can't be taken, as things are. It has not begun, and the machine is as it was before.
+/// Reason why a command can't be taken at present. It has not begun, and the machine is unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CommandError {
@@ -253,7 +255,8 @@ pub enum CommandError {
     /// A text is longer than the limit allows.
     #[error("the {field} has {length} bytes, the limit is {limit}: shorten it")]
     TooLong {
-        /// `login`, `password`, `sid`, `to`, `body`, `key`, `invitation`, `member`, `prefix`, `old_password` or `session`.
+        /// `login`, `password`, `sid`, `to`, `body`, `key`, `invitation`, `member`, `prefix`, `old_password` or
+        /// `session`.
         field: &'static str,
         /// Its length in bytes.
         length: usize,
@@ -266,7 +269,7 @@ pub enum CommandError {
         /// The limit.
         limit: usize,
     },
-    /// So much waits to be sent that no more is taken. Wait until the connection has taken some.
+    /// So much waits to be sent that no more is taken. Wait until the connection has taken some of it.
     #[error("{limit} bytes wait to be sent: wait until the connection takes them")]
     OutputFull {
         /// The limit in bytes.
@@ -284,10 +287,10 @@ pub enum CommandError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The key of a message is empty, or that of another message which has not ended.
+    /// The key of a message is empty, or belongs to another message that has not ended.
     #[error("the key is empty or in use: give each message another one")]
     BadKey,
-    /// A type of request that the protocol has must be asked for by its own command.
+    /// The protocol defines this type of request: use its own command.
     #[error("\"{0}\" has a command of its own: use that")]
     ReservedType(&'static str),
 }

@@ -34,22 +34,22 @@ pub struct ClientConfig {
     /// Delays between attempts to connect again after a connection broke; `None` to never connect again. Default
     /// [`Backoff::default`].
     pub reconnect: Option<Backoff>,
-    /// Choice to keep login and password in memory, to sign in again when a session can't be restored: after a break of
+    /// Whether to keep login and password in memory, to sign in again if a session can't be restored: after a break of
     /// more than five minutes, or when the server was restarted. They are wiped when the client is closed or dropped,
     /// or when the server refuses them. With `false`, a session that can't be restored ends with
     /// [`Event::SignedOut`](super::Event::SignedOut). Default `true`.
     pub keep_credentials: bool,
-    /// Number of messages in the outbox below which another one is taken without a connection. They are sent, in order,
-    /// once the user is signed in again. 0: a message without a connection is refused at once. Default 1000.
+    /// If there is no connection, a message is taken only while the outbox holds fewer messages than this. Such
+    /// messages are sent, in order, once the user is signed in again. With 0, they are refused at once. Default 1000.
     pub offline_messages: usize,
-    /// Time that a message may take from its command to its end, breaks included, if the server keeps logs. Default 5
-    /// minutes.
+    /// Time that a message may take from its command to its end, including breaks: with a server that keeps logs, or while
+    /// the message waits for a connection. Default 5 minutes.
     pub message_timeout: Duration,
     /// Position of the user's log at which the client begins. Default [`LogStart::Head`].
     pub log: LogStart,
-    /// Choice to hear of presence: who comes and goes, types, and reads, if the server tells that. Default `true`.
+    /// Whether to receive presence, if the server tells it: who comes and goes, types, and reads. Default `true`.
     pub wants_presence: bool,
-    /// Time after the end of its connection for which a session is restored. Default 5 minutes, as on servers.
+    /// Time after the end of its connection within which a session is restored. Default 5 minutes, as on servers.
     pub session_lifetime: Duration,
 }
 
@@ -73,8 +73,10 @@ impl Default for ClientConfig {
     }
 }
 
-/// When to connect again: after a random time up to a bound that doubles with each failure ("full jitter"), so that
-/// the clients of a server that went down do not come back all at once.
+/// When to connect again after a failure.
+///
+/// The delay is random, up to a bound that doubles with each failure ("full jitter"), so that the clients of a server
+/// that went down do not all come back at once.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Backoff {

@@ -6,40 +6,41 @@ use alloc::string::String;
 use super::Event;
 use crate::message::{self, Since};
 
-/// Half of the window: when so many entries, or bytes of them, are on their way or wait, half of them is acknowledged
-/// as soon as it is taken.
+/// Half of the window. Once this many entries, or bytes of entries, have arrived and are not acknowledged, an
+/// acknowledgement is sent as soon as half of them is taken.
 const HALF_WINDOW: u64 = 128;
 const HALF_WINDOW_BYTES: usize = 512 << 10;
 
-/// Number of entries from which they are acknowledged when all that came were taken; fewer can wait for more.
+/// Number of entries from which an acknowledgement is sent once all that arrived are taken. Fewer can wait for more.
 const IDLE: u64 = 16;
 const IDLE_BYTES: usize = 64 << 10;
 
 /// Number of accepted messages of the client that are remembered until the application has taken their entries.
 const MAX_OWN: usize = 4096;
 
-/// Position in the user's log at which the client begins, the first time that the user signs in.
+/// Position in the user's log at which the client begins when the user signs in for the first time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LogStart {
-    /// At its head: the application hears what comes from now on. Until it has stored a first place, an application that ends
-    /// begins at the head again.
+    /// At its head: the application receives what comes from now on. An application that ends before it has stored a
+    /// place begins at the head again.
     #[default]
     Head,
-    /// After what an earlier client of the same user has handled, so that nothing is missed and nothing comes twice, unless
-    /// the log has [changed](super::Event::LogChanged). With an empty id and position 0 it begins at the oldest entry.
+    /// After what an earlier client of the same user has handled. Nothing is missed and nothing comes twice, unless the
+    /// log has [changed](super::Event::LogChanged). With an empty id and position 0 it begins at the oldest entry.
     Since {
         /// The log's id: see [`Client::log`](super::Client::log).
         log: String,
         /// The position of the last event that the application has handled.
         position: u64,
     },
-    /// Nowhere: what is said while there is no connection is missed, and a message whose answer is lost stays unknown.
+    /// Nowhere: what is said while there is no connection is missed, and the outcome of a message whose answer is lost
+    /// stays unknown.
     Off,
 }
 
 impl LogStart {
-    /// Moves behind an event that the application has handled; returns whether that is another place, to be stored.
+    /// Moves past an event that the application has handled. Returns whether the place has changed and is to be stored.
     ///
     /// ```
     /// use skaro_proto::client::{Event, LogStart};
@@ -78,7 +79,7 @@ pub(super) struct Cursor {
     bytes: usize,
     /// The head as it was when the user signed in, until it is reached.
     head: Option<u64>,
-    /// Positions of messages whose commands have ended with them, and that were not taken.
+    /// Positions of messages that were accepted, and whose entries the application has not taken.
     own: VecDeque<u64>,
 }
 
@@ -123,8 +124,8 @@ impl Cursor {
         }
     }
 
-    /// The user is signed in, with this cursor. Returns whether the log is not the one that was asked for, or does not
-    /// reach back to what was taken.
+    /// Begins with this cursor, since the user is signed in. Returns whether the log is not the one that was asked for,
+    /// or does not reach back to what was taken.
     pub(super) fn begin(&mut self, told: &message::Cursor<'_>) -> bool {
         let changed = self.log.as_ref().is_some_and(|log| told.log != **log || told.begin != self.taken);
         let own = if changed { VecDeque::new() } else { core::mem::take(&mut self.own) };
@@ -176,7 +177,7 @@ impl Cursor {
         }
     }
 
-    /// A command has ended with the message at this position: its entry may still come, on whichever connection.
+    /// Notes that a command has ended with the message at this position. Its entry may still come, on any connection.
     pub(super) fn accepted(&mut self, position: u64) {
         if position > self.taken && self.own.len() < MAX_OWN {
             self.own.push_back(position);
@@ -188,7 +189,7 @@ impl Cursor {
         self.own.contains(&position)
     }
 
-    /// Returns the position to acknowledge, if it is time for that; it counts as acknowledged then.
+    /// Returns the position to acknowledge, if it is time for that, and counts it as acknowledged.
     pub(super) fn acknowledge(&mut self) -> Option<u64> {
         let (sent, taken) = (self.arrived - self.acknowledged, self.taken - self.acknowledged);
         let is_half = (sent >= HALF_WINDOW || self.bytes >= HALF_WINDOW_BYTES) && taken >= sent.div_ceil(2);
@@ -196,7 +197,7 @@ impl Cursor {
         if !self.live || taken == 0 || !(is_half || is_idle) {
             return None;
         }
-        // How much of the bytes is in what was taken is known only on average.
+        // How many of the bytes were taken is known only on average.
         let left = u128::from(sent - taken) * self.bytes as u128 / u128::from(sent);
         self.bytes = usize::try_from(left).unwrap_or(usize::MAX);
         self.acknowledged = self.taken;

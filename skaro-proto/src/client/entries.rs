@@ -9,13 +9,14 @@ use super::link::{Link, Stage};
 use super::{Client, Disconnect, Event, Incoming, LogStart, ProtocolError};
 use crate::message::{self, ChangedUserData, ClientMessage, Date, Message, Sent, ServerMessage, Since};
 
-/// For adapters, and for applications that store how far they are.
+/// For adapters, and for applications that store their place in the log.
 impl Client {
-    /// The application has taken the events up to this [position](Event::position): what follows may be sent, and
-    /// after a break the log goes on here. Returns whether there is an acknowledgement to be sent.
+    /// Reports that the application has taken the events up to this [position](Event::position). The server may then
+    /// send what follows, and after a break the log goes on here. Returns whether there is an acknowledgement to be
+    /// sent.
     ///
-    /// Call it whenever events that have a position leave for the application. Events that have not left when the
-    /// connection breaks must be dropped then: they come again. So what waits is never more than a window of the log.
+    /// Call it whenever events that have a position are passed to the application. If the connection breaks, drop those
+    /// that have not been passed on: they come again. So what waits is never more than a window of the log.
     pub fn handle_taken(&mut self, position: u64) -> bool {
         self.cursor.take(position);
         let Link::Up(Connection { stage: Stage::Open { format, .. }, .. }) = &self.link else { return false };
@@ -31,8 +32,8 @@ impl Client {
         self.cursor.place()
     }
 
-    /// Returns whether this connection brings the entries of the user's log. Then the events that wait for the application
-    /// are bounded by the log's window, and there is no reason to stop reading.
+    /// Returns whether the entries of the user's log come over this connection. If so, the log's window limits the
+    /// events that wait for the application, and there is no reason to stop reading.
     #[must_use]
     pub const fn has_cursor(&self) -> bool {
         self.cursor.is_live()
@@ -40,7 +41,7 @@ impl Client {
 }
 
 impl Client {
-    /// Returns the beginning to ask for, if the server keeps logs and the application wants that.
+    /// Returns the place in the log to ask for, if the server keeps logs and the application wants that.
     pub(super) fn since(&self, login: Option<&str>) -> (Option<Since>, Option<Cow<'static, str>>) {
         if !self.keeps_logs() {
             return (None, None);
@@ -59,7 +60,7 @@ impl Client {
     /// Begins the log after the user was signed in, if the server tells of a cursor.
     pub(super) fn begin_log(&mut self, told: Option<&message::Cursor<'_>>) {
         let Some(told) = told.filter(|_| self.config.log != LogStart::Off) else {
-            // A server without keys would take what was sent before once more.
+            // A server without keys would take a repetition for a new message.
             return self.end_unknown();
         };
         if self.cursor.begin(told) {
@@ -97,7 +98,8 @@ impl Client {
         }
     }
 
-    /// An entry arrived, in a frame of this length; returns the event in its place, if entries are missing before it.
+    /// Counts an entry that arrived in a frame of this length. If entries are missing before it, returns the event in
+    /// its place.
     pub(super) fn entry_arrived(
         &mut self,
         position: u64,
@@ -125,7 +127,7 @@ impl Client {
         } else if let (Some(key), Some(position)) = (&message.key, message.position)
             && self.own_entry(key, message.date.clone().map(Date::into_owned), position)
         {
-            // The application has its text: what it gave and what it is told are one message.
+            // The application has the text already, since it gave this message itself.
             let mut sent = Sent::new(position);
             (sent.key, sent.extra) = (message.key, message.extra);
             return Event::Sent(sent);

@@ -16,7 +16,9 @@ use crate::message::{
 };
 use crate::time::Time;
 
-/// Something that happened. What came in a frame borrows from the frame; [`Event::into_owned`] lets go of it.
+/// Something that happened.
+///
+/// An event that came in a frame borrows from it; [`Event::into_owned`] ends the borrow.
 ///
 /// | libskaro's handler | here |
 /// |---|---|
@@ -33,45 +35,53 @@ use crate::time::Time;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// The server has spoken first: now commands are taken.
+    /// The server has sent its first message: commands are taken now.
     Connected {
         /// Whatever the server sent along with its token.
         extra: Fields<'a>,
     },
     /// A command has ended. Every command that was taken ends exactly once.
     Ended(Ended<'a>),
-    /// The server can't take a message at present that was sent before, or does not know what came of it (504): the message
-    /// stays in the outbox and is sent again.
+    /// A message is not taken yet and stays in the outbox, to be sent again: the server can't take the repetition at
+    /// present, or does not know the message's outcome (504).
     Postponed(Ended<'a>),
-    /// Somebody sent a message; or the user did, with another client.
+    /// Someone sent a message, or the user did with another client.
     Message(Incoming<'a>),
-    /// A message that this client sent, in its place in the log. Its command has ended, or ends with an event before this one.
-    /// It has neither recipient nor text: its key, or the position in the answer, tells which message it is.
+    /// A message that this client sent has its place in the log.
+    ///
+    /// Its command has ended, or ends with an event before this one. The entry has neither recipient nor text: its key,
+    /// or the position in the answer, tells which message it is.
     Sent(Sent<'a>),
-    /// The user has read a dialog, on whichever device.
+    /// The user has read a dialog, on any device.
     Read(ReadMark<'a>),
-    /// A contact has another state now, on whichever device it was changed. A message that makes a contact `Listed` comes
-    /// without this event: whoever writes, or is written to, is one.
+    /// The state of a contact has changed, on any device.
+    ///
+    /// A message that makes a contact `Listed` comes without this event: anyone who writes, or is written to, is one.
     Contact(ContactChange<'a>),
-    /// A profile or the members of a conference have changed, which is an entry of the log; or somebody whom the user knows has
-    /// come or gone. Of several changes of members while the user was away only the last one comes: ask for the
+    /// A profile or the members of a conference have changed, which is an entry of the log; or someone whom the user
+    /// knows has come or gone.
+    ///
+    /// Of several changes of members while the user was away, only the last one comes: ask for the
     /// [members](crate::message::User::members) then.
     ChangedUserData(ChangedUserData<'a>),
-    /// Somebody is typing to the user, or in a conference: until 10 seconds have passed, or a message comes.
+    /// Someone is typing to the user, or in a conference. It holds until 10 seconds have passed, or a message comes.
     Typing(Typing<'a>),
     /// Another user has read the dialog up to a date.
     ReadBy(ReadBy<'a>),
-    /// Everything has come that was in the log when the user signed in: from here on it is news. It comes after each signing in,
-    /// also by the machine itself. Presence is no entry: ask for the contacts now to know who is here.
+    /// Everything that was in the log when the user signed in has arrived; what follows is new.
+    ///
+    /// The event comes after each sign-in, including those that the machine makes by itself. Presence is not in the
+    /// log: ask for the contacts now to know who is here.
     CaughtUp {
         /// The log's id.
         log: String,
-        /// The position of the last of it.
+        /// The position of the last of these entries.
         position: u64,
     },
-    /// The log is not the one in which the application was, ends before that place, or no longer reaches back to it: entries
-    /// may be missed, and some may come that were handled before. It goes on from the oldest entry that there is. Messages
-    /// that had been sent and not answered end as unknown.
+    /// The log is not the one in which the application was, ends before that place, or no longer reaches back to it.
+    ///
+    /// Entries may be missed, and some may come that were handled before. The log goes on from the oldest entry that
+    /// still exists. Messages that were sent and not answered end as unknown.
     LogChanged {
         /// The log's id.
         log: String,
@@ -82,30 +92,35 @@ pub enum Event<'a> {
     Info(Notice<'a>),
     /// The server reports an error.
     Error(Notice<'a>),
-    /// A message of a type that this library does not know, or an entry of the kind `gone`: what stood at its position is not
-    /// kept any more. Its dialog was full; or it was a read mark, a state of a contact, a profile or a change of members that
-    /// a later one has replaced.
+    /// A message of a type that this library does not know, or an entry of the kind `gone`.
+    ///
+    /// `gone` means that the entry at its position is no longer kept. Either its dialog was full, or it was a read
+    /// mark, a state of a contact, a profile or a change of members that a later one has replaced.
     Unknown {
         /// Its type.
         kind: Cow<'a, str>,
-        /// The whole of it.
+        /// The whole message.
         message: Fields<'a>,
         /// Its position, if it is an entry of the log.
         position: Option<u64>,
     },
-    /// An answer came after its request had ended: by its time-out, or because the log had told of the message.
+    /// An answer came after its request had ended: by its time-out, or because the message's entry in the log came
+    /// first.
     Late(Ended<'a>),
-    /// A frame was invalid. [`Client::handle_frame`](super::Client::handle_frame) returns this as an error;
-    /// adapters hand it on as an event.
+    /// A frame was invalid. [`Client::handle_frame`](super::Client::handle_frame) returns this as an error, except for
+    /// [`ProtocolError::MissingEntries`]; adapters pass all of them on as events.
     ProtocolError(ProtocolError),
-    /// The user is no longer signed in, and the machine will not sign the user in again by itself. It may connect again, with
-    /// nobody signed in: authorize then. Comes once for each time that a user was signed in, except when
-    /// the application [closes](super::Client::close) the client. A break that the machine mends is none.
+    /// The user is no longer signed in, and the machine will not sign the user in again by itself.
+    ///
+    /// It may connect again with nobody signed in: authorize then. The event comes once for each time that a user was
+    /// signed in, except when the application [closes](super::Client::close) the client. It does not come for a break
+    /// that the machine mends.
     SignedOut {
         /// Reason, with advice in its message.
         reason: SignedOutReason,
     },
-    /// The connection is gone. What was under way on it ends, one [`Event::Ended`] each.
+    /// The connection is gone. Requests that were under way end, with one [`Event::Ended`] each. Messages that the
+    /// machine sends again do not end.
     Disconnected(Disconnect),
     /// The machine will connect again.
     Reconnecting {
@@ -118,15 +133,17 @@ pub enum Event<'a> {
         /// Reason for which the previous connection ended or the attempt failed.
         reason: Disconnect,
     },
-    /// The machine won't connect again by itself: the attempts are used up, it was told to stop, or its session goes
-    /// on elsewhere.
+    /// The machine won't connect again by itself: the attempts are used up, it was told to stop, or its session
+    /// continues on another connection.
     GaveUp,
 }
 
 impl Event<'_> {
-    /// Returns the position in the user's log, if the event is an entry of it, or says that entries up to there have come:
-    /// what an application stores when it has handled the event. Such an event is dropped if it has not left for the
-    /// application when the connection breaks, since it comes again; see
+    /// Returns the event's position in the user's log, if it is an entry, or tells that the entries up to there have
+    /// come.
+    ///
+    /// An application stores the position when it has handled the event. If the connection breaks before such an event
+    /// has been passed to the application, the event is dropped, since it comes again; see
     /// [`Client::handle_taken`](super::Client::handle_taken).
     #[must_use]
     pub fn position(&self) -> Option<u64> {
@@ -142,8 +159,9 @@ impl Event<'_> {
         }
     }
 
-    /// Returns whether the event tells of presence: who comes and goes, types, and reads. It is worth nothing once it is old;
-    /// adapters drop it rather than let it wait for long, or over a break.
+    /// Returns whether the event is presence: who comes and goes, types, and reads.
+    ///
+    /// Old presence is worthless: adapters drop it rather than let it wait for long, or over a break.
     #[must_use]
     pub const fn is_presence(&self) -> bool {
         match self {
@@ -193,7 +211,7 @@ impl Event<'_> {
 pub struct Ended<'a> {
     /// The command.
     pub ticket: Ticket,
-    /// Answer, or the reason for which there is none.
+    /// The answer, or the reason why there is none.
     pub outcome: Result<Answer<'a>, Failure<'a>>,
     /// Fields of the answer that the protocol does not define.
     pub extra: Fields<'a>,
@@ -226,7 +244,7 @@ impl<'a> Ended<'a> {
 }
 
 impl Ended<'static> {
-    /// The answer to a command of this type, for who waits for it.
+    /// Returns the answer to a command of this type, for the caller that waits for it.
     ///
     /// # Errors
     /// If the command did not succeed, or was of another type.
@@ -235,7 +253,7 @@ impl Ended<'static> {
     }
 }
 
-/// Reason for which a user is no longer signed in.
+/// Reason why a user is no longer signed in.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum SignedOutReason {
@@ -252,25 +270,25 @@ pub enum SignedOutReason {
     /// The session was restored on another connection.
     #[error("the session goes on on another connection: authorize again to have one here, too")]
     Replaced,
-    /// The session was ended on purpose: by the user, on another connection, or by whoever runs the server.
+    /// The session was ended on purpose: by the user on another connection, or by the server's operator.
     #[error("the session was ended on purpose: authorize again, if you still may")]
     Ended,
-    /// The machine does not connect or sign in again by itself: the attempts are used up, it was told to stop, or it never
-    /// does.
+    /// The machine does not connect or sign in again by itself: the attempts are used up, it was told to stop, or it is
+    /// not configured to do so.
     #[error(
         "the client does not connect or sign in again by itself: reconnect if there is no connection, and authorize"
     )]
     GaveUp,
 }
 
-/// Reason for which a command yields no answer, as adapters return it to whoever waits.
+/// Reason why a command yields no answer, as adapters return it to the caller.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// It could not be taken.
+    /// The command could not be taken.
     #[error(transparent)]
     Command(#[from] CommandError),
-    /// It was taken, but did not succeed.
+    /// The command was taken, but did not succeed.
     #[error(transparent)]
     Failure(#[from] Failure<'static>),
     /// The answer is not one that this command understands.
@@ -278,15 +296,15 @@ pub enum RequestError {
     WrongCommand,
 }
 
-/// Reason for which a command did not succeed.
+/// Reason why a command did not succeed.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum Failure<'a> {
-    /// The server refused it, and perhaps says why.
+    /// The server refused it, and may say why.
     #[error("the server refused it: {}", .0.info)]
     Refused(Refusal<'a>),
-    /// No answer came in time, for a message not within [its time-out](super::ClientConfig::message_timeout). The server may have
-    /// carried it out, or may yet.
+    /// No answer came in time (for a message: within [its time-out](super::ClientConfig::message_timeout)). The server
+    /// may have carried it out, or may yet do so.
     #[error("no answer came in time; the server may have carried it out: look before you repeat it")]
     TimedOut,
     /// The connection ended before the answer came, and the request is not sent again.
@@ -306,13 +324,13 @@ impl Failure<'_> {
     }
 }
 
-/// Knowledge about whether a request that was lost with its connection was carried out.
+/// Whether a request that was lost with its connection may have been carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "there is no third case")]
 pub enum Delivery {
     /// It never left this machine.
     NotSent,
-    /// It was sent; whether the server took it can't be known. A history will tell of a message.
+    /// It was sent, and it can't be known whether the server took it. For a message, a history will tell.
     Unknown,
 }
 
@@ -325,20 +343,20 @@ impl fmt::Display for Delivery {
     }
 }
 
-/// A frame that a server should not have sent. The machine is as it was before.
+/// A frame that a server should not have sent. Except for missing entries, the machine is unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProtocolError {
     /// The frame is not well-formed, or a field is missing or of the wrong type.
     #[error(transparent)]
     Frame(#[from] DecodeError),
-    /// An answer to a request that is not under way: never made, or answered before.
+    /// An answer to a request that is not under way: it was never made, or was answered before.
     #[error("the server answered request {id}, which is not under way: the answer is ignored")]
     UnexpectedAnswer {
         /// The request's number.
         id: u64,
     },
-    /// An answer says that it is for a request of another type than the one with its number.
+    /// An answer that claims to be for a request of another type than the one with its number.
     #[error(
         "the server answered request {id} as if it were of another type than {expected}: the answer is ignored"
     )]
@@ -348,22 +366,22 @@ pub enum ProtocolError {
         /// The request's type.
         expected: &'static str,
     },
-    /// A challenge although the user is signed in, or about to be.
+    /// A challenge, although the user is signed in or about to be.
     #[error("the server sent a challenge although the user is signed in: the challenge is ignored")]
     UnexpectedChallenge,
-    /// An entry of the log that came before.
+    /// An entry of the log that has come before.
     #[error("the server sent entry {position} of the log again: it is ignored")]
     KnownEntry {
         /// Its position.
         position: u64,
     },
-    /// An entry of the log although there is no cursor.
+    /// An entry of the log, although there is no cursor.
     #[error("the server sent entry {position} of the log, and nobody asked for a log: it is ignored")]
     UnexpectedEntry {
         /// Its position.
         position: u64,
     },
-    /// Entries of the log are missing before this one: the connection is dropped, and they come on the next one.
+    /// Entries of the log are missing before this one. The connection is dropped, and they come on the next one.
     #[error(
         "the server sent entry {position} of the log, and {expected} was the next one: the connection is dropped"
     )]
@@ -373,7 +391,7 @@ pub enum ProtocolError {
         /// The position that it has.
         position: u64,
     },
-    /// A frame although there is no connection: the adapter reports too late what belongs to an earlier one.
+    /// A frame, although there is no connection: the adapter reports too late what belongs to an earlier one.
     #[error(
         "a frame arrived although there is no connection: report frames before the end of their connection"
     )]
@@ -392,7 +410,7 @@ pub enum ProtocolError {
     },
 }
 
-/// Reason for which a connection ended or could not be established.
+/// Reason why a connection ended or could not be established.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Disconnect {
@@ -407,7 +425,7 @@ pub enum Disconnect {
         /// The reason that it gave, or nothing.
         reason: String,
     },
-    /// The network, or what lies below the WebSocket, failed; or it could not be connected.
+    /// The network or a layer below the WebSocket failed, or the connection could not be made.
     #[error("{0}")]
     Failed(String),
     /// Something did not happen in time.
@@ -443,7 +461,7 @@ pub enum Disconnect {
 }
 
 impl Disconnect {
-    /// Returns the kind of the reason, without the texts that the network or the peer gave; for logs.
+    /// Returns the kind of the reason, without the texts from the network or the peer, for log lines.
     pub(super) const fn kind(&self) -> &'static str {
         match self {
             Disconnect::Requested => "closed on request",
@@ -464,7 +482,7 @@ fn closing(code: &Option<u16>, reason: &str) -> String {
     if reason.is_empty() { code } else { alloc::format!("{code}: {reason}") }
 }
 
-/// Thing that did not come before its time-out.
+/// What did not come before its time-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Awaited {

@@ -16,12 +16,12 @@ const LOG: &str = "log";
 impl Client {
     /// Handles a frame from the server, and returns its event.
     ///
-    /// One frame is one event, borrowed from the frame. What a frame causes besides comes from
+    /// Each frame yields one event, borrowed from the frame. Whatever else the frame causes comes from
     /// [`poll_event`](Self::poll_event) afterwards.
     ///
     /// # Errors
-    /// If the frame is invalid, by itself or at this point. It changes nothing then: no frame can disturb the machine, or
-    /// make it panic.
+    /// If the frame is invalid, by itself or at this point. Such a frame changes nothing: no frame can disturb the
+    /// machine, or make it panic.
     pub fn handle_frame<'f>(&mut self, now: Time, frame: Frame<'f>) -> Result<Event<'f>, ProtocolError> {
         trace!("received {frame:?}");
         let (length, limit) = (frame.as_bytes().len(), self.config.limits.max_frame_bytes);
@@ -31,7 +31,7 @@ impl Client {
         if !matches!(self.link, Link::Up(_)) {
             return Err(ProtocolError::NoConnection);
         }
-        // What it is becomes an event where it lies: messages and events are large, and each move of them shows.
+        // The message becomes an event in place: both are large, and each move of them costs time that shows.
         let message = ServerMessage::decode(frame);
         let (mut place, mut entry) = (None, None);
         match &message {
@@ -108,7 +108,7 @@ impl Client {
         Event::Connected { extra: challenge.extra }
     }
 
-    /// The place of the request that is answered, if it may be answered so.
+    /// Returns the place of the request that is answered, if this answer may be one to it.
     fn check_answer(&self, answer: &AnswerMessage<'_>) -> Result<Place, ProtocolError> {
         let id = answer.id;
         let (place, ticket) = self.in_flight.find(id).ok_or(ProtocolError::UnexpectedAnswer { id })?;
@@ -145,7 +145,7 @@ impl Client {
             }
         }
         match &answer.outcome {
-            // Even a late one: the server takes the user for signed in, so it would refuse another try.
+            // Even if the answer is late: the server considers the user signed in, so it would refuse another try.
             Ok(Answer::Authorized(signed_in) | Answer::Restored(signed_in)) => {
                 self.sign_in_succeeded(answer.id, &ticket.kind, signed_in)
             }

@@ -1,4 +1,4 @@
-//! The memory that an event keeps: what waits for an application is counted by that, not by what it took on the wire.
+//! The memory that an event keeps. What waits for an application is counted by it, not by its length on the wire.
 
 use compact_str::CompactString;
 
@@ -8,7 +8,7 @@ use super::{Disconnect, SignedOutReason};
 use crate::message::{Answer, text_bytes};
 
 impl Event<'_> {
-    /// Returns how many bytes the event takes on the heap once it is owned, besides its own size, or more.
+    /// Returns an upper bound of the bytes that the event takes on the heap once it is owned, besides its own size.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         match self {

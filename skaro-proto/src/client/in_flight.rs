@@ -13,7 +13,7 @@ const LATE: usize = 1024;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct InFlight {
     waiting: Queue<Ticket>,
-    /// Number of requests that carry a message which is in the outbox until it ends.
+    /// Number of requests whose message stays in the outbox until it ends.
     kept: usize,
     /// Requests that timed out, and may still be answered.
     late: VecDeque<Slot<Ticket>>,

@@ -2,7 +2,7 @@
 
 use crate::message::Message;
 
-/// A message that somebody sent, or the user on another connection.
+/// A message that someone sent, or that the user sent on another connection.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Incoming<'a> {
@@ -18,7 +18,8 @@ impl<'a> Incoming<'a> {
         Incoming { message, is_own }
     }
 
-    /// The dialog to which the message belongs: the other user's login, or the conference. An answer goes there.
+    /// Returns the dialog to which the message belongs: the other user's login, or the conference. An answer goes
+    /// there.
     #[must_use]
     pub fn dialog(&self) -> &str {
         self.message.dialog_if_own(self.is_own)

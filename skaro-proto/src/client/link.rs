@@ -18,7 +18,7 @@ use super::session::Credentials;
 /// A change that the answer to a request will make.
 #[derive(Clone, PartialEq)]
 pub(super) enum Change {
-    /// The own session ends.
+    /// The session of this connection ends.
     SignOut,
     /// The password is another one.
     Password(Secret),
@@ -41,7 +41,7 @@ pub(super) struct Connection {
     keep_alive: KeepAlive,
     /// Set while the adapter does not read, so that silence means nothing.
     paused: bool,
-    /// Set if the adapter says that nobody can listen.
+    /// Set if the adapter says that the connection is confidential.
     pub(super) confidential: bool,
     /// Changes that answers will make, by the numbers of their requests.
     pub(super) changes: Vec<(u64, Change)>,
@@ -88,7 +88,7 @@ impl Connection {
 
 /// Handle: what the outside reports.
 impl Client {
-    /// A connection was made. The server has the next word.
+    /// Reports that a connection was made. The server speaks first.
     pub fn handle_connected(&mut self, now: Time) {
         self.advance(now);
         match self.link {
@@ -111,7 +111,8 @@ impl Client {
         debug!("connected");
     }
 
-    /// The connection is gone, or an attempt to make one has failed. Does nothing if the machine knows already.
+    /// Reports that the connection is gone, or that an attempt to make one has failed. Does nothing if the machine
+    /// knows already.
     pub fn handle_disconnected(&mut self, now: Time, reason: Disconnect) {
         self.advance(now);
         match self.link {
@@ -121,7 +122,7 @@ impl Client {
         }
     }
 
-    /// The server has answered a ping, or sent one: it is alive.
+    /// Reports that the server has answered a ping, or sent one: it is alive.
     pub fn handle_pong(&mut self, now: Time) {
         self.advance(now);
         if let Link::Up(connection) = &mut self.link {
@@ -129,13 +130,13 @@ impl Client {
         }
     }
 
-    /// The adapter stops reading, because the application does not keep up: silence means nothing now. Requests
-    /// still time out.
+    /// Reports that the adapter stops reading, because the application does not keep up. From now on silence means
+    /// nothing, but requests still time out.
     pub fn handle_paused(&mut self, now: Time) {
         self.set_paused(now, true);
     }
 
-    /// The adapter reads again.
+    /// Reports that the adapter reads again.
     pub fn handle_resumed(&mut self, now: Time) {
         self.set_paused(now, false);
     }
@@ -148,8 +149,8 @@ impl Client {
         }
     }
 
-    /// Handles the deadlines that have passed: call it at the time that [`poll_timeout`](Self::poll_timeout) returns. An
-    /// earlier call changes nothing.
+    /// Handles the deadlines that have passed. Call it at the time that [`poll_timeout`](Self::poll_timeout) returns;
+    /// an earlier call changes nothing.
     pub fn handle_timeout(&mut self, now: Time) {
         self.advance(now);
         let now = self.now;
@@ -182,7 +183,7 @@ impl Client {
         }
     }
 
-    /// When the link needs attention.
+    /// Returns the time at which the link needs attention.
     pub(super) fn link_deadline(&self) -> Option<Time> {
         match &self.link {
             Link::Offline | Link::Closed => None,
@@ -220,8 +221,10 @@ impl Client {
 
 /// Commands about the connection.
 impl Client {
-    /// Closes the connection for good, with a handshake that may take a few seconds; or stops connecting again.
-    /// Answers that come before its end still count.
+    /// Closes the client for good.
+    ///
+    /// If there is a connection, a closing handshake begins, which may take a few seconds. Answers that come before its
+    /// end still count. If there is none, the client stops connecting again.
     pub fn close(&mut self, now: Time) {
         self.advance(now);
         self.persistent = false;
@@ -244,7 +247,7 @@ impl Client {
         self.established = false;
     }
 
-    /// Connects now instead of waiting on; also after the machine gave up, or was told to stop. Attempts are counted from
+    /// Connects now instead of waiting, even after the machine gave up or was told to stop. Attempts are counted from
     /// the beginning again.
     ///
     /// # Errors
@@ -271,7 +274,7 @@ impl Client {
         Ok(())
     }
 
-    /// Stays offline when the connection breaks, or now if it is broken. [`reconnect`](Self::reconnect) undoes it.
+    /// Stays offline when the connection breaks, or now if there is none. [`reconnect`](Self::reconnect) undoes it.
     pub fn stop_reconnecting(&mut self, now: Time) {
         self.advance(now);
         self.persistent = false;
@@ -311,7 +314,7 @@ impl Client {
         let reason = match reason {
             _ if requested => Disconnect::Requested,
             Disconnect::Closed { code: Some(code), .. } if code == CloseCode::Replaced.code() => {
-                // Going on would take the session away from there, whence it would be taken back, without end.
+                // Restoring the session would take it from the other connection, which would take it back, without end.
                 self.session = None;
                 self.persistent = false;
                 Disconnect::Replaced
@@ -326,11 +329,11 @@ impl Client {
             warn!("connection lost: {}", reason.kind());
         }
         self.events.push_back(Event::Disconnected(reason.clone()));
-        // Whether or not the server has ended the session: the user wants to be signed in no more.
+        // The user wants to be signed out, whether or not the server has ended the session.
         if leaves {
             self.forget_user(SignedOutReason::Requested);
         } else if is_ended {
-            // Somebody wanted that: to sign in again with a password that was kept would undo it.
+            // The session was ended on purpose: signing in again with the kept password would undo that.
             self.forget_user(SignedOutReason::Ended);
         }
         self.end_in_flight();
@@ -346,7 +349,7 @@ impl Client {
             self.signed_out(SignedOutReason::Replaced);
         }
         if leaves || is_ended || reason == Disconnect::SignedOut {
-            // What the user wrote waits for nobody who would send it.
+            // Nobody is left to send what the user wrote.
             self.end_outbox();
         }
         self.plan_reconnection(reason);

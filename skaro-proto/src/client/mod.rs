@@ -1,4 +1,4 @@
-//! The client's side of a connection, and of those that follow it: a machine without I/O.
+//! The client's side of the protocol, over one connection after another: a machine without I/O.
 //!
 //! # Commands
 //!
@@ -28,42 +28,43 @@
 //! | [`sign_out`](Client::sign_out) | [`SignOut`] | signed in | [`Answer::SignedOut`] |
 //! | [`typing`](Client::typing) | | signed in | none |
 //!
-//! Each ends exactly once, as [`Event::Ended`]: with its answer, or with a [`Failure`].
+//! Each command ends exactly once, as [`Event::Ended`]: with its answer, or with a [`Failure`].
 //!
 //! # Events
 //!
 //! | event | when |
 //! |---|---|
 //! | [`Connected`](Event::Connected) | the server has spoken: commands are taken |
-//! | [`Ended`](Event::Ended) | a command, or something that the machine asked by itself, has ended |
+//! | [`Ended`](Event::Ended) | a command, or a request that the machine made by itself, has ended |
 //! | [`Late`](Event::Late) | an answer came after its request had ended |
-//! | [`Postponed`](Event::Postponed) | the server can't take a message again at present, or does not know what came of it; it is sent again later |
-//! | [`Message`](Event::Message) | somebody sent a message |
+//! | [`Postponed`](Event::Postponed) | the server can't take a repeated message at present, or does not know its outcome; it is sent again later |
+//! | [`Message`](Event::Message) | someone sent a message |
 //! | [`Sent`](Event::Sent) | a message of this connection has its place in the log |
-//! | [`Read`](Event::Read) | the user has read a dialog, on whichever device |
-//! | [`Contact`](Event::Contact) | a contact has another state, on whichever device it was changed |
-//! | [`ChangedUserData`](Event::ChangedUserData) | a profile or a conference has changed; or somebody has come or gone |
-//! | [`Typing`](Event::Typing), [`ReadBy`](Event::ReadBy) | somebody is typing; somebody has read the dialog |
-//! | [`CaughtUp`](Event::CaughtUp) | everything that was said before the user signed in has come |
-//! | [`LogChanged`](Event::LogChanged) | the log is another one, or no longer reaches back |
+//! | [`Read`](Event::Read) | the user has read a dialog, on any device |
+//! | [`Contact`](Event::Contact) | the state of a contact has changed, on any device |
+//! | [`ChangedUserData`](Event::ChangedUserData) | a profile or a conference has changed, or someone has come or gone |
+//! | [`Typing`](Event::Typing), [`ReadBy`](Event::ReadBy) | someone is typing; someone has read the dialog |
+//! | [`CaughtUp`](Event::CaughtUp) | everything that was logged before the user signed in has arrived |
+//! | [`LogChanged`](Event::LogChanged) | the log is a different one, or no longer reaches back far enough |
 //! | [`Info`](Event::Info), [`Error`](Event::Error) | the server has something to tell |
 //! | [`Unknown`](Event::Unknown) | a message of an unknown type |
-//! | [`ProtocolError`](Event::ProtocolError) | a frame made no sense, and changed nothing |
+//! | [`ProtocolError`](Event::ProtocolError) | a frame was invalid, and had no effect but to end the connection if entries are missing |
 //! | [`Disconnected`](Event::Disconnected) | the connection is gone |
 //! | [`SignedOut`](Event::SignedOut) | the user is no longer signed in, until the application signs in again |
-//! | [`Reconnecting`](Event::Reconnecting) | there will be another one, and when |
-//! | [`GaveUp`](Event::GaveUp) | there won't, unless the application wants it |
+//! | [`Reconnecting`](Event::Reconnecting) | the machine will connect again, and when |
+//! | [`GaveUp`](Event::GaveUp) | the machine will not connect again, unless the application asks for it |
 //!
 //! # Nothing is missed, nothing comes twice
 //!
-//! If the server keeps logs, that holds over all breaks of the connection without the application doing anything. For it
-//! to hold over ends of the application, too, the application stores three things:
+//! If the server keeps logs, this holds over all breaks of the connection, and the application need not do anything.
+//! For it to hold over restarts of the application, too, the application stores three things:
 //!
-//! 1. **The place in the log** behind the last event that it has handled ([`LogStart::follow`]), in one step with what it
-//!    did about the event. The next client [begins there](ClientConfig::log).
-//! 2. **The messages that have not ended, with keys of their own** ([`SendMessage::key`]): stored before they are sent,
-//!    removed when they end. The next client sends them again, in order, before any others, with the same keys.
-//! 3. After an [`Event::LogChanged`] the new place; what was open then is unknown.
+//! 1. **Its place in the log**, after the last event that it has handled ([`LogStart::follow`]). It stores the place in
+//!    one step with what it did about the event. The next client [begins there](ClientConfig::log).
+//! 2. **The messages that have not ended, with keys of their own** ([`SendMessage::key`]). It stores them before it
+//!    sends them, and removes them when they end. The next client sends them again with the same keys, in order, before
+//!    any others.
+//! 3. **The new place after an [`Event::LogChanged`]**. What became of the messages that were open then is unknown.
 //!
 //! ```
 //! use skaro_proto::client::{Client, ClientConfig, Event, LogStart};
@@ -88,11 +89,11 @@
 //! # start(&Stored { place: LogStart::Since { log: "l".into(), position: 7 }, open: Vec::new() }, [1; 32]);
 //! ```
 //!
-//! The example `exactly_once` of `skaro-tokio` is a whole program.
+//! The example `exactly_once` of `skaro-tokio` is a complete program.
 //!
-//! A bot that answers each message needs less: with a key made of the position that it answers (`answer-to-17`) it stores
-//! the position alone, when the answer has ended. Begun again, it answers the same message again, and the server knows the
-//! key.
+//! A bot that answers each message needs less. It makes the key of an answer from the position of the message
+//! (`answer-to-17`), and stores only this position, once the answer has ended. After a restart it answers the same
+//! message again, and the server recognises the key.
 //!
 //! [`Answer::Authorized`]: crate::message::Answer::Authorized
 //! [`Answer::Restored`]: crate::message::Answer::Restored
@@ -170,10 +171,11 @@ use session::{Credentials, Session};
 ///   [`session_id`](Self::session_id), [`log`](Self::log),
 ///   [`has_cursor`](Self::has_cursor), [`has_people`](Self::has_people), [`is_confidential`](Self::is_confidential);
 /// * **handle_**: what the outside reports: [`handle_connected`](Self::handle_connected),
-///   [`handle_confidential`](Self::handle_confidential), [`handle_frame`](Self::handle_frame), [`handle_pong`](Self::handle_pong),
-///   [`handle_timeout`](Self::handle_timeout), [`handle_disconnected`](Self::handle_disconnected),
-///   [`handle_paused`](Self::handle_paused) and [`handle_resumed`](Self::handle_resumed); and
-///   [`handle_taken`](Self::handle_taken), what the application has taken;
+///   [`handle_confidential`](Self::handle_confidential), [`handle_frame`](Self::handle_frame),
+///   [`handle_pong`](Self::handle_pong), [`handle_timeout`](Self::handle_timeout),
+///   [`handle_disconnected`](Self::handle_disconnected), [`handle_paused`](Self::handle_paused) and
+///   [`handle_resumed`](Self::handle_resumed); and [`handle_taken`](Self::handle_taken), what the application has
+///   taken;
 /// * **commands**: what the application wants: [`authorize`](Self::authorize),
 ///   [`register_type`](Self::register_type), [`session_restore`](Self::session_restore),
 ///   [`get_contacts`](Self::get_contacts), [`get_history`](Self::get_history),
@@ -183,7 +185,7 @@ use session::{Credentials, Session};
 /// * **poll_**: what to do next: [`poll_transmit`](Self::poll_transmit), [`poll_event`](Self::poll_event),
 ///   [`poll_timeout`](Self::poll_timeout). The [crate's documentation](crate) has the loop around them.
 ///
-/// A connection and the signing in, from the machine's point of view:
+/// Connecting and signing in, from the machine's point of view:
 ///
 /// ```
 /// use skaro_proto::client::{Client, ClientConfig, Event};
@@ -215,19 +217,19 @@ use session::{Credentials, Session};
 #[derive(Clone, PartialEq)]
 pub struct Client {
     config: ClientConfig,
-    /// The latest moment that the machine was told.
+    /// The latest time that the machine was given.
     now: Time,
     link: Link,
     output: Output,
     in_flight: InFlight,
-    /// The number of the last request on the wire, and of the last command. They differ when the machine asks
-    /// something itself, or a message waits for the connection.
+    /// The number of the last request on the wire, and of the last command. They differ if the machine makes requests
+    /// of its own, or a message waits for the connection.
     last_number: u64,
     last_id: u64,
     events: VecDeque<Event<'static>>,
     /// Messages that wait, or may have to be sent again.
     outbox: Outbox,
-    /// Prefix of the keys of messages for which the application gave none.
+    /// Prefix of the keys that the machine makes for messages without one.
     key_prefix: u128,
     cursor: Cursor,
     /// The session of the user who is signed in, or was when the connection broke.
@@ -235,7 +237,7 @@ pub struct Client {
     /// Login of the last user: the cursor is in this user's log, and waiting messages are sent in this user's name.
     last_user: Option<CompactString>,
     credentials: Option<Credentials>,
-    /// Set when a broken connection is to be replaced: from the first connection until the machine gives up.
+    /// Set if a broken connection is to be replaced: from the first connection until the machine gives up.
     persistent: bool,
     /// Set from the time a user signs in until `SignedOut` is reported or the client is closed.
     established: bool,
@@ -248,12 +250,12 @@ pub struct Client {
     random: fastrand::Rng,
 }
 
-/// Ask.
+/// Ask: what the machine knows.
 impl Client {
     /// Creates a client that has no connection yet.
     ///
-    /// The seed has to be random, from a source that is fit for secrets, and another one for each client: the keys by
-    /// which the server knows messages again are made of it, and the time that passes before connecting again.
+    /// The seed must be random, from a source that is fit for secrets, and different for each client. It determines the
+    /// keys by which the server recognises repeated messages, and the time that passes before connecting again.
     #[must_use]
     pub fn new(config: ClientConfig, seed: [u8; 32]) -> Self {
         let (prefix, rest) = seed.split_at(16);
@@ -313,20 +315,21 @@ impl Client {
         matches!(&self.link, Link::Up(Connection { stage: Stage::Open { sign_in: SignIn::Yes, .. }, .. }))
     }
 
-    /// The login of the user who is signed in, or was when the connection broke.
+    /// Returns the login of the user who is signed in, or was when the connection broke.
     #[must_use]
     pub fn user(&self) -> Option<&str> {
         self.session.as_ref().map(|session| session.login.as_str())
     }
 
-    /// Returns the id for [`session_restore`](Self::session_restore), valid on this client or another for five minutes
-    /// after the connection broke.
+    /// Returns the id for [`session_restore`](Self::session_restore).
+    ///
+    /// It is valid, on this client or another, for five minutes after the connection broke.
     #[must_use]
     pub fn session_id(&self) -> Option<&Secret> {
         self.session.as_ref().map(|session| &session.id)
     }
 
-    /// Number of commands that have not ended.
+    /// Returns the number of commands that have not ended.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.in_flight.others() + self.outbox.len()
@@ -337,8 +340,8 @@ impl Client {
 impl Client {
     /// Returns what the adapter is to do with the connection next; `None` when there is nothing left.
     ///
-    /// Fetch only as much as the connection takes: what stays here counts against the limits, and what never left
-    /// is known not to have been sent when the connection breaks.
+    /// Fetch only as much as the connection takes. What stays here counts against the limits. If the connection breaks,
+    /// what was never fetched is known not to have been sent.
     pub fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
         if self.outbox.waiting() > 0 {
             self.send_waiting();
@@ -350,20 +353,20 @@ impl Client {
         transmit
     }
 
-    /// Returns the next event besides those from [`handle_frame`](Self::handle_frame); `None` when there are no more.
+    /// Returns the next event that did not come from [`handle_frame`](Self::handle_frame); `None` if there are no more.
     pub fn poll_event(&mut self) -> Option<Event<'static>> {
         self.events.pop_front()
     }
 
-    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout), if nothing happens before; `None` for
-    /// never.
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout), unless something happens before;
+    /// `None` for never.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
         let deadlines = [self.in_flight.deadline(), self.outbox_deadline(), self.link_deadline()];
         deadlines.into_iter().flatten().min()
     }
 
-    /// Time goes on, even if the caller's clock does not.
+    /// Moves time on; it never goes backwards, even if the caller's clock does.
     fn advance(&mut self, now: Time) {
         self.now = self.now.max(now);
     }

@@ -1,4 +1,4 @@
-//! The messages that were given and have not ended, with what it takes to send them again.
+//! Messages that have not ended, with what it takes to send them again.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -21,7 +21,7 @@ pub(super) struct Outbox {
     /// The keys that the application gave, with the numbers of their commands.
     keys: BTreeMap<CompactString, u64>,
     bytes: usize,
-    /// Messages that wait to be sent, and a number below which there is none of them.
+    /// Number of messages that wait to be sent, and a number below which none of them is.
     waiting: usize,
     first_waiting: u64,
     /// Time before which nothing is sent, because the server could not take a repetition.
@@ -52,7 +52,7 @@ impl Open {
         self.under_way
     }
 
-    /// Returns whether the server may take it, or has it: a request that is under way can't be called back.
+    /// Returns whether the server has it, or may still get it: a request that is under way can't be called back.
     pub(super) const fn may_be_taken(&self) -> bool {
         self.has_left || self.under_way
     }
@@ -62,7 +62,7 @@ impl Open {
     }
 }
 
-/// Returns the key of a command for which the application gave none.
+/// Returns the key that the machine makes for a command without one.
 pub(super) fn made_key(prefix: u128, id: RequestId) -> String {
     format!("{prefix:032x}-{id}")
 }
@@ -105,7 +105,7 @@ impl Outbox {
         self.messages.push(number, deadline, message);
     }
 
-    /// Takes note that the next message that waits is under way now, and returns it.
+    /// Marks the next message that waits as under way, and returns it.
     pub(super) fn send_next(&mut self) -> Option<&Open> {
         if self.waiting == 0 {
             return None;
@@ -150,7 +150,7 @@ impl Outbox {
         is_made.then_some(id)
     }
 
-    /// The request with this message is under way no more: the message waits to be sent again.
+    /// Lets a message wait to be sent again, since its request is no longer under way.
     pub(super) fn requeue(&mut self, id: RequestId, has_left: bool) {
         let Some(place) = self.messages.find(id.0) else { return };
         let Some(message) = self.messages.get_mut(place) else { return };
@@ -171,7 +171,7 @@ impl Outbox {
         self.pause.filter(|_| self.waiting > 0)
     }
 
-    /// Ends a pause whose time is over, also while nothing waits: something may wait a moment later. Returns whether
+    /// Ends a pause whose time is over, even if nothing waits: something may wait a moment later. Returns whether
     /// something waits that can be sent now.
     pub(super) fn end_pause(&mut self, now: Time) -> bool {
         self.pause.take_if(|until| *until <= now).is_some() && self.waiting > 0

@@ -12,13 +12,15 @@ use crate::time::Time;
 /// The name of the extension.
 pub(super) const PEOPLE: &str = "people";
 
-/// Commands of the extension `people`. Besides the errors that each names, all of them fail without a connection, and with
+/// Commands of the extension `people`.
+///
+/// Besides the errors that each lists, all of them fail if there is no connection, and with
 /// [`CommandError::NoExtension`] if the server does not have the extension.
 impl Client {
-    /// Makes an account; then [`authorize`](Self::authorize) signs in, on the same connection if you like.
+    /// Makes an account. Afterwards [`authorize`](Self::authorize) can sign in, also on the same connection.
     ///
     /// # Errors
-    /// While somebody is signed in, if a text is over its limit, or with [`CommandError::NotConfidential`] if others could
+    /// If someone is signed in, if a text is over its limit, or with [`CommandError::NotConfidential`] if others could
     /// read the password on its way.
     pub fn register(&mut self, now: Time, register: Register<'_>) -> Result<RequestId, CommandError> {
         let Register { login, password, invitation, profile } = register;
@@ -38,19 +40,19 @@ impl Client {
         self.begin_secret(now, RequestKind::Register, login, request)
     }
 
-    /// Makes an invitation, with which one other person can [`register`](Self::register). [`add_contact`](Self::add_contact)
-    /// invites into a conference.
+    /// Makes an invitation, with which one other person can [`register`](Self::register). To invite someone into a
+    /// conference, use [`add_contact`](Self::add_contact).
     ///
     /// # Errors
-    /// Unless a user is signed in.
+    /// If no user is signed in.
     pub fn invite(&mut self, now: Time) -> Result<RequestId, CommandError> {
         self.begin_people(now, RequestKind::Invite, "", Request::Invite)
     }
 
-    /// Lists a user as a contact, or blocks one; founds or joins a conference, or invites somebody into it.
+    /// Lists a user as a contact, or blocks one; founds or joins a conference, or invites someone into it.
     ///
     /// # Errors
-    /// Unless a user is signed in, or if a login is over the limit.
+    /// If no user is signed in, or if a login is over the limit.
     pub fn add_contact(&mut self, now: Time, contact: AddContact<'_>) -> Result<RequestId, CommandError> {
         let AddContact { login, blocked, member, owner } = contact;
         within("member", member.unwrap_or_default(), self.config.limits.max_login_bytes)?;
@@ -59,10 +61,10 @@ impl Client {
         self.begin_people(now, RequestKind::AddContact, login, request)
     }
 
-    /// Makes a user no contact; leaves a conference, or removes one of its members.
+    /// Removes a user from the contacts; leaves a conference, or removes one of its members.
     ///
     /// # Errors
-    /// Unless a user is signed in, or if a login is over the limit.
+    /// If no user is signed in, or if a login is over the limit.
     pub fn del_contact(&mut self, now: Time, contact: DelContact<'_>) -> Result<RequestId, CommandError> {
         let DelContact { login, member } = contact;
         within("member", member.unwrap_or_default(), self.config.limits.max_login_bytes)?;
@@ -70,11 +72,11 @@ impl Client {
         self.begin_people(now, RequestKind::DelContact, login, request)
     }
 
-    /// Looks for users and conferences that are public, and whose logins begin so. Without a limit the server sends as many as
-    /// it likes.
+    /// Looks for public users and conferences whose logins begin with a prefix. Without a limit, the server decides how
+    /// many it sends.
     ///
     /// # Errors
-    /// Unless a user is signed in, or if the beginning is longer than a login.
+    /// If no user is signed in, or if the prefix is longer than a login may be.
     pub fn search_contacts(
         &mut self,
         now: Time,
@@ -86,21 +88,22 @@ impl Client {
         self.begin_people(now, RequestKind::SearchContacts, "", request)
     }
 
-    /// Asks what the server tells of a user or a conference, a contact or not; or of the user who asks.
+    /// Asks for what the server tells about a user or a conference, a contact or not, or about the user who asks.
     ///
     /// # Errors
-    /// Unless a user is signed in, or if the login is over the limit.
+    /// If no user is signed in, or if the login is over the limit.
     pub fn get_user_data(&mut self, now: Time, login: &str) -> Result<RequestId, CommandError> {
         let request = Request::GetUserData { login: login.into() };
         self.begin_people(now, RequestKind::GetUserData, login, request)
     }
 
-    /// Changes the user's profile, or that of a conference, or the user's password. If the machine
-    /// [keeps](super::ClientConfig::keep_credentials) the password, it keeps the new one as soon as the server says that it
-    /// is good.
+    /// Changes the profile of the user or of a conference, or the user's password.
+    ///
+    /// If the machine [keeps](super::ClientConfig::keep_credentials) the password, it keeps the new one as soon as the
+    /// server has accepted it.
     ///
     /// # Errors
-    /// Unless a user is signed in, if a text is over its limit, or with [`CommandError::NotConfidential`] if others could
+    /// If no user is signed in, if a text is over its limit, or with [`CommandError::NotConfidential`] if others could
     /// read a password on its way.
     pub fn update_my_data(&mut self, now: Time, update: UpdateMyData<'_>) -> Result<RequestId, CommandError> {
         let UpdateMyData { login, profile, password, old_password, end_sessions } = update;
@@ -127,21 +130,22 @@ impl Client {
         Ok(id)
     }
 
-    /// Asks for the user's sessions, of which [`sign_out`](Self::sign_out) can end each.
+    /// Asks for the user's sessions. [`sign_out`](Self::sign_out) can end each of them.
     ///
     /// # Errors
-    /// Unless a user is signed in.
+    /// If no user is signed in.
     pub fn get_sessions(&mut self, now: Time) -> Result<RequestId, CommandError> {
         self.begin_people(now, RequestKind::GetSessions, "", Request::GetSessions)
     }
 
-    /// Ends the own session, or others of the user's.
+    /// Ends the session of this connection, or other sessions of the user.
     ///
-    /// Once the own session has ended, or the connection has broken before the answer came, the machine knows neither session
-    /// nor password any more: it connects again, but somebody has to authorize. What had not ended then ends as lost.
+    /// Once the session of this connection has ended, or the connection has broken before the answer came, the machine
+    /// forgets session and password. It connects again, but someone has to authorize. What had not ended then ends as
+    /// lost.
     ///
     /// # Errors
-    /// Unless a user is signed in, or if the session's name is over the limit.
+    /// If no user is signed in, or if the session's name is over the limit.
     pub fn sign_out(&mut self, now: Time, which: SignOut<'_>) -> Result<RequestId, CommandError> {
         let (session, others) = match which {
             SignOut::Own => (None, false),
@@ -157,12 +161,13 @@ impl Client {
         Ok(id)
     }
 
-    /// Tells a user, or the members of a conference, that the user is typing. There is no answer, and it may be lost. Call
-    /// it every 5 seconds at most while the user types: this project's server counts each as five messages, and ignores it beyond
-    /// the rate, or if nobody may hear it.
+    /// Tells another user, or the members of a conference, that the user is typing.
+    ///
+    /// There is no answer, and it may be lost. While the user types, call it every 5 seconds at most. This project's
+    /// server counts each call as five messages, and ignores calls beyond the rate, and those that nobody may hear.
     ///
     /// # Errors
-    /// Unless a user is signed in, or if the login is over the limit.
+    /// If no user is signed in, or if the login is over the limit.
     pub fn typing(&mut self, now: Time, login: &str) -> Result<(), CommandError> {
         self.may_ask_about(login)?;
         self.room()?;
@@ -176,10 +181,11 @@ impl Client {
 }
 
 impl Client {
-    /// The connection is confidential: nobody on the way can read or change what is sent. So is TLS with a verified
-    /// certificate, a connection to this very machine, or whatever the application vouches for. Say so after each
-    /// [`handle_connected`](Self::handle_connected); no connection is taken for confidential otherwise, and passwords do not
-    /// leave over it.
+    /// Reports that the connection is confidential: nobody on the way can read or change what is sent.
+    ///
+    /// TLS with a verified certificate and a connection within one computer are confidential, and whatever the
+    /// application vouches for. Call it after each [`handle_connected`](Self::handle_connected). Otherwise the machine
+    /// does not consider the connection confidential, and sends no passwords over it.
     pub fn handle_confidential(&mut self) {
         if let Link::Up(connection) = &mut self.link {
             connection.confidential = true;
@@ -232,7 +238,7 @@ impl Client {
         self.begin(now, kind, login, request)
     }
 
-    /// Writes a request with passwords, of which no copy is left behind.
+    /// Writes a request with passwords, and leaves no copy of them behind.
     fn begin_secret(
         &mut self,
         now: Time,
@@ -258,7 +264,7 @@ impl Client {
         Ok(id)
     }
 
-    /// The answer to the request that was written last will change something.
+    /// Notes a change that the answer to the last written request will make.
     fn expect(&mut self, change: Change) {
         let number = self.last_number;
         if let Link::Up(connection) = &mut self.link {
@@ -266,7 +272,7 @@ impl Client {
         }
     }
 
-    /// A request that may change something was answered, even late.
+    /// Makes the change that an answer, even a late one, has confirmed.
     #[cold]
     pub(super) fn settle(&mut self, number: u64, answer: Option<&Answer<'_>>) {
         let Link::Up(connection) = &mut self.link else { return };
@@ -277,7 +283,7 @@ impl Client {
         match (change, answer) {
             (Change::SignOut, Some(Answer::SignedOut)) => {
                 self.forget_user(SignedOutReason::Requested);
-                // The server closes it now. There is nothing to wait for, and nothing to be done on it.
+                // The server closes the connection now. There is nothing left to wait for, or to do on it.
                 if self.sign_in().is_some() {
                     self.lose(Disconnect::SignedOut);
                 }
@@ -291,13 +297,13 @@ impl Client {
         }
     }
 
-    /// Returns whether the own session was to be ended on this connection, and perhaps was.
+    /// Returns whether the session of this connection was to be ended, and perhaps has ended.
     pub(super) fn was_signing_out(&self) -> bool {
         let Link::Up(connection) = &self.link else { return false };
         connection.changes.iter().any(|(_, change)| *change == Change::SignOut)
     }
 
-    /// Forgets how to sign the user in again, which is not wanted any more.
+    /// Forgets how to sign the user in again, since that is no longer wanted.
     pub(super) fn forget_user(&mut self, reason: SignedOutReason) {
         debug!("the user is forgotten");
         self.session = None;

@@ -17,16 +17,16 @@ use crate::time::Time;
 pub struct Register<'a> {
     /// The new user's login.
     pub login: &'a str,
-    /// The new user's password; it is sent, since the server has never had it.
+    /// The new user's password. It is sent, since the server does not have it yet.
     pub password: &'a str,
-    /// An invitation, where registration needs one.
+    /// An invitation, if registration needs one.
     pub invitation: Option<&'a str>,
     /// The new user's profile, as in [`UpdateMyData`].
     pub profile: Option<Fields<'a>>,
 }
 
 impl<'a> Register<'a> {
-    /// Makes an account without a profile, where no invitation is needed.
+    /// Returns a command that makes an account without a profile and without an invitation.
     #[must_use]
     pub const fn new(login: &'a str, password: &'a str) -> Self {
         Register { login, password, invitation: None, profile: None }
@@ -51,14 +51,14 @@ pub struct AddContact<'a> {
 }
 
 impl<'a> AddContact<'a> {
-    /// Lists this user, or joins this conference.
+    /// Returns a command that lists this user, or joins this conference.
     #[must_use]
     pub const fn new(login: &'a str) -> Self {
         AddContact { login, blocked: false, member: None, owner: false }
     }
 }
 
-/// Makes a user no contact; leaves a conference, or removes a member: see [`Client::del_contact`].
+/// Removes a user from the contacts; leaves a conference, or removes a member: see [`Client::del_contact`].
 #[derive(Clone, Copy, Debug)]
 pub struct DelContact<'a> {
     /// The login of the user, or of the conference.
@@ -68,7 +68,7 @@ pub struct DelContact<'a> {
 }
 
 impl<'a> DelContact<'a> {
-    /// Makes this user no contact, or leaves this conference.
+    /// Returns a command that removes this user from the contacts, or leaves this conference.
     #[must_use]
     pub const fn new(login: &'a str) -> Self {
         DelContact { login, member: None }
@@ -80,11 +80,11 @@ impl<'a> DelContact<'a> {
 pub struct SearchContacts<'a> {
     /// The beginning of their logins.
     pub prefix: &'a str,
-    /// Number of them at most.
+    /// Maximum number of results.
     pub limit: Option<u64>,
 }
 
-/// Asks what the server tells of a user: see [`Client::get_user_data`].
+/// Asks for what the server tells about a user: see [`Client::get_user_data`].
 #[derive(Clone, Copy, Debug)]
 pub struct GetUserData<'a> {
     /// The user's login.
@@ -93,24 +93,24 @@ pub struct GetUserData<'a> {
 
 /// Changes a profile, or the password: see [`Client::update_my_data`].
 ///
-/// A profile has at most 4096 bytes as CBOR with this project's server. These fields have a meaning; a value of another type
-/// has none, and all other fields are the application's.
+/// With this project's server, a profile has at most 4096 bytes as CBOR. The following fields have a meaning, unless
+/// their value has another type. All other fields are the application's.
 ///
 /// | field | type | meaning |
 /// |---|---|---|
-/// | `name` | text | name for people |
+/// | `name` | text | display name |
 /// | `status_text` | text | status of the user; topic of a conference |
 /// | `public` | boolean | searches find the user or the conference; everybody may join the conference |
-/// | `tells_read` | boolean | others hear up to where the user has read, if they tell it, too |
+/// | `tells_read` | boolean | others learn up to where the user has read, if they tell it, too |
 #[derive(Clone, Default)]
 pub struct UpdateMyData<'a> {
-    /// The login of a conference, if it is its profile.
+    /// The login of a conference, if its profile is to be changed.
     pub login: Option<&'a str>,
-    /// The fields of the profile that change; those that are null are removed.
+    /// The fields of the profile to change. Those that are null are removed.
     pub profile: Option<Fields<'a>>,
-    /// The new password; it is sent.
+    /// The new password. It is sent.
     pub password: Option<&'a str>,
-    /// The password up to now, which a new one needs; it is sent.
+    /// The current password, which is needed to set a new one. It is sent.
     pub old_password: Option<&'a str>,
     /// `true` to end the user's other sessions.
     pub end_sessions: bool,
@@ -123,11 +123,11 @@ pub struct GetSessions;
 /// Ends sessions: see [`Client::sign_out`].
 #[derive(Clone, Copy, Debug)]
 pub enum SignOut<'a> {
-    /// The own session.
+    /// The session of this connection.
     Own,
-    /// The session of this name, as the server [told](GetSessions) it.
+    /// The session with this name, as [`GetSessions`] returned it.
     Session(&'a str),
-    /// All of the user's sessions but the own.
+    /// All of the user's sessions except that of this connection.
     Others,
 }
 

@@ -1,4 +1,4 @@
-//! A queue of what waits for its end, each with a number and a deadline.
+//! A queue of values that wait for their end, each with a number and a deadline.
 
 use alloc::collections::VecDeque;
 
@@ -6,12 +6,12 @@ use crate::time::Time;
 
 /// Values in the order of their numbers, which is the order of their deadlines too, since all wait equally long.
 ///
-/// Looking one up takes a binary search; adding one, ending one and finding the next deadline take constant time on
-/// average, however many there are, and no memory is allocated as long as no more than before are waiting.
+/// Looking one up takes a binary search. Adding one, ending one and finding the next deadline take constant time on
+/// average, however many there are. No memory is allocated as long as no more values wait than before.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Queue<T> {
     slots: VecDeque<Slot<T>>,
-    /// Slots whose value has ended. The first slot is never one of these.
+    /// Number of slots whose value has ended. The first slot is never one of these.
     ended: usize,
 }
 

@@ -17,17 +17,19 @@ use crate::log::debug;
 use crate::message::{ClientMessage, Page, Request, RequestKind};
 use crate::time::Time;
 
-/// Commands. Each takes effect or fails at once. One that took effect ends exactly once, with an
+/// Commands.
+///
+/// Each is taken or fails at once. A command that was taken ends exactly once, with an
 /// [`Event::Ended`](super::Event::Ended) that has the returned number.
 ///
-/// Besides the errors that each names, all of them fail with [`CommandError::TooManyRequests`] while
+/// Besides the errors that each lists, all of them fail with [`CommandError::TooManyRequests`] while
 /// [`max_requests`](crate::Limits::max_requests) are under way, and with [`CommandError::OutputFull`] while
-/// [`max_queued_bytes`](crate::Limits::max_queued_bytes) wait to be sent: try again when some have ended.
+/// [`max_queued_bytes`](crate::Limits::max_queued_bytes) wait to be sent. Try again when some have ended.
 impl Client {
     /// Signs a user in, by a proof of knowing the password (see [`auth`]).
     ///
     /// # Errors
-    /// Without a connection, while somebody is signed in, or if a text is over its limit.
+    /// If there is no connection, if someone is signed in, or if a text is over its limit.
     pub fn authorize(&mut self, now: Time, login: &str, password: &str) -> Result<RequestId, CommandError> {
         within("login", login, self.config.limits.max_login_bytes)?;
         within("password", password, self.config.limits.max_password_bytes)?;
@@ -46,19 +48,19 @@ impl Client {
         Ok(id)
     }
 
-    /// Asks how one can register on the server; nobody needs to be signed in.
+    /// Asks how new users can register on the server. Nobody needs to be signed in.
     ///
     /// # Errors
-    /// Without a connection.
+    /// If there is no connection.
     pub fn register_type(&mut self, now: Time) -> Result<RequestId, CommandError> {
         self.connected()?;
         self.begin(now, RequestKind::RegisterType, "", Request::RegisterType)
     }
 
-    /// Goes on with a session whose connection broke, if that was no more than five minutes ago.
+    /// Resumes a session whose connection broke no more than five minutes ago.
     ///
     /// # Errors
-    /// Without a connection, while somebody is signed in, or if the id is over the limit.
+    /// If there is no connection, if someone is signed in, or if the id is over the limit.
     pub fn session_restore(&mut self, now: Time, sid: &str) -> Result<RequestId, CommandError> {
         within("sid", sid, self.config.limits.max_secret_bytes)?;
         self.token()?;
@@ -70,7 +72,7 @@ impl Client {
     /// Asks for all the users whom the user knows.
     ///
     /// # Errors
-    /// Unless a user is signed in.
+    /// If no user is signed in.
     pub fn get_contacts(&mut self, now: Time) -> Result<RequestId, CommandError> {
         self.signed_in()?;
         self.begin(now, RequestKind::GetContacts, "", Request::GetContacts)
@@ -79,7 +81,7 @@ impl Client {
     /// Asks for the last messages exchanged with another user; [`GetHistory`](super::GetHistory) can ask for others.
     ///
     /// # Errors
-    /// Unless a user is signed in, or if the login is over the limit.
+    /// If no user is signed in, or if the login is over the limit.
     pub fn get_history(&mut self, now: Time, login: &str) -> Result<RequestId, CommandError> {
         self.get_page(now, login, Page::default())
     }
@@ -90,21 +92,23 @@ impl Client {
         self.begin(now, RequestKind::GetHistory, login, Request::GetHistory { login: login.into(), page })
     }
 
-    /// Moves the user's read mark of a dialog, on all devices, to this position of the user's own log. If that is further than before, it becomes an entry of the log.
+    /// Moves the user's read mark of a dialog, on all devices, to this position of the user's own log.
+    ///
+    /// If that is further than before, the mark becomes an entry of the log.
     ///
     /// # Errors
-    /// Unless a user is signed in, or if the login is over the limit.
+    /// If no user is signed in, or if the login is over the limit.
     pub fn read(&mut self, now: Time, login: &str, up_to: u64) -> Result<RequestId, CommandError> {
         within("login", login, self.config.limits.max_login_bytes)?;
         self.signed_in()?;
         self.begin(now, RequestKind::Read, login, Request::Read { login: login.into(), up_to })
     }
 
-    /// Makes a request of a type that this library does not know; its answer is an
+    /// Makes a request of a type that this library does not know. Its answer is an
     /// [`Answer::Other`](crate::message::Answer::Other).
     ///
     /// # Errors
-    /// Without a connection, or if the type is one that has a command of its own.
+    /// If there is no connection, or if the type has a command of its own.
     pub fn request_other(
         &mut self,
         now: Time,
@@ -145,7 +149,7 @@ impl Client {
         })
     }
 
-    /// Always inlined: else the ticket is copied on its way into the queue.
+    /// Always inlined: otherwise the ticket is copied on its way into the queue.
     #[inline(always)]
     pub(super) fn put_under_way(
         &mut self,

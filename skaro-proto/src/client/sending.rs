@@ -9,21 +9,23 @@ use super::{Client, CommandError, Delivery, Ended, Event, Failure, RequestId, Se
 use crate::message::{Answer, AnswerMessage, ClientMessage, Date, Refusal, Request, RequestKind};
 use crate::time::Time;
 
-/// Bytes of a key; the server takes no longer ones.
+/// Maximum length of a key in bytes; the server takes no longer ones.
 const KEY: usize = 64;
 
-/// Time for which a message waits before the next attempt that the server may have, and could not take.
+/// Time before a message is sent again after the server could not take the repetition, or did not know its outcome.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Client {
-    /// Sends a message to another user. The marker is never sent: it comes back with the command's end.
+    /// Sends a message to another user.
     ///
-    /// If the server keeps logs, the message is in the outbox until it ends, and is sent again after each break, with
-    /// the same key, so that it arrives once. While the machine is connecting again, messages wait in the outbox, too;
-    /// see [`ClientConfig::offline_messages`](super::ClientConfig::offline_messages). [`SendMessage`] can bring a key of its own.
+    /// The marker is never sent: it comes back with the command's end. [`SendMessage`] can bring a key of its own.
+    ///
+    /// If the server keeps logs, the message stays in the outbox until it ends. After each break it is sent again with
+    /// the same key, so that it arrives once. Messages also wait in the outbox while the machine is connecting again;
+    /// see [`ClientConfig::offline_messages`](super::ClientConfig::offline_messages).
     ///
     /// # Errors
-    /// Unless a user is signed in (or the message may wait), or if a text or the outbox is over its limit.
+    /// If no user is signed in and the message may not wait, or if a text or the outbox is over its limit.
     pub fn send_message(
         &mut self,
         now: Time,
@@ -46,7 +48,7 @@ impl Client {
             self.check_key(key)?;
         }
         let signed_in = self.signed_in();
-        // What waits already goes first, or messages would overtake each other.
+        // What waits already goes first; otherwise messages would overtake each other.
         let must_wait = signed_in.is_err() || self.outbox.waiting() > 0;
         if must_wait && self.may_wait() {
             let limit = self.config.offline_messages;
@@ -62,7 +64,7 @@ impl Client {
                     let request = Request::SendMessage { to: to.into(), body: body.into(), key: None };
                     let message = ClientMessage::new(number, request);
                     message.encode_into(format, out);
-                    // All of it is borrowed. That there is nothing to drop is not seen by the compiler.
+                    // All of it is borrowed, so there is nothing to drop, but the compiler does not see that.
                     core::mem::forget(message);
                 }));
             }
@@ -131,7 +133,7 @@ impl Client {
         let (id, outcome) = (ticket.id, answer.outcome.map_err(Failure::Refused));
         let ended = Ended { ticket, outcome, extra: answer.extra };
         match repeated {
-            // Its own entry has ended it, or its time.
+            // Its own entry or its time-out has ended it.
             None => Event::Late(ended),
             Some(was_sent_before) if is_unknown || was_sent_before && is_temporary => {
                 self.outbox.requeue(id, true);
@@ -148,8 +150,8 @@ impl Client {
         }
     }
 
-    /// Handles an entry of the log that is one of the user's own messages: it ends the message as an answer does. Returns
-    /// whether a command ends with it, or has.
+    /// Handles an entry of the log that is one of the user's own messages, and ends the message as an answer does.
+    /// Returns whether a command ends with it, or has ended with it.
     pub(super) fn own_entry(&mut self, key: &str, date: Option<Date<'static>>, position: u64) -> bool {
         let open = self.outbox.find(self.key_prefix, key).and_then(|id| self.outbox.end(id));
         let Some(message) = open else { return self.cursor.is_accepted(position) };
@@ -187,7 +189,7 @@ impl Client {
         self.end_messages(|_| true);
     }
 
-    /// Ends the messages that the server may have received, since nothing can tell any more.
+    /// Ends the messages that the server may have received, since their outcome can no longer be known.
     pub(super) fn end_unknown(&mut self) {
         self.end_messages(|message| message.has_left);
     }

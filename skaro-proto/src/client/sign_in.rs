@@ -1,4 +1,4 @@
-//! Signing in: at the application's wish, and by itself after a reconnection.
+//! Signing in: when the application asks for it, and automatically after a reconnection.
 
 use compact_str::CompactString;
 use zeroize::Zeroizing;
@@ -14,7 +14,7 @@ use crate::secret::Secret;
 use crate::time::Time;
 
 impl Client {
-    /// The token to prove a password with, if somebody may sign in now.
+    /// Returns the token to prove a password with, if someone may sign in now.
     pub(super) fn token(&self) -> Result<&Secret, CommandError> {
         self.connected()?;
         match &self.link {
@@ -41,7 +41,7 @@ impl Client {
         Ok(id)
     }
 
-    /// The request that was written last decides who is signed in.
+    /// Waits for the request that was written last: it decides who is signed in.
     fn pend(&mut self) {
         let number = self.last_number;
         self.output.mark_secret();
@@ -74,7 +74,7 @@ impl Client {
         let Some(sign_in) = self.sign_in() else { return };
         let login = &*signed_in.user.login;
         match core::mem::replace(sign_in, SignIn::Yes) {
-            // A late answer may be to an attempt before the one that is pending, with other credentials.
+            // A late answer may belong to an attempt before the pending one, with other credentials.
             SignIn::Pending { credentials: Some(credentials), number, .. } if number == answered => {
                 self.credentials = Some(credentials);
             }
@@ -83,7 +83,7 @@ impl Client {
         debug!("signed in");
         self.persistent |= core::mem::take(&mut self.refused);
         self.established = true;
-        // The session of the user before may be gone by now; the log, and what waits, is not.
+        // The previous user's session may be gone by now, but not the log, nor what waits.
         let before = self.last_user.replace(CompactString::new(login));
         let is_other = before.is_some_and(|before| before != login);
         if is_other {
@@ -92,7 +92,8 @@ impl Client {
         }
         let (id, login) = (Secret::from(&*signed_in.session_id), CompactString::new(&*signed_in.user.login));
         self.session = Some(Session { id, login, broken: None });
-        // Another user who authorizes asks for the own log's head; whose session is restored is not known before.
+        // Another user who authorizes asks for the head of their own log; whose session is restored is not known
+        // before.
         if is_other && *kind == RequestKind::Authorize {
             self.cursor = Cursor::new(&LogStart::Head);
         }
@@ -108,7 +109,7 @@ impl Client {
             let token = token.clone();
             *sign_in = SignIn::No { token };
             debug!("not signed in");
-            // What waited for this waits for nothing now, unless the machine has another way to sign in.
+            // What waited for this sign-in waits in vain now, unless the machine has another way to sign in.
             if !automatic {
                 self.end_outbox();
             }
@@ -130,7 +131,7 @@ impl Client {
         self.persistent && has_means && at_work
     }
 
-    /// Connected again: restores the session, or signs in anew, or leaves it to the application.
+    /// Signs in on a new connection: restores the session, or signs in anew, or leaves it to the application.
     pub(super) fn resume(&mut self) {
         let lifetime = self.config.session_lifetime;
         let restorable =
@@ -152,7 +153,7 @@ impl Client {
         }
     }
 
-    /// Tells the application that the user is signed in no more, if that was so and was not told.
+    /// Tells the application that the user is no longer signed in, if the user was and it has not been told.
     pub(super) fn signed_out(&mut self, reason: SignedOutReason) {
         if core::mem::take(&mut self.established) {
             debug!("signed out");
@@ -201,8 +202,8 @@ impl Client {
             }
             return;
         }
-        // Time does not heal a wrong password: the machine does not try it again, and does not come back for it,
-        // until somebody signs in who is let in.
+        // A wrong password stays wrong: the machine neither tries it again nor reconnects for it, until someone has
+        // signed in.
         self.credentials = None;
         self.session = None;
         self.persistent = false;

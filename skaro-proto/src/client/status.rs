@@ -16,7 +16,7 @@ pub enum Status {
         /// Time of the next attempt.
         until: Time,
     },
-    /// The adapter is to connect, and to report how that went.
+    /// The adapter is to connect, and to report the result.
     Dialing,
     /// Connected; the server has not spoken yet.
     Greeting,
@@ -33,8 +33,10 @@ pub enum Status {
 }
 
 impl Status {
-    /// Returns whether there is a connection. The adapter keeps its socket exactly as long as this is `true`. Then it
-    /// drops the socket without a handshake and reports nothing more about it.
+    /// Returns whether there is a connection.
+    ///
+    /// The adapter keeps its socket exactly as long as this is `true`. Afterwards it drops the socket without a
+    /// handshake, and reports nothing more about it.
     #[must_use]
     pub const fn has_connection(self) -> bool {
         !matches!(self, Status::Offline | Status::Waiting { .. } | Status::Dialing | Status::Closed)

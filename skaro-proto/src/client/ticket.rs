@@ -24,12 +24,12 @@ pub struct Ticket {
     pub(super) login: CompactString,
     pub(super) marker: Option<u64>,
     pub(super) automatic: bool,
-    /// Set if its message is in the outbox until it ends, whatever becomes of this request.
+    /// Set if the message stays in the outbox until it ends, whatever becomes of this request.
     pub(super) kept: bool,
 }
 
 impl Ticket {
-    /// The number that the command returned.
+    /// Returns the number that the command got when it was taken.
     #[must_use]
     pub const fn id(&self) -> RequestId {
         self.id
@@ -41,13 +41,14 @@ impl Ticket {
         self.kind
     }
 
-    /// The login that it was about: who signs in, whose history, to whom a message goes. Empty if there is none.
+    /// Returns the login that the command is about: who signs in, whose history is read, to whom a message goes. Empty
+    /// if there is none.
     #[must_use]
     pub fn login(&self) -> &str {
         &self.login
     }
 
-    /// The marker that the application gave along with a message. It is never sent.
+    /// Returns the marker that the application gave along with a message. It is never sent.
     #[must_use]
     pub const fn marker(&self) -> Option<u64> {
         self.marker

@@ -105,8 +105,9 @@ fields! {
 }
 
 impl Field {
-    /// Number of fields, from the first one on, that have a place of their own in a map that is read. The value of any other
-    /// field is looked up in the frame again when it is needed, so that those who do not need it do not pay for it.
+    /// Number of fields, from the first one on, that have a slot of their own in a map that is being read. The value of
+    /// any other field is looked up in the frame again when it is needed, so that messages without it do not pay for
+    /// it.
     pub(crate) const SLOTS: usize = Field::Key as usize + 1;
 
     /// Returns the field of this name, or [`Field::Unlisted`].

@@ -467,8 +467,9 @@ fn skip_rest<'a, R: Reader<'a>>(item: Item<'a, R::Left>, reader: &mut R, nesting
     Ok(())
 }
 
-/// Adds an item to a list, which grows to 16, 128, 256, … items: a history of 100 messages takes two allocations. Room for
-/// all that might follow, in each of many lists that stay short, would be more than their frame is worth.
+/// Adds an item to a list, whose capacity grows to 16, 128, 256, … items: a history of 100 messages takes two
+/// allocations. Reserving room for all that might follow, in each of many short lists, would take more memory than
+/// their frame is worth.
 pub(crate) fn push<T>(list: &mut Vec<T>, item: T) {
     if list.len() == list.capacity() {
         list.reserve_exact(match list.len() {

@@ -9,8 +9,8 @@ use crate::codec::{DecodeError, Fields};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ClientMessage<'a> {
-    /// The number that the answer will carry as `id`. The client chooses it; a server must not take it for unique.
-    /// Not on the wire, and 0, for what [has no answer](Request::is_one_way).
+    /// The number that the answer will carry as `id`. The client chooses it; a server must not assume that it is
+    /// unique. It is 0, and not on the wire, for what [has no answer](Request::is_one_way).
     pub on_request: u64,
     /// The request.
     pub request: Request<'a>,
@@ -25,7 +25,7 @@ impl<'a> ClientMessage<'a> {
         ClientMessage::new(0, Request::Ack { position })
     }
 
-    /// Returns the news that the user is typing to this user, or in this conference.
+    /// Returns the message that tells this user, or this conference, that the user is typing.
     pub fn typing(login: impl Into<Cow<'a, str>>) -> Self {
         ClientMessage::new(0, Request::Typing { login: login.into() })
     }
@@ -37,7 +37,7 @@ impl<'a> ClientMessage<'a> {
     }
 }
 
-/// Beginning of a connection's cursor.
+/// Place in the log at which a connection's cursor begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a client knows its position or not")]
 pub enum Since {
@@ -47,9 +47,10 @@ pub enum Since {
     Position(u64),
 }
 
-/// Selection of a dialog's messages. By default the last ones.
+/// Selection of a dialog's messages, by default the last ones.
 ///
-/// With `after` or `after_date` alone the answer has the oldest that follow, otherwise the newest before.
+/// With `after` or `after_date` alone, the answer has the oldest messages that follow; otherwise it has the newest
+/// before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "made with struct syntax, over the default")]
 pub struct Page {
@@ -61,7 +62,7 @@ pub struct Page {
     pub before_date: Option<i64>,
     /// Only messages dated after.
     pub after_date: Option<i64>,
-    /// Number of messages at most.
+    /// Maximum number of messages.
     pub limit: Option<u64>,
 }
 
@@ -89,12 +90,13 @@ pub enum Request<'a> {
         since: Option<Since>,
         /// The id of the log to which a position belongs.
         log: Option<Cow<'a, str>>,
-        /// `true` for a connection that hears of presence: who comes and goes, types, and reads. Written only if it is `true`.
+        /// `true` to receive presence on the connection: who comes and goes, types, and reads. Written only if it is
+        /// `true`.
         presence: bool,
     },
-    /// Asks how one can register; allowed before signing in.
+    /// Asks how new users can register; allowed before signing in.
     RegisterType,
-    /// Goes on with a session whose connection broke.
+    /// Resumes a session whose connection broke.
     SessionRestore {
         /// The session's id.
         sid: Cow<'a, str>,
@@ -120,7 +122,7 @@ pub enum Request<'a> {
         to: Cow<'a, str>,
         /// The message's text.
         body: Cow<'a, str>,
-        /// The sender's key, by which the server knows a repetition: 1 to 64 bytes.
+        /// The sender's key, by which the server recognises a repetition: 1 to 64 bytes.
         key: Option<Cow<'a, str>>,
     },
     /// Moves the mark up to which the user has read a dialog.
@@ -135,13 +137,13 @@ pub enum Request<'a> {
         /// The position.
         position: u64,
     },
-    /// Makes an account; allowed before signing in only.
+    /// Makes an account; allowed only before signing in.
     Register {
         /// The new user's login.
         login: Cow<'a, str>,
-        /// The password itself: it must not travel but over TLS, or inside of the machine.
+        /// The password itself. It must travel only over TLS, or within one computer.
         password: Cow<'a, str>,
-        /// An invitation, where registration needs one.
+        /// An invitation, if registration needs one.
         invitation: Option<Cow<'a, str>>,
         /// The new user's profile.
         profile: Option<Fields<'a>>,
@@ -159,7 +161,7 @@ pub enum Request<'a> {
         /// `true` to make the member an owner. Written only if it is `true`.
         owner: bool,
     },
-    /// Makes a user no contact; leaves a conference, or removes one of its members.
+    /// Removes a user from the contacts; leaves a conference, or removes one of its members.
     DelContact {
         /// The user's or the conference's login.
         login: Cow<'a, str>,
@@ -170,34 +172,34 @@ pub enum Request<'a> {
     SearchContacts {
         /// The beginning of their logins: at least one byte.
         prefix: Cow<'a, str>,
-        /// Number of users at most.
+        /// Maximum number of results.
         limit: Option<u64>,
     },
-    /// Asks for what the server tells of one user or conference.
+    /// Asks for what the server tells about one user or conference.
     GetUserData {
         /// The login.
         login: Cow<'a, str>,
     },
     /// Changes a profile, or the password.
     UpdateMyData {
-        /// The login of a conference, if it is its profile.
+        /// The login of a conference, if its profile is to be changed.
         login: Option<Cow<'a, str>>,
-        /// The fields to change; those that are null are removed.
+        /// The fields to change. Those that are null are removed.
         profile: Option<Fields<'a>>,
-        /// The new password itself: it must not travel but over TLS, or inside of the machine.
+        /// The new password itself. It must travel only over TLS, or within one computer.
         password: Option<Cow<'a, str>>,
-        /// The password up to now.
+        /// The current password.
         old_password: Option<Cow<'a, str>>,
         /// `true` to end the user's other sessions. Written only if it is `true`.
         end_sessions: bool,
     },
     /// Asks for the user's sessions.
     GetSessions,
-    /// Ends the own session, or others.
+    /// Ends the session of this connection, or others.
     SignOut {
-        /// The session to end, as `get_sessions` tells it.
+        /// The session to end, as `get_sessions` names it.
         session: Option<Cow<'a, str>>,
-        /// `true` to end all sessions but the own. Written only if it is `true`.
+        /// `true` to end all sessions except that of this connection. Written only if it is `true`.
         others: bool,
     },
     /// Tells that the user is typing: one-way, without a number and without an answer.
@@ -376,7 +378,7 @@ impl fmt::Display for RequestKind {
 pub struct InvalidRequest<'a> {
     /// The error.
     pub error: DecodeError,
-    /// The request's number and type, if they could be read: then an answer can refuse it.
+    /// The request's number and type, if they could be read. An answer can then refuse it.
     pub request: Option<(u64, Cow<'a, str>)>,
 }
 

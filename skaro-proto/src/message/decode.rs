@@ -1,4 +1,4 @@
-//! Reading messages: each of them is described here once, for both formats.
+//! Reading messages. Each is described here once, for both formats.
 
 mod people;
 
@@ -68,7 +68,7 @@ impl<'a> Decode<'a> for ServerMessage<'a> {
     }
 }
 
-/// The values that are too large to be read once for their end, and once more if they are needed.
+/// Values that are too large to be read twice: once to find their end, and once more if they are needed.
 #[derive(Default)]
 struct Lists<'a> {
     contacts: Slot<Contacts<'a>>,
@@ -97,7 +97,7 @@ fn server_message<'a, R: Reader<'a>>(
     })
 }
 
-/// Reads an entry of a log other than a message. Without a position it is none, whatever it is.
+/// Reads an entry of a log other than a message. Without a position it is no entry, but a message of an unknown type.
 #[cold]
 fn entry<'a, R: Reader<'a>>(map: &mut MapReader<'_, 'a, R>, kind: Cow<'a, str>) -> Result<ServerMessage<'a>> {
     let Some(position) = position(map)? else {
@@ -340,7 +340,7 @@ impl<'a> Decode<'a> for StatusCode<'a> {
     fn unsigned(number: u64) -> Slot<Self> {
         Slot::Value(match u16::try_from(number) {
             Ok(code) if code < 1000 => StatusCode::new(code),
-            // Whatever else it is, it means what its digits mean as a text.
+            // Any other number means the same as its digits in a text.
             _ => StatusCode::from(Cow::Owned(number.to_string())),
         })
     }
@@ -355,7 +355,7 @@ impl<'a> Decode<'a> for StatusCode<'a> {
     }
 }
 
-/// A request, or why it is none.
+/// A request, or the reason why it is invalid.
 struct Incoming<'a>(core::result::Result<ClientMessage<'a>, Box<InvalidRequest<'a>>>);
 
 impl<'a> Decode<'a> for Incoming<'a> {

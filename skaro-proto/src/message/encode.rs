@@ -1,5 +1,5 @@
-//! Writing messages: each of them is described here once, for both formats. The type comes first wherever the original
-//! client does not put it elsewhere, so that readers know at once what they read.
+//! Writing messages. Each is described here once, for both formats. The type comes first, unless the original client
+//! puts it elsewhere, so that readers know at once what they read.
 
 mod people;
 
@@ -27,7 +27,7 @@ impl ClientMessage<'_> {
         out
     }
 
-    /// Writes the message after what is in the buffer already. As long as that has room, nothing is allocated.
+    /// Appends the message to the buffer. Nothing is allocated as long as the buffer has room.
     #[inline(always)]
     pub fn encode_into(&self, format: Format, out: &mut Vec<u8>) {
         codec::write(format, self, out);
@@ -43,7 +43,7 @@ impl ServerMessage<'_> {
         out
     }
 
-    /// Writes the message after what is in the buffer already. As long as that has room, nothing is allocated.
+    /// Appends the message to the buffer. Nothing is allocated as long as the buffer has room.
     pub fn encode_into(&self, format: Format, out: &mut Vec<u8>) {
         codec::write(format, self, out);
     }
@@ -70,7 +70,7 @@ impl Encode for ClientMessage<'_> {
     }
 }
 
-/// Begins any other request, with its own fields. Apart, since a message is what is written most.
+/// Begins any other request, with its own fields. Kept apart, since chat messages are what is written most.
 #[cold]
 #[inline(never)]
 fn begin_other<E: Encoder>(request: &Request<'_>, to: &mut E) -> E::Map {

@@ -6,7 +6,7 @@ use super::people::ContactState;
 use super::types::{User, owned, text_bytes};
 use crate::codec::Fields;
 
-/// An entry of the log in place of a message that the connection sent itself: it had the answer.
+/// An entry of the log in place of a message that the connection itself sent: it has had the answer.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Sent<'a> {
@@ -18,7 +18,7 @@ pub struct Sent<'a> {
     pub extra: Fields<'a>,
 }
 
-/// An entry of the log: the user has read a dialog, on whichever device.
+/// An entry of the log: the user has read a dialog, on any device.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ReadMark<'a> {
@@ -32,13 +32,13 @@ pub struct ReadMark<'a> {
     pub extra: Fields<'a>,
 }
 
-/// An entry of the log: a contact has another state now, on whichever device it was changed.
+/// An entry of the log: the state of a contact has changed, on any device.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ContactChange<'a> {
     /// The login of the contact: a user or a conference.
     pub login: Cow<'a, str>,
-    /// The state that it has now.
+    /// The contact's new state.
     pub state: ContactState<'a>,
     /// The position of this entry in the user's log.
     pub position: u64,
@@ -46,18 +46,18 @@ pub struct ContactChange<'a> {
     pub extra: Fields<'a>,
 }
 
-/// News of a user or a conference: an entry if it has a position, else presence.
+/// News about a user or a conference: an entry of the log if it has a position, otherwise presence.
 ///
-/// An entry tells another profile, or with `member` that the members of a conference have changed. Presence tells whether
-/// the user is [online](User::online).
+/// An entry tells a changed profile or, with `member`, a change of a conference's members. Presence tells whether the
+/// user is [online](User::online).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ChangedUserData<'a> {
     /// The user or the conference, with the profile or the presence.
     pub user: User<'a>,
-    /// The login of the member of the conference who has another state now.
+    /// The login of the member of the conference whose state has changed.
     pub member: Option<Cow<'a, str>>,
-    /// The member's state: `Listed` for a new member, `Owner` for a new owner, `None` for one less.
+    /// The member's state: `Listed` for a new member, `Owner` for a new owner, `None` for one who is gone.
     pub state: Option<ContactState<'a>>,
     /// The position of this entry in the user's log, if it is one.
     pub position: Option<u64>,
@@ -77,7 +77,7 @@ impl<'a> Sent<'a> {
         Sent { position: self.position, key: self.key.map(owned), extra: self.extra.into_owned() }
     }
 
-    /// Returns how many bytes of heap it takes once it is owned, or more.
+    /// Returns an upper bound of the bytes of heap that it takes once it is owned.
     pub fn heap_bytes(&self) -> usize {
         let Sent { position: _, key, extra } = self;
         key.as_ref().map_or(0, text_bytes) + extra.heap_bytes()
@@ -96,7 +96,7 @@ impl<'a> ReadMark<'a> {
         ReadMark { login: owned(self.login), extra: self.extra.into_owned(), ..self }
     }
 
-    /// Returns how many bytes of heap it takes once it is owned, or more.
+    /// Returns an upper bound of the bytes of heap that it takes once it is owned.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let ReadMark { login, up_to: _, position: _, extra } = self;
@@ -121,7 +121,7 @@ impl<'a> ContactChange<'a> {
         }
     }
 
-    /// Returns how many bytes of heap it takes once it is owned, or more.
+    /// Returns an upper bound of the bytes of heap that it takes once it is owned.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let ContactChange { login, state, position: _, extra } = self;
@@ -130,7 +130,7 @@ impl<'a> ContactChange<'a> {
 }
 
 impl<'a> ChangedUserData<'a> {
-    /// Returns news of this user or conference: no entry, and not of a member.
+    /// Returns news about this user or conference: neither an entry nor about a member.
     #[must_use]
     pub const fn new(user: User<'a>) -> Self {
         ChangedUserData { user, member: None, state: None, position: None, extra: Fields::new() }
@@ -148,7 +148,7 @@ impl<'a> ChangedUserData<'a> {
         }
     }
 
-    /// Returns how many bytes of heap it takes once it is owned, or more.
+    /// Returns an upper bound of the bytes of heap that it takes once it is owned.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let ChangedUserData { user, member, state, position: _, extra } = self;

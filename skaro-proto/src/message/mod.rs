@@ -1,8 +1,8 @@
 //! The messages that both sides exchange, as types that borrow from the frame.
 //!
-//! [`ClientMessage`] is what a client sends, [`ServerMessage`] what a server sends. Reading is liberal: fields in
-//! any order, fields that nobody has listed kept in `extra`, the last of several fields of the same name. Writing is
-//! strict: one way to say each thing.
+//! A client sends [`ClientMessage`]s, a server sends [`ServerMessage`]s. Reading is liberal: fields may come in any
+//! order, fields that the protocol does not list are kept in `extra`, and of several fields with the same name the last
+//! one counts. Writing is strict: there is one way to write each thing.
 
 mod client;
 mod decode;

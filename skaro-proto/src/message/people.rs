@@ -12,15 +12,15 @@ use crate::codec::Fields;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ContactState<'a> {
-    /// The user has added it, or wrote to it, or has a message of it. Of a conference: the user is a member.
+    /// The user has added the contact, wrote to it, or has a message from it. For a conference: the user is a member.
     Listed,
-    /// It has added the user, who has not answered. Of a conference: it invites the user.
+    /// The contact has added the user, who has not answered. For a conference: it invites the user.
     Asks,
-    /// The user takes no messages of it.
+    /// The user takes no messages from the contact.
     Blocked,
-    /// It is no contact.
+    /// It is not a contact.
     None,
-    /// Of a member: an owner of the conference.
+    /// For a member: an owner of the conference.
     Owner,
     /// A word that this version does not know.
     Other(Cow<'a, str>),
@@ -91,8 +91,10 @@ impl<'a> Member<'a> {
     }
 }
 
-/// Facts that the server tells of a user besides the login. Each is looked for in [`User::extra`], and is `None` if the server did
-/// not tell it, or not in the shape that the protocol lists.
+/// Facts that the server tells about a user besides the login.
+///
+/// Each is looked up in [`User::extra`]. It is `None` if the server did not tell it, or not in the shape that the
+/// protocol lists.
 ///
 /// ```
 /// use skaro_proto::message::{ContactState, User};
@@ -103,8 +105,10 @@ impl<'a> Member<'a> {
 /// assert!(user.profile().is_none());
 /// ```
 impl User<'_> {
-    /// Returns how many messages of the dialog are beyond the user's read mark and not the user's own (`unread`), also in a
-    /// conference. Those up to [`last_position`](Self::last_position) are counted: they may come as events after the answer.
+    /// Returns how many messages of the dialog are beyond the user's read mark and not the user's own (`unread`).
+    ///
+    /// Conferences have this number, too. It counts the messages up to [`last_position`](Self::last_position): they may
+    /// come as events after the answer.
     #[must_use]
     pub fn unread(&self) -> Option<u64> {
         self.extra.typed("unread")
@@ -116,21 +120,23 @@ impl User<'_> {
         self.extra.typed::<Fields<'_>>("last")?.typed("position")
     }
 
-    /// Returns whether the user is signed in anywhere (`online`). `false` also says that the two do not know each other: each
-    /// must have listed the other.
+    /// Returns whether the user is signed in anywhere (`online`).
+    ///
+    /// It is also `false` if the two users do not know each other: each must have listed the other.
     #[must_use]
     pub fn online(&self) -> Option<bool> {
         self.extra.typed("online")
     }
 
-    /// Returns the user's profile, unless it is empty (`profile`): see [`UpdateMyData`](crate::client::UpdateMyData) for its
-    /// fields.
+    /// Returns the user's profile, unless it is empty (`profile`). See [`UpdateMyData`](crate::client::UpdateMyData)
+    /// for its fields.
     #[must_use]
     pub fn profile(&self) -> Option<Fields<'_>> {
         self.extra.typed("profile")
     }
 
-    /// Returns the name for people, from the profile, unless it is blank. Anybody may choose any name: show the login beside it.
+    /// Returns the display name from the profile, unless it is blank. Anyone may choose any name: show the login beside
+    /// it.
     #[must_use]
     pub fn name(&self) -> Option<String> {
         self.profile_text("name")
@@ -171,7 +177,7 @@ impl User<'_> {
     }
 }
 
-/// An invitation: whoever has it may register once. `Debug` leaves it out.
+/// An invitation: anyone who has it may register, once. `Debug` leaves it out.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Invitation<'a> {
@@ -182,7 +188,7 @@ pub struct Invitation<'a> {
 }
 
 impl<'a> Invitation<'a> {
-    /// Returns an invitation that is good until this time, in milliseconds of Unix time.
+    /// Returns an invitation that is valid until this time, in milliseconds of Unix time.
     pub fn new(invitation: impl Into<Cow<'a, str>>, until: i64) -> Self {
         Invitation { invitation: invitation.into(), until }
     }
@@ -209,7 +215,7 @@ impl fmt::Debug for Invitation<'_> {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SessionInfo<'a> {
-    /// A name by which `sign_out` can end the session. It can't be used to restore it.
+    /// A name by which `sign_out` can end the session. It can't be used to restore the session.
     pub session: Cow<'a, str>,
     /// `true` for the session of the connection that asked.
     pub current: bool,
@@ -220,7 +226,7 @@ pub struct SessionInfo<'a> {
 }
 
 impl<'a> SessionInfo<'a> {
-    /// Returns a session on a connection.
+    /// Returns a session whose connection has not ended.
     pub fn new(session: impl Into<Cow<'a, str>>, current: bool) -> Self {
         SessionInfo { session: session.into(), current, until: None, extra: Fields::new() }
     }
@@ -242,18 +248,20 @@ impl<'a> SessionInfo<'a> {
     }
 }
 
-/// Presence: somebody is typing to the user, or in a conference. It is over after 10 seconds, unless it comes again.
+/// Presence: someone is typing to the user, or in a conference.
+///
+/// It is over after 10 seconds, unless it comes again.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Typing<'a> {
-    /// The user who is typing, and the conference, if in one.
+    /// The user who is typing, and the conference, if any.
     pub from: Sender<'a>,
     /// Everything else that came with it.
     pub extra: Fields<'a>,
 }
 
 impl<'a> Typing<'a> {
-    /// Returns the news that somebody is typing.
+    /// Returns the news that this user is typing.
     #[must_use]
     pub const fn new(from: Sender<'a>) -> Self {
         Typing { from, extra: Fields::new() }
@@ -271,7 +279,7 @@ impl<'a> Typing<'a> {
         Typing { from: self.from.into_owned(), extra: self.extra.into_owned() }
     }
 
-    /// Returns how many bytes of heap it takes once it is owned, or more.
+    /// Returns an upper bound of the bytes of heap that it takes once it is owned.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let Typing { from, extra } = self;
@@ -303,7 +311,7 @@ impl<'a> ReadBy<'a> {
         ReadBy { login: owned(self.login), date: self.date.into_owned(), extra: self.extra.into_owned() }
     }
 
-    /// Returns how many bytes of heap it takes once it is owned, or more.
+    /// Returns an upper bound of the bytes of heap that it takes once it is owned.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let ReadBy { login, date, extra } = self;

@@ -1,4 +1,4 @@
-//! Messages for serde, as they are on the wire: so that applications can write them in formats of their own.
+//! Messages for serde, in the shape that they have on the wire, so that applications can write them in other formats.
 
 use serde::ser::{Serialize, Serializer};
 

@@ -19,7 +19,7 @@ pub enum ServerMessage<'a> {
     CheckConnection(Challenge<'a>),
     /// `request`: the answer to a request.
     Answer(AnswerMessage<'a>),
-    /// `show_message`: somebody sent a message.
+    /// `show_message`: someone sent a message.
     ShowMessage(Message<'a>),
     /// `info`: the server has something to tell.
     Info(Notice<'a>),
@@ -29,12 +29,12 @@ pub enum ServerMessage<'a> {
     Sent(Sent<'a>),
     /// `read`, an entry: the user has read a dialog up to a position.
     Read(ReadMark<'a>),
-    /// `contact`, an entry: a contact has another state now.
+    /// `contact`, an entry: the state of a contact has changed.
     ContactChanged(ContactChange<'a>),
-    /// `changed_user_data`, an entry or presence: a profile or the members of a conference have changed, or somebody has come
-    /// or gone.
+    /// `changed_user_data`, an entry or presence: a profile or the members of a conference have changed, or someone has
+    /// come or gone.
     ChangedUserData(ChangedUserData<'a>),
-    /// `typing`, presence: somebody is typing.
+    /// `typing`, presence: someone is typing.
     Typing(Typing<'a>),
     /// `read_by`, presence: another user has read the dialog.
     ReadBy(ReadBy<'a>),
@@ -110,7 +110,7 @@ pub enum Answer<'a> {
     Registered,
     /// Answer to `invite`: the invitation.
     Invitation(Invitation<'a>),
-    /// Answer to `add_contact` and `del_contact`: it is as requested.
+    /// Answer to `add_contact` and `del_contact`: the contact is as requested.
     Contact,
     /// Answer to `search_contacts`: users and conferences.
     Users {
@@ -121,7 +121,7 @@ pub enum Answer<'a> {
     },
     /// Answer to `get_user_data`: what the server tells of the user.
     User(User<'a>),
-    /// Answer to `update_my_data`: it is as requested.
+    /// Answer to `update_my_data`: the data is as requested.
     Updated,
     /// Answer to `get_sessions`: the user's sessions.
     Sessions(Vec<SessionInfo<'a>>),
@@ -144,7 +144,8 @@ pub enum Answer<'a> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History<'a> {
     messages: Vec<Message<'a>>,
-    /// `true` if there are more messages beyond these, in the direction of the request; `None` if the server does not tell.
+    /// `true` if there are more messages beyond these, in the direction of the request; `None` if the server does not
+    /// tell.
     pub more: Option<bool>,
 }
 
@@ -161,7 +162,7 @@ impl<'a> History<'a> {
         History { messages, more: self.more }
     }
 
-    /// Returns how many bytes of heap the history takes once it is owned, or more.
+    /// Returns an upper bound of the bytes of heap that the history takes once it is owned.
     pub fn heap_bytes(&self) -> usize {
         list_bytes(&self.messages, Message::heap_bytes)
     }
@@ -193,13 +194,13 @@ impl<'h, 'a> IntoIterator for &'h History<'a> {
     }
 }
 
-/// A user, and the session that lets the user come back. `Debug` leaves the session's id out.
+/// A user who is signed in, and the session with which the user can come back. `Debug` leaves the session's id out.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct SignedIn<'a> {
     /// The session's id, which `session_restore` takes within five minutes after the connection broke.
     pub session_id: Cow<'a, str>,
-    /// The user: the login, as a rule. `get_user_data` with it tells the profile.
+    /// The user, as a rule only the login. `get_user_data` with this login tells the profile.
     pub user: User<'a>,
     /// The connection's cursor over the user's log, if it has one.
     pub cursor: Option<Cursor<'a>>,
@@ -209,7 +210,7 @@ pub struct SignedIn<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cursor<'a> {
-    /// The log's id: another one means that all positions known before are without meaning.
+    /// The log's id. If it is another one than before, all positions known before are meaningless.
     pub log: Cow<'a, str>,
     /// The position of the log's last entry; 0 if there is none.
     pub head: u64,
@@ -252,7 +253,7 @@ impl<'a> Challenge<'a> {
         Challenge { token: owned(self.token), extensions, extra: self.extra.into_owned() }
     }
 
-    /// Returns how many bytes of heap the challenge takes once it is owned, or more.
+    /// Returns an upper bound of the bytes of heap that the challenge takes once it is owned.
     pub fn heap_bytes(&self) -> usize {
         let Challenge { token, extensions, extra } = self;
         text_bytes(token) + list_bytes(extensions, text_bytes) + extra.heap_bytes()
@@ -271,7 +272,7 @@ impl<'a> Notice<'a> {
         Notice { info: owned(self.info), extra: self.extra.into_owned() }
     }
 
-    /// Returns how many bytes of heap the notice takes once it is owned, or more.
+    /// Returns an upper bound of the bytes of heap that the notice takes once it is owned.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let Notice { info, extra } = self;
@@ -295,7 +296,7 @@ impl<'a> AnswerMessage<'a> {
         }
     }
 
-    /// Returns how many bytes of heap the answer takes once it is owned, or more.
+    /// Returns an upper bound of the bytes of heap that the answer takes once it is owned.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let AnswerMessage { kind, id: _, outcome, extra } = self;
@@ -327,7 +328,7 @@ impl<'a> Refusal<'a> {
         self.status.as_ref().map_or(0, StatusCode::code)
     }
 
-    /// Returns whether the server may accept the same request later: statuses 429 and 5….
+    /// Returns whether the server may accept the same request later: statuses 429 and 5xx.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         self.status.as_ref().is_some_and(StatusCode::is_temporary)
@@ -339,7 +340,7 @@ impl<'a> Refusal<'a> {
         self.status.as_ref().is_some_and(StatusCode::is_unknown)
     }
 
-    /// Returns a refusal for a reason that people read; empty if there is none to give.
+    /// Returns a refusal with a reason for people, which is empty if there is none to give.
     pub fn new(status: Option<StatusCode<'a>>, info: impl Into<Cow<'a, str>>) -> Self {
         Refusal { status, info: info.into() }
     }
@@ -349,7 +350,7 @@ impl<'a> Refusal<'a> {
         Refusal { status: self.status.map(StatusCode::into_owned), info: owned(self.info) }
     }
 
-    /// Returns how many bytes of heap the refusal takes once it is owned, or more.
+    /// Returns an upper bound of the bytes of heap that the refusal takes once it is owned.
     pub fn heap_bytes(&self) -> usize {
         let Refusal { status, info } = self;
         status.as_ref().map_or(0, StatusCode::heap_bytes) + text_bytes(info)
@@ -383,7 +384,7 @@ impl Answer<'_> {
         }
     }
 
-    /// Returns how many bytes of heap the answer takes once it is owned, or more.
+    /// Returns an upper bound of the bytes of heap that the answer takes once it is owned.
     pub fn heap_bytes(&self) -> usize {
         match self {
             Answer::Authorized(signed_in) | Answer::Restored(signed_in) => {
@@ -405,7 +406,7 @@ impl Answer<'_> {
 }
 
 impl ServerMessage<'_> {
-    /// Returns the position in the user's log, if the message is an entry: one of any type that has a `position`.
+    /// Returns the position in the user's log, if the message is an entry: a message of any type that has a `position`.
     #[must_use]
     pub fn position(&self) -> Option<u64> {
         match self {
@@ -450,7 +451,7 @@ impl ServerMessage<'_> {
         }
     }
 
-    /// Returns how many bytes of heap the message takes once it is owned, or more.
+    /// Returns an upper bound of the bytes of heap that the message takes once it is owned.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         match self {

@@ -8,7 +8,7 @@ use core::slice;
 
 use crate::codec::Fields;
 
-/// A user: a login, and whatever else the server tells (`online`, say).
+/// A user: a login, and whatever else the server tells, for example `online`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct User<'a> {
@@ -30,7 +30,7 @@ impl<'a> User<'a> {
         User { login: owned(self.login), extra: self.extra.into_owned() }
     }
 
-    /// Returns how many bytes of heap the user takes once it is owned, or more.
+    /// Returns an upper bound of the bytes of heap that the user takes once it is owned.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let User { login, extra } = self;
@@ -58,7 +58,7 @@ impl Contacts<'_> {
         self.0.into_iter().map(User::into_owned).collect()
     }
 
-    /// Returns how many bytes of heap the contacts take once they are owned, or more.
+    /// Returns an upper bound of the bytes of heap that the contacts take once they are owned.
     pub fn heap_bytes(&self) -> usize {
         list_bytes(&self.0, User::heap_bytes)
     }
@@ -108,7 +108,7 @@ impl<'c, 'a> IntoIterator for &'c Contacts<'a> {
 pub struct Sender<'a> {
     /// The sender's login.
     pub login: Cow<'a, str>,
-    /// The conference in which it was sent, if the server has such.
+    /// The conference in which it was sent, if any.
     pub in_conference: Option<Cow<'a, str>>,
     /// Everything else that the server tells of the sender.
     pub extra: Fields<'a>,
@@ -172,7 +172,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// Returns whether the user with this login sent the message, from whichever of the user's clients.
+    /// Returns whether the user with this login sent the message, from any client.
     ///
     /// ```
     /// use skaro_proto::message::Message;
@@ -183,8 +183,10 @@ impl<'a> Message<'a> {
         self.from.login == login
     }
 
-    /// Returns the dialog to which the message belongs, seen by the user with this login: what a user sent belongs to
-    /// the recipient's dialog; everything else to its conference, or if it has none to its sender's dialog.
+    /// Returns the dialog to which the message belongs, as seen by the user with this login.
+    ///
+    /// A message that this user sent belongs to the recipient's dialog. Any other message belongs to its conference or,
+    /// if it has none, to its sender's dialog.
     ///
     /// ```
     /// use skaro_proto::message::Message;
@@ -215,7 +217,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// Returns how many bytes of heap the message takes once it is owned, or more.
+    /// Returns an upper bound of the bytes of heap that the message takes once it is owned.
     pub fn heap_bytes(&self) -> usize {
         let Message { from, to, body, date, position: _, key, extra } = self;
         let texts = text_bytes(to) + text_bytes(body) + key.as_ref().map_or(0, text_bytes);
@@ -224,9 +226,10 @@ impl<'a> Message<'a> {
     }
 }
 
-/// The time at which the server took a message. How servers tell it was never published.
+/// The time at which the server took a message.
 ///
-/// This project's server sends whole milliseconds since 1970-01-01T00:00:00Z, strictly increasing within a dialog.
+/// How servers tell it was never published. This project's server sends whole milliseconds since 1970-01-01T00:00:00Z,
+/// strictly increasing within a dialog.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "the formats have no other scalars that tell a date")]
 pub enum Date<'a> {
@@ -282,7 +285,7 @@ impl fmt::Display for Date<'_> {
 pub enum Registration<'a> {
     /// Everybody may.
     Open,
-    /// Whoever was invited may.
+    /// Anyone who was invited may.
     Invitation,
     /// Nobody may.
     Closed,
@@ -332,10 +335,12 @@ impl<'a> From<Cow<'a, str>> for Registration<'a> {
     }
 }
 
-/// The outcome of a request. The first three characters decide; the original sends text, an integer will do as well.
+/// The outcome of a request.
+///
+/// The first three characters decide. The original sends text; an integer is accepted, too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusCode<'a> {
-    /// The number that the first three characters are; 0 if they are none, or zeros.
+    /// The number that the first three characters form; 0 if they form none, or are zeros.
     code: u16,
     /// The rest of a text after them; the whole text if the code is 0.
     rest: Cow<'a, str>,
@@ -345,7 +350,7 @@ impl StatusCode<'static> {
     /// The request was carried out.
     pub const SUCCESS: Self = Self::new(200);
 
-    /// Returns a status of three digits and nothing else. Codes beyond 999 are no status: 0.
+    /// Returns a status of three digits and nothing else. A code beyond 999 is no status, and becomes 0.
     #[must_use]
     pub const fn new(code: u16) -> Self {
         StatusCode { code: if code < 1000 { code } else { 0 }, rest: Cow::Borrowed("") }
@@ -353,15 +358,16 @@ impl StatusCode<'static> {
 }
 
 impl<'a> StatusCode<'a> {
-    /// The three digits as a number: 200 is success, 4… a refusal that repeating won't change, but for 429 (too much at
-    /// once), 5… one that may pass.
-    /// 0 if the status does not begin with three digits other than zeros.
+    /// Returns the three digits as a number; 0 if the status does not begin with three digits other than zeros.
+    ///
+    /// 200 is success. 4xx is a refusal that repeating won't change, except for 429 (too much at once). 5xx is a
+    /// refusal that may pass.
     #[must_use]
     pub const fn code(&self) -> u16 {
         self.code
     }
 
-    /// Returns whether the server may accept the same request later: 429 and 5….
+    /// Returns whether the server may accept the same request later: 429 and 5xx.
     #[must_use]
     pub const fn is_temporary(&self) -> bool {
         matches!(self.code, 429 | 500..=599)
@@ -427,7 +433,7 @@ pub(super) fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
     Cow::Owned(text.into_owned())
 }
 
-/// Returns how many bytes of heap a text takes once it is owned, or more.
+/// Returns an upper bound of the bytes of heap that a text takes once it is owned.
 #[allow(clippy::ptr_arg, reason = "what is owned may have more room than it needs")]
 pub(crate) fn text_bytes(text: &Cow<'_, str>) -> usize {
     match text {
@@ -436,7 +442,7 @@ pub(crate) fn text_bytes(text: &Cow<'_, str>) -> usize {
     }
 }
 
-/// Returns how many bytes of heap a list takes, if its items take these besides.
+/// Returns how many bytes of heap a list takes, given those that each item takes besides.
 #[allow(clippy::ptr_arg, reason = "a list may have more room than it needs")]
 pub(super) fn list_bytes<T>(list: &Vec<T>, heap_bytes: impl Fn(&T) -> usize) -> usize {
     list.capacity() * size_of::<T>() + list.iter().map(heap_bytes).sum::<usize>()

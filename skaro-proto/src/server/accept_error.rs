@@ -2,18 +2,18 @@
 
 use thiserror::Error;
 
-/// A connection that the server does not take: the adapter drops it.
+/// The reason why the server does not accept a connection, which the adapter drops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AcceptError {
-    /// There are [`max_connections`](super::ServerConfig::max_connections), and none could make room: on each somebody is
+    /// There are [`max_connections`](super::ServerConfig::max_connections), and none could make room: on each a user is
     /// signed in, or was until it began to close.
     #[error("the server has {limit} connections, and takes no more: try again later")]
     Full {
         /// The limit.
         limit: usize,
     },
-    /// There are as many from this address as may be.
+    /// There are as many from this address as allowed.
     #[error("the server has {limit} connections from this address, and takes no more: close some of them")]
     TooManyFromAddress {
         /// The limit.

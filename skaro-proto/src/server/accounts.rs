@@ -1,4 +1,4 @@
-//! The accounts of users who are here, and what concerns that.
+//! The accounts of users who are online.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -8,18 +8,18 @@ use super::rate::Bucket;
 use super::store::{self, AccountId, Login};
 use crate::time::Time;
 
-/// An account that somebody here uses, or did a moment ago.
+/// An account that a connection uses, or did a moment ago.
 pub(super) struct Account {
     pub(super) login: Login,
     /// The latest position of its log of which anything was heard.
     pub(super) head: u64,
     /// The connections on which the user is signed in, oldest first.
     pub(super) online: Vec<ConnectionId>,
-    /// Set if those who know the user may take the user for being here.
+    /// Set if those who know the user may believe that the user is online.
     pub(super) is_told_online: bool,
-    /// Set if they are still to be told so.
+    /// Set if they still have to be told.
     pub(super) is_news: bool,
-    /// Set if it is looked soon whether that has changed.
+    /// Set if it will be checked soon whether that has changed.
     pub(super) is_presence_due: bool,
     /// Limit on the rate of messages from the user.
     pub(super) messages: Bucket,
@@ -34,8 +34,8 @@ const ACCOUNT: usize = 2 * (size_of::<Account>() + 4 * size_of::<AccountId>() + 
 pub(super) struct Accounts {
     all: BTreeMap<AccountId, Account>,
     by_login: BTreeMap<Login, AccountId>,
-    /// Those that nobody used, and when their rates could be forgotten: else a user who comes back would begin anew. They
-    /// are few, since each message or frame is remembered for some milliseconds.
+    /// Accounts that nobody uses, and when their rates can be forgotten. If they were forgotten at once, a user who
+    /// comes back would begin anew. They are few, since each message or frame is remembered for only some milliseconds.
     left: BTreeSet<(Time, AccountId)>,
 }
 
@@ -103,8 +103,8 @@ impl Accounts {
         }
         while let Some((_, account)) = self.left.first().copied().filter(|(at, _)| *at <= now) {
             self.left.pop_first();
-            // Somebody may have used it since, and left it again: then it stands there for a later time, too.
-            // Somebody may still have to hear that the user is gone.
+            // It may have been used since, and left again: then it stands there for a later time, too. Others may still
+            // have to be told that the user is gone.
             let is_unused = |it: &Account| {
                 it.online.is_empty() && !it.is_told_online && !it.is_presence_due && it.forgotten_at() <= now
             };
@@ -119,7 +119,7 @@ impl Accounts {
         }
     }
 
-    /// Those who know a user are to hear whether the user is here: returns that, if it is news.
+    /// Returns whether the user is online, if that is news to those who know the user, who are to be told.
     pub(super) fn tell_presence(&mut self, account: AccountId) -> Option<bool> {
         let user = self.all.get_mut(&account)?;
         user.is_presence_due = false;

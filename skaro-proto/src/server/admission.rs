@@ -28,12 +28,14 @@ pub(super) struct Strangers {
 
 /// Handle: what the outside reports.
 impl Server {
-    /// A connection was accepted; its opening handshake begins. Until [`handle_connected`](Self::handle_connected) there
-    /// is nothing to send. The connection may [cease to exist](Self::has_connection) at any time, to make room for a
-    /// newcomer or because the handshake takes [too long](super::ServerConfig::handshake_timeout): drop it then.
+    /// Reports that a connection was accepted, and its opening handshake begins.
+    ///
+    /// Until [`handle_connected`](Self::handle_connected) there is nothing to send. The connection may
+    /// [cease to exist](Self::has_connection) at any time, to make room for a new one or because the handshake takes
+    /// [too long](super::ServerConfig::handshake_timeout): drop it then.
     ///
     /// # Errors
-    /// If the server does not take it. There is nothing else to report about it.
+    /// If the server does not accept it. There is nothing else to report about it.
     pub fn handle_accepted(&mut self, now: Time, peer: Peer) -> Result<ConnectionId, AcceptError> {
         self.advance(now);
         let place = Place::of(peer);
@@ -55,8 +57,8 @@ impl Server {
         Ok(id)
     }
 
-    /// The opening handshake is done; in it the client may have asked for a format (see [`Format::offered`]). The
-    /// server speaks first.
+    /// Reports that the opening handshake is done. In it the client may have asked for a format (see
+    /// [`Format::offered`]). The server speaks first.
     pub fn handle_connected(&mut self, now: Time, id: ConnectionId, format: Option<Format>) {
         self.advance(now);
         if !self.connections.get(&id).is_some_and(|connection| connection.endpoint.is_opening()) {
@@ -70,11 +72,11 @@ impl Server {
         self.set_deadline(id);
     }
 
-    /// Reports where a connection really comes from: a proxy in front of the server has told it in a header that whoever
-    /// runs the server trusts. From now on it counts as one from this address.
+    /// Reports where a connection really comes from: a proxy in front of the server has told it in a header that the
+    /// operator trusts. From now on the connection counts for this address.
     ///
     /// # Errors
-    /// If there are as many from this address as may be. The connection counts for no address from now on: tell the client,
+    /// If there are as many from this address as allowed. The connection then counts for no address: tell the client,
     /// and report [`handle_disconnected`](Self::handle_disconnected).
     pub fn handle_forwarded(
         &mut self,
@@ -101,15 +103,15 @@ impl Server {
         Ok(())
     }
 
-    /// Reports that the system can't accept connections, because no file descriptors are left: the oldest stranger makes
-    /// room. Returns whether there was one.
+    /// Reports that the system can't accept connections, because no file descriptors are left: the oldest connection on
+    /// which nobody has signed in makes room. Returns whether there was one.
     pub fn handle_exhausted(&mut self, now: Time) -> bool {
         self.advance(now);
         self.evict(self.strangers.all.first().copied())
     }
 
-    /// A connection of which nothing is known, and that needs no handshake: both of the above in one, for tests and
-    /// for transports without a handshake.
+    /// Adds a connection from an unknown peer: [`handle_accepted`](Self::handle_accepted) and
+    /// [`handle_connected`](Self::handle_connected) in one, for tests and for transports without a handshake.
     ///
     /// # Errors
     /// As [`handle_accepted`](Self::handle_accepted).
@@ -127,13 +129,13 @@ impl Server {
         self.tally.notes.add_not_accepted(place.map(Place::address), error);
     }
 
-    /// The limit of connections from one address, if it is reached for this one.
+    /// Returns the limit on connections from one address, if this one has reached it.
     fn is_full_for(&self, place: Option<Place>) -> Option<usize> {
         let limit = self.config.max_connections_per_address?;
         (self.places.count(place?) >= limit).then_some(limit)
     }
 
-    /// Makes room for a newcomer, if there can be any.
+    /// Makes room for a new connection, if possible.
     fn admit(&mut self, place: Option<Place>) -> Result<(), AcceptError> {
         if self.shutting_down {
             return Err(AcceptError::ShuttingDown);
@@ -157,7 +159,7 @@ impl Server {
         Ok(())
     }
 
-    /// Drops the oldest stranger, to make room for a newcomer; returns whether there was one.
+    /// Drops the oldest stranger, to make room for a new connection; returns whether there was one.
     fn evict(&mut self, oldest: Option<ConnectionId>) -> bool {
         let Some(id) = oldest else { return false };
         debug!("connection {id}: evicted");
@@ -165,7 +167,7 @@ impl Server {
         true
     }
 
-    /// Somebody has signed in on this connection, or it is gone.
+    /// Notes that a user has signed in on this connection, or that it is gone.
     pub(super) fn no_stranger(&mut self, id: ConnectionId) {
         self.strangers.opening.remove(&id);
         self.strangers.all.remove(&id);

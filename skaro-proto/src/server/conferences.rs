@@ -11,15 +11,15 @@ use super::{ConnectionId, Server};
 use crate::message::{Date, Message, ServerMessage};
 use crate::time::Time;
 
-/// Rates of messages to conferences, of all members together and of each, as far as they say something.
+/// Rates of messages to conferences, of all members together and of each, as long as they have an effect.
 #[derive(Default)]
 pub(super) struct ConferenceRates {
     all: BTreeMap<(Login, Option<AccountId>), Bucket>,
-    /// Number of rates at which those that say nothing any more are forgotten.
+    /// Number of rates at which those that have no effect any more are forgotten.
     tidy_at: usize,
 }
 
-/// Number of rates that are kept without a look at them.
+/// Number of rates that are kept without being checked.
 const KEPT: usize = 1024;
 /// Bytes that a rate takes.
 const RATE: usize = 2 * (size_of::<(Login, Option<AccountId>)>() + size_of::<Bucket>());
@@ -30,8 +30,8 @@ const fn share(rate: Rate) -> Rate {
 }
 
 impl ConferenceRates {
-    /// Takes what a message costs from its sender's share, before it is known whether the sender is a member. All members' rate is
-    /// looked at only: else a stranger could use it up.
+    /// Takes the cost of a message from its sender's share, before it is known whether the sender is a member. The rate
+    /// of all members is only checked, since otherwise a stranger could use it up.
     ///
     /// # Errors
     /// If there is too little of either: the time to wait.
@@ -51,7 +51,7 @@ impl ConferenceRates {
         self.all.entry((conference, Some(sender))).or_default().try_take(count, now, share(rate))
     }
 
-    /// Gives back what a message cost that was not posted.
+    /// Gives back the cost of a message that was not posted.
     fn give_back(&mut self, conference: &str, sender: AccountId, count: u32, rate: Rate) {
         if let Some(bucket) = self.all.get_mut(&(Login::from(conference), Some(sender))) {
             bucket.give_back(count, share(rate));
@@ -85,15 +85,15 @@ impl Server {
         refused(429, format!("too many conferences: try again in {wait} s"))
     }
 
-    /// A user has joined or founded a conference. Each leaves entries in logs, and a name that is taken.
+    /// Counts a conference that a user has joined or founded. Each leaves entries in logs, and takes a name.
     pub(super) fn note_join(&mut self, account: AccountId) {
         if let Some(limit) = self.config.joins_per_user {
             self.joins.add(u128::from(account.0).to_be_bytes(), self.now, limit);
         }
     }
 
-    /// Takes what a message to a conference costs from its sender's rate and share, or refuses it after too many, of all members
-    /// or of this one. Returns the sender's login.
+    /// Takes the cost of a message to a conference from its sender's rate and share, or refuses it after too many of
+    /// all members or of this one. Returns the sender's login.
     pub(super) fn charge_conference(
         &mut self,
         from: AccountId,
@@ -110,7 +110,7 @@ impl Server {
         refused(429, format!("too many messages to this conference: try again in {wait} s"))
     }
 
-    /// Gives back what a message cost that was not appended.
+    /// Gives back the cost of a message that was not appended.
     pub(super) fn refund(&mut self, sending: &Sending) {
         self.give_back(sending.from, sending.charged);
         if let Some(rate) = self.config.conference_rate {
@@ -118,7 +118,7 @@ impl Server {
         }
     }
 
-    /// A message is in the logs of all members of a conference: its sender is answered, and all are shown it.
+    /// Answers the sender of a message that is in the logs of all members of a conference, and shows it to all.
     pub(super) fn posted(
         &mut self,
         asker: Option<Asker>,

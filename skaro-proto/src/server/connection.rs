@@ -15,9 +15,9 @@ use crate::log::debug;
 use crate::output::CloseCode;
 use crate::time::Time;
 
-/// Operations of one connection that may be open until its frames are not wanted any more.
+/// Number of open operations of one connection from which its frames are no longer wanted.
 const MAX_OPEN: u32 = 64;
-/// The same until somebody has signed in: each may keep a frame of a stranger.
+/// The same until a user has signed in: each may keep a stranger's frame in memory.
 const MAX_OPEN_OF_STRANGER: u32 = 4;
 
 /// One connection of the service.
@@ -27,7 +27,7 @@ pub(super) struct Connection {
     pub(super) cursor: Option<Box<Cursor>>,
     /// Address or network of the client, if it is known.
     pub(super) place: Option<Place>,
-    /// The moment for which it stands in the list of deadlines.
+    /// The time for which it is in the list of deadlines.
     deadline: Time,
     /// Set while the connection is in the list of those that have something to send.
     pub(super) is_ready: bool,
@@ -35,17 +35,17 @@ pub(super) struct Connection {
     counted: usize,
     /// Set if it hears of presence.
     pub(super) hears_presence: bool,
-    /// Set if nobody can listen to it: passwords may travel over it.
+    /// Set if nobody can eavesdrop on it: passwords may travel over it.
     pub(super) is_confidential: bool,
     /// Set while a sign-in is under way.
     pub(super) is_signing_in: bool,
     /// Operations of the store that its requests wait for.
     pub(super) open: u32,
-    /// Those of them until whose end no frames are read.
+    /// Those of them that have to end before more frames are read.
     pub(super) open_first: u16,
 }
 
-/// Whoever is signed in on a connection.
+/// The user who is signed in on a connection, and the session.
 #[derive(Clone, Copy)]
 pub(super) struct Session {
     pub(super) user: AccountId,
@@ -92,7 +92,7 @@ impl Connection {
         if self.endpoint.session().is_some() { MAX_OPEN } else { MAX_OPEN_OF_STRANGER }
     }
 
-    /// Returns whether it asks for so much, although its frames are not wanted, that requests are refused.
+    /// Returns whether it has asked for so much, although its frames are not wanted, that requests are refused.
     pub(super) fn has_too_many_open(&self, operations: &Operations) -> bool {
         match self.user() {
             Some(user) => self.open >= 2 * MAX_OPEN || operations.has_many_of(user),
@@ -100,7 +100,7 @@ impl Connection {
         }
     }
 
-    /// Returns whether it is not read because of what its requests have asked the store for. After the end nothing is asked.
+    /// Returns whether it is not read because its requests wait for the store. Once it is closing, nothing is asked.
     fn waits_for_store(&self, operations: &Operations) -> bool {
         let has_many = || self.user().is_some_and(|user| operations.has_many_of(user));
         let is_waiting = self.is_signing_in || self.open >= self.max_open() || self.open_first > 0;
@@ -128,11 +128,11 @@ impl Connection {
         self.wrote(id, config, agenda);
     }
 
-    /// Something was put into the queue.
+    /// Notes that something was put into the queue.
     pub(super) fn wrote(&mut self, id: ConnectionId, config: &ServerConfig, agenda: &mut Agenda) {
         self.mark_ready(id, agenda);
         self.count(agenda);
-        // Only if the deadline is later than it may be, so hardly ever: it is computed anew when it comes.
+        // This is rare: only if the deadline is later than it may be. It is computed anew when it passes.
         if let Some(within) = config.write_timeout
             && self.deadline > self.endpoint.progress() + within
         {
@@ -140,7 +140,7 @@ impl Connection {
         }
     }
 
-    /// Tells the sum of all queues what this one takes.
+    /// Updates the sum of all queues by what this one takes.
     pub(super) fn count(&mut self, agenda: &mut Agenda) {
         let capacity = self.endpoint.capacity();
         if capacity != self.counted {
@@ -164,11 +164,16 @@ impl Connection {
 
 /// Ask, about one connection.
 impl Server {
-    /// Returns whether the adapter is to read frames of this connection. It is not while more than 64 KiB wait to be
-    /// sent to the client (or more than half of the limit on its queue, if that is less), nor while a sign-in or sign-out, a
-    /// history, a list of contacts, other users, 64 other requests (4 until somebody has signed in), or 256 on all connections of its user, wait for
-    /// the store, nor after the client has sent frames [faster than it may](ServerConfig::frame_rate). Frames then stay in the
-    /// network, which slows the client down.
+    /// Returns whether the adapter is to read frames from this connection. Otherwise frames stay in the network, which
+    /// slows the client down.
+    ///
+    /// They are not wanted:
+    ///
+    /// * while more than 64 KiB wait to be sent to the client (or more than half of the limit on its queue, if that is
+    ///   less);
+    /// * while one of these waits for the store: a sign-in or sign-out, a history, a list of contacts, other users, 64
+    ///   other requests (4 until a user has signed in), or 256 on all connections of its user;
+    /// * for a while after the client has sent frames [faster than it may](ServerConfig::frame_rate).
     ///
     /// Ask after each frame, after [`poll_transmit`](Self::poll_transmit) has taken something away, and when
     /// [`poll_ready`](Self::poll_ready) names the connection. A frame that is handed over anyway is handled.
@@ -179,7 +184,7 @@ impl Server {
         })
     }
 
-    /// Limit in bytes on a frame of this connection at present. It is lower before a user signs in: see
+    /// Returns the present limit in bytes on a frame of this connection. It is lower before a user signs in: see
     /// [`ServerConfig::max_stranger_frame_bytes`].
     #[must_use]
     pub fn max_frame_bytes(&self, id: ConnectionId) -> usize {
@@ -192,20 +197,20 @@ impl Server {
 
 /// Handle: what the outside reports.
 impl Server {
-    /// A connection is gone. Its session can be restored for a while.
+    /// Reports that a connection is gone. Its session can be restored for a while.
     pub fn handle_disconnected(&mut self, now: Time, id: ConnectionId) {
         self.advance(now);
         self.forget(id);
     }
 
     /// Counts what the adapter has read from this connection besides messages: each control frame or fragment, and each
-    /// 4 KiB, count as a frame, so that none of them can come faster than [`ServerConfig::frame_rate`] allows.
+    /// 4 KiB, counts as a frame, so that none of them can come faster than [`ServerConfig::frame_rate`] allows.
     pub fn handle_read(&mut self, now: Time, id: ConnectionId, bytes: usize, frames: usize) {
         self.advance(now);
         self.charge_frames(id, |connection| connection.endpoint.count_read(bytes, frames));
     }
 
-    /// A client has answered a ping, or sent one: it is alive.
+    /// Reports that a client has answered a ping, or sent one: it is alive.
     pub fn handle_pong(&mut self, now: Time, id: ConnectionId) {
         self.advance(now);
         if let Some(connection) = self.connections.get_mut(&id) {
@@ -213,22 +218,22 @@ impl Server {
         }
     }
 
-    /// A client has sent a frame over the limit, which the adapter did not even read. The connection is closed.
+    /// Reports a frame over the limit, which the adapter did not read. The connection is closed.
     pub fn handle_oversized(&mut self, now: Time, id: ConnectionId) {
         self.advance(now);
         self.tell(id, |endpoint, now, config| endpoint.handle_oversized(now, config));
     }
 
-    /// A client has violated the WebSocket protocol (RFC 6455, section 7.1.7). The connection is closed with this code
-    /// after all that waits to be sent; read it on as long as it [exists](Self::has_connection), and its frames are
-    /// [wanted](Self::wants_frames).
+    /// Reports that a client has violated the WebSocket protocol (RFC 6455, section 7.1.7). The connection is closed
+    /// with this code after all that waits to be sent. Continue to read it as long as it [exists](Self::has_connection)
+    /// and its frames are [wanted](Self::wants_frames).
     pub fn handle_failed(&mut self, now: Time, id: ConnectionId, code: CloseCode) {
         self.advance(now);
         self.tell(id, |endpoint, now, config| endpoint.handle_failed(now, config, code));
     }
 
-    /// Handles the deadlines that have passed: call it at the time that [`poll_timeout`](Self::poll_timeout) returns. An
-    /// earlier call changes nothing.
+    /// Handles the deadlines that have passed. Call it at the time that [`poll_timeout`](Self::poll_timeout) returns;
+    /// an earlier call changes nothing.
     pub fn handle_timeout(&mut self, now: Time) {
         self.advance(now);
         self.check_operations();
@@ -237,8 +242,8 @@ impl Server {
         }
     }
 
-    /// Looks after a connection whose deadline has come, and sets the next one. What arrived or left since does not
-    /// move the deadline, which would cost something for each frame; it is taken into account here.
+    /// Handles the deadline of a connection, and sets the next one. What arrived or left meanwhile has not moved the
+    /// deadline, which would cost something for each frame; it is taken into account here.
     fn check_deadline(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let is_held_up = connection.waits_for_store(&self.operations);
@@ -274,7 +279,7 @@ impl Server {
 }
 
 impl Server {
-    /// Tells an endpoint something, and sees to what comes of it: it may have something to send, close its connection or drop it.
+    /// Calls an endpoint, and handles the consequences: it may have something to send, close its connection or drop it.
     pub(super) fn tell(
         &mut self,
         id: ConnectionId,
@@ -290,12 +295,12 @@ impl Server {
         }
     }
 
-    /// Sees to what has come of a call to an endpoint.
+    /// Handles the consequences of a call to an endpoint.
     pub(super) fn settle(&mut self, id: ConnectionId) {
         self.tell(id, |_, _, _| ());
     }
 
-    /// Sees to the end of an endpoint's work.
+    /// Handles the end of an endpoint's work.
     #[cold]
     fn check_end(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
@@ -313,8 +318,8 @@ impl Server {
         }
     }
 
-    /// Begins the closing handshake after all that waits to be sent. The user is gone from now on. A connection whose
-    /// opening handshake is not done is dropped.
+    /// Begins the closing handshake after all that waits to be sent. The user is gone from now on. If its opening
+    /// handshake is not done, the connection is dropped.
     pub(super) fn begin_close(&mut self, id: ConnectionId, code: CloseCode) {
         self.tell(id, |endpoint, now, config| endpoint.close(now, config, code));
     }
@@ -324,7 +329,7 @@ impl Server {
         self.tell(id, |endpoint, _, _| endpoint.drop_now());
     }
 
-    /// The user is not reached by this connection any more; the session can be restored for a while.
+    /// Notes that this connection does not reach its user any more. The session can be restored for a while.
     fn signed_out(&mut self, id: ConnectionId, session: Session) {
         let Session { user, key } = session;
         debug!("connection {id}: signed out");
@@ -337,7 +342,7 @@ impl Server {
         }
     }
 
-    /// A connection is gone.
+    /// Forgets a connection that is gone.
     fn forget(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.remove(&id) else { return };
         let Connection { mut endpoint, place, deadline, counted, .. } = *connection;

@@ -130,7 +130,7 @@ impl Server {
         self.pump_all(account, asked);
     }
 
-    /// Lets all connections of a user go on in the log, but for one.
+    /// Lets all connections of a user go on in the log, except one.
     pub(super) fn pump_all(&mut self, account: AccountId, except: Option<super::ConnectionId>) {
         let online = self.accounts.online(account).to_vec();
         online.into_iter().filter(|id| Some(*id) != except).for_each(|id| self.pump(id));

@@ -19,7 +19,8 @@ pub(super) struct Cursor {
     pub(super) bytes: usize,
     /// Set while the log is read for it.
     pub(super) is_reading: bool,
-    /// Set if there may be more in the log than is known here: nothing was heard of it before this connection was there.
+    /// Set if there may be more in the log than is known here: nothing was heard of it before this connection was
+    /// there.
     pub(super) must_read: bool,
     /// Set if it is read for that reason: then it is read until nothing comes.
     pub(super) reads_all: bool,
@@ -27,13 +28,13 @@ pub(super) struct Cursor {
     needs: u32,
     /// The log's head as it was known when the log was last read.
     pub(super) read_head: u64,
-    /// Positions of messages whose answers this connection had, and that were not sent yet, in order. If there are too many,
-    /// the message is sent as a whole.
+    /// Positions of messages whose answers this connection had, and that were not sent yet, in order. If there are too
+    /// many, the message is sent as a whole.
     answered: VecDeque<u64>,
 }
 
 impl Cursor {
-    /// A cursor that begins after this position.
+    /// Creates a cursor that begins after this position.
     pub(super) const fn new(begin: u64) -> Self {
         Cursor {
             position: begin,
@@ -48,8 +49,8 @@ impl Cursor {
         }
     }
 
-    /// Returns the position at which a cursor over a log begins, of which this is kept. A position of another log, or of
-    /// what is not kept any more, means the log's beginning.
+    /// Returns the position at which a cursor over a log begins, given which part of the log is kept. A position of
+    /// another log, or of what is not kept any more, means the log's beginning.
     pub(super) fn begin(begin: u64, head: u64, since: Since, is_same: bool) -> u64 {
         match since {
             Since::Head => head,
@@ -88,7 +89,7 @@ impl Cursor {
             || (self.on_way.len() < WINDOW && self.bytes + self.needs as usize <= WINDOW_BYTES)
     }
 
-    /// Returns whether the next entry may be on its way, too, which has this length.
+    /// Returns whether the next entry, which has this length, may be on its way, too.
     pub(super) fn takes(&mut self, length: usize) -> bool {
         self.needs = u32::try_from(length).unwrap_or(u32::MAX);
         self.has_room()

@@ -30,13 +30,13 @@ pub(super) struct TimeOfDay {
 }
 
 impl TimeOfDay {
-    /// The Unix time now. Until it is told anything else the machine takes its times for Unix times.
+    /// Returns the Unix time now. Until the time of day is set, the machine takes its times for Unix times.
     fn at(self, now: Time) -> i64 {
         let passed = i64::try_from((now - self.at).as_millis()).unwrap_or(i64::MAX);
         self.unix.saturating_add(passed)
     }
 
-    /// The moment that belongs to a Unix time. It is that of the latest setting, if it is earlier.
+    /// Returns the moment that belongs to a Unix time; that of the latest setting, if it is earlier.
     pub(super) fn when(self, unix: i64) -> Time {
         let millis = u64::try_from(unix.saturating_sub(self.unix)).unwrap_or(0);
         self.at + core::time::Duration::from_millis(millis)
@@ -79,18 +79,20 @@ impl Scratch {
 
 /// Handle: what the outside reports.
 impl Server {
-    /// Sets the time of day, in milliseconds of Unix time, by which messages are dated. It may jump, in either direction,
-    /// when somebody sets the clock; the dates of one dialog increase all the same. An adapter sets it before each of its
-    /// calls, which costs next to nothing; a machine to which it is never told takes its [times](Time) for Unix times.
+    /// Sets the time of day, in milliseconds of Unix time, by which messages are dated.
+    ///
+    /// It may jump in either direction when the clock is set; the dates of one dialog increase nevertheless. An adapter
+    /// sets it before each of its calls, which costs next to nothing. If it is never set, the machine takes its
+    /// [times](Time) for Unix times.
     pub fn set_time_of_day(&mut self, now: Time, unix_millis: i64) {
         self.advance(now);
         self.time_of_day = TimeOfDay { at: self.now, unix: unix_millis };
     }
 }
 
-/// Commands: what whoever runs the server wants.
+/// Commands: what the operator wants.
 impl Server {
-    /// Tells something to everybody who is connected.
+    /// Sends a text to all connected clients.
     pub fn announce(&mut self, now: Time, info: &str) {
         self.advance(now);
         let notice = Notice { info: Cow::Borrowed(info), extra: Fields::new() };
@@ -110,7 +112,7 @@ impl Server {
         slow.into_iter().for_each(|id| self.cut_off(id));
     }
 
-    /// Shuts down: tells everybody, sends what waits to be sent, closes all connections, takes no new ones.
+    /// Shuts down: tells all clients, sends what waits to be sent, closes all connections, and accepts no new ones.
     pub fn shut_down(&mut self, now: Time, info: &str) {
         self.announce(now, info);
         self.shutting_down = true;
@@ -166,8 +168,8 @@ impl Server {
         }
     }
 
-    /// Checks what needs no store, and takes what the message costs from its sender's rate. Returns how much that was, and the
-    /// sender's login.
+    /// Checks what needs no store, and takes what the message costs from its sender's rate. Returns how much that was,
+    /// and the sender's login.
     fn charge_message(&mut self, from: AccountId, to: &str, body: &str) -> Result<(u32, Login), Refused> {
         let (length, limit) = (body.len(), self.config.limits.max_body_bytes);
         if length > limit {
@@ -189,7 +191,7 @@ impl Server {
         charged.map(|sender| (count, sender))
     }
 
-    /// Takes from the rate of a user what entries of the log cost. Returns the user's login.
+    /// Takes the cost of log entries from the rate of a user. Returns the user's login.
     pub(super) fn charge_entries(&mut self, user: AccountId, count: u32) -> Result<Login, Refused> {
         let Some(user) = self.accounts.get_mut(user) else { return nobody_signed_in() };
         if let Some(rate) = self.config.message_rate
@@ -200,7 +202,7 @@ impl Server {
         Ok(user.login.clone())
     }
 
-    /// Refuses a message, unless it was taken before.
+    /// Refuses a message, unless it was accepted before.
     pub(super) fn refuse_unless_repeated(
         &mut self,
         asker: Option<Asker>,
@@ -260,7 +262,7 @@ impl Server {
         }
     }
 
-    /// Gives back what entries cost that are not written.
+    /// Gives back the cost of entries that are not written.
     pub(super) fn give_back(&mut self, user: AccountId, count: u32) {
         if let Some(rate) = self.config.message_rate
             && let Some(user) = self.accounts.get_mut(user)
@@ -269,7 +271,7 @@ impl Server {
         }
     }
 
-    /// Shows a message that was appended to everybody concerned but the connection that it came from: that one has had its
+    /// Shows an appended message to everybody concerned, except the connection that it came from, which has had its
     /// answer.
     pub(super) fn deliver(&mut self, sending: &Sending, appended: &Appended, origin: Option<ConnectionId>) {
         let &Sending { from, ref sender, ref to, ref body, .. } = sending;
@@ -292,8 +294,8 @@ impl Server {
         }
     }
 
-    /// Shows a message to all connections of these users that have no cursor, but the one that had its answer. Returns whether
-    /// there are others.
+    /// Shows a message to all connections of these users that have no cursor, except the one that had its answer.
+    /// Returns whether there are others.
     #[inline]
     pub(super) fn show_without_cursor(
         &mut self,
@@ -352,7 +354,7 @@ impl Server {
         }
     }
 
-    /// Tells those who are here what an operation of whoever runs the server has changed.
+    /// Tells connected users what an operation of the operator has changed.
     pub(super) fn operated(&mut self, operation: &Operation, result: &Result<Outcome, StoreError>) {
         match (operation, result) {
             (Operation::Append { from, sender, to, body, key, .. }, Ok(Outcome::Appended(appended))) => {

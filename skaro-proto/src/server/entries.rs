@@ -72,7 +72,7 @@ pub(super) fn kept_message<'a>(
 }
 
 impl Connection {
-    /// The user who is signed in, and the cursor, if the connection has one and nothing holds it up.
+    /// Returns the user who is signed in, and the cursor, if the connection has one and nothing holds it up.
     fn cursor_mut(&mut self) -> Option<(AccountId, &mut Cursor)> {
         let user = self.endpoint.session()?.user;
         Some((user, self.cursor.as_mut()?))
@@ -80,8 +80,8 @@ impl Connection {
 }
 
 impl Server {
-    /// Sends an entry to the connections that have a cursor over its log and are next to it. The others read it. `origin`
-    /// is the connection that had its answer.
+    /// Sends an entry to the connections that have a cursor over its log and expect it next. The others read it from
+    /// the log. `origin` is the connection that had its answer.
     pub(super) fn feed(
         &mut self,
         position: u64,
@@ -120,8 +120,8 @@ impl Server {
         behind.into_iter().for_each(|id| self.pump(id));
     }
 
-    /// Reads the next entries for a connection, if it has a cursor and takes some: as many as its window and its queue take.
-    /// The others wait in the log.
+    /// Reads the next entries for a connection, if it has a cursor and takes some: as many as its window and its queue
+    /// take. The others wait in the log.
     pub(super) fn pump(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let waits = connection.endpoint.queued();
@@ -183,7 +183,7 @@ impl Server {
             cursor.sent(written.len());
             connection.push_written(id, written, self.now, &self.config, &mut self.agenda);
         }
-        // More may have come meanwhile. A store that has nothing of what it told is not asked again and again.
+        // More may have come meanwhile. A store that does not have what it reported is not asked again and again.
         let Some((account, cursor)) = connection.cursor_mut() else { return };
         let has_grown = self.accounts.get(account).is_some_and(|account| account.head > cursor.read_head);
         if has_grown || cursor.must_read || !entries.is_empty() {

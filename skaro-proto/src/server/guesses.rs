@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::time::Time;
 
-/// Limit on guessing: some wrong passwords are free, then each attempt has to wait twice as long as the one before.
+/// A limit on guessing: some wrong passwords are free, then each attempt has to wait twice as long as the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GuessLimit {
@@ -15,7 +15,7 @@ pub struct GuessLimit {
     pub delay: Duration,
     /// The delay is never longer than this.
     pub max_delay: Duration,
-    /// After each such time without a wrong password one is forgotten.
+    /// Whenever this time passes without a wrong password, one is forgotten.
     pub forget_after: Duration,
 }
 
@@ -39,8 +39,8 @@ impl GuessLimit {
         GuessLimit { free: 100, max_delay: Duration::from_secs(60), ..Self::per_address() }
     }
 
-    /// Returns the default for accounts registered from one address: 10 are free; then 1 minute, doubled up to a day; one is
-    /// forgotten every hour.
+    /// Returns the default for accounts registered from one address: 10 are free; then 1 minute, doubled up to a day;
+    /// one is forgotten every hour.
     #[must_use]
     pub const fn registrations() -> Self {
         GuessLimit {
@@ -62,10 +62,10 @@ impl GuessLimit {
     }
 }
 
-/// Entries of a table: whoever has more addresses than this makes the server forget the oldest ones.
+/// Maximum entries of a table: a client with more addresses than this makes the server forget the oldest ones.
 const ENTRIES: usize = 8192;
 
-/// Wrong passwords, by address or by login. What is kept of either is 16 bytes.
+/// Wrong passwords, by address or by login. Either is kept as 16 bytes.
 #[derive(Default)]
 pub(super) struct Guesses {
     all: BTreeMap<[u8; 16], Wrong>,
@@ -92,7 +92,7 @@ impl Guesses {
         (wrong.last + limit.delay_after(wrong.count(now, limit))) - now
     }
 
-    /// A password was wrong.
+    /// Counts a wrong password.
     pub(super) fn add(&mut self, key: [u8; 16], now: Time, limit: GuessLimit) {
         let before = self.all.get(&key).copied();
         if let Some(before) = before {
@@ -105,7 +105,7 @@ impl Guesses {
         self.by_age.insert((now, key));
     }
 
-    /// Forgets the oldest entries if they say nothing any more, or if there are too many.
+    /// Forgets the oldest entries if they have no effect any more, or if there are too many.
     fn make_room(&mut self, now: Time, limit: GuessLimit) {
         while let Some((_, key)) = self.by_age.first().copied() {
             let counts = self.all.get(&key).is_some_and(|wrong| wrong.count(now, limit) > 0);
@@ -128,7 +128,7 @@ mod tests {
 
     const LIMIT: GuessLimit = GuessLimit::per_address();
 
-    /// As many guesses as possible from one address within a time; how many there were.
+    /// Guesses as often as possible from one address within a time; returns how often.
     fn guess_for(time: Duration) -> u32 {
         let (mut guesses, mut now, mut count) = (Guesses::default(), Time::ZERO, 0);
         while now - Time::ZERO < time {

@@ -16,8 +16,8 @@ const ADDRESS: usize = 128;
 const REGULAR: usize = 256;
 
 impl Server {
-    /// Estimate of the bytes of memory that the machine takes, with its store if that is [inside](Server::new): it is exact
-    /// to some 20 %.
+    /// Estimate of the bytes of memory that the machine takes, with its store if that is [inside](Server::new): it is
+    /// exact to some 20 %.
     #[must_use]
     pub fn memory(&self) -> usize {
         self.memory_by_kind().map(|(_, bytes)| bytes).sum()
@@ -51,8 +51,8 @@ impl Server {
         self.own_memory_by_kind().iter().map(|(_, bytes)| bytes).sum()
     }
 
-    /// Returns whether there is room for so many bytes. A store inside has half of the limit for itself: so queues of
-    /// clients that do not read can't push out what was said.
+    /// Returns whether there is room for this many bytes. A store inside has half of the limit for itself, so that
+    /// queues of clients that do not read can't push out messages.
     pub(super) fn make_room(&self, bytes: usize) -> bool {
         let limit = self.config.max_memory.map(|limit| match self.operations.inside {
             Some(_) => limit - limit / 2,

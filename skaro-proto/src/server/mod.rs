@@ -1,5 +1,7 @@
-//! The server's side, without I/O, in three parts: an [`Endpoint`] is one connection; a [`Server`] is the service over all of
-//! them, with accounts and logs; a [store] keeps what it decides.
+//! The server's side, without I/O.
+//!
+//! It has three parts: an [`Endpoint`] is one connection; a [`Server`] is the service over all connections, with
+//! accounts and logs; a [store] keeps what the server decides.
 
 mod accept_error;
 mod accounts;
@@ -66,12 +68,13 @@ use secrets::Secrets;
 use stats::Tally;
 use store::{Account, Login, MemoryStore, Operation, Outcome, SessionKey, Store};
 
-/// The number of a connection, unique for the server.
+/// The number of a connection, unique within its server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(u64);
 
 impl ConnectionId {
-    /// The connection with this number, for a service of one's own over [`Endpoint`]s. A [`Server`] numbers them itself.
+    /// Creates the id of the connection with this number, for a custom service over [`Endpoint`]s. A [`Server`] numbers
+    /// its connections itself.
     #[must_use]
     pub const fn new(number: u64) -> Self {
         ConnectionId(number)
@@ -84,8 +87,10 @@ impl fmt::Display for ConnectionId {
     }
 }
 
-/// A server of the skaro protocol, without I/O. It decides; what it keeps is in a [store]: in [memory](Server::new), inside
-/// of it, or [elsewhere](Server::with_store).
+/// A server of the skaro protocol, without I/O.
+///
+/// It makes the decisions. What it keeps is in a [store], either [in memory](Server::new), inside the server, or
+/// [elsewhere](Server::with_store).
 ///
 /// Its methods come in four families:
 ///
@@ -95,23 +100,22 @@ impl fmt::Display for ConnectionId {
 ///   [`is_shutting_down`](Self::is_shutting_down), [`stats`](Self::stats), [`holder`](Self::holder);
 /// * **handle_**: what the outside reports: [`handle_accepted`](Self::handle_accepted),
 ///   [`handle_forwarded`](Self::handle_forwarded), [`handle_connected`](Self::handle_connected)
-///   ([`connect`](Self::connect) is the first and the third in one), [`handle_frame`](Self::handle_frame) (or [`decode`] and
-///   [`handle_message`](Self::handle_message)), [`handle_oversized`](Self::handle_oversized),
+///   ([`connect`](Self::connect) is the first and the third in one), [`handle_frame`](Self::handle_frame) (or
+///   [`decode`] and [`handle_message`](Self::handle_message)), [`handle_oversized`](Self::handle_oversized),
 ///   [`handle_failed`](Self::handle_failed), [`handle_read`](Self::handle_read), [`handle_pong`](Self::handle_pong),
 ///   [`handle_exhausted`](Self::handle_exhausted), [`handle_disconnected`](Self::handle_disconnected),
-///   [`handle_timeout`](Self::handle_timeout), [`set_time_of_day`](Self::set_time_of_day), and, unless the store is inside,
-///   [`handle_stored`](Self::handle_stored);
-/// * **commands**: what whoever runs the server wants: [`add_user`](Self::add_user),
-///   [`introduce`](Self::introduce), [`post`](Self::post), [`account`](Self::account), [`invitation`](Self::invitation), [`operate`](Self::operate),
-///   [`announce`](Self::announce),
-///   [`set_registration`](Self::set_registration), [`set_config`](Self::set_config),
+///   [`handle_timeout`](Self::handle_timeout), [`set_time_of_day`](Self::set_time_of_day), and, unless the store is
+///   inside, [`handle_stored`](Self::handle_stored);
+/// * **commands**: what the operator wants: [`add_user`](Self::add_user), [`introduce`](Self::introduce),
+///   [`post`](Self::post), [`account`](Self::account), [`invitation`](Self::invitation), [`operate`](Self::operate),
+///   [`announce`](Self::announce), [`set_registration`](Self::set_registration), [`set_config`](Self::set_config),
 ///   [`keep_notes`](Self::keep_notes), [`shut_down`](Self::shut_down);
-/// * **poll_**: what to do next. After each call of the second or third family fetch from
-///   [`poll_ready`](Self::poll_ready) the connections that have something to send, drain
-///   [`poll_transmit`](Self::poll_transmit) for each as fast as it takes frames, read from each that
-///   [wants frames](Self::wants_frames), and arm a timer for [`poll_timeout`](Self::poll_timeout). Unless the store is
-///   inside, first give it what [`poll_store`](Self::poll_store) asks for; [`poll_operated`](Self::poll_operated) has what
-///   came of [`operate`](Self::operate), [`poll_note`](Self::poll_note) what to write into a log.
+/// * **poll_**: what to do next. After each call of the second or third family, fetch the connections that have
+///   something to send from [`poll_ready`](Self::poll_ready), drain [`poll_transmit`](Self::poll_transmit) for each as
+///   fast as it takes frames, read from each that [wants frames](Self::wants_frames), and set a timer for
+///   [`poll_timeout`](Self::poll_timeout). Unless the store is inside, first give it what
+///   [`poll_store`](Self::poll_store) asks for. [`poll_operated`](Self::poll_operated) returns the outcomes of
+///   [`operate`](Self::operate), [`poll_note`](Self::poll_note) what to write into a log.
 ///
 /// ```
 /// use skaro_proto::server::{ServerConfig, Peer, Server};
@@ -130,15 +134,15 @@ impl fmt::Display for ConnectionId {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Whatever a client sends, the server goes on: a request that can't be carried out is refused with the reason, a
-/// frame without sense answered with an `error`. Only a connection that breaks the rules for long, does not read, or
-/// is silent, is closed.
+/// Whatever a client sends, the server goes on. A request that can't be carried out is refused with the reason; an
+/// invalid frame is answered with an `error`. Only a connection that keeps breaking the rules, does not read, or is
+/// silent is closed.
 pub struct Server {
     config: ServerConfig,
     /// The latest moment that the machine was told.
     now: Time,
     secrets: Secrets,
-    /// Checked in place of an unknown user's, so that nobody can tell by the time it takes who exists.
+    /// Checked in place of an unknown user's, so that the time it takes does not reveal who exists.
     nobody: Verifier,
     accounts: Accounts,
     /// The sessions that connections here have, and their epochs.
@@ -168,8 +172,10 @@ pub struct Server {
 
 /// Ask.
 impl Server {
-    /// A server without users, with a store in memory inside. The seed is what all tokens and session ids are made of: it
-    /// must be random and secret, except in tests, which become repeatable by it.
+    /// Creates a server without users, with a store in memory inside.
+    ///
+    /// All tokens and session ids are derived from the seed. It must be random and secret, except in tests, which it
+    /// makes repeatable.
     #[must_use]
     pub fn new(config: ServerConfig, seed: [u8; 32]) -> Self {
         let store = MemoryStore::new(config.store_limits());
@@ -180,8 +186,10 @@ impl Server {
         server
     }
 
-    /// A server whose store is elsewhere: carry out what [`poll_store`](Self::poll_store) asks for. The store is to keep
-    /// the configuration's [limits](ServerConfig::store_limits). The seed must be another one at each start.
+    /// Creates a server whose store is elsewhere.
+    ///
+    /// Carry out what [`poll_store`](Self::poll_store) asks for. The store has to keep to the configuration's
+    /// [limits](ServerConfig::store_limits). The seed must be a new one at each start.
     #[must_use]
     pub fn with_store(config: ServerConfig, seed: [u8; 32]) -> Self {
         let operations = Operations::new(Time::ZERO + config.session_lifetime + MOMENT);
@@ -218,20 +226,20 @@ impl Server {
         &self.config
     }
 
-    /// Number of connections, opening and closing ones included.
+    /// Returns the number of connections, including opening and closing ones.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.connections.len()
     }
 
-    /// Returns whether this connection exists. The adapter drops one that does not, without a handshake, and reports
+    /// Returns whether this connection exists. If it does not, the adapter drops it without a handshake, and reports
     /// nothing more about it.
     #[must_use]
     pub fn has_connection(&self, id: ConnectionId) -> bool {
         self.connections.contains_key(&id)
     }
 
-    /// Number of sessions in use, and of restorable ones, if the store is [inside](Self::new).
+    /// Returns the number of sessions in use, plus restorable ones if the store is [inside](Self::new).
     #[must_use]
     pub fn sessions(&self) -> usize {
         self.operations.inside.as_ref().map_or(self.sessions.len(), |store| store.sessions())
@@ -250,15 +258,17 @@ impl Server {
     }
 }
 
-/// Commands: what whoever runs the server wants. Those about users are carried out at once by the store inside; with
-/// another store they are [operations](Self::operate).
+/// Commands: what the operator wants. The store inside carries out those about users at once; with another store they
+/// are [operations](Self::operate).
 impl Server {
-    /// Adds a user. Of the password only the prepared key of HMAC-SHA512 is kept, which is as good as the password
-    /// for signing in (the protocol does not allow for better) but does not tell it.
+    /// Adds a user.
+    ///
+    /// Of the password only the prepared HMAC-SHA512 key is kept. For signing in it is as good as the password (the
+    /// protocol does not allow anything better), but it does not reveal the password.
     ///
     /// # Errors
-    /// If the login is taken, empty, or begins with `#`, or a text is over its limit; or if the store is not inside, or
-    /// has no room.
+    /// If the login is taken, is empty, or begins with `#`, if a text is over its limit, or if the store is not inside
+    /// or has no room.
     pub fn add_user(&mut self, login: &str, password: &str) -> Result<(), UserError> {
         let add = self.account(login, password)?;
         match self.execute(add)? {
@@ -294,7 +304,7 @@ impl Server {
     /// Makes two users know each other: each becomes one of the other's contacts.
     ///
     /// # Errors
-    /// If there is no such user, or if the store is not inside.
+    /// If one of the users does not exist, or the store is not inside.
     pub fn introduce(&mut self, one: &str, other: &str) -> Result<(), UserError> {
         for login in [one, other] {
             self.stored_account(login)?;
@@ -302,10 +312,10 @@ impl Server {
         self.execute(Operation::Introduce { one: one.into(), other: other.into() }).map(drop)
     }
 
-    /// Sends a message in a user's name, as if from a connection of its own, and returns its date.
+    /// Sends a message in a user's name, as if over a separate connection, and returns its date.
     ///
     /// # Errors
-    /// If there is no such user, or the body is over its limit; or if the store is not inside, or has no room.
+    /// If one of the users does not exist, the body is over its limit, or the store is not inside or has no room.
     pub fn post(&mut self, now: Time, from: &str, to: &str, body: &str) -> Result<i64, UserError> {
         self.advance(now);
         let (account, _) = (self.stored_account(from)?, self.stored_account(to)?);
@@ -331,8 +341,10 @@ impl Server {
         self.config.registration = registration;
     }
 
-    /// Changes the configuration. What is there stays, also if it is over a new limit; deadlines that are set already hold. The
-    /// store's [limits](ServerConfig::store_limits) stay those that it began with.
+    /// Changes the configuration.
+    ///
+    /// What exists stays, even if it is over a new limit, and deadlines that are already set remain. The store keeps
+    /// the [limits](ServerConfig::store_limits) that it began with.
     pub fn set_config(&mut self, config: ServerConfig) {
         self.config = config;
     }
@@ -353,8 +365,8 @@ impl Server {
 
 /// Poll: what to do next.
 impl Server {
-    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout), if nothing happens before; `None` for
-    /// never.
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout), if nothing happens before; `None`
+    /// for never.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
         let connection = self.agenda.deadlines.first().map(|(at, _)| *at);

@@ -1,4 +1,4 @@
-//! Notes of single events, for the log of whoever runs a server.
+//! Notes of single events, for the operator's log.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -10,10 +10,12 @@ use super::store::{Login, SessionKey};
 use super::{ConnectionId, Server};
 use crate::output::CloseCode;
 
-/// An event that whoever runs the server may want to know of. It has no secrets and no texts of messages, and no login but
-/// those of users who have signed in: what is typed as a login may be a password.
+/// An event that the operator may want to know of.
 ///
-/// An IPv6 address is that of its network of 56 bits, by which limits count.
+/// It contains no secrets and no texts of messages, and only logins of users who have signed in or registered, since
+/// what is typed as a login may be a password.
+///
+/// An IPv6 address is that of its 56-bit network, which is the unit of limits by address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Note {
@@ -26,7 +28,7 @@ pub enum Note {
         /// The number of connections.
         count: u64,
     },
-    /// Somebody has signed in.
+    /// A user has signed in.
     SignedIn {
         /// The connection.
         connection: ConnectionId,
@@ -37,7 +39,7 @@ pub enum Note {
         /// `true` for a session that was restored.
         is_restored: bool,
     },
-    /// Somebody has registered.
+    /// A user has registered.
     Registered {
         /// The connection.
         connection: ConnectionId,
@@ -76,8 +78,8 @@ pub enum Note {
 }
 
 impl Note {
-    /// Returns the name of the kind. Each kind has a share of its own, so that strangers who cause many notes of one
-    /// kind push out no others.
+    /// Returns the name of the kind. Each kind has its own share of the notes that are kept, so that strangers who
+    /// cause many of one kind push out no others.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -149,18 +151,18 @@ impl Notes {
 }
 
 impl Server {
-    /// Keeps so many [notes](Note) of each [kind](Note::kind) until they are fetched; further ones are only counted.
-    /// Default 0.
+    /// Keeps at most `max` [notes](Note) of each [kind](Note::kind) until they are fetched. Further ones are only
+    /// counted. Default 0.
     pub fn keep_notes(&mut self, max: usize) {
         self.tally.notes.max = max;
     }
 
-    /// Returns the next note; `None` when there is none for now. Fetch all of them now and then.
+    /// Returns the next note; `None` if there is none for now. Fetch all of them regularly.
     pub fn poll_note(&mut self) -> Option<Note> {
         self.tally.notes.poll()
     }
 
-    /// Returns the number of notes for which there was no room since it was asked last, by [kind](Note::kind).
+    /// Returns the number of notes for which there was no room since the last call, by [kind](Note::kind).
     pub fn take_lost_notes(&mut self) -> BTreeMap<&'static str, u64> {
         core::mem::take(&mut self.tally.notes.lost)
     }

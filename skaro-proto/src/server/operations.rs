@@ -15,19 +15,19 @@ use crate::time::Time;
 
 /// Time after which a client is told that the outcome of its request is not known.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Time after which an operation is asked for again that nobody waits for, if it was refused.
+/// Time after which a refused operation that no client waits for is asked for again.
 const RETRY: Duration = Duration::from_secs(1);
-/// Operations that are asked for again at a time, so that a store that comes back is not overrun.
+/// Maximum number of operations that are asked for again at a time, so that a store that comes back is not overrun.
 const RETRIES: usize = 256;
-/// Operations of one account that may be open, on all its connections together, those that are gone included.
+/// Maximum number of open operations of one account, on all its connections together, including those that are gone.
 const MAX_OPEN_OF_ACCOUNT: u32 = 256;
-/// Sign-ins that may be under way, those included whose connections are gone.
+/// Maximum number of sign-ins under way, including those whose connections are gone.
 const MAX_SIGN_INS: usize = 1024;
 
-/// Time after the last moment at which a session can be taken.
+/// Time between the last moment at which a session can be taken and its removal.
 pub(super) const MOMENT: Duration = Duration::from_millis(1);
 
-/// Time of an operation beyond which it is noted.
+/// Duration of an operation beyond which it is noted.
 const SLOW: Duration = Duration::from_secs(1);
 
 /// An operation that is under way.
@@ -48,11 +48,11 @@ struct Waiting {
 #[derive(Default)]
 pub(super) struct Operations {
     pub(super) inside: Option<Box<MemoryStore>>,
-    /// Set while one is carried out inside: those that come of it follow.
+    /// Set while one is carried out inside. Those that result from it follow.
     is_busy: bool,
     next: VecDeque<(Operation, Option<Asker>, Pending)>,
     last: u64,
-    /// Those that the store was not given yet.
+    /// Operations that the store has not been given yet.
     asked: VecDeque<(OperationId, Operation)>,
     waiting: BTreeMap<OperationId, Waiting>,
     /// The times until which clients wait.
@@ -61,10 +61,11 @@ pub(super) struct Operations {
     open_of: BTreeMap<AccountId, u32>,
     /// Number of those that sign-ins wait for.
     sign_ins: usize,
-    /// Operations that were refused, and must not be, and when they are tried again.
+    /// Refused operations that have to succeed, and the time at which they are tried again.
     refused: VecDeque<Pending>,
     retry_at: Option<Time>,
-    /// The time at which to remove sessions that can't be taken any more; `None` if there are none, or the store is inside.
+    /// The time at which to remove sessions that can't be taken any more; `None` if there are none, or the store is
+    /// inside.
     pub(super) expire_at: Option<Time>,
     /// Unix time in milliseconds up to which a session can be taken that was broken here.
     broken_until: Option<i64>,
@@ -86,7 +87,7 @@ impl Operations {
         OperationId(self.last)
     }
 
-    /// Estimate of the bytes that operations take which are under way.
+    /// Returns an estimate of the bytes that operations under way take.
     pub(super) fn bytes(&self) -> usize {
         self.bytes + self.refused.len() * size_of::<Pending>()
     }
@@ -140,7 +141,8 @@ impl Operations {
         self.open_of.get(&account).is_some_and(|open| *open >= MAX_OPEN_OF_ACCOUNT)
     }
 
-    /// Returns whether only one more may be open of an account: after a completion its connections are read on.
+    /// Returns whether only one more operation of an account may be open. If so after a completion, its connections are
+    /// read again.
     fn has_room_for_one(&self, account: AccountId) -> bool {
         self.open_of.get(&account) == Some(&(MAX_OPEN_OF_ACCOUNT - 1))
     }
@@ -160,9 +162,9 @@ impl Operations {
 
 /// The store outside: see [`with_store`](Server::with_store).
 impl Server {
-    /// Returns the next operation that the store is to carry out; `None` when there is none for now. Its outcome goes to
-    /// [`handle_stored`](Self::handle_stored). Operations with one [lane](Operation::lane) are carried out in the order in
-    /// which they come.
+    /// Returns the next operation that the store is to carry out; `None` if there is none for now. Pass its outcome to
+    /// [`handle_stored`](Self::handle_stored). Operations with one [lane](Operation::lane) are carried out in the order
+    /// in which they come.
     pub fn poll_store(&mut self) -> Option<(OperationId, Operation)> {
         self.operations.asked.pop_front()
     }
@@ -173,7 +175,7 @@ impl Server {
         self.operations.waiting.len()
     }
 
-    /// An operation has come to its end: it is durable, or was not carried out. A second completion has no effect.
+    /// Reports that an operation has ended: it is durable, or was not carried out. A second report has no effect.
     pub fn handle_stored(&mut self, now: Time, id: OperationId, result: Result<Outcome, StoreError>) {
         self.advance(now);
         let Some(Waiting { asker, account, is_told, pending, until, .. }) = self.operations.remove(id) else {
@@ -192,7 +194,7 @@ impl Server {
         let before = connection.map_or(0, |connection| {
             connection.open -= 1;
             connection.open_first -= u16::from(pending.goes_first() && !is_told);
-            // It may not have been read until now, and its pongs with it.
+            // It, and its pongs, may not have been read until now.
             connection.endpoint.handle_pong(self.now);
             connection.mark_ready(asker.id, &mut self.agenda);
             connection.endpoint.queued()
@@ -210,10 +212,11 @@ impl Server {
         }
     }
 
-    /// Asks for an operation in the name of whoever runs the server, and returns its number. Its outcome comes from
-    /// [`poll_operated`](Self::poll_operated): fetch all outcomes, since they are kept until then. What the operation
-    /// changes reaches those who are connected. [`add_user`](Self::add_user), [`introduce`](Self::introduce) and
-    /// [`post`](Self::post) do the same at once, with a store inside.
+    /// Asks for an operation on behalf of the operator, and returns its number.
+    ///
+    /// Its outcome comes from [`poll_operated`](Self::poll_operated): fetch all outcomes, since they are kept until
+    /// then. Connected users are told of what the operation changes. With a store inside, [`add_user`](Self::add_user),
+    /// [`introduce`](Self::introduce) and [`post`](Self::post) do the same at once.
     pub fn operate(&mut self, now: Time, operation: Operation) -> OperationId {
         self.advance(now);
         let id = self.operations.next_id();
@@ -222,16 +225,16 @@ impl Server {
         id
     }
 
-    /// Returns the next outcome of an operation that was asked for by [`operate`](Self::operate), with the number that it
-    /// returned; `None` when there is none for now. An error means that the operation was not carried out.
+    /// Returns the next outcome of an operation that [`operate`](Self::operate) asked for, with the operation's number;
+    /// `None` if there is none for now. An error means that the operation was not carried out.
     pub fn poll_operated(&mut self) -> Option<(OperationId, Result<Outcome, StoreError>)> {
         self.operations.operated.pop_front()
     }
 }
 
 impl Server {
-    /// Asks the store for an operation. The one inside carries it out now, with all that comes of it, unless this comes of
-    /// another one: then it follows.
+    /// Asks the store for an operation. A store inside carries it out now, with all that result from it, unless it
+    /// results from another one itself: then it follows that one.
     pub(super) fn ask(&mut self, operation: Operation, asker: Option<Asker>, pending: Pending) {
         if self.operations.inside.is_none() {
             let mut account = None;
@@ -262,7 +265,8 @@ impl Server {
         }
     }
 
-    /// Goes on with what waited for an operation. Without an asker the client has been told that the outcome is unknown.
+    /// Goes on with what waited for an operation. Without an asker the client has been told that the outcome is
+    /// unknown.
     fn complete(&mut self, asker: Option<Asker>, pending: Pending, result: Result<Outcome, StoreError>) {
         match pending {
             Pending::Send(sending) => self.sent(asker, &sending, result),
@@ -328,14 +332,14 @@ impl Server {
         }
     }
 
-    /// Returns when sessions are to be removed that can't be taken any more, if the store is inside.
+    /// Returns when to remove sessions that can't be taken any more, if the store is inside.
     pub(super) fn session_deadline(&self) -> Option<Time> {
         let until = self.operations.inside.as_ref()?.next_session_end()?;
         // A moment later than the last one at which it can be taken.
         Some(self.time_of_day.when(until.saturating_add(1)))
     }
 
-    /// Does what has to be done about operations by now.
+    /// Handles what is due by now: time-outs, repetitions, and the end of sessions.
     pub(super) fn check_operations(&mut self) {
         let now = self.now;
         while let Some((_, id)) = self.operations.deadlines.first().copied().filter(|(at, _)| *at <= now) {
@@ -355,7 +359,7 @@ impl Server {
             self.answer(asker.id, asker.number, &kind, outcome_unknown());
         }
         if self.operations.retry_at.take_if(|at| *at <= now).is_some() {
-            // Those that are refused again wait behind them.
+            // Operations that are refused again wait behind the others.
             let count = self.operations.refused.len().min(RETRIES);
             let first: Vec<_> = self.operations.refused.drain(..count).collect();
             first.into_iter().for_each(|pending| self.retry(pending));
@@ -380,7 +384,7 @@ impl Server {
                 }
                 self.pump(id);
             }
-            // Somebody waits for all others.
+            // For all others a client waits.
             _ => (),
         }
     }
@@ -388,7 +392,7 @@ impl Server {
     /// Removes the sessions that can't be taken any more.
     fn expire(&mut self) {
         let now = self.unix_now();
-        // Others were broken since, or the clock was set back.
+        // Others have broken since, or the clock was set back.
         if self.operations.inside.is_none() && self.operations.broken_until.is_some_and(|until| until >= now)
         {
             let at = self.now + self.config.session_lifetime + MOMENT;

@@ -1,4 +1,4 @@
-//! Effects of what operators do to accounts and sessions on the connections that are here.
+//! Effects of what operators do to accounts and sessions on current connections.
 
 use super::store::{KeptSessions, Operation};
 use super::{ConnectionId, Server};
@@ -6,8 +6,8 @@ use crate::log::debug;
 use crate::output::CloseCode;
 
 impl Server {
-    /// An account or a session was changed in the name of whoever runs the server: connections whose sessions ended by that
-    /// are closed, and sign-ins that are under way don't succeed by what was valid before.
+    /// Applies an operator's change of an account or a session: connections whose sessions it ended are closed, and
+    /// sign-ins under way don't succeed with what was valid before.
     pub(super) fn account_changed(&mut self, operation: &Operation) {
         let (login, info) = match operation {
             Operation::RemoveAccount { login } => (login, "this account was removed"),

@@ -1,4 +1,4 @@
-//! Sessions of a user: their list, their end, and another password.
+//! Sessions of a user: their list, their end, and changes of the password.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -14,7 +14,7 @@ use crate::output::CloseCode;
 use crate::secret::Secret;
 
 impl Server {
-    /// The user who is signed in on a connection, and the session.
+    /// Returns the user who is signed in on a connection, and the session.
     fn own_session(&self, id: ConnectionId) -> Result<(Login, SessionKey), Refused> {
         let Some(Session { user, key }) = self.connections.get(&id).and_then(|it| it.endpoint.session())
         else {
@@ -161,7 +161,7 @@ impl Server {
         Ok(NewPassword { old: Secret::from(old), verifier: Verifier::new(password), login, keeps })
     }
 
-    /// The account of a user was found who wants another password: the old one must be right.
+    /// The account of a user who wants another password was found: the old password must be right.
     pub(super) fn password_checked(
         &mut self,
         asker: Option<Asker>,
@@ -188,7 +188,8 @@ impl Server {
         self.answer(asker.id, asker.number, "update_my_data", refused);
     }
 
-    /// Returns whether the old password is that of the account. Both are made into a proof, which is compared in constant time.
+    /// Returns whether the old password is that of the account. Both are made into a proof, which is compared in
+    /// constant time.
     fn is_right(&self, account: &Account, new: &NewPassword) -> bool {
         let token = hex::encode(account.log.0);
         account.verifier.verify(&token, &crate::auth::proof(new.old.expose(), &token))

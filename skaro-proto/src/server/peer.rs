@@ -12,9 +12,9 @@ use crate::time::Time;
 #[non_exhaustive]
 pub struct Peer {
     /// The address; `None` if it is unknown, as with a Unix socket or in a test. Behind a proxy it is what the proxy
-    /// says, if whoever runs the server trusts the proxy. Limits by address do not hold for an unknown one.
+    /// says, if the operator trusts the proxy. Limits by address do not apply to an unknown one.
     pub address: Option<IpAddr>,
-    /// `true` if nobody between can listen, as with TLS. A loopback address needs no more.
+    /// `true` if nobody in between can eavesdrop, as with TLS. A loopback address counts as confidential without this.
     pub is_encrypted: bool,
 }
 
@@ -22,7 +22,7 @@ impl Peer {
     /// A peer of which nothing is known.
     pub const UNKNOWN: Peer = Peer { address: None, is_encrypted: false };
 
-    /// Returns the same peer, whose connection is encrypted.
+    /// Returns the same peer with an encrypted connection.
     #[must_use]
     pub const fn encrypted(self) -> Self {
         Peer { is_encrypted: true, ..self }
@@ -79,8 +79,8 @@ impl Place {
 #[derive(Default)]
 pub(super) struct Places {
     all: BTreeMap<Place, Guests>,
-    /// Places without connections, and when their rate can be forgotten: else each new connection would begin anew. They
-    /// are few, since each of their frames is remembered for some milliseconds.
+    /// Places without connections, and when their rate can be forgotten. If it were forgotten at once, each new
+    /// connection would begin anew. They are few, since each of their frames is remembered for only some milliseconds.
     left: BTreeSet<(Time, Place)>,
 }
 
@@ -127,10 +127,10 @@ impl Places {
     }
 }
 
-/// Users of whom it is known from where they signed in: whoever came longest ago makes room.
+/// Maximum number of users whose places are remembered: the one who signed in longest ago makes room.
 const REGULARS: usize = 8192;
 
-/// The places from which users signed in last, by password. Logins are told by keys of 16 bytes.
+/// The places from which users signed in last, by password. Logins are represented by keys of 16 bytes.
 #[derive(Default)]
 pub(super) struct Regulars {
     all: BTreeMap<[u8; 16], Regular>,
@@ -149,7 +149,7 @@ impl Regulars {
         self.all.get(login).is_some_and(|regular| regular.places.contains(&Some(place)))
     }
 
-    /// A user signed in from there.
+    /// Remembers that a user signed in from there.
     pub(super) fn remember(&mut self, login: [u8; 16], place: Place, now: Time) {
         let regular = self.all.entry(login).or_default();
         self.by_age.remove(&(regular.at, login));
@@ -216,7 +216,7 @@ mod tests {
         places.frames(one).unwrap().take(10, now, Rate::new(10, 5));
         places.remove(one, now);
         assert_eq!((places.count(one), places.left()), (0, 1));
-        // Whoever comes back meanwhile has what is left.
+        // A client that comes back meanwhile has what is left.
         places.add(one);
         assert_eq!((places.count(one), places.left()), (1, 0));
         assert!(places.frames(one).unwrap().take(0, now, Rate::new(10, 5)).is_some());

@@ -12,7 +12,7 @@ use crate::auth::Verifier;
 use crate::message::{Page, Since};
 use crate::secret::Secret;
 
-/// The number of an operation, unique for the server.
+/// The number of an operation, unique within its server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OperationId(pub(super) u64);
 
@@ -62,23 +62,23 @@ pub(super) enum Pending {
     Find,
     /// Users are looked for.
     Search,
-    /// The account of a user is looked for who wants another password.
+    /// The account of a user who wants another password is looked for.
     CheckPassword(Box<NewPassword>),
     /// Another password is set.
     SetPassword { operation: Box<Operation> },
-    /// A user's sessions are listed; the own one is this.
+    /// A user's sessions are listed; this is the session of the connection that asks.
     ListSessions { session: SessionKey },
     /// A user ends sessions.
     EndSessions { operation: Box<Operation>, ending: Ending },
-    /// It is looked up to whom somebody types.
+    /// The user to whom another one types is looked for.
     Typing { account: AccountId },
-    /// Those who know somebody are listed who has come or gone.
+    /// Those who know a user who has come or gone are listed.
     Known { login: Login, is_online: bool },
     /// A session's connection has ended.
     Leave { session: SessionKey, epoch: u64 },
     /// Nothing continues.
     Expire,
-    /// Whoever runs the server has asked for it.
+    /// The operator has asked for it.
     Operated { id: OperationId, operation: Box<Operation> },
 }
 
@@ -143,8 +143,8 @@ impl Pending {
         }
     }
 
-    /// Returns whether no more frames are read until it has ended: its answer may be as long as an answer can be, so that
-    /// several at a time are too much for a queue; or the user signs out, and nothing may follow.
+    /// Returns whether no more frames are read until it has ended. Either its answer may have the maximum length, so
+    /// that several at a time are too much for a queue, or the user signs out, and nothing may follow.
     pub(super) const fn goes_first(&self) -> bool {
         matches!(
             self,
@@ -167,7 +167,7 @@ impl Pending {
         }
     }
 
-    /// The sessions of a user, but for those that go on, were ended while this was under way.
+    /// Notes that the sessions of a user, except those that go on, were ended while this was under way.
     pub(super) fn end_sessions(&mut self, login: &Login, keeps: KeptSessions) {
         let sign_in = self.sign_in_mut().filter(|it| !keeps.keeps(it.session));
         // A login that is not known yet is empty.
@@ -175,7 +175,7 @@ impl Pending {
         sign_in.into_iter().for_each(|sign_in| sign_in.ended.push(login.clone()));
     }
 
-    /// A session was ended while this was under way.
+    /// Notes that a session was ended while this was under way.
     pub(super) fn end_session(&mut self, session: SessionKey) {
         let sign_in = self.sign_in_mut().filter(|it| it.session == session);
         sign_in.into_iter().for_each(|sign_in| sign_in.is_session_ended = true);
@@ -206,7 +206,7 @@ pub(super) struct SignIn {
     pub(super) session: SessionKey,
     /// The account, once it is known.
     pub(super) account: Option<Account>,
-    /// Logins whose sessions were ended meanwhile; of a session that is taken it is not known yet whose it is.
+    /// Logins whose sessions were ended meanwhile. The user of a session that is being taken is not known yet.
     pub(super) ended: Vec<Login>,
     /// Set if its own session was ended meanwhile.
     pub(super) is_session_ended: bool,

@@ -14,9 +14,9 @@ use super::told::{tell_members, user_bytes};
 use crate::codec::Fields;
 use crate::message::{Answer, Contacts};
 
-/// Units of a user's rate of messages that a change of contacts, members or profiles costs: it may reach a thousand logs.
+/// Units of a user's message rate that a change of contacts, members or profiles costs: it may reach a thousand logs.
 const CHANGE: u32 = 5;
-/// Users that are found at most.
+/// Maximum number of users that are found.
 const MAX_FOUND: usize = 100;
 
 impl Server {

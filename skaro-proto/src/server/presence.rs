@@ -10,14 +10,14 @@ use super::{ConnectionId, Server};
 use crate::message::{ChangedUserData, Date, ReadBy, Sender, ServerMessage, Typing, User};
 use crate::time::Time;
 
-/// Time after which it is told that somebody has come or gone. Whoever is back by then has not gone.
+/// Delay before it is told that a user has come or gone. A user who is back by then has not gone.
 const DELAY: Duration = Duration::from_secs(2);
-/// Units of a user's rate of messages that it costs to tell that the user types, for it may reach a thousand others.
+/// Units of a user's message rate that it costs to tell that the user types, since that may reach a thousand others.
 const TYPING: u32 = 5;
-/// Lists of who knows somebody that are asked for at a time.
+/// Maximum number of lists of those who know a user that are asked for at a time.
 const MAX_OPEN: usize = 64;
 
-/// Users of whom it is to be told that they have come or gone.
+/// Users whose coming or going is to be told.
 #[derive(Default)]
 pub(super) struct Presence {
     due: BTreeSet<(Time, AccountId)>,
@@ -50,7 +50,7 @@ impl Server {
         }
     }
 
-    /// Tells of those who have come or gone and did not change their mind.
+    /// Tells of users who have come or gone, and have not changed back since.
     pub(super) fn check_presence(&mut self) {
         while let Some((at, account)) = self.presence.due.first().copied()
             && at <= self.now
@@ -65,7 +65,7 @@ impl Server {
         }
     }
 
-    /// Those who know a user were listed: they hear that the user has come, or has gone.
+    /// Tells those who know a user, who were listed, that the user has come or gone.
     pub(super) fn known_listed(
         &mut self,
         login: &Login,
@@ -90,7 +90,7 @@ impl Server {
         self.ask(Operation::FindUser { account, login }, None, Pending::Typing { account });
     }
 
-    /// It was found to whom somebody types.
+    /// The user to whom another one types was found.
     pub(super) fn typing_found(&mut self, account: AccountId, result: Result<Outcome, StoreError>) {
         let Ok(Outcome::User(contact, members)) = result else { return };
         let Some(user) = self.accounts.get(account).map(|account| account.login.clone()) else { return };

@@ -6,8 +6,8 @@ use crate::output::Transmit;
 
 /// Poll: what to do next with the connections.
 impl Server {
-    /// A connection that has something to send, whose frames are [wanted](Self::wants_frames) again, or that is
-    /// [gone](Self::has_connection), since it was last asked about; `None` when that was all.
+    /// Returns a connection that has something to send, whose frames are [wanted](Self::wants_frames) again, or that is
+    /// [gone](Self::has_connection), since it was last returned; `None` if there are no more.
     pub fn poll_ready(&mut self) -> Option<ConnectionId> {
         let id = self.agenda.ready.pop_front()?;
         if let Some(connection) = self.connections.get_mut(&id) {
@@ -16,11 +16,11 @@ impl Server {
         Some(id)
     }
 
-    /// Returns what the adapter is to do next with a connection; `None` when there is nothing left for now.
+    /// Returns what the adapter is to do next with a connection; `None` if there is nothing left for now.
     ///
-    /// Fetch only as much as the connection takes: what was fetched counts as sent. A client that does not read is cut
-    /// off when what waits for it exceeds the limit (entries of its log do not: they wait there), or when nothing leaves for
-    /// [too long](super::ServerConfig::write_timeout).
+    /// Fetch only as much as the connection takes: what is fetched counts as sent. A client that does not read is cut
+    /// off if what waits for it exceeds the limit (entries of its log never do: they wait in the log), or if nothing
+    /// leaves for [too long](super::ServerConfig::write_timeout).
     pub fn poll_transmit(&mut self, id: ConnectionId) -> Option<Transmit<'_>> {
         if !self.agenda.held_up.is_empty() {
             self.go_on(id);

@@ -4,10 +4,10 @@ use core::time::Duration;
 
 use crate::time::Time;
 
-/// Bytes that count as much as a frame or message, for the rates of either: whatever is longer counts several times.
+/// Bytes that count as one frame or message for the rates of either: longer ones count several times.
 pub(super) const BYTES_PER_UNIT: usize = 4096;
 
-/// Limit on a rate: a number of times per second, and a number of times at once after a rest.
+/// A rate limit: a number of times per second, and a number of times at once after a rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rate {
@@ -18,7 +18,7 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// So many times per second, and so many at once.
+    /// Creates a limit of this many times per second, and this many at once.
     #[must_use]
     pub const fn new(per_second: u32, burst: u32) -> Self {
         Rate { per_second, burst }
@@ -35,7 +35,7 @@ impl Rate {
     }
 }
 
-/// A token bucket: one moment stands for how full it is.
+/// A token bucket. A single time represents how full it is.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Bucket {
     /// The time at which it will be full again, in nanoseconds: 64 bits hold five centuries of them.
@@ -52,8 +52,8 @@ impl Bucket {
         Time::since_epoch(Duration::from_nanos(self.full))
     }
 
-    /// Takes so many tokens out, also if there are fewer. If there are none left, returns the moment at which there will
-    /// be some, a sixteenth of all, so that whoever waits for it does not wake up for each token.
+    /// Takes this many tokens out, even if there are fewer. If none are left, returns the time at which a sixteenth of
+    /// all will be there again, so that a caller that waits for it does not wake up for each token.
     pub(super) fn take(&mut self, count: u32, now: Time, rate: Rate) -> Option<Time> {
         let at = nanos(now);
         let taken = rate.interval().saturating_mul(u64::from(count));
@@ -62,10 +62,10 @@ impl Bucket {
         (missing > rest).then(|| now + Duration::from_nanos(missing - rest + rest / 16))
     }
 
-    /// Takes so many tokens out, but no more than there can be.
+    /// Takes this many tokens out, but no more than a full bucket has.
     ///
     /// # Errors
-    /// If there are fewer: how long it takes until there are enough.
+    /// If there are fewer: the time until there are enough.
     pub(super) fn try_take(&mut self, count: u32, now: Time, rate: Rate) -> Result<(), Duration> {
         let at = nanos(now);
         let taken = rate.interval().saturating_mul(u64::from(count)).min(rate.rest());

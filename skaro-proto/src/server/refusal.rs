@@ -27,7 +27,7 @@ pub(super) fn nobody_signed_in<T>() -> Result<T, Refused> {
     refused(401, "nobody is signed in: authorize first")
 }
 
-/// Refuses a request about somebody who does not exist.
+/// Refuses a request about a user who does not exist.
 pub(super) fn unknown_user<T>() -> Result<T, Refused> {
     refused(404, "there is no user with this login")
 }
@@ -44,7 +44,7 @@ pub(super) fn denied<T>(denial: Denial) -> Result<T, Refused> {
     }
 }
 
-/// Refuses a password that could be listened to.
+/// Refuses a password that someone could eavesdrop on.
 pub(super) fn not_confidential<T>() -> Result<T, Refused> {
     refused(403, "passwords travel only over TLS or a loopback connection: connect by wss")
 }
@@ -54,13 +54,13 @@ pub(super) fn out_of_memory<T>() -> Result<T, Refused> {
     refused(503, "the server has no memory left for this: try again later")
 }
 
-/// Refuses a request since an application between machine and store does. Without a status that refuses, it is 403.
+/// Refuses a request because an application between machine and store does. If its status does not refuse, it is 403.
 pub(super) fn refused_elsewhere<T>(refusal: Refusal<'static>) -> Result<T, Refused> {
     let status = refusal.status.as_ref().map_or(0, StatusCode::code);
     Err((if (400..600).contains(&status) { status } else { 403 }, refusal.info))
 }
 
-/// Refuses a request of which nobody knows what came of it.
+/// Refuses a request whose outcome is unknown.
 pub(super) fn outcome_unknown<T>() -> Result<T, Refused> {
     refused(504, "the store does not answer: this may have been done, or may still be")
 }
@@ -70,7 +70,7 @@ pub(super) fn not_stored<T>(error: StoreError) -> Result<T, Refused> {
     refused(503, error.to_string())
 }
 
-/// Refuses a request since the store has given an outcome of another operation, which is its mistake.
+/// Refuses a request because the store has returned the outcome of another operation, which is its mistake.
 pub(super) fn wrong_outcome<T>() -> Result<T, Refused> {
     refused(500, "the store has made a mistake")
 }

@@ -31,10 +31,10 @@ fn invitation_key(text: &str) -> InvitationKey {
     InvitationKey(session_key(text).0)
 }
 
-/// Commands: what whoever runs the server wants.
+/// Commands: what the operator wants.
 impl Server {
-    /// Makes an invitation to register, in the name of whoever runs the server: returns its text, and the
-    /// [operation](Self::operate) that makes it good for [a while](super::ServerConfig::invitation_lifetime).
+    /// Makes an invitation to register, on behalf of the operator. Returns its text, and the [operation](Self::operate)
+    /// that makes it valid for [a while](super::ServerConfig::invitation_lifetime).
     pub fn invitation(&mut self, now: crate::time::Time) -> (alloc::string::String, Operation) {
         self.advance(now);
         let (text, until, now) = self.next_invitation();
@@ -106,7 +106,7 @@ impl Server {
         Ok(Operation::Register { login, verifier, log, profile, invitation, now })
     }
 
-    /// Returns whether nobody can listen to a connection.
+    /// Returns whether nobody can eavesdrop on a connection.
     pub(super) fn is_confidential(&self, id: super::ConnectionId) -> bool {
         self.connections.get(&id).is_some_and(|connection| connection.is_confidential)
     }

@@ -20,8 +20,8 @@ use crate::time::Time;
 
 /// Handle: what the outside reports.
 impl Server {
-    /// A client has sent a frame. What comes of it waits in the outputs of the connections concerned. [`decode`] and
-    /// [`handle_message`](Self::handle_message) in one.
+    /// Handles a frame from a client: [`decode`] and [`handle_message`](Self::handle_message) in one. What results from
+    /// it waits in the outputs of the connections concerned.
     ///
     /// # Errors
     /// As [`handle_message`](Self::handle_message).
@@ -32,8 +32,8 @@ impl Server {
     /// Handles a client's frame that [`decode`] has decoded.
     ///
     /// # Errors
-    /// If the frame is invalid. The client was answered with an `error` already, so an adapter need only log or count it.
-    /// A refused request is no error.
+    /// If the frame is invalid. The client has been told already: by a refusal if the frame has a request's number,
+    /// otherwise by an `error`. So an adapter need only log or count it. A refused request is no error.
     pub fn handle_message(
         &mut self,
         now: Time,
@@ -82,7 +82,7 @@ impl Server {
         Ok(())
     }
 
-    /// Counts a number of frames for the rate, and the answers that were written since so many bytes waited.
+    /// Counts a number of frames for the rate, and the answers that were written since `before` bytes waited.
     pub(super) fn charge_output(&mut self, id: ConnectionId, frames: usize, before: usize) {
         self.charge_frames(id, |connection| {
             frames + connection.endpoint.queued().saturating_sub(before) / BYTES_PER_UNIT
@@ -164,7 +164,7 @@ impl Server {
         self.answer(id, number, request.kind(), outcome);
     }
 
-    /// Asks whoever stands before the store for the answer to a request that the protocol does not list.
+    /// Asks the application between machine and store for the answer to a request that the protocol does not list.
     fn forward(&mut self, asker: Asker, kind: &str, fields: Fields<'_>) {
         let user = self.signed_in_user(asker.id).ok().and_then(|user| self.accounts.get(user));
         let (login, kind) = (user.map(|user| user.login.clone()), Arc::<str>::from(kind));

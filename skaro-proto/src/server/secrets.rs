@@ -30,7 +30,7 @@ impl Secrets {
         hex::encode(self.hash(b"secret", &self.count.to_be_bytes()))
     }
 
-    /// The key under which wrong passwords for this login are counted, of the same length for each login.
+    /// Returns the key under which wrong passwords for this login are counted, of the same length for each login.
     pub(super) fn login_key(&self, login: &str) -> [u8; 16] {
         self.hash(b"login", login.as_bytes())
     }
@@ -46,8 +46,8 @@ impl Secrets {
     }
 }
 
-/// The key under which the session with this id is kept: a plain hash of the random id, so that each server with the same
-/// store finds it. Neither the memory nor the time of a look-up tells an id.
+/// Returns the key under which the session with this id is kept: a plain hash of the random id, so that each server
+/// with the same store finds it. Neither the memory nor the time of a look-up reveals an id.
 pub(super) fn session_key(id: &str) -> SessionKey {
     SessionKey(cut(&Sha512::digest(id)))
 }

@@ -48,7 +48,7 @@ impl Server {
         wrong_login()
     }
 
-    /// The account was looked for: the proof is checked.
+    /// Checks the proof once the account has been looked up.
     pub(super) fn identified(
         &mut self,
         asker: Option<Asker>,
@@ -75,8 +75,8 @@ impl Server {
         }
     }
 
-    /// The account of the user who has this login and proves this password, and may sign in now. An unknown login costs
-    /// the same work and gets the same answer as a wrong proof.
+    /// Returns the account of the user who has this login, proves this password, and may sign in now. An unknown login
+    /// costs the same work and gets the same answer as a wrong proof.
     fn identify(
         &mut self,
         id: ConnectionId,
@@ -181,8 +181,8 @@ impl Server {
         }
     }
 
-    /// Session ids are not guessed (they have 128 bits), so a wrong one counts for its connection only: after a restart
-    /// of a server in memory all its clients come with one.
+    /// Session ids can't be guessed (they have 128 bits), so a wrong one counts for its connection only: after a
+    /// restart of a server with a store in memory, all its clients send one.
     pub(super) fn session_restore(&mut self, asker: Asker, sid: &str, start: Start) {
         let may = self.check_open(asker.id);
         if let Err(refused) = may.and_then(|()| if sid.len() > ID { no_session() } else { Ok(()) }) {
@@ -227,7 +227,8 @@ impl Server {
                         }
                         return;
                     }
-                    // A connection that died unnoticed may still hold the session. Whoever has the id may have it.
+                    // A connection that died unnoticed may still hold the session. A client that has the id may have
+                    // it.
                     Some((holder, _)) => {
                         self.sessions.remove(&session);
                         self.begin_close(holder, CloseCode::Replaced);
@@ -253,7 +254,7 @@ impl Server {
         self.connections.get(&id).and_then(|connection| connection.place)
     }
 
-    /// Refuses a sign-in where somebody has signed in already, or is about to.
+    /// Refuses a sign-in if a user has signed in on this connection already, or is about to.
     pub(super) fn check_open(&self, id: ConnectionId) -> Result<(), Refused> {
         match self.connections.get(&id) {
             Some(connection) if connection.is_signing_in => {
@@ -277,7 +278,7 @@ impl Server {
             .is_some_and(|connection| connection.is_signing_in && connection.endpoint.is_open())
     }
 
-    /// A user is signed in from now on. A connection that asked for a cursor has one.
+    /// Signs a user in. A connection that asked for a cursor gets one.
     fn signed_in(&mut self, asker: Asker, kind: &str, sign_in: &SignIn, account: &Account, epoch: u64) {
         let (id, session) = (asker.id, sign_in.session);
         debug!("connection {id}: signed in");
@@ -291,7 +292,7 @@ impl Server {
             SignedIn::new(sign_in.secret.expose().to_string(), User::new(account.login.to_string()));
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.is_signing_in = false;
-            // Whoever is signing in is a stranger as yet.
+            // This succeeds: nobody has signed in until now.
             _ = connection.endpoint.sign_in(Session { user: account.id, key: session });
             connection.hears_presence = sign_in.start.presence;
             if let Some(since) = sign_in.start.since {
@@ -309,7 +310,7 @@ impl Server {
         self.answer(id, asker.number, kind, Ok(answer));
     }
 
-    /// A sign-in that was under way is refused.
+    /// Refuses a sign-in that was under way.
     fn fail_sign_in(&mut self, asker: Asker, kind: &'static str, refused: Refused) {
         if let Some(connection) = self.connections.get_mut(&asker.id) {
             connection.is_signing_in = false;

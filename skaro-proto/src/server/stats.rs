@@ -1,4 +1,4 @@
-//! Numbers for whoever runs a server: counters, gauges, and times as histograms.
+//! Statistics for operators: counters, gauges, and times as histograms.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -8,19 +8,19 @@ use super::Server;
 use super::notes::Notes;
 use crate::message::Answer;
 
-/// Numbers of a server: counts since it was created, and the present state.
+/// Statistics of a server: counts since it was created, and the present state.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Number of connections, opening and closing ones included.
+    /// Number of connections, including opening and closing ones.
     pub connections: usize,
-    /// Number of those on which somebody is signed in.
+    /// Number of those on which a user is signed in.
     pub signed_in: usize,
     /// Number of users who are signed in.
     pub users: usize,
     /// Number of operations of the store that are under way.
     pub open_operations: usize,
-    /// Time for which the one that was asked for first has been under way; it may be one of several that are slow.
+    /// Time for which the oldest of them has been under way; it may be one of several that are slow.
     pub longest_wait: Duration,
     /// Number of connections that were accepted.
     pub accepted: u64,
@@ -28,13 +28,13 @@ pub struct Stats {
     pub not_accepted: Vec<(&'static str, u64)>,
     /// Numbers of connections that the server has closed, by [code](crate::CloseCode::code).
     pub closed: Vec<(u16, u64)>,
-    /// Numbers of answers to requests by type and status, 200 for success. Types that the protocol does not list count as
-    /// `other`.
+    /// Numbers of answers to requests, by type and status; the status is 200 for success. Types that the protocol does
+    /// not list count as `other`.
     pub answers: Vec<(&'static str, u16, u64)>,
-    /// Times of the store's operations, by the type of the request that waits for them; `internal` for those for which none
-    /// waits. A store [inside](Server::new) takes no time.
+    /// Times of the store's operations, by the type of the request that waits for them; `internal` if none does. A
+    /// store [inside](Server::new) takes no time.
     pub store_times: Vec<(&'static str, Histogram)>,
-    /// Estimates of bytes of memory, by what takes them.
+    /// Estimated bytes of memory, by what takes them.
     pub memory: Vec<(&'static str, usize)>,
 }
 
@@ -46,8 +46,8 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// The upper bounds of all classes but the last one, which has none. A duration is in the first class whose bound is no
-    /// smaller.
+    /// The upper bounds of all classes but the last one, which has none. A duration belongs to the first class whose
+    /// bound is not less than it.
     pub const BOUNDS: [Duration; 12] = {
         let ms = Duration::from_millis;
         [
@@ -122,7 +122,7 @@ const KINDS: [&str; 17] = [
 ];
 
 impl Tally {
-    /// A request of this type succeeded. No search: most requests do.
+    /// Counts a request of this type that succeeded. This needs no search, since most requests do.
     pub(super) fn answered(&mut self, kind: &str, answer: &Answer<'_>) {
         let place = match answer {
             Answer::Authorized(_) => 0,
@@ -165,7 +165,7 @@ impl Tally {
 }
 
 impl Server {
-    /// Returns numbers for whoever runs the server: what it has done, and what it has now.
+    /// Returns statistics for the operator: what the server has done, and its present state.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let tally = &self.tally;

@@ -11,7 +11,7 @@ use crate::message::User;
 /// Bytes that a user in an answer takes while it is written, without texts that users choose.
 pub(super) const USER: usize = 512;
 
-/// Returns how many bytes a byte of a text may take: JSON escapes make a text longer, by six at most.
+/// Returns how many bytes a byte of a text may take: JSON escapes make a text up to six times as long.
 pub(super) const fn escaped(format: Format) -> usize {
     match format {
         Format::Json => 6,
@@ -28,24 +28,24 @@ pub(super) fn told_user(login: &Login, profile: &Profile) -> User<'static> {
     user
 }
 
-/// Bytes that a user in an answer takes at most.
+/// Returns the maximum bytes that a user takes in an answer.
 pub(super) fn user_bytes(format: Format, contact: &Contact) -> usize {
     USER + profile_bytes(format, contact)
 }
 
-/// Bytes that a profile in an answer takes at most.
+/// Returns the maximum bytes that a profile takes in an answer.
 pub(super) fn profile_bytes(format: Format, contact: &Contact) -> usize {
     // A byte of CBOR may become a number of three digits and a comma.
     escaped(format).max(4) * contact.profile.as_bytes().len()
 }
 
 impl Server {
-    /// Returns whether a user may know when somebody is here.
+    /// Returns whether a user may know when a contact is online.
     pub(super) fn knows(&self, contact: &Contact) -> bool {
         contact.is_known || self.config.open_directory && !contact.has_blocked
     }
 
-    /// Returns somebody as a user sees it, with the state if that is wanted.
+    /// Returns a contact as a user sees it, with the state if that is wanted.
     pub(super) fn told_contact(&self, contact: &Contact, with_state: bool) -> User<'static> {
         let mut user = User::new(contact.login.to_string());
         user.extra.push("online", self.knows(contact) && self.accounts.count(&contact.login) > 0);

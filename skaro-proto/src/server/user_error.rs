@@ -12,7 +12,7 @@ pub enum UserError {
     /// Logins need at least one character.
     #[error("a login needs at least one character")]
     EmptyLogin,
-    /// Logins that begin with `#` are kept for conferences.
+    /// Logins that begin with `#` are reserved for conferences.
     #[error("logins that begin with \"#\" are reserved: choose another one than \"{0}\"")]
     Reserved(alloc::string::String),
     /// A login, password or body is over its limit.
@@ -31,10 +31,10 @@ pub enum UserError {
     /// There is no user with this login.
     #[error("there is no user \"{0}\": add it first")]
     Unknown(alloc::string::String),
-    /// The store is not inside of the machine: [operations](super::Server::operate) do the same.
+    /// The store is not inside the machine: use [operations](super::Server::operate) instead.
     #[error("the store is not inside of the server's machine: ask for an operation instead")]
     StoreElsewhere,
-    /// The store did not do it.
+    /// The store did not carry it out.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

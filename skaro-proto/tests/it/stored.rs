@@ -257,6 +257,26 @@ fn no_broken_session_stays() {
 }
 
 #[test]
+fn a_broken_session_is_removed_if_the_clock_is_set_back_while_the_store_refuses() {
+    let mut world = World::new();
+    let (id, _) = world.sign_in("alice", false);
+    world.server.handle_disconnected(world.now, id);
+    world.keep();
+    world.now = world.now + Duration::from_secs(601);
+    world.server.handle_timeout(world.now);
+    world.refuse(StoreError::Unavailable);
+    // Its end is in the future again when the store is asked once more.
+    world.server.set_time_of_day(world.now, 0);
+    while let Some(at) = world.server.poll_timeout() {
+        assert!(at < Time::from_secs(10_000), "something is due for ever");
+        world.now = at;
+        world.server.handle_timeout(at);
+        world.keep();
+    }
+    assert_eq!(world.store.sessions(), 0);
+}
+
+#[test]
 fn whoever_was_not_read_behind_the_store_has_time_for_a_pong() {
     let mut world = World::new();
     let (id, _) = world.sign_in("alice", false);

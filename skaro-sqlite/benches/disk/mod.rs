@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Prints how often a second the disk synchronizes, and returns it for 4 KiB that are written over others, as most of SQLite's
-/// log of changes is.
+/// write-ahead log is.
 pub(crate) fn tell_syncs(place: &Path) -> f64 {
     let [over, _] = [("write over 4 KiB and synchronize", false), ("the same in a file that grows", true)]
         .map(|(what, is_growing)| {

@@ -179,7 +179,7 @@ fn grow(place: &std::path::Path, make_room: &dyn Fn()) {
     let (login, verifier) = ("user 0".into(), Verifier::new("password"));
     let again = store.execute(Operation::AddAccount { login, verifier, log: LogId([0; 16]) });
     assert!(matches!(again, Ok(Outcome::Exists)), "{again:?}");
-    // People sign in, more often than the log of changes has room for.
+    // People sign in, more often than the write-ahead log has room for.
     for n in 1..500 {
         let restored = store.execute(Operation::TakeSession { session, now: 0 });
         assert!(

@@ -15,7 +15,7 @@ fn assert_success(mut command: Command) {
 }
 
 /// With a limit on the length of files, whose signal is ignored as a server does. The file itself is short at first: it is
-/// SQLite's log of changes that reaches the limit, then both.
+/// SQLite's write-ahead log that reaches the limit, then both.
 pub(crate) fn a_file_that_may_not_grow() -> Result<(), &'static str> {
     for kib in [5000, 7000] {
         // In memory, where there is such a place: what is durable is not asked here.

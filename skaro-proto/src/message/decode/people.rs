@@ -1,4 +1,5 @@
-//! Reading the messages of the extension `people`. They are rare, so all of it is apart from the usual ones.
+//! Reading the messages of the extension `people`. They are rare, so their code is kept apart from that of the usual
+//! ones.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -39,7 +40,7 @@ pub(super) fn server_message<'a, R: Reader<'a>>(
     })
 }
 
-/// Reads the answer to a request of the extension; `None` if the request is none of it.
+/// Reads the answer to a request of the extension; `None` if the request does not belong to it.
 #[cold]
 pub(super) fn answer<'a, R: Reader<'a>>(
     map: &mut MapReader<'_, 'a, R>,

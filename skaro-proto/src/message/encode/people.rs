@@ -75,7 +75,7 @@ pub(super) fn begin<E: Encoder>(request: &Request<'_>, to: &mut E) -> E::Map {
     }
 }
 
-/// Writes a server's message of the extension. Apart, since others are written more often.
+/// Writes a server's message of the extension. Kept apart, since others are written more often.
 #[cold]
 #[inline(never)]
 pub(super) fn push<E: Encoder>(message: &ServerMessage<'_>, to: &mut E) {

@@ -6,7 +6,7 @@ use crate::codec::{DecodeError, DecodeErrorKind, Frame};
 use crate::log::trace;
 use crate::message::{ClientMessage, InvalidRequest, RequestKind};
 
-/// Bytes of the type of a request, far more than any name needs.
+/// Maximum number of bytes of a request's type, far more than any name needs.
 const TYPE: usize = 256;
 
 /// The result of [`decode`]: a client's message, or the error in its frame.
@@ -21,8 +21,10 @@ impl Decoded<'_> {
     }
 }
 
-/// Decodes a frame from a client. That needs no server: an adapter in which many threads share one does this before it
-/// locks the server. `limit` is what [`Server::max_frame_bytes`](crate::Server::max_frame_bytes) says of the connection.
+/// Decodes a frame from a client.
+///
+/// This needs no server: an adapter in which many threads share one does it before it locks the server. `limit` is what
+/// [`Server::max_frame_bytes`](crate::Server::max_frame_bytes) returns for the connection.
 #[must_use]
 pub fn decode(frame: Frame<'_>, limit: usize) -> Decoded<'_> {
     trace!("received {frame:?}");
@@ -43,7 +45,7 @@ pub fn decode(frame: Frame<'_>, limit: usize) -> Decoded<'_> {
     Decoded(result)
 }
 
-/// Returns the type of a request for a log, in which the client's own words have no place.
+/// Returns the type of a request as written to a log, where text from the client must not appear.
 pub(in crate::server) fn listed(kind: &str) -> &'static str {
     RequestKind::LISTED.iter().map(|kind| kind.as_str()).find(|listed| *listed == kind).unwrap_or("other")
 }

@@ -17,9 +17,11 @@ use crate::time::Time;
 
 /// Handle: what the outside reports.
 impl<S> Endpoint<S> {
-    /// The opening handshake is done; in it the client may have asked for a format (see [`Format::offered`]). The server
-    /// speaks first: it sends a token, which must be random and new for each connection, and the names of the
-    /// protocol's extensions that the service knows.
+    /// Reports that the opening handshake is done. In it the client may have asked for a format (see
+    /// [`Format::offered`]).
+    ///
+    /// The server speaks first: it sends a token, which must be random and new for each connection, and the names of
+    /// the protocol's extensions that the service knows.
     pub fn handle_connected(
         &mut self,
         now: Time,
@@ -41,12 +43,14 @@ impl<S> Endpoint<S> {
         self.state = State::Open { token, until: now + config.sign_in_timeout };
     }
 
-    /// A client has sent a frame. Returns the request in it, which the service is to [answer](Self::answer) unless it is
-    /// [`Ack`](crate::message::Request::Ack) or [`Typing`](crate::message::Request::Typing); `None` if requests are
-    /// [not heard](Self::is_heard) any more.
+    /// Handles a frame from the client, and returns the request in it.
+    ///
+    /// The service has to [answer](Self::answer) it, unless it is [`Ack`](crate::message::Request::Ack) or
+    /// [`Typing`](crate::message::Request::Typing). Returns `None` if requests are [not heard](Self::is_heard) any
+    /// more.
     ///
     /// # Errors
-    /// If the frame is invalid. The client was answered already, and the connection is closed if it was
+    /// If the frame is invalid. The client has been answered already, and the connection is closed if the frame was
     /// [one too many](ServerConfig::max_invalid_frames).
     pub fn handle_frame<'f>(
         &mut self,
@@ -72,7 +76,7 @@ impl<S> Endpoint<S> {
         result
     }
 
-    /// Handles a frame. It counts for no rate.
+    /// Handles a frame without counting it for the rate.
     #[inline]
     pub(in crate::server) fn hear<'f>(
         &mut self,
@@ -88,8 +92,9 @@ impl<S> Endpoint<S> {
         }
     }
 
-    /// Counts what the adapter has read: all bytes, those of messages included, and control frames and fragments. Each of these
-    /// frames, and each 4 KiB, count as a frame, so that none of them can come faster than [`ServerConfig::frame_rate`] allows.
+    /// Counts what the adapter has read: all bytes, those of messages included, and control frames and fragments. Each
+    /// of these frames, and each 4 KiB, counts as a frame, so that none of them can come faster than
+    /// [`ServerConfig::frame_rate`] allows.
     pub fn handle_read(&mut self, now: Time, config: &ServerConfig, bytes: usize, frames: usize) {
         let count = self.count_read(bytes, frames);
         self.charge(now, config, count, None);
@@ -102,8 +107,8 @@ impl<S> Endpoint<S> {
         frames.saturating_add(read / BYTES_PER_UNIT)
     }
 
-    /// Counts frames for the rate, here or by what several connections share; those that come too fast stop the reading for a
-    /// while. Returns whether they do.
+    /// Counts frames for the rate, either of this connection or shared by several. If they come too fast, reading stops
+    /// for a while. Returns whether it does.
     pub(in crate::server) fn charge(
         &mut self,
         now: Time,
@@ -119,17 +124,17 @@ impl<S> Endpoint<S> {
         true
     }
 
-    /// The connection is gone. [`poll_closed`](Self::poll_closed) tells who was signed in.
+    /// Reports that the connection is gone. [`poll_closed`](Self::poll_closed) tells who was signed in.
     pub fn handle_disconnected(&mut self) {
         self.drop_now();
     }
 
-    /// A client has answered a ping, or sent one: it is alive.
+    /// Reports that the client has answered a ping, or sent one: it is alive.
     pub fn handle_pong(&mut self, now: Time) {
         self.keep_alive.heard(now);
     }
 
-    /// A client has sent a frame over the limit, which the adapter did not even read. The connection is closed.
+    /// Reports a frame over the limit, which the adapter did not read. The connection is closed.
     pub fn handle_oversized(&mut self, now: Time, config: &ServerConfig) {
         let limit = self.max_frame_bytes(config);
         debug!("connection {}: a frame over the limit of {limit} bytes", self.id);
@@ -137,23 +142,26 @@ impl<S> Endpoint<S> {
         self.close(now, config, CloseCode::TooBig);
     }
 
-    /// A client has violated the WebSocket protocol (RFC 6455, section 7.1.7). The connection is closed with this code
-    /// after all that waits to be sent.
+    /// Reports that the client has violated the WebSocket protocol (RFC 6455, section 7.1.7). The connection is closed
+    /// with this code after all that waits to be sent.
     pub fn handle_failed(&mut self, now: Time, config: &ServerConfig, code: CloseCode) {
         debug!("connection {}: violates the WebSocket protocol", self.id);
         self.close(now, config, code);
     }
 
-    /// Handles the deadlines that have passed: call it at the time that [`poll_timeout`](Self::poll_timeout) returns. An
-    /// earlier call does no harm. After frames that came too fast others are wanted again only when it has been called.
+    /// Handles the deadlines that have passed.
     ///
-    /// `is_held_up` tells that the service does not let the connection be read at present. The client's silence begins anew then,
-    /// since its pongs wait, as it does after frames that came too fast; when the service lets it be read again, it reports
-    /// [`handle_pong`](Self::handle_pong). Returns whether there is something to send, or frames are wanted again, or the
-    /// connection is gone.
+    /// Call it at the time that [`poll_timeout`](Self::poll_timeout) returns; an earlier call does no harm. After
+    /// frames that came too fast, others are wanted again only once it has been called.
+    ///
+    /// `is_held_up` tells that the service does not let the connection be read at present. The time of the client's
+    /// silence then starts again, since its pongs wait unread, as it does after frames that came too fast. When the
+    /// service lets the connection be read again, it reports [`handle_pong`](Self::handle_pong).
+    ///
+    /// Returns whether there is something to send, frames are wanted again, or the connection is gone.
     pub fn handle_timeout(&mut self, now: Time, config: &ServerConfig, is_held_up: bool) -> bool {
         if is_held_up || self.throttled.is_some() {
-            // Its pongs may have come, and were not read.
+            // Its pongs may have come, but were not read.
             self.keep_alive.heard(now);
         } else if !self.output.is_empty() {
             self.keep_alive.left(self.progress);
@@ -193,8 +201,8 @@ impl<S> Endpoint<S> {
 
 /// Poll: what to do next.
 impl<S> Endpoint<S> {
-    /// Returns what the adapter is to do next; `None` when there is nothing left for now. Fetch only as much as the connection
-    /// takes: what was fetched counts as sent.
+    /// Returns what the adapter is to do next; `None` if there is nothing left for now. Fetch only as much as the
+    /// connection takes: what is fetched counts as sent.
     pub fn poll_transmit(&mut self, now: Time) -> Option<Transmit<'_>> {
         self.begin_transmit(now);
         self.take_transmit(now)
@@ -217,8 +225,8 @@ impl<S> Endpoint<S> {
         transmit
     }
 
-    /// Returns the end of its work, once: when the closing handshake begins, or else when the connection is to be dropped, or is
-    /// gone.
+    /// Returns the end of the endpoint's work, once: when the closing handshake begins, or, without one, when the
+    /// connection is to be dropped or is gone.
     pub fn poll_closed(&mut self) -> Option<Closed<S>> {
         match &mut self.state {
             State::Closing { closed, .. } | State::Gone { closed } => closed.take().map(|closed| *closed),
@@ -226,8 +234,8 @@ impl<S> Endpoint<S> {
         }
     }
 
-    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout), if nothing happens before; `None` for
-    /// never.
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout), if nothing happens before; `None`
+    /// for never.
     #[must_use]
     pub fn poll_timeout(&self, config: &ServerConfig) -> Option<Time> {
         let alive = self.keep_alive.deadline(config.keep_alive);

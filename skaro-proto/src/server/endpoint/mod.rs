@@ -1,5 +1,5 @@
-//! One connection's side of the protocol: challenge, proof, limits, silence, the closing handshake. It knows no users, logs
-//! or store.
+//! One connection's side of the protocol: challenge, proof, limits, silence, the closing handshake. It knows no users,
+//! logs or store.
 
 mod decode;
 mod handle;
@@ -25,39 +25,44 @@ use crate::output::{CloseCode, Output};
 use crate::secret::Secret;
 use crate::time::Time;
 
-/// Bytes that may wait for a connection until its frames are not wanted any more: a client that asks for much and reads
-/// nothing is slowed down by its network, long before it is cut off.
+/// Bytes that may wait for a connection before its frames are no longer wanted: the network slows down a client that
+/// asks for much and reads nothing, long before it is cut off.
 pub(super) const ENOUGH: usize = 64 << 10;
 
-/// The server's end of one connection, without I/O, and without a service behind it: it takes requests apart, and writes
-/// answers. What users there are, and what a request does, is up to the service. [`Server`](super::Server) is one; to build
-/// another one over the same protocol, keep an endpoint for each connection. `S` is what the service knows of whoever is
-/// signed in.
+/// The server's end of one connection, without I/O, and without a service behind it.
+///
+/// It decodes requests and encodes answers. Which users exist, and what a request does, is up to the service.
+/// [`Server`](super::Server) is one service; to build another one over the same protocol, keep an endpoint for each
+/// connection. `S` is what the service knows of the user who is signed in.
 ///
 /// Its methods come in four families:
 ///
 /// * **ask**: [`session`](Self::session), [`format`](Self::format), [`queued`](Self::queued),
-///   [`wants_frames`](Self::wants_frames), [`max_frame_bytes`](Self::max_frame_bytes), [`is_opening`](Self::is_opening),
-///   [`is_open`](Self::is_open), [`is_heard`](Self::is_heard), [`is_gone`](Self::is_gone), [`proves`](Self::proves);
-/// * **handle_**: what the outside reports, its end ([`handle_disconnected`](Self::handle_disconnected)) included;
+///   [`wants_frames`](Self::wants_frames), [`max_frame_bytes`](Self::max_frame_bytes),
+///   [`is_opening`](Self::is_opening), [`is_open`](Self::is_open), [`is_heard`](Self::is_heard),
+///   [`is_gone`](Self::is_gone), [`proves`](Self::proves);
+/// * **handle_**: what the outside reports, including the connection's end
+///   ([`handle_disconnected`](Self::handle_disconnected));
 /// * **commands**: what the service wants: [`sign_in`](Self::sign_in), [`answer`](Self::answer),
 ///   [`refuse_sign_in`](Self::refuse_sign_in), [`push`](Self::push), [`push_error`](Self::push_error),
 ///   [`expect_secret`](Self::expect_secret), [`close`](Self::close);
-/// * **poll_**: what to do next. After each call of the second or third family drain
-///   [`poll_transmit`](Self::poll_transmit) as fast as the connection takes frames, ask [`poll_closed`](Self::poll_closed)
-///   whether it has ended and who was signed in, drop the connection if it [is gone](Self::is_gone), and arm a timer for
-///   [`poll_timeout`](Self::poll_timeout).
+/// * **poll_**: what to do next. After each call of the second or third family, drain
+///   [`poll_transmit`](Self::poll_transmit) as fast as the connection takes frames, ask
+///   [`poll_closed`](Self::poll_closed) whether it has ended and who was signed in, drop the connection if it
+///   [is gone](Self::is_gone), and set a timer for [`poll_timeout`](Self::poll_timeout).
 ///
-/// The times that it is told must not go back, and each call must be given the same configuration, unless it is changed for all
-/// that follow. Of the configuration these have a meaning here: [`format`](ServerConfig::format);
-/// [`max_frame_bytes`](crate::Limits::max_frame_bytes) and [`max_queued_bytes`](crate::Limits::max_queued_bytes), and both of
-/// [strangers](ServerConfig::max_stranger_frame_bytes); [`keep_alive`](ServerConfig::keep_alive) and the other time-outs of
-/// handshakes, of signing in and of writing; [`max_sign_in_attempts`](ServerConfig::max_sign_in_attempts);
-/// [`max_invalid_frames`](ServerConfig::max_invalid_frames); [`frame_rate`](ServerConfig::frame_rate), here of one connection.
+/// The times passed to it must not go back. Each call must be given the same configuration; a change must apply to all
+/// later calls. The endpoint uses these parts of the configuration: [`format`](ServerConfig::format);
+/// [`max_frame_bytes`](crate::Limits::max_frame_bytes) and [`max_queued_bytes`](crate::Limits::max_queued_bytes), and
+/// both limits for [strangers](ServerConfig::max_stranger_frame_bytes); [`keep_alive`](ServerConfig::keep_alive) and
+/// the other time-outs of handshakes, of signing in and of writing;
+/// [`max_sign_in_attempts`](ServerConfig::max_sign_in_attempts);
+/// [`max_invalid_frames`](ServerConfig::max_invalid_frames); [`frame_rate`](ServerConfig::frame_rate), which here
+/// applies to one connection.
 ///
-/// All else is up to the service: limits by address, by user and in total, on texts, and on guesses; refusing requests while nobody
-/// is signed in (401), a second sign-in (409), and what it does not know (501); ids of sessions, which must be random. A service
-/// without logs ignores `since`, `log` and `key`.
+/// Everything else is up to the service: limits by address, by user and in total, on texts, and on guesses; session
+/// ids, which must be random; and refusing requests while nobody is signed in (401), a second sign-in (409), and
+/// unknown requests (501). A service without logs ignores `since`, `log` and `key`.
 ///
 /// ```
 /// use skaro_proto::auth::Verifier;
@@ -94,7 +99,7 @@ pub struct Endpoint<S> {
     state: State<S>,
     output: Output,
     keep_alive: KeepAlive,
-    /// The time at which something last left the queue, or there was nothing in it.
+    /// The time at which something last left the queue, or the queue was last empty.
     progress: Time,
     /// Limit on the rate of frames, unless the service has one for several connections.
     frames: Bucket,
@@ -102,38 +107,38 @@ pub struct Endpoint<S> {
     read: u16,
     /// The time until which it is not read, after frames that came too fast.
     throttled: Option<Time>,
-    /// Frames without sense so far.
+    /// Invalid frames so far.
     faults: u32,
     /// Refused attempts to sign in so far.
     refused: u32,
 }
 
 enum State<S> {
-    /// The opening handshake is under way, up to a moment.
+    /// The opening handshake is under way, until a deadline.
     Opening { until: Time },
-    /// Somebody may sign in, up to a moment.
+    /// A user may sign in, until a deadline.
     Open { token: Secret, until: Time },
-    /// Somebody has.
+    /// A user has signed in.
     SignedIn(S),
-    /// The closing handshake is under way, up to a moment. What still comes is not heard, but counts for the rate.
+    /// The closing handshake is under way, until a deadline. What still arrives is ignored, but counts for the rate.
     Closing { until: Time, closed: Option<Box<Closed<S>>> },
     /// The connection is to be dropped, or is gone.
     Gone { closed: Option<Box<Closed<S>>> },
 }
 
-/// The end of an endpoint's work: nothing is heard or said any more.
+/// The end of an endpoint's work: it handles and sends no more messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Closed<S> {
     /// The code that the client is told; `None` if the connection ends without a closing handshake.
     pub code: Option<CloseCode>,
-    /// Whoever was signed in until now.
+    /// What the service knows of the user who was signed in until now.
     pub session: Option<S>,
 }
 
 /// Ask.
 impl<S> Endpoint<S> {
-    /// A connection that was accepted, and whose opening handshake begins.
+    /// Creates the endpoint of a connection that was accepted, and whose opening handshake begins.
     #[must_use]
     pub fn new(id: ConnectionId, now: Time, config: &ServerConfig) -> Self {
         Endpoint {
@@ -151,7 +156,7 @@ impl<S> Endpoint<S> {
         }
     }
 
-    /// Returns what the service knows of whoever is signed in; `None` if nobody is.
+    /// Returns what the service knows of the user who is signed in; `None` if nobody is.
     #[must_use]
     pub const fn session(&self) -> Option<&S> {
         match &self.state {
@@ -166,7 +171,7 @@ impl<S> Endpoint<S> {
         self.format
     }
 
-    /// Number of bytes that wait to be sent.
+    /// Returns the number of bytes that wait to be sent.
     #[must_use]
     pub fn queued(&self) -> usize {
         self.output.len()
@@ -184,28 +189,31 @@ impl<S> Endpoint<S> {
         matches!(self.state, State::Opening { .. })
     }
 
-    /// Returns whether requests are heard: not before the challenge, nor once the connection is being closed.
+    /// Returns whether requests are heard, that is, handled: not before the challenge, nor once the connection is being
+    /// closed.
     #[must_use]
     pub const fn is_heard(&self) -> bool {
         matches!(self.state, State::Open { .. } | State::SignedIn(_))
     }
 
-    /// Returns whether the connection is to be dropped, without a handshake if there was none. Nothing more is sent; ask
-    /// [`poll_closed`](Self::poll_closed) before dropping the endpoint.
+    /// Returns whether the connection is to be dropped, without a handshake if there was none. Nothing more is sent.
+    /// Call [`poll_closed`](Self::poll_closed) before dropping the endpoint.
     #[must_use]
     pub const fn is_gone(&self) -> bool {
         matches!(self.state, State::Gone { .. })
     }
 
-    /// Returns whether the adapter is to read frames of this connection. It is not while more than 64 KiB wait to be
-    /// sent to the client (or more than half of the limit on its queue, if that is less), nor for a moment after frames
+    /// Returns whether the adapter is to read frames from this connection.
+    ///
+    /// It is not to read them while more than 64 KiB wait to be sent to the client (or more than half of the limit on
+    /// its queue, if that is less), nor for a moment after frames that came
     /// [faster than allowed](ServerConfig::frame_rate). A frame that is handed over anyway is handled.
     #[must_use]
     pub fn wants_frames(&self, config: &ServerConfig) -> bool {
         self.throttled.is_none() && self.has_room(config) && !self.is_gone()
     }
 
-    /// Limit in bytes on a frame at present. It is lower before a user signs in: see
+    /// Returns the present limit in bytes on a frame. It is lower before a user signs in: see
     /// [`ServerConfig::max_stranger_frame_bytes`].
     #[must_use]
     pub fn max_frame_bytes(&self, config: &ServerConfig) -> usize {
@@ -213,9 +221,10 @@ impl<S> Endpoint<S> {
         if self.session().is_some() { limit } else { limit.min(config.max_stranger_frame_bytes) }
     }
 
-    /// Returns whether a client has proved a password: the proof is HMAC-SHA512 of the challenge's token. `false` unless
-    /// somebody [may sign in](Self::is_open). Compares in constant time; to tell nobody who exists, check some verifier for an
-    /// unknown login, too.
+    /// Returns whether a client has proved that it knows a password: the proof is HMAC-SHA512 of the challenge's token.
+    ///
+    /// Returns `false` unless a user [may sign in](Self::is_open). Compares in constant time. To keep secret which
+    /// users exist, check some verifier for an unknown login, too.
     #[must_use]
     pub fn proves(&self, verifier: &Verifier, proof: &str) -> bool {
         matches!(&self.state, State::Open { token, .. } if verifier.verify(token.expose(), proof))
@@ -254,10 +263,11 @@ impl<S> Endpoint<S> {
 
 /// Commands: what the service wants.
 impl<S> Endpoint<S> {
-    /// Somebody has signed in. Tell the client next: the answer is wiped once it is sent.
+    /// Signs a user in. Tell the client next: the answer is wiped once it is sent.
     ///
     /// # Errors
-    /// If nobody [may](Self::is_open), since somebody has signed in already, or nobody is heard: the session comes back.
+    /// Gives the session back if nobody [may sign in](Self::is_open): a user has signed in already, or requests are not
+    /// heard.
     pub fn sign_in(&mut self, session: S) -> Result<(), S> {
         if !self.is_open() {
             return Err(session);
@@ -269,9 +279,10 @@ impl<S> Endpoint<S> {
         Ok(())
     }
 
-    /// Answers a request, with its number and its type. A refusal without a status has 500, since each needs one. Each 4 KiB of
-    /// the answer count as a frame for [the rate](ServerConfig::frame_rate). Without effect unless requests are
-    /// [heard](Self::is_heard).
+    /// Answers a request, given its number and its type.
+    ///
+    /// A refusal without a status gets 500, since each needs one. Each 4 KiB of the answer count as a frame for
+    /// [the rate](ServerConfig::frame_rate). Has no effect unless requests are [heard](Self::is_heard).
     pub fn answer(
         &mut self,
         now: Time,
@@ -301,8 +312,8 @@ impl<S> Endpoint<S> {
         self.push(now, config, &ServerMessage::Answer(message));
     }
 
-    /// Refuses an attempt to sign in, also one where somebody has signed in already, and closes the connection if it was
-    /// [one too many](ServerConfig::max_sign_in_attempts).
+    /// Refuses an attempt to sign in, and closes the connection if it was
+    /// [one too many](ServerConfig::max_sign_in_attempts). An attempt after a user has signed in counts, too.
     pub fn refuse_sign_in(
         &mut self,
         now: Time,
@@ -318,8 +329,8 @@ impl<S> Endpoint<S> {
         }
     }
 
-    /// Says what is wrong with a frame: as the request's answer if it has a number, else as an `error`. The connection is closed
-    /// if it was [one too many](ServerConfig::max_invalid_frames). Returns the error.
+    /// Tells the client what is wrong with a frame: in the request's answer if it has a number, else in an `error`.
+    /// Closes the connection if it was [one too many](ServerConfig::max_invalid_frames). Returns the error.
     pub(super) fn reject(
         &mut self,
         now: Time,
@@ -345,9 +356,10 @@ impl<S> Endpoint<S> {
         error
     }
 
-    /// Writes a message, if requests are [heard](Self::is_heard), also where nobody has signed in. A client that has not read for
-    /// so long that [too much](crate::Limits::max_queued_bytes) waits is cut off: what waits is dropped, and the connection
-    /// closed.
+    /// Sends a message if requests are [heard](Self::is_heard), even if nobody has signed in.
+    ///
+    /// A client that has not read for so long that [too much](crate::Limits::max_queued_bytes) waits is cut off: what
+    /// waits is dropped, and the connection is closed.
     pub fn push(&mut self, now: Time, config: &ServerConfig, message: &ServerMessage<'_>) {
         if !self.is_heard() {
             return;
@@ -363,8 +375,8 @@ impl<S> Endpoint<S> {
         self.push(now, config, &ServerMessage::Error(Notice { info: info.into(), extra: Fields::new() }));
     }
 
-    /// Begins the closing handshake, after all that waits to be sent. Nobody is signed in from now on. A connection whose
-    /// opening handshake is not done is [gone](Self::is_gone).
+    /// Begins the closing handshake, after all that waits to be sent. Nobody is signed in from now on. If its opening
+    /// handshake is not done, the connection is [gone](Self::is_gone) at once.
     pub fn close(&mut self, now: Time, config: &ServerConfig, code: CloseCode) {
         if self.is_opening() {
             return self.drop_now();
@@ -380,7 +392,7 @@ impl<S> Endpoint<S> {
         self.output.push_close(code);
     }
 
-    /// Ends it without a handshake. What waits to be sent is dropped.
+    /// Ends the connection without a handshake. What waits to be sent is dropped.
     pub(super) fn drop_now(&mut self) {
         let closed = match &mut self.state {
             State::Closing { closed, .. } | State::Gone { closed } => closed.take(),
@@ -419,22 +431,24 @@ impl<S> Endpoint<S> {
         self.output.push_written(self.format, written);
     }
 
-    /// Puts a long message into the queue, for which there is room at once.
+    /// Puts a long message into the queue, for which it makes room at once.
     pub(super) fn push_long(&mut self, now: Time, length: usize, write: impl FnOnce(&mut Vec<u8>)) {
         self.note_push(now);
         self.output.reserve(length);
         self.output.push(self.format, 0, write);
     }
 
-    /// Something is about to be put into the queue.
+    /// Notes that something is about to be put into the queue.
     fn note_push(&mut self, now: Time) {
         if self.output.is_empty() {
             self.progress = now;
         }
     }
 
-    /// Prepares the queue for a message with a secret, which is the next one: the queue does not move, which would leave a copy
-    /// behind, and is wiped once it is sent. [`sign_in`](Self::sign_in) does this for its answer.
+    /// Prepares the queue for the next message, which contains a secret.
+    ///
+    /// The queue does not move in memory, which would leave a copy behind, and is wiped once the message is sent.
+    /// [`sign_in`](Self::sign_in) does this for its answer.
     pub fn expect_secret(&mut self) {
         self.output.reserve_for_secret();
         self.output.mark_secret();

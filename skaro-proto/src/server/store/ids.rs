@@ -6,12 +6,12 @@ use core::ops::Deref;
 
 use compact_str::CompactString;
 
-/// The number of an account, which its store gives, and never again.
+/// The number of an account. Its store assigns it, and never reuses it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "stores make these of what they keep")]
 pub struct AccountId(pub u64);
 
-/// The login of a user, of any length that [limits](crate::Limits::max_login_bytes) allow.
+/// The login of a user, of any length that the [limits](crate::Limits::max_login_bytes) allow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Login(CompactString);
 
@@ -36,7 +36,7 @@ impl Deref for Login {
     }
 }
 
-/// The random id of a log: another one means that what a client knows of positions is void.
+/// The random id of a log. If it has changed, the positions that a client knows are void.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "stores make these of what they keep")]
 pub struct LogId(pub [u8; 16]);

@@ -33,10 +33,13 @@ pub enum Operation {
         /// The id of its log, made at random.
         log: LogId,
     },
-    /// Adds an account for somebody who registers: [`Outcome::Added`], also if there is one with this login and this log
-    /// already; else [`Outcome::NoSuchInvitation`] if there is no such invitation, or its time is over; else
-    /// [`Outcome::Exists`] if there is another one with this login or one that [looks like it](super::skeleton), and the
-    /// invitation is not used up.
+    /// Adds an account for a user who registers. The first that applies is the outcome:
+    ///
+    /// * [`Outcome::Added`] if an account with this login and this log exists already;
+    /// * [`Outcome::NoSuchInvitation`] if the invitation does not exist or has expired;
+    /// * [`Outcome::Exists`] if another account has this login, or one that [looks like it](super::skeleton): the
+    ///   invitation is not used up;
+    /// * [`Outcome::Added`] otherwise.
     Register {
         /// Its login.
         login: Login,
@@ -51,18 +54,18 @@ pub enum Operation {
         /// The time.
         now: i64,
     },
-    /// Adds an invitation: [`Outcome::Done`], or [`Outcome::Denied`] if the user who invites has as many as allowed that are
-    /// good and not used up.
+    /// Adds an invitation: [`Outcome::Done`], or [`Outcome::Denied`] if the user who invites has as many valid, unused
+    /// ones as allowed.
     Invite {
-        /// The user who invites; `None` for whoever runs the server.
+        /// The user who invites; `None` for the operator.
         by: Option<AccountId>,
         /// Its key.
         invitation: InvitationKey,
-        /// The last moment at which it is good.
+        /// The last moment at which it is valid.
         until: i64,
         /// The time.
         now: i64,
-        /// Number of invitations of this user at most.
+        /// Maximum number of invitations of this user.
         max_invitations: usize,
     },
     /// Changes the password of an account, and ends its sessions: [`Outcome::Done`], or [`Outcome::NoSuchUser`].
@@ -76,17 +79,18 @@ pub enum Operation {
         /// The sessions that go on.
         keeps: KeptSessions,
     },
-    /// Removes an account with its log and its sessions; what others received from it stays in their logs. It leaves its
-    /// conferences as by [`ContactChange::Remove`]. A conference can be removed, too: its
-    /// members, and those whom it asks, have an entry of that. An account that
-    /// is added with the same login later is another one, whose dialogs are empty.
-    /// [`Outcome::Changed`], with the logs of members of its conferences, or [`Outcome::NoSuchUser`].
+    /// Removes an account with its log and its sessions: [`Outcome::Changed`], with the logs of members of its
+    /// conferences, or [`Outcome::NoSuchUser`].
+    ///
+    /// What others received from it stays in their logs. It leaves its conferences as by [`ContactChange::Remove`]. A
+    /// conference can be removed, too: its members, and those whom it has invited, get an entry about that. An account
+    /// that is added later with the same login is a new one, whose dialogs are empty.
     RemoveAccount {
         /// Its login.
         login: Login,
     },
-    /// Disables an account, which ends its sessions and begins no others, or enables it again: [`Outcome::Done`], or
-    /// [`Outcome::NoSuchUser`]. What others send to it arrives in its log.
+    /// Disables an account, which ends its sessions and allows no new ones, or enables it again: [`Outcome::Done`], or
+    /// [`Outcome::NoSuchUser`]. What others send to it still arrives in its log.
     SetDisabled {
         /// Its login.
         login: Login,
@@ -95,18 +99,18 @@ pub enum Operation {
     },
     /// Lists accounts in the order of their logins' bytes: [`Outcome::Accounts`].
     ListAccounts {
-        /// The login behind which the list begins; `None` for the beginning. There need not be such an account.
+        /// The login after which the list begins; `None` for the beginning. The account need not exist.
         after: Option<Login>,
-        /// Number of accounts at most.
+        /// Maximum number of accounts.
         max_accounts: usize,
     },
     /// Lists sessions in the order of their keys: [`Outcome::Sessions`], or [`Outcome::NoSuchUser`].
     ListSessions {
         /// Their user; `None` for those of all users.
         login: Option<Login>,
-        /// The key behind which the list begins; `None` for the beginning. There need not be such a session.
+        /// The key after which the list begins; `None` for the beginning. The session need not exist.
         after: Option<SessionKey>,
-        /// Number of sessions at most.
+        /// Maximum number of sessions.
         max_sessions: usize,
     },
     /// Ends sessions of an account: [`Outcome::Done`], or [`Outcome::NoSuchUser`].
@@ -116,25 +120,25 @@ pub enum Operation {
         /// Those that go on.
         keeps: KeptSessions,
     },
-    /// Ends a session, if there is one with this key: [`Outcome::Done`]. [`Outcome::NoSuchSession`] if it is to be a user's,
-    /// and is not.
+    /// Ends the session with this key, if it exists: [`Outcome::Done`]. [`Outcome::NoSuchSession`] if a user is given
+    /// who has no such session.
     EndSession {
         /// Its key.
         session: SessionKey,
         /// Its user; `None` for any.
         of: Option<Login>,
     },
-    /// Lists two users for each other, whatever the states were: [`Outcome::Done`], or [`Outcome::NoSuchUser`]. No log has
-    /// an entry of it.
+    /// Makes two users list each other, whatever the states were: [`Outcome::Done`], or [`Outcome::NoSuchUser`]. It
+    /// adds no entry to any log.
     Introduce {
         /// One login.
         one: Login,
         /// The other.
         other: Login,
     },
-    /// Begins a session: [`Outcome::Session`], or [`Outcome::NoSuchUser`] if the account was removed or is disabled. If its user has [as
-    /// many as allowed](StoreLimits::max_sessions_per_user), the one that is broken longest makes room. If the session has
-    /// begun before, nothing changes.
+    /// Begins a session: [`Outcome::Session`], or [`Outcome::NoSuchUser`] if the account was removed or is disabled. If
+    /// its user has [as many as allowed](StoreLimits::max_sessions_per_user), the one that has been broken longest
+    /// makes room. If the session has begun already, nothing changes.
     BeginSession {
         /// Its user.
         account: AccountId,
@@ -143,16 +147,16 @@ pub enum Operation {
         /// Its key.
         session: SessionKey,
     },
-    /// Takes a session that is in use, or was broken no longer ago than [its lifetime](StoreLimits::session_lifetime), and
-    /// raises its epoch: [`Outcome::Restored`].
+    /// Takes a session that is in use, or was broken no longer ago than [its lifetime](StoreLimits::session_lifetime),
+    /// and raises its epoch: [`Outcome::Restored`].
     TakeSession {
         /// Its key.
         session: SessionKey,
         /// The time.
         now: i64,
     },
-    /// Breaks a session whose connection ended: [`Outcome::Done`]. It has no effect if the session has another epoch by
-    /// now.
+    /// Breaks a session whose connection ended: [`Outcome::Done`]. It has no effect if the session has a different
+    /// epoch by now.
     LeaveSession {
         /// Its key.
         session: SessionKey,
@@ -167,14 +171,17 @@ pub enum Operation {
         now: i64,
     },
     /// Appends a message to the logs of sender and recipient, dated max(`now`, the dialog's latest date + 1):
-    /// [`Outcome::Appended`]. The sender, who was in state [`None`](ContactState::None), is listed for the recipient, and the
-    /// recipient for the sender, also one who [asks](ContactState::Asks). A message to a conference enters the logs of all its
-    /// members: [`Outcome::Posted`].
+    /// [`Outcome::Appended`]. The recipient then lists the sender, if the sender's state was
+    /// [`None`](ContactState::None), and the sender lists the recipient, if the recipient's state was `None` or
+    /// [`Asks`](ContactState::Asks). A message to a conference is appended to the logs of all its members:
+    /// [`Outcome::Posted`].
     ///
-    /// If the sender used the key before, nothing is appended: the outcome is that of the first time, also of a message to a conference, as
-    /// [`Outcome::Appended`], or [`Outcome::KeyTaken`] if recipient or body differ. [`Outcome::NoSuchUser`] if
-    /// there is no recipient, or no sender any more; [`Outcome::Denied`] if one has blocked the other, or the sender is no
-    /// member. The key is looked up before that.
+    /// The key is looked up first. If the sender has used it before, nothing is appended: the outcome is that of the
+    /// first time, as [`Outcome::Appended`] even for a message to a conference, or [`Outcome::KeyTaken`] if recipient
+    /// or body differ.
+    ///
+    /// Otherwise it is [`Outcome::NoSuchUser`] if the recipient does not exist, or the sender does not any more;
+    /// [`Outcome::Denied`] if one has blocked the other, or the sender is no member.
     Append {
         /// The sender.
         from: AccountId,
@@ -191,7 +198,7 @@ pub enum Operation {
         /// The time.
         now: i64,
     },
-    /// Finds what came of the message that was sent with a key: [`Outcome::Appended`], [`Outcome::KeyTaken`] as in
+    /// Finds the outcome of the message that was sent with a key: [`Outcome::Appended`], [`Outcome::KeyTaken`] as in
     /// `Append`, or [`Outcome::NoSuchKey`].
     FindKey {
         /// The sender.
@@ -203,49 +210,50 @@ pub enum Operation {
         /// The key.
         key: Arc<str>,
     },
-    /// Reads entries of a log after a position, in order: [`Outcome::Entries`]. There is at least one if there are any.
+    /// Reads entries of a log after a position, in order: [`Outcome::Entries`]. At least one is returned if there are
+    /// any.
     ReadLog {
         /// The log's account.
         account: AccountId,
         /// The position.
         after: u64,
-        /// Number of entries at most.
+        /// Maximum number of entries.
         max_entries: usize,
-        /// Bytes of all bodies at most, but for the first entry.
+        /// Maximum bytes of all bodies, which the first entry may exceed.
         max_bytes: usize,
     },
     /// Reads messages of a dialog, oldest first: [`Outcome::Dialog`], or [`Outcome::NoSuchUser`]. With
-    /// [`after`](Page::after) or [`after_date`](Page::after_date) alone these are the oldest that follow, otherwise the
+    /// [`after`](Page::after) or [`after_date`](Page::after_date) alone, it reads the oldest that follow, otherwise the
     /// newest.
     ReadDialog {
-        /// Whose dialog.
+        /// The user whose dialog it is.
         account: AccountId,
         /// The other user's login.
         with: Login,
-        /// Selection of messages. Its limit is that of the client, and is in `max_messages` already.
+        /// Selection of messages. Its limit is that of the client, which `max_messages` takes into account already.
         page: Page,
-        /// Number of messages at most.
+        /// Maximum number of messages.
         max_messages: usize,
-        /// Bytes of all bodies at most.
+        /// Maximum bytes of all bodies.
         max_bytes: usize,
     },
-    /// Lists a user's contacts: [`Outcome::Contacts`]. Those whom the user has listed come first, then others; each in the
-    /// order in which they were added to the store.
+    /// Lists a user's contacts: [`Outcome::Contacts`]. Those whom the user has listed come first, then others; each
+    /// group is in the order in which its users were added to the store.
     ListContacts {
         /// The user.
         account: AccountId,
-        /// `true` to list all other users besides, in whichever state; conferences only if they are contacts.
+        /// `true` to list all other users, too, whatever their state; conferences only if they are contacts.
         all: bool,
-        /// `true` to list those who ask or are blocked, too.
+        /// `true` to also list those who ask or are blocked.
         with_states: bool,
-        /// Number of contacts at most.
+        /// Maximum number of contacts.
         max_contacts: usize,
-        /// Bytes of the bodies of last messages at most; 0 for no last messages. A contact's is left out if it does
-        /// not fit, then the next one is tried.
+        /// Maximum bytes of the bodies of last messages; 0 for no last messages. One that does not fit is left out, and
+        /// that of the next contact is tried.
         max_bytes: usize,
     },
-    /// Moves the mark up to which a user has read a dialog: [`Outcome::Marked`]. [`Outcome::NoSuchUser`] if there is no
-    /// such other user, [`Outcome::BeyondHead`] if the position is beyond the log's head.
+    /// Moves the mark up to which a user has read a dialog: [`Outcome::Marked`]. [`Outcome::NoSuchUser`] if the other
+    /// user does not exist, [`Outcome::BeyondHead`] if the position is beyond the log's head.
     MoveMark {
         /// The user.
         account: AccountId,
@@ -254,20 +262,22 @@ pub enum Operation {
         /// The position in the user's own log.
         up_to: u64,
     },
-    /// Changes the state of a contact: [`Outcome::Changed`], [`Outcome::NoSuchUser`] or [`Outcome::Denied`]. If the state
-    /// is another one than before, the user's log has a new entry, [`Content::Contact`](super::Content::Contact), in place of the last one of this contact.
+    /// Changes the state of a contact: [`Outcome::Changed`], [`Outcome::NoSuchUser`] or [`Outcome::Denied`]. If the
+    /// state changes, the user's log gets a new entry, [`Content::Contact`](super::Content::Contact), which replaces
+    /// the last one of this contact.
     ///
-    /// If a user lists another one, whose own state of the first is [`None`](ContactState::None), that state becomes
-    /// [`Asks`](ContactState::Asks). If a user removes or blocks another one, who has the first as `Asks`, that becomes `None`.
-    /// Both are entries in the other one's log, too.
+    /// If a user lists another one, for whom the first is in state [`None`](ContactState::None), that state becomes
+    /// [`Asks`](ContactState::Asks). If a user removes or blocks another one, for whom the first is in state `Asks`,
+    /// that state becomes `None`. Both add an entry to the other user's log, too.
     ///
-    /// A user who lists a conference joins it, if it [asks](ContactState::Asks), or is [public](Profile::is_public) and has not
-    /// removed the user, and has room. If there is none, it may be
-    /// [founded](ContactChange::ListOrFound), with the user as its owner; [`Outcome::Exists`] if its login looks like another one.
-    /// If the last owner leaves, the member with the smallest account becomes one; if the last member leaves, the conference is
-    /// removed as by [`RemoveAccount`](Operation::RemoveAccount). Each change of members is an entry,
-    /// [`Content::Changed`](super::Content::Changed) in place of the last one of this conference, in the logs of all who are
-    /// members afterwards, but for that of the user who joins.
+    /// A user who lists a conference joins it if it has room, and either [asks](ContactState::Asks), or is
+    /// [public](Profile::is_public) and has not removed the user. A conference that does not exist may be
+    /// [founded](ContactChange::ListOrFound), with the user as its owner; [`Outcome::Exists`] if its login looks like
+    /// another one. If the last owner leaves, the member with the smallest account number becomes an owner. If the last
+    /// member leaves, the conference is removed as by [`RemoveAccount`](Operation::RemoveAccount).
+    ///
+    /// Each change of members adds an entry, [`Content::Changed`](super::Content::Changed), to the logs of all who are
+    /// members afterwards, except that of the user who joins. It replaces the last one of this conference.
     ChangeContact {
         /// The user.
         account: AccountId,
@@ -276,14 +286,17 @@ pub enum Operation {
         /// The change.
         change: ContactChange,
     },
-    /// Changes a conference's members: [`Outcome::Changed`], [`Outcome::NoSuchUser`] if there is no conference, no
-    /// such user, or no member to be an owner, or to be removed, of this login, [`Outcome::Denied`] unless the user is an owner.
+    /// Changes a conference's members: [`Outcome::Changed`]; [`Outcome::NoSuchUser`] if the conference or the other
+    /// user does not exist, or the one to remove or to make an owner is no member; [`Outcome::Denied`] unless the user
+    /// is an owner.
     ///
-    /// Whom it invites it [asks](ContactState::Asks), unless that user is a member, or has blocked it or the owner, or has not
-    /// listed the owner who invites [contacts](MemberChange::InviteContact); for whom it removes it is
-    /// no contact any more, and can't be joined until it asks again. Both are entries of that user. An owner who removes
-    /// the own membership leaves as by [`ContactChange::Remove`]. An invitation can be taken back by removing whom it asks. Each
-    /// change of members is an entry of members as in `ChangeContact`, an invitation is none.
+    /// For an invited user, the conference's state becomes [`Asks`](ContactState::Asks), unless that user is a member,
+    /// has blocked the conference or the owner, or has not listed the owner who invites
+    /// [contacts](MemberChange::InviteContact). For a removed user, the conference is no contact any more, and can't be
+    /// joined until it asks again. Both add an entry to that user's log. Owners who remove themselves leave as by
+    /// [`ContactChange::Remove`]. Removing an invited user takes the invitation back.
+    ///
+    /// Each change of members adds an entry to the members' logs as in `ChangeContact`; an invitation does not.
     ChangeMember {
         /// The user.
         account: AccountId,
@@ -294,19 +307,21 @@ pub enum Operation {
         /// The change.
         change: MemberChange,
     },
-    /// Changes a profile: [`Outcome::Changed`]; [`Outcome::TooLong`] if it would take more bytes; [`Outcome::NoSuchUser`] if there
-    /// is no such conference, [`Outcome::Denied`] unless the user is an owner of it. If it is another one than before, each
-    /// of the logs of the user, and of those who know the user (or of all members of the conference) has a new entry,
-    /// [`Content::Changed`](super::Content::Changed), in place of the last one of this user. If more users than [a conference may
-    /// have members](super::StoreLimits::max_members) know the user, those with the smallest accounts have it.
+    /// Changes a profile: [`Outcome::Changed`]; [`Outcome::TooLong`] if it would take too many bytes;
+    /// [`Outcome::NoSuchUser`] if the conference does not exist; [`Outcome::Denied`] unless the user is an owner of it.
+    ///
+    /// If the profile changes, a new entry, [`Content::Changed`](super::Content::Changed), is added to the logs of the
+    /// user and of those who know the user (or of all members of the conference). It replaces the last one of this
+    /// user. If more users than [a conference may have members](super::StoreLimits::max_members) know the user, those
+    /// with the smallest account numbers get it.
     SetProfile {
         /// The user.
         account: AccountId,
-        /// The login of the conference, whose profile it is; `None` for the user's own.
+        /// The login of the conference whose profile it is; `None` for the user's own.
         of: Option<Login>,
         /// The changed fields; those with the value null are removed.
         changes: Fields<'static>,
-        /// Bytes of the changed profile at most.
+        /// Maximum bytes of the changed profile.
         max_bytes: usize,
     },
     /// Finds a user, or a conference: [`Outcome::User`], or [`Outcome::NoSuchUser`].
@@ -316,27 +331,28 @@ pub enum Operation {
         /// The login.
         login: Login,
     },
-    /// Finds users and conferences that are [public](Profile::is_public), whose logins begin so, in the order of logins:
-    /// [`Outcome::Users`]. Those who have blocked the user, and the user, are not among them.
+    /// Finds [public](Profile::is_public) users and conferences whose logins begin with a prefix, in the order of
+    /// logins: [`Outcome::Users`]. The user who asks, and those who have blocked this user, are left out.
     SearchUsers {
         /// The user who asks.
         account: AccountId,
         /// The beginning of the logins.
         prefix: Login,
-        /// Number of users at most.
+        /// Maximum number of users.
         max_users: usize,
     },
-    /// Lists the users who know the user, and whom the user knows: [`Outcome::Known`]. Those are contacts of each other.
+    /// Lists the users who know the user, and whom the user knows, so that both are contacts of each other:
+    /// [`Outcome::Known`].
     ListKnown {
         /// The user.
         account: AccountId,
-        /// Number of users at most; those with the smallest accounts are listed.
+        /// Maximum number of users; those with the smallest account numbers are listed.
         max_users: usize,
     },
     /// Answers a request that the protocol does not list, if the server [forwards them](crate::server::ServerConfig):
-    /// [`Outcome::Answer`], or [`Outcome::NoSuchRequest`], which is all that a store knows of it.
+    /// [`Outcome::Answer`], or [`Outcome::NoSuchRequest`], which is what a store itself always answers.
     Request {
-        /// Whose request it is; `None` if nobody is signed in.
+        /// The user whose request it is; `None` if nobody is signed in.
         login: Option<Login>,
         /// Its type.
         kind: Arc<str>,
@@ -345,15 +361,15 @@ pub enum Operation {
     },
 }
 
-/// An order in which operations are carried out.
+/// A sequence of operations that are carried out in order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Lane {
-    /// That of an account.
+    /// The operations of an account.
     Account(AccountId),
-    /// That of a login of which no account is known.
+    /// The operations of a login whose account is not known.
     Login(Login),
-    /// That of a session.
+    /// The operations of a session.
     Session(SessionKey),
 }
 
@@ -397,7 +413,7 @@ impl Operation {
 }
 
 impl Operation {
-    /// Returns the bytes of its texts, by which memory for operations that wait is counted.
+    /// Returns the bytes of the operation's texts, by which the memory of waiting operations is estimated.
     #[must_use]
     pub fn text_bytes(&self) -> usize {
         match self {

@@ -17,7 +17,7 @@ use crate::message::Refusal;
 pub enum Outcome {
     /// It was carried out.
     Done,
-    /// The account, if there is one.
+    /// The account, if it exists.
     Account(Option<Account>),
     /// The new account.
     Added(AccountId),
@@ -52,12 +52,13 @@ pub enum Outcome {
     Posted {
         /// Date, and position in the sender's log. The recipient is the conference, without a position.
         appended: Appended,
-        /// The logs of all others.
+        /// The logs of all other members.
         logs: Vec<Grown>,
     },
-    /// The logs that have grown by it, in any order; none if nothing has changed.
+    /// The logs to which the change has added entries, in any order; none if nothing has changed.
     Changed(Vec<Grown>),
-    /// A user, or a conference with its members, in any order, if it is public or the user who asks is one of them.
+    /// A user, or a conference. Its members are given, in any order, if it is public or the user who asks is one of
+    /// them.
     User(Box<Contact>, Vec<Member>),
     /// Users and conferences.
     Users {
@@ -72,13 +73,13 @@ pub enum Outcome {
     Denied(Denial),
     /// The profile would take too many bytes.
     TooLong,
-    /// The account has another verifier by now.
+    /// The account has a different verifier by now.
     OldVerifier,
-    /// There is no invitation with this key, or its time is over.
+    /// There is no invitation with this key, or it has expired.
     NoSuchInvitation,
     /// The user has no session with this key.
     NoSuchSession,
-    /// There is another message with this key.
+    /// The key belongs to another message.
     KeyTaken,
     /// There is no message with this key.
     NoSuchKey,
@@ -101,18 +102,19 @@ pub enum Outcome {
     Answer(Fields<'static>),
     /// Nobody knows such a request.
     NoSuchRequest,
-    /// An application between machine and store refuses a sign-in, a message or a request. The client is told the reason.
+    /// An application between machine and store refuses a sign-in, a message or a request. The client is told the
+    /// reason.
     Refused(Refusal<'static>),
 }
 
-/// An operation that was not carried out, and never will be.
+/// The reason why an operation was not carried out, and never will be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// Too many operations wait.
     #[error("the store has too much to do: try again later")]
     Busy,
-    /// There is no room for it, as on a full disk.
+    /// There is no room, for example on a full disk.
     #[error("the store has no room left")]
     Full,
     /// The store can't be reached.

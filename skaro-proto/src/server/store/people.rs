@@ -17,13 +17,13 @@ pub enum ContactState {
     /// It is no contact.
     #[default]
     None,
-    /// It has listed the user, who has not answered; a conference invites the user.
+    /// It has listed the user, who has not answered. Of a conference: it has invited the user.
     Asks,
-    /// The user has listed it. Of a conference: it is a member of.
+    /// The user has listed it. In a conference's list: it is a member.
     Listed,
-    /// The user takes no messages of it. Of a conference: it has removed the user.
+    /// The user takes no messages from it. In a conference's list: it was removed.
     Blocked,
-    /// It is an owner of the conference. Other than in a conference's list of members this does not occur.
+    /// It is an owner of the conference. This occurs only in a conference's list.
     Owner,
 }
 
@@ -65,7 +65,7 @@ impl ContactState {
         })
     }
 
-    /// Returns whether it is a member of the conference that has it.
+    /// Returns whether this is the state of a member in a conference's list.
     #[must_use]
     pub const fn is_member(self) -> bool {
         matches!(self, ContactState::Listed | ContactState::Owner)
@@ -78,11 +78,11 @@ impl ContactState {
 pub enum ContactChange {
     /// The user lists it, or joins the conference.
     List,
-    /// The user does the same, or founds the conference if there is none.
+    /// The user does the same, or founds the conference if it does not exist.
     ListOrFound,
-    /// The user blocks it. A conference is left.
+    /// The user blocks it, and leaves it if it is a conference.
     Block,
-    /// It is no contact any more. A conference is left.
+    /// The user removes it from the contacts, and leaves it if it is a conference.
     Remove,
 }
 
@@ -90,9 +90,9 @@ pub enum ContactChange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MemberChange {
-    /// Invites somebody who has not blocked the owner.
+    /// Invites a user who has not blocked the owner.
     Invite,
-    /// Invites somebody who has listed the owner.
+    /// Invites a user who has listed the owner.
     InviteContact,
     /// Makes a member an owner.
     MakeOwner,
@@ -130,13 +130,13 @@ pub struct Grown {
     pub position: u64,
 }
 
-/// A read mark after it was to be moved.
+/// A read mark after an attempt to move it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mark {
     /// The position of the new entry; `None` if the mark was there already.
     pub position: Option<u64>,
-    /// The other user, if both tell up to where they have read, and the date of the last message up to the mark.
+    /// The other user, and the date of the last message up to the mark, if both users tell up to where they have read.
     pub told: Option<(AccountId, i64)>,
 }
 
@@ -154,7 +154,7 @@ impl Mark {
 pub enum Denial {
     /// One of the two has blocked the other.
     Blocked,
-    /// The recipient takes messages only of contacts.
+    /// The recipient takes messages only from contacts.
     NotListed,
     /// The user is no member of the conference.
     NoMember,
@@ -195,7 +195,7 @@ impl KeptSessions {
 pub struct Profile(Option<Arc<[u8]>>);
 
 impl Profile {
-    /// Keeps these fields. Of a name that comes twice the last value counts.
+    /// Creates a profile of these fields. If a name occurs twice, the last value counts.
     #[must_use]
     pub fn new(fields: &Fields<'_>) -> Self {
         Profile::default().changed(fields)
@@ -210,7 +210,7 @@ impl Profile {
         decode(bytes).map(|_| Profile(Some(bytes.into())))
     }
 
-    /// Returns the map as CBOR; nothing if it is empty.
+    /// Returns the map as CBOR; no bytes if it is empty.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_deref().unwrap_or_default()
@@ -228,7 +228,7 @@ impl Profile {
         decode(self.as_bytes()).unwrap_or_default()
     }
 
-    /// Returns it with these fields changed, and those removed whose value is null.
+    /// Returns the profile with these fields changed. Those whose value is null are removed.
     #[must_use]
     pub fn changed(&self, changes: &Fields<'_>) -> Self {
         let mut all = Fields::new();
@@ -253,20 +253,20 @@ impl Profile {
         Profile(Some(bytes.into()))
     }
 
-    /// Returns whether its values are nested at most three levels deep, so that it can be told within any message.
+    /// Returns whether its values are nested at most three levels deep, so that it fits into any message.
     #[must_use]
     pub fn is_shallow(&self) -> bool {
         let read = |bytes| codec::read::<Fields<'_>>(Frame::Binary(bytes), Nesting::PROFILE).is_ok();
         self.0.as_deref().is_none_or(read)
     }
 
-    /// Returns whether the user lets others find it, or everybody may join the conference: `public`.
+    /// Returns whether others may find the user, or join the conference: the field `public`.
     #[must_use]
     pub fn is_public(&self) -> bool {
         self.is_true("public")
     }
 
-    /// Returns whether the user tells others up to where they are read: `tells_read`.
+    /// Returns whether the user tells others up to where their messages were read: the field `tells_read`.
     #[must_use]
     pub fn tells_read(&self) -> bool {
         self.is_true("tells_read")
@@ -291,7 +291,7 @@ fn decode(bytes: &[u8]) -> Option<Fields<'_>> {
     }
 }
 
-/// Returns whether a login is one of a conference: those begin with `#`.
+/// Returns whether a login is that of a conference, which begins with `#`.
 #[must_use]
 pub fn is_conference(login: &str) -> bool {
     login.starts_with('#')
@@ -302,13 +302,13 @@ pub(crate) fn is_allowed(login: &str) -> bool {
     !login.is_empty() && login.chars().all(GeneralSecurityProfile::identifier_allowed)
 }
 
-/// Returns what a login looks like: logins with the same skeleton can't be told apart by people (UTS 39, section 4). Case
-/// makes no difference.
+/// Returns what a login looks like: logins with the same skeleton can't be told apart by people (UTS 39, section 4).
+/// Case makes no difference.
 #[must_use]
 pub fn skeleton(login: &str) -> Login {
     let of = |text: &str| unicode_security::skeleton(text).collect::<String>().to_lowercase();
-    // Once more, since small letters may look like others that large ones do not. A large I looks like a small l, and is
-    // the same letter as a small i.
+    // Twice, since lowercase letters may look like others that uppercase ones do not. An uppercase I looks like a
+    // lowercase l, and is the same letter as a lowercase i.
     Login::from(&*of(&of(login)).replace('i', "l"))
 }
 

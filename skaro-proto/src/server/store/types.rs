@@ -19,7 +19,7 @@ pub struct Account {
     pub verifier: Verifier,
     /// The id of its log.
     pub log: LogId,
-    /// Position after which a cursor over its log can begin at the earliest.
+    /// The earliest position after which a cursor over its log can begin.
     pub begin: u64,
     /// Position of the last entry of its log; 0 if there was none.
     pub head: u64,
@@ -87,14 +87,14 @@ pub struct Appended {
     pub date: i64,
     /// The recipient.
     pub to: AccountId,
-    /// Its position in the recipient's log; 0 if that is not known, since it is a repetition.
+    /// Its position in the recipient's log; 0 if that is not known, because it is a repetition.
     pub their_position: u64,
     /// `true` if it was there before: nothing was appended.
     pub is_repetition: bool,
 }
 
 impl Appended {
-    /// A message that was appended now.
+    /// Creates the record of a message that was appended now.
     #[must_use]
     pub const fn new(position: u64, date: i64, to: AccountId, their_position: u64) -> Self {
         Appended { position, date, to, their_position, is_repetition: false }
@@ -107,7 +107,7 @@ impl Appended {
 pub struct Message {
     /// The other user, or the conference.
     pub with: Login,
-    /// The sender, if it was sent in a conference by somebody else.
+    /// The sender, if another user sent it in a conference.
     pub sender: Option<Login>,
     /// `true` if the log's user sent it.
     pub is_own: bool,
@@ -120,7 +120,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// A message without a key, outside of conferences or the user's own.
+    /// Creates a message without a key, which is the user's own or outside of conferences.
     #[must_use]
     pub const fn new(with: Login, is_own: bool, date: i64, body: Arc<str>) -> Self {
         Message { with, sender: None, is_own, date, body, key: None }
@@ -138,7 +138,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// An entry at this position.
+    /// Creates an entry at this position.
     #[must_use]
     pub const fn new(position: u64, content: Content) -> Self {
         Entry { position, content }
@@ -182,21 +182,21 @@ pub enum Content {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DialogMessage {
-    /// Its position in the log of whoever asks.
+    /// Its position in the log of the user who asks.
     pub position: u64,
     /// The message.
     pub message: Message,
 }
 
 impl DialogMessage {
-    /// A message at this position.
+    /// Creates a message at this position.
     #[must_use]
     pub const fn new(position: u64, message: Message) -> Self {
         DialogMessage { position, message }
     }
 }
 
-/// A contact of a user, or somebody else as a user sees it.
+/// A contact, or any other user, as a user sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Contact {
@@ -212,7 +212,7 @@ pub struct Contact {
     pub has_blocked: bool,
     /// Its profile; empty if it has blocked the user, or is a conference that is neither public nor one of the user's.
     pub profile: Profile,
-    /// Date of the last message of the dialog that the contact has read, if both tell it, and there is one.
+    /// Date of the last message of the dialog that the contact has read, if there is one and both users tell it.
     pub read_date: Option<i64>,
     /// Number of messages from the contact beyond the user's read mark.
     pub unread: u64,
@@ -221,7 +221,7 @@ pub struct Contact {
 }
 
 impl Contact {
-    /// Somebody with whom nothing was exchanged.
+    /// Creates a contact with whom nothing was exchanged.
     #[must_use]
     pub fn new(id: AccountId, login: Login) -> Self {
         let (state, profile) = (ContactState::None, Profile::default());
@@ -234,21 +234,22 @@ impl Contact {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreLimits {
-    /// Messages kept of a dialog, in each of the two logs: the share of a log that one other user may take. Default 1000.
+    /// Maximum number of messages kept of a dialog, in each of the two logs: the share of a log that one other user may
+    /// take. Default 1000.
     pub max_dialog_messages: usize,
-    /// Bytes of their bodies. Default 1 MiB.
+    /// Maximum bytes of their bodies. Default 1 MiB.
     pub max_dialog_bytes: usize,
-    /// Entries kept of an account. Default 100,000.
+    /// Maximum number of entries kept of an account. Default 100,000.
     pub max_log_entries: usize,
-    /// Bytes of their bodies. Default 64 MiB.
+    /// Maximum bytes of their bodies. Default 64 MiB.
     pub max_log_bytes: usize,
-    /// Members of a conference. Default 1000.
+    /// Maximum number of members of a conference. Default 1000.
     pub max_members: usize,
-    /// Keys kept of a sender; each as long as its message, and a day at least. Default 65,536.
+    /// Maximum number of keys kept of a sender, each as long as its message, and for at least a day. Default 65,536.
     pub max_keys: usize,
-    /// Sessions of one user. Default 128.
+    /// Maximum number of sessions of one user. Default 128.
     pub max_sessions_per_user: usize,
-    /// Time after the end of its connection for which a session can be taken. Default 5 minutes.
+    /// Time for which a session can be taken after its connection has ended. Default 5 minutes.
     pub session_lifetime: Duration,
 }
 

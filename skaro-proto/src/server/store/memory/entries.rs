@@ -17,7 +17,7 @@ pub(super) struct Entries {
     gone: usize,
     /// Position of the last entry ever.
     head: u64,
-    /// Position after which nothing is given up but what newer entries of a dialog pushed out.
+    /// Position after which nothing is given up, except what newer entries of a dialog pushed out.
     begin: u64,
     /// Bytes of the bodies that are kept.
     bodies: usize,
@@ -155,8 +155,8 @@ impl Entries {
         self.head
     }
 
-    /// Gives up an entry, and returns what it was, unless it is gone already. If it is the oldest, the log does not reach
-    /// back to it any more.
+    /// Gives up an entry, and returns what it was, unless it is gone already. If it is the oldest, the log does not
+    /// reach back to it any more.
     pub(super) fn give_up(&mut self, position: u64, ledger: &mut Ledger) -> Option<Removed> {
         if self.list.front().is_some_and(|first| first.position == position) {
             self.begin = position;
@@ -164,7 +164,7 @@ impl Entries {
         self.remove(position, ledger)
     }
 
-    /// Takes an entry out that newer ones replace, and returns what it was, unless it is gone already.
+    /// Removes an entry that newer ones replace, and returns what it was, unless it is gone already.
     pub(super) fn remove(&mut self, position: u64, ledger: &mut Ledger) -> Option<Removed> {
         let place = self.place(position)?;
         let entry = self.list.get_mut(place)?;
@@ -203,8 +203,8 @@ impl Entries {
         }
     }
 
-    /// Drops what is gone once that is more than what is kept: so it takes no more memory, and moving the others costs no
-    /// more than it did to add them.
+    /// Drops what is gone once that is more than what is kept. So it never takes more memory than the rest, and moving
+    /// the others costs no more than it did to add them.
     fn tidy(&mut self) {
         if self.gone > self.list.len() / 2 + 16 {
             self.list.retain(|entry| !matches!(entry.what, What::Gone));

@@ -11,13 +11,13 @@ const INVITATION: usize = 128;
 /// All invitations that are not used up. Times are Unix times in milliseconds.
 #[derive(Clone, Default)]
 pub(super) struct Invitations {
-    /// The user who made it, and the last moment at which it is good.
+    /// The user who made it, and the last moment at which it is valid.
     all: BTreeMap<InvitationKey, (Option<UserId>, i64)>,
     by_user: BTreeSet<(Option<UserId>, InvitationKey)>,
 }
 
 impl Invitations {
-    /// Adds an invitation; returns whether it is there, which it is not if its user has as many as allowed.
+    /// Adds an invitation, unless its user has as many as allowed; returns whether it was added.
     pub(super) fn add(&mut self, key: InvitationKey, by: Option<UserId>, until: i64, limit: usize) -> bool {
         let theirs = self.by_user.range((by, InvitationKey([0; 16]))..).take_while(|(of, _)| *of == by);
         let may = by.is_none() || self.all.contains_key(&key) || theirs.count() < limit;
@@ -30,7 +30,7 @@ impl Invitations {
         may
     }
 
-    /// Returns whether there is such an invitation, and its time is not over.
+    /// Returns whether there is such an invitation, and it has not expired.
     pub(super) fn is_good(&self, key: InvitationKey, now: i64) -> bool {
         self.all.get(&key).is_some_and(|(_, until)| now <= *until)
     }
@@ -42,18 +42,18 @@ impl Invitations {
         }
     }
 
-    /// Forgets those whose time is over.
+    /// Forgets those that have expired.
     pub(super) fn expire(&mut self, now: i64) {
         self.all.retain(|_, (_, until)| now <= *until);
         let all = &self.all;
         self.by_user.retain(|(_, key)| all.contains_key(key));
     }
 
-    /// Bytes that they take.
+    /// Returns the bytes that they take.
     pub(super) fn bytes(&self) -> usize {
         self.all.len() * INVITATION
     }
 
-    /// Bytes that another one takes.
+    /// Returns the bytes that another one takes.
     pub(super) const COST: usize = INVITATION;
 }

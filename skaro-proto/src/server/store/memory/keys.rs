@@ -64,8 +64,8 @@ impl Keys {
         self.known.get(self.queue.front()?)
     }
 
-    /// Gives up the oldest keys: what is more than the limit, and what is older than a day and of a message that is
-    /// not kept either. Returns how many bytes they took.
+    /// Gives up the oldest keys: those beyond the limit, and those older than a day whose message is not kept either.
+    /// Returns how many bytes they took.
     pub(super) fn expire(&mut self, now: i64, limit: usize, is_kept: impl Fn(u64) -> bool) -> usize {
         let mut freed = 0;
         while self.queue.len() > limit

@@ -1,4 +1,4 @@
-//! The log of one account: whatever concerns its user durably, in order.
+//! The log of one account: all that durably concerns its user, in order.
 
 use alloc::collections::{BTreeMap, VecDeque};
 
@@ -29,7 +29,7 @@ pub(super) struct Dialog {
     state: ContactState,
     /// Position up to which the user has read.
     read: u64,
-    /// Positions of the entries that say so, and tell of the contact's state and profile last: newer ones replace them.
+    /// Positions of the last entries of that, of the contact's state, and of its profile: newer ones replace them.
     last: [u64; 3],
     /// Number of messages from the other user beyond it.
     unread: u64,
@@ -65,8 +65,8 @@ impl Log {
         })
     }
 
-    /// Adds a message, dated just after the last one of its dialog if its own date is not later, and lists whom that lists.
-    /// Returns its position and its date. Bodies are counted elsewhere.
+    /// Adds a message, dated just after the last one of its dialog if its own date is not later, and lists the other
+    /// user if the message does so. Returns its position and its date. Bodies are counted elsewhere.
     pub(super) fn add_message(
         &mut self,
         order: u64,
@@ -141,8 +141,8 @@ impl Log {
         Some(self.replace(order, with, What::Read { up_to }, limits, ledger))
     }
 
-    /// Adds an entry in place of the last one of its kind and dialog, and returns its position: whoever changes much does not
-    /// push messages out.
+    /// Adds an entry in place of the last one of its kind and dialog, and returns its position. So frequent changes do
+    /// not push messages out.
     pub(super) fn replace(
         &mut self,
         order: u64,
@@ -165,7 +165,7 @@ impl Log {
         position
     }
 
-    /// Begins a dialog, if there is none.
+    /// Begins a dialog, unless it exists.
     pub(super) fn touch(&mut self, with: UserId, ledger: &mut Ledger) {
         Self::dialog_mut(&mut self.dialogs, with, ledger);
     }
@@ -183,7 +183,8 @@ impl Log {
         dialog.latest
     }
 
-    /// Everybody with whom there is a dialog, and the states, in the order in which they were added to the store.
+    /// Returns all users with whom there is a dialog, and their states, in the order in which they were added to the
+    /// store.
     pub(super) fn states(&self) -> impl Iterator<Item = (UserId, ContactState)> {
         self.dialogs.iter().map(|(with, dialog)| (*with, dialog.state))
     }
@@ -203,7 +204,7 @@ impl Log {
         *self = Log::default();
     }
 
-    /// Gives up keys that nobody will repeat any more.
+    /// Gives up keys that will not be repeated any more.
     pub(super) fn expire_keys(&mut self, now: i64, limit: usize, ledger: &mut Ledger) {
         ledger.bytes -= self.keys.expire(now, limit, |position| self.entries.get(position).is_some());
     }
@@ -231,7 +232,7 @@ impl Dialog {
         self.positions.get(count.checked_sub(1)?).copied()
     }
 
-    /// Takes note that its first message was given up. It is the first one, since dialogs and logs are given up from the
+    /// Notes that its first message was given up. It is the first one, since dialogs and logs are given up from the
     /// front.
     fn lose_first(&mut self, removed: &Removed) {
         let position = self.positions.pop_front().unwrap_or_default();

@@ -63,7 +63,8 @@ impl Logs {
         Kept { position, their_position, date }
     }
 
-    /// Keeps a message to a conference, in the logs of its members, and returns the positions. The sender's is the first.
+    /// Keeps a message to a conference, in the logs of its members, and returns the positions. The sender's is the
+    /// first.
     pub(super) fn post(
         &mut self,
         draft: &Draft<'_>,
@@ -119,8 +120,8 @@ impl Logs {
         self.get(user).and_then(|log| log.dialog(with)).map(Dialog::state).unwrap_or_default()
     }
 
-    /// Sets the state of a contact, and returns whether it was another one. The other one has a dialog, too, so that it is
-    /// known who has a state of it.
+    /// Sets the state of a contact, and returns whether it was another one. The contact gets a dialog, too, so that it
+    /// is known who has a state of it.
     pub(super) fn set_state(&mut self, user: UserId, with: UserId, state: ContactState) -> bool {
         self.with(with, |log, ledger| log.touch(user, ledger));
         self.with(user, |log, ledger| log.set_state(with, state, ledger))
@@ -146,7 +147,7 @@ impl Logs {
         }
     }
 
-    /// Counts the bodies that one log has given up no more, unless the log of the other user still has them.
+    /// Stops counting the bodies that one log has given up, unless the log of the other user still has them.
     #[inline]
     fn settle_bodies(&mut self) {
         while let Some(body) = self.ledger.lost.pop() {
@@ -162,7 +163,7 @@ impl Logs {
         self.last
     }
 
-    /// Changes a log, which begins with the first change.
+    /// Changes a log, and creates it at the first change.
     fn with<T: Default>(&mut self, user: UserId, change: impl FnOnce(&mut Log, &mut Ledger) -> T) -> T {
         let place = user.index();
         if place >= self.all.len() {

@@ -1,4 +1,4 @@
-//! The store in memory: the default, and the model with which others are compared.
+//! The store in memory: the default, and the model for tests of others.
 
 mod dialogs;
 mod entries;
@@ -28,7 +28,7 @@ use users::{Access, UserId, Users};
 /// Bytes that a session takes, in three trees.
 const SESSION: usize = 256;
 
-/// A store in memory, which is lost with it.
+/// A store in memory. What it keeps is lost when it is dropped.
 #[derive(Clone)]
 pub struct MemoryStore {
     limits: StoreLimits,
@@ -39,7 +39,7 @@ pub struct MemoryStore {
     invitations: Invitations,
 }
 
-/// Shows numbers, without what anybody said.
+/// Shows numbers, without any texts.
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("MemoryStore");
@@ -62,8 +62,8 @@ impl MemoryStore {
         }
     }
 
-    /// Limits the bytes of memory that the store takes; `None` for any number. Beyond it the oldest entries of all logs are
-    /// given up; if there are none, what needs room is [refused](StoreError::Full).
+    /// Limits the bytes of memory that the store takes; `None` for no limit. Beyond it the oldest entries of all logs
+    /// are discarded. If there are none, operations that need room are [refused](StoreError::Full).
     #[must_use]
     pub const fn with_max_bytes(mut self, max_bytes: Option<usize>) -> Self {
         self.max_bytes = max_bytes;
@@ -94,8 +94,8 @@ impl MemoryStore {
         self.sessions.next_end()
     }
 
-    /// Breaks all sessions that are in use, at this Unix time in milliseconds: a server that stopped without a word has
-    /// left them so. Whoever starts another one on the same store does this first.
+    /// Breaks all sessions that are in use, at this Unix time in milliseconds. A server that stopped unexpectedly has
+    /// left them in use: call this first when another one starts on the same store.
     pub fn break_sessions(&mut self, now: i64) {
         let until = self.session_end(now);
         self.sessions.leave_all(until);

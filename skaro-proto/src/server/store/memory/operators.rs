@@ -1,4 +1,4 @@
-//! Operations for whoever runs the server.
+//! Operations for the operator.
 
 use alloc::vec::Vec;
 
@@ -7,7 +7,7 @@ use super::{Login, MemoryStore, Outcome};
 use crate::server::store::{AccountSummary, KeptSessions, SessionKey, SessionSummary};
 
 impl MemoryStore {
-    /// Changes what a user needs to sign in, and ends the user's sessions but for those that go on.
+    /// Changes what a user needs to sign in, and ends the user's sessions, except those that go on.
     pub(super) fn change_access(
         &mut self,
         login: &Login,

@@ -1,4 +1,5 @@
-//! Contacts, profiles and conferences. A conference is a user to whom nobody can sign in, whose contacts are its members.
+//! Contacts, profiles and conferences. A conference is a user to whom nobody can sign in, whose contacts are its
+//! members.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -30,7 +31,7 @@ impl MemoryStore {
         {
             return Ok((Outcome::Added(id.account()), None));
         }
-        // First, or whoever has none could find out which logins there are.
+        // First, or someone without an invitation could find out which logins exist.
         if invitation.is_some_and(|(key, now)| !self.invitations.is_good(key, now)) {
             return Ok((Outcome::NoSuchInvitation, None));
         }
@@ -47,7 +48,7 @@ impl MemoryStore {
         Ok((id.map_or(Outcome::Exists, |id| Outcome::Added(id.account())), id))
     }
 
-    /// Returns somebody as a user sees it, without the dialog.
+    /// Returns a contact, or any other user, as a user sees it, without the dialog.
     pub(super) fn contact(&self, user: UserId, with: UserId) -> Contact {
         let login = self.users.login(with);
         let (state, theirs) = match user == with {
@@ -138,7 +139,7 @@ impl MemoryStore {
         }
     }
 
-    /// Tells all members of a conference but one that a member has another state.
+    /// Tells all members of a conference except one that a member has another state.
     fn tell_members(
         &mut self,
         conference: UserId,
@@ -253,7 +254,7 @@ impl MemoryStore {
         }
     }
 
-    /// Removes a user or a conference. Whoever had a state of it has none any more.
+    /// Removes a user or a conference. All others lose the state that they had of it.
     fn remove_user(&mut self, login: &Login, grew: &mut Grew) {
         let Some(id) = self.users.find(login) else { return };
         let states: Vec<_> = self.logs.get(id).into_iter().flat_map(|log| log.states()).collect();

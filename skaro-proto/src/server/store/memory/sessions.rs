@@ -1,4 +1,4 @@
-//! Sessions: what lets a user come back within five minutes after the connection broke.
+//! Sessions: what lets a user come back for some minutes after the connection broke.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -26,8 +26,8 @@ struct Session {
 }
 
 impl Sessions {
-    /// Begins a session, and returns its epoch. If the user has as many as allowed already, the one that is broken longest
-    /// makes room.
+    /// Begins a session, and returns its epoch. If the user has as many as allowed already, the one that has been
+    /// broken longest makes room.
     pub(super) fn begin(&mut self, key: SessionKey, user: UserId, limit: usize) -> u64 {
         if let Some(session) = self.all.get(&key) {
             return session.epoch;
@@ -83,7 +83,7 @@ impl Sessions {
         }
     }
 
-    /// Forgets the sessions of a user, but for those that go on.
+    /// Forgets the sessions of a user, except those that go on.
     pub(super) fn remove(&mut self, user: UserId, keeps: KeptSessions) {
         let theirs = self.by_user.get(&user).cloned().unwrap_or_default();
         theirs.into_iter().filter(|key| !keeps.keeps(*key)).for_each(|key| self.end(key));

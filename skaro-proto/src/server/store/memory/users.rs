@@ -1,4 +1,4 @@
-//! Users: logins, password verifiers and contacts.
+//! Users: logins, password verifiers and profiles.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -66,8 +66,8 @@ impl Users {
         USER + 3 * login
     }
 
-    /// Adds a user, or without the data to sign in a conference; `None` if the login is taken, or there are as many as can be
-    /// counted.
+    /// Adds a user, or a conference if there is no data to sign in; `None` if the login is taken, or there are as many
+    /// as can be counted.
     pub(super) fn add(&mut self, login: Login, access: Option<Access>) -> Option<UserId> {
         let id = UserId(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
         if self.find(&login).is_some() || id.0 == u32::MAX {
@@ -115,7 +115,7 @@ impl Users {
         self.by_login.range::<Login, _>((from, Bound::Unbounded)).map(|(login, id)| (login, *id))
     }
 
-    /// Returns the users and conferences whose logins begin so, in the order of logins.
+    /// Returns the users and conferences whose logins have this prefix, in the order of logins.
     pub(super) fn starting_with(&self, prefix: &Login) -> impl Iterator<Item = UserId> {
         let range = self.by_login.range::<Login, _>((Bound::Included(prefix), Bound::Unbounded));
         range.take_while(|(login, _)| login.starts_with(&**prefix)).map(|(_, id)| *id)
