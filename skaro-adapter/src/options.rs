@@ -37,7 +37,7 @@ pub struct Options {
     /// socket or a tunnel. Default `false`.
     ///
     /// Connections by `wss:`, or to a loopback address without a proxy, are known to be confidential. Passwords
-    /// themselves, which are sent to register and to change one, are sent over confidential connections only.
+    /// themselves (to register, or to change one) are sent over confidential connections only.
     pub confidential: bool,
     /// The configuration of TLS for `wss:`. By default the system's trust roots decide which certificates are valid.
     #[cfg(feature = "tls")]

@@ -126,8 +126,9 @@
 //! # Promises
 //!
 //! * Every command ends exactly once. Nothing is lost silently.
-//! * No input causes a panic. An invalid frame yields a typed error with the field and the reason, and leaves the
-//!   machine unchanged, unless entries of the log are missing: then the connection ends. So does a command that can't be taken.
+//! * No input causes a panic. An invalid frame, or a command that can't be taken, yields a typed error with the field
+//!   and the reason, and leaves the machine unchanged. Missing entries of the log are the exception: they end the
+//!   connection.
 //! * Every input from a peer has a [limit](Limits). So do all texts in commands, except the fields of
 //!   [`request_other`](Client::request_other) and profiles. Every wait has a time-out.
 //! * A pushed message or an answer reaches the application without a heap allocation, borrowed from its frame, unless

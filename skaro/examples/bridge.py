@@ -32,10 +32,10 @@ def carry(here, there):
                 there.write(command="send", to=there.partner, body=message["body"], key=key, id=message["position"])
             case {"event": "message_sent", "id": position}:  # Messages are answered in order.
                 there.write(command="taken", position=position)
-            case {"id": _}:  # Everything else that ends a command: whoever starts the bridge again tries again.
+            case {"id": _}:  # Any other end of a command is a failure. The next start tries again.
                 print(event, file=sys.stderr)
                 break
-    os._exit(75)  # A side has ended; so do both.
+    os._exit(75)  # One side has ended, so both end.
 
 
 sides = Side(*sys.argv[1:5]), Side(*sys.argv[5:9])

@@ -13,8 +13,8 @@ use crate::text::Shown;
 
 /// Copies a server's data to a new file, also while the server runs.
 ///
-/// The copy is what was there at one moment. It is checked, and gets its name last. Only its owner can read it: it contains
-/// messages, and what serves as passwords.
+/// The copy is consistent: all data at one moment. It is checked, and gets its name last. Only its owner can read it,
+/// because it contains messages, and password verifiers that are as good as passwords.
 #[derive(Args)]
 #[command(after_help = exit::TABLE)]
 pub(crate) struct BackupArgs {
@@ -24,10 +24,10 @@ pub(crate) struct BackupArgs {
     file: PathBuf,
 }
 
-/// Makes a server's data from a backup, in a directory without any.
+/// Restores a server's data from a backup, into a directory without any.
 ///
-/// Users have the passwords of then, and are not signed in. Their logs get new ids, so that clients, which may have seen
-/// more, begin anew.
+/// Users have the passwords of the backup, and are signed out. Their logs get new ids, so that clients, which may
+/// have seen newer messages, start over.
 #[derive(Args)]
 #[command(after_help = exit::TABLE)]
 pub(crate) struct RestoreArgs {

@@ -13,9 +13,10 @@ use crate::exit::{self, Exit, Fault};
 use crate::output;
 use crate::text::Shown;
 
-/// Makes a certificate that signs itself, and its key, for trying wss://.
+/// Creates a self-signed certificate and its key, for trying wss://.
 ///
-/// Clients trust it by --ca cert.pem. For a server on the Internet take one of an authority, such as Let's Encrypt.
+/// Clients trust it with --ca cert.pem. For a server on the Internet, use one from an authority such as Let's
+/// Encrypt.
 #[derive(Args)]
 #[command(after_help = exit::TABLE)]
 pub(crate) struct CertificateArgs {
@@ -47,7 +48,7 @@ pub(crate) fn run(args: &CertificateArgs) -> Result<Exit, Fault> {
 /// Returns the certificate and its key as PEM.
 fn make(names: &[String], days: u16) -> Result<(String, String), Fault> {
     let unusable = |error| Fault::new(Exit::Usage, format!("can't make a certificate: {error}"));
-    // All names below one are a name, too.
+    // A wildcard for all names below a name is allowed as well.
     let is_valid = |name: &&String| ServerName::try_from(name.strip_prefix("*.").unwrap_or(name)).is_ok();
     if let Some(name) = names.iter().find(|name| !is_valid(name)) {
         return Err(Fault::new(Exit::Usage, format!("this is no name or address of a server: {name}")));
@@ -57,7 +58,7 @@ fn make(names: &[String], days: u16) -> Result<(String, String), Fault> {
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::ExplicitNoCa;
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    // Somebody's clock may be a bit behind.
+    // A client's clock may be a bit behind.
     let ([begin, end], at) = ([-1, i64::from(days) + 1].map(date), rcgen::date_time_ymd);
     params.not_before = at(begin.0, begin.1, begin.2);
     params.not_after = at(end.0, end.1, end.2);
@@ -66,14 +67,14 @@ fn make(names: &[String], days: u16) -> Result<(String, String), Fault> {
     Ok((certificate.pem(), key.serialize_pem()))
 }
 
-/// Returns year, month and day so many days from now.
+/// Returns year, month and day this many days from now.
 fn date(days: i64) -> (i32, u8, u8) {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let date = today.saturating_add(Span::new().days(days));
     (i32::from(date.year()), date.month().unsigned_abs(), date.day().unsigned_abs())
 }
 
-/// Writes a new file; one that is there is left alone.
+/// Writes a new file. Fails if the file exists.
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), Fault> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

@@ -1,8 +1,9 @@
-//! Options from a file, the environment and the command line, of growing weight. Each option is declared once, for the
-//! command line; the two others follow from that.
+//! Options from a file, the environment and the command line, in ascending order of precedence.
 //!
-//! A key of the file has the name of an option, and its value becomes the option's default. A variable of the environment
-//! is named `SKARO_` and the option's name.
+//! Each option is declared once, for the command line. Its forms in the file and the environment follow from that.
+//!
+//! A key of the file has the name of an option, and its value becomes the option's default. The name of an environment
+//! variable is `SKARO_` followed by the option's name.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -18,13 +19,13 @@ use toml::{Spanned, Value};
 use crate::Program;
 use crate::exit::{Exit, Fault};
 
-/// The file that is read if there is one and no other is given.
+/// The file that is read if it exists and no other is given.
 const FILE: &str = "skaro.toml";
 
 /// Maximum size of the file in bytes.
 const MAX_FILE: u64 = 1 << 20;
 
-/// Options that are for the command line only: those for one time, and passwords, which don't belong into a file that others
+/// Options for the command line only: those for a single run, and passwords, which don't belong in a file that others
 /// may read.
 const NOT_IN_FILES: [&str; 5] = ["config", "check", "user", "help", "version"];
 
@@ -37,7 +38,7 @@ pub(crate) struct ConfigOptions {
     pub(crate) config: Option<PathBuf>,
 }
 
-/// A command line that can't be carried out.
+/// The reason why a command line can't be carried out.
 pub(crate) enum Misunderstood {
     /// The command line is wrong, or asks for help.
     Line(clap::Error),
@@ -67,7 +68,7 @@ fn has_config(command: &Command, subcommand: &str) -> bool {
     found.is_some_and(|it| it.get_arguments().any(|arg| arg.get_id() == "config"))
 }
 
-/// Returns the same commands, whose options have a variable of the environment each, if they may be in files.
+/// Returns the same commands, with an environment variable for each option that may be in a file.
 fn with_environment(command: Command) -> Command {
     command.mut_subcommands(|subcommand| {
         if !subcommand.get_arguments().any(|arg| arg.get_id() == "config") {
@@ -107,7 +108,7 @@ fn read(given: Option<&PathBuf>) -> Result<Option<Options>, Fault> {
     Ok(Some(Options { path: path.into(), text, values }))
 }
 
-/// Returns the number of the line with this byte.
+/// Returns the number of the line that contains this byte.
 fn line_of(text: &str, at: usize) -> usize {
     text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
 }
@@ -126,7 +127,7 @@ impl Options {
         given: &ArgMatches,
         line: &[OsString],
     ) -> Result<ArgMatches, Fault> {
-        // Whatever a server can be told may be in the file; other commands take what they need.
+        // The file may contain all options of a server. Other commands use those that they need.
         let known = command.find_subcommand("serve").cloned().unwrap_or_default();
         let own = command.find_subcommand(subcommand).cloned().unwrap_or_default();
         let find = |command: &Command, key: &str| {
@@ -155,7 +156,7 @@ impl Options {
                 defaults.push((arg.get_id().clone(), value));
             }
         }
-        // So that it is known that there was a file.
+        // The command needs to know that there was a file.
         if let Some(path) = self.path.to_str() {
             defaults.push(("config".into(), path.into()));
         }
@@ -170,7 +171,7 @@ impl Options {
         self.values.keys().any(|key| key.get_ref() == name)
     }
 
-    /// Without the file there was no error, so it is one in the file.
+    /// Without the file there was no error, so this one is in the file.
     fn explain(&self, error: &clap::Error) -> Fault {
         let argument = match error.get(ContextKind::InvalidArg) {
             Some(ContextValue::String(argument)) => argument.as_str(),
@@ -234,7 +235,7 @@ mod tests {
                 comment = line;
                 continue;
             }
-            // It is right as it stands there.
+            // The line is valid TOML as it stands.
             let value: BTreeMap<String, Value> = toml::from_str(&format!("{name} = {value}")).unwrap();
             let value = value[name].as_str().map_or(value[name].to_string(), str::to_owned);
             let has_default = !comment.contains("No default");

@@ -1,4 +1,4 @@
-//! The program's end: an exit status for scripts, a reason for people.
+//! The end of the program: an exit status for scripts, and a reason for people.
 
 use std::process::ExitCode;
 
@@ -82,7 +82,7 @@ impl Fault {
         Fault { exit, reason: reason.into() }
     }
 
-    /// Returns the same failure, with this text in front of the reason.
+    /// Returns the same failure, with a text in front of the reason.
     pub(crate) fn in_front(self, tried: &str) -> Self {
         Fault { reason: Shown::from(tried).append(self.reason), ..self }
     }
@@ -101,7 +101,7 @@ impl From<ConnectError> for Fault {
             {
                 Exit::Temporary
             }
-            // Of a web server: 404, say, is about the URL, not about a user.
+            // A status of the web server: 404, for example, is about the URL, not about a user.
             ConnectError::Status { code: 401 | 403, .. } => Exit::Denied,
             ConnectError::Status { .. } => Exit::Protocol,
             ConnectError::TimedOut => Exit::Temporary,

@@ -34,7 +34,7 @@ use config::Misunderstood;
 use exit::{Exit, Fault};
 use text::Shown;
 
-/// Chats, serves and sends over the skaro protocol; looks after a server.
+/// A chat client and a server for the skaro protocol, with tools for scripts and operators.
 #[derive(Parser)]
 #[command(name = "skaro", version, after_help = exit::TABLE)]
 struct Program {

@@ -13,13 +13,15 @@ use crate::exit::{Exit, Fault};
 use crate::queue::Queue;
 use crate::text::{Shown, clean_json};
 
-/// Time for what waits for standard error at the end.
+/// Time that [`finish`] waits for lines to reach standard error when the program ends.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Lines for standard error, in a program that must not wait for whoever reads it.
+/// Lines for standard error, in a program that must not wait for its reader.
 static COMPLAINTS: OnceLock<Queue> = OnceLock::new();
 
-/// Has standard error written by a thread from now on. The function returns the line that tells how many lines were lost.
+/// Lets a thread write to standard error from now on.
+///
+/// The function returns the line that reports how many lines were lost.
 pub(crate) fn queue_complaints(tell_lost: impl Fn(u64) -> String + Send + 'static) {
     let write = |line: &str| _ = io::stderr().write_all(format!("{line}\n").as_bytes());
     if let Ok(queue) = Queue::start(write, tell_lost) {
@@ -27,7 +29,7 @@ pub(crate) fn queue_complaints(tell_lost: impl Fn(u64) -> String + Send + 'stati
     }
 }
 
-/// Waits a moment for what is on its way to standard error.
+/// Waits a moment until pending lines have reached standard error.
 pub(crate) fn finish() {
     if let Some(queue) = COMPLAINTS.get() {
         queue.finish(LAST_WORDS);
@@ -46,19 +48,19 @@ pub(crate) fn write_line(line: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Writes the last line of a program to standard output; nobody need read it.
+/// Writes the last line of a program to standard output. A closed output is no error.
 pub(crate) fn tell(text: &Shown) -> Result<Exit, Fault> {
     Lines::default().say(text).map(|()| Exit::Success)
 }
 
-/// Lines of standard output, which somebody may stop to read.
+/// Lines of standard output, whose reader may close it.
 #[derive(Default)]
 pub(crate) struct Lines {
     is_closed: bool,
 }
 
 impl Lines {
-    /// Returns whether nobody reads the lines any more.
+    /// Returns whether the reader has closed the output.
     pub(crate) const fn is_closed(&self) -> bool {
         self.is_closed
     }

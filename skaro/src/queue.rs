@@ -1,4 +1,4 @@
-//! Lines that a thread of its own writes, so that nobody waits for whoever reads them.
+//! Lines that a separate thread writes, so that the rest of the program never waits for their reader.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Lines that may wait; further ones are lost.
+/// Maximum number of waiting lines. Further ones are lost.
 const LINES: usize = 4096;
 
 /// A bounded queue of lines.
@@ -22,7 +22,9 @@ struct Counts {
 }
 
 impl Queue {
-    /// Starts the thread that writes. The second function returns the line that tells how many were lost.
+    /// Starts the thread that writes.
+    ///
+    /// The second function returns the line that reports how many were lost.
     pub(crate) fn start(
         write: impl FnMut(&str) + Send + 'static,
         tell_lost: impl Fn(u64) -> String + Send + 'static,
@@ -45,7 +47,7 @@ impl Queue {
         }
     }
 
-    /// Waits until all lines are written, but no longer than this.
+    /// Waits until all lines are written, or until the time-out.
     pub(crate) fn finish(&self, at_most: Duration) {
         let deadline = Instant::now() + at_most;
         while self.counts.waiting.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
@@ -62,7 +64,7 @@ fn write_all(
 ) {
     for line in lines {
         write(&line);
-        // Some were lost while this one could not be written.
+        // Some lines were lost while this one could not be written.
         let lost = counts.lost.swap(0, Ordering::SeqCst);
         if lost > 0 {
             write(&tell_lost(lost));

@@ -8,9 +8,9 @@ use crate::exit::{self, Exit, Fault};
 use crate::output;
 use crate::serve::StoreDirectory;
 
-/// Lets the server that runs read options, certificates and users again, without a cut. SIGHUP does the same.
+/// Makes the running server read options, certificates and users again; connections stay open. SIGHUP does the same.
 ///
-/// An error is told, and changes no option. What only a restart changes is told, too.
+/// If there is an error, it is reported, and no option changes. Options that only a restart changes are reported, too.
 #[derive(Args)]
 #[command(after_help = exit::TABLE)]
 pub(crate) struct ReloadArgs {

@@ -8,10 +8,10 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::text::{Colour, Shown, is_pictograph};
 
-/// Columns by which each further row of a line is indented, so that no part of a text begins a row.
+/// Columns by which each further row of a line is indented, so that it can't look like a new line.
 const INDENT: usize = 4;
 
-/// Fewest columns for text. Narrower rows are not made: the terminal breaks them.
+/// Minimum width of text in columns. On a narrower terminal, the terminal itself breaks the rows.
 const NARROWEST: usize = 8;
 
 /// Breaks a text into rows of this many columns. Further rows of a line are indented.
@@ -76,7 +76,7 @@ fn breaks(line: &str, columns: usize) -> Vec<(usize, usize)> {
     ranges.into_iter().map(trimmed).collect()
 }
 
-/// Returns what is seen as single characters (UAX #29).
+/// Returns the parts that are perceived as single characters (UAX #29).
 pub(crate) fn clusters(text: &str) -> impl Iterator<Item = &str> {
     let segmenter = GraphemeClusterSegmenter::new();
     let ends: Vec<_> = segmenter.segment_str(text).collect();
@@ -84,12 +84,14 @@ pub(crate) fn clusters(text: &str) -> impl Iterator<Item = &str> {
     pairs.filter_map(move |(start, end)| text.get(start..end))
 }
 
-/// Returns the number of columns that a text takes. Letters do not join into fewer columns: terminals don't.
+/// Returns the number of columns that a text takes.
+///
+/// Letters do not join into fewer columns, because terminals don't join them.
 pub(crate) fn width(text: &str) -> usize {
     clusters(text).map(UnicodeWidthStr::width).sum()
 }
 
-/// Returns the beginning of a text that fits into so many columns, with an ellipsis if something is missing.
+/// Returns the beginning of a text that fits into this many columns, with an ellipsis if something is missing.
 pub(crate) fn beginning(text: &str, columns: usize) -> Cow<'_, str> {
     if width(text) <= columns {
         return Cow::Borrowed(text);
@@ -106,8 +108,10 @@ pub(crate) fn beginning(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(beginning + if columns > 0 { "…" } else { "" })
 }
 
-/// Simplifies sequences whose width terminals don't agree about, so that each takes the same everywhere: joined emoji stand side
-/// by side, without tones of skin and variation selectors, and flags show the letters of their regions.
+/// Simplifies sequences whose width differs between terminals, so that their width is the same everywhere.
+///
+/// Joined emoji stand side by side, without skin tones and variation selectors. Flags show the letters of their
+/// regions.
 pub(crate) fn settled(text: &str) -> Cow<'_, str> {
     let is_selector = |char| matches!(char, '\u{fe0e}' | '\u{fe0f}' | '\u{e0100}'..='\u{e01ef}');
     let is_tone = |char| matches!(char, '\u{1f3fb}'..='\u{1f3ff}');
@@ -117,13 +121,13 @@ pub(crate) fn settled(text: &str) -> Cow<'_, str> {
     }
     let mut settled = String::with_capacity(text.len());
     for cluster in clusters(text) {
-        // A joiner between letters is not seen, and shapes them.
+        // A joiner between letters is invisible, and changes their shape.
         let is_emoji = cluster.starts_with(is_pictograph);
         for (number, char) in cluster.chars().enumerate() {
             match char {
                 '\u{200d}' if is_emoji => (),
                 char if is_selector(char) => (),
-                // The letter behind a regional indicator, or behind a tag; the last tag has none.
+                // The letter that a regional indicator or a tag stands for. The last tag has none.
                 '\u{e007f}' => (),
                 '\u{1f1e6}'..='\u{1f1ff}' => settled.extend(letter(char, 0x1f1e6, 'A')),
                 '\u{e0020}'..='\u{e007e}' => settled.extend(letter(char, 0xe0020, ' ')),
@@ -136,7 +140,7 @@ pub(crate) fn settled(text: &str) -> Cow<'_, str> {
     Cow::Owned(settled)
 }
 
-/// Returns the character as far behind this one as `char` is behind a first one.
+/// Returns the character at the same distance from `like` as `char` has from `first`.
 fn letter(char: char, first: u32, like: char) -> Option<char> {
     char::from_u32(u32::from(char).checked_sub(first)? + u32::from(like))
 }
@@ -157,7 +161,7 @@ mod tests {
             ("close the connection first", 20, &["close the connection", "    first"]),
             ("close  the  connection  first", 20, &["close  the", "    connection", "    first"]),
             ("well-kept things stay", 20, &["well-kept things", "    stay"]),
-            // Longer than a row.
+            // A word longer than a row.
             ("a Donaudampfschifffahrt", 14, &["a", "    Donaudampf", "    schifffahr", "    t"]),
             // Two columns each; ideographs may be broken anywhere.
             ("你好你好你好你", 12, &["你好你好你好", "    你"]),
@@ -166,7 +170,7 @@ mod tests {
                 12,
                 &["👩\u{200d}💻👩\u{200d}💻👩\u{200d}💻 👩\u{200d}💻👩\u{200d}💻"],
             ),
-            // A word of Thai is found in a dictionary.
+            // A dictionary is needed to find Thai words.
             ("สวัสดีครับสวัสดีครับสวัสดีครับ", 20, &["สวัสดีครับสวัสดีครับสวัสดี", "    ครับ"]),
         ] {
             assert_eq!(broken(text, columns), rows, "{text}");
@@ -183,7 +187,7 @@ mod tests {
         assert_eq!(rows[2].spans(), &text.spans()[4..]);
     }
 
-    /// Whatever somebody writes, only the first row of a line begins at the left.
+    /// For any text, only the first row of a line begins at the left.
     #[test]
     fn nothing_is_lost_and_no_row_is_too_wide() {
         let text =

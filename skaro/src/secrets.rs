@@ -1,4 +1,4 @@
-//! Passwords from a file, the environment, standard input or a terminal; from the command line with a warning.
+//! Passwords from a file, the environment, standard input or a terminal, or with a warning from the command line.
 
 use std::env::{self, VarError};
 use std::fs::File;
@@ -39,7 +39,7 @@ impl PasswordOptions {
         self.find_or(|| prompt(login))
     }
 
-    /// Returns the password of a new user, which the terminal asks for twice.
+    /// Returns the password of a new user. A terminal asks for it twice.
     pub(crate) fn find_new(&self, login: &str) -> Result<Secret, Fault> {
         self.find_or(|| prompt_twice(login))
     }
@@ -69,7 +69,7 @@ impl PasswordOptions {
     }
 }
 
-/// Reads a new password: from the terminal, twice, without echo; else from the first line of standard input.
+/// Reads a new password: from the terminal, twice and without echo, or else from the first line of standard input.
 pub(crate) fn new_password(login: &str) -> Result<Secret, Fault> {
     let unreadable = |error| Fault::new(Exit::NoInput, format!("can't read the password: {error}"));
     if !io::stdin().is_terminal() {
@@ -159,14 +159,15 @@ fn prompt(login: &str) -> Result<Secret, Fault> {
     asked.map_err(unusable)
 }
 
-/// Asks on the terminal that is standard input. Changes its settings once, before the prompt, so that neither a fast
-/// answer nor a signal finds the echo on.
+/// Asks on the terminal that is standard input.
+///
+/// Changes its settings once, before the prompt, so that the echo is off even for a fast answer or a signal.
 #[cfg(unix)]
 fn ask(prompt: &str) -> io::Result<Secret> {
     use io::Write;
 
     tty::hide()?;
-    // Neither output may be the terminal.
+    // Perhaps neither standard output nor standard error is the terminal.
     let password = File::options().write(true).open("/dev/tty").and_then(|mut terminal| {
         terminal.write_all(prompt.as_bytes())?;
         let password = first_line(io::stdin().lock());

@@ -30,7 +30,7 @@ pub(crate) struct SendArgs {
     password: PasswordOptions,
     #[command(flatten)]
     network: NetworkOptions,
-    /// Seconds within which a request must be answered; else it ends as timed out. Default 30.
+    /// Time-out of requests in seconds. Default 30.
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     request_timeout: Option<Duration>,
     /// The recipient's login.

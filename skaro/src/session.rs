@@ -12,8 +12,8 @@ use crate::text::{self, Shown};
 
 /// Lists and ends sessions: those in use, and those that can be restored for some minutes after a connection ended.
 ///
-/// If a server has the data open, it is asked, and ends connections as well. Whoever knows the password may sign in again:
-/// `skaro user passwd` and `skaro user disable` end sessions, too.
+/// If a server is running on the data, it ends the connections as well. A user who knows the password may sign in
+/// again. `skaro user passwd` and `skaro user disable` end sessions, too.
 #[derive(Args)]
 #[command(after_help = exit::TABLE)]
 pub(crate) struct SessionArgs {
@@ -71,7 +71,7 @@ pub(crate) fn run(args: SessionArgs) -> Result<Exit, Fault> {
     Ok(Exit::Success)
 }
 
-/// Calls a function with each session, until it returns `false`.
+/// Calls a function for each session, until it returns `false`.
 fn each(
     target: &mut Target,
     login: Option<&str>,

@@ -1,5 +1,6 @@
-//! Signals. By default they end the program, after its terminal is restored; a part of the program may take them
-//! instead.
+//! Signals.
+//!
+//! By default they end the program, after its terminal is restored. A part of the program may take them instead.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +17,7 @@ pub(crate) enum Signal {
     HangUp,
 }
 
-/// Returns whether it takes the signal; if not, the program ends.
+/// Returns whether it has taken the signal. If not, the program ends.
 type Taker = Box<dyn FnMut(Signal) -> bool + Send>;
 
 static TAKER: Mutex<Option<Taker>> = Mutex::new(None);
@@ -42,7 +43,7 @@ pub(crate) fn watch() -> io::Result<()> {
             let is_taken = match number {
                 SIGINT | SIGTERM => offer(Signal::End),
                 SIGHUP => offer(Signal::HangUp),
-                // Whoever writes to a file that may not grow gets an error as well.
+                // A write beyond the limit of a file's size returns an error as well.
                 SIGXFSZ => true,
                 _ => false,
             };
@@ -55,7 +56,7 @@ pub(crate) fn watch() -> io::Result<()> {
     Ok(())
 }
 
-/// Starts to watch for Ctrl-C and the like.
+/// Starts to watch for Ctrl-C and similar events.
 #[cfg(not(unix))]
 pub(crate) fn watch() -> io::Result<()> {
     let handler = || {

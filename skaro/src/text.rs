@@ -13,14 +13,14 @@ use icu_properties::props::{
 };
 use icu_properties::{CodePointMapData, CodePointSetData};
 
-/// Colours of names, as numbers of SGR, readable on both dark and light backgrounds.
+/// Colours of names as SGR numbers, readable on both dark and light backgrounds.
 const NAMES: [u8; 10] = [32, 33, 34, 35, 36, 92, 93, 94, 95, 96];
 
 /// Clean text, with colours.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Shown(Vec<Span>);
 
-/// A part of a text in one colour.
+/// A part of a text, in one colour.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Span {
     pub(crate) colour: Option<Colour>,
@@ -185,7 +185,7 @@ pub(crate) fn clean_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(cleaned)
 }
 
-/// Replaces harmful characters by `\u{…}`, line feeds by ⏎, and tabs by spaces.
+/// Replaces harmful characters with `\u{…}`, line feeds with ⏎, and tabs with spaces.
 ///
 /// Some invisible characters belong to ordinary text, and are kept in these places:
 /// * the joiner inside of an emoji sequence: 👩‍💻 (UAX #29, rule GB11);
@@ -219,8 +219,9 @@ fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
-/// Returns whether a character does anything but show a visible glyph. Bidi_Control needs no look-up of its own: all
-/// its characters have the category Format.
+/// Returns whether a character does anything but show a visible glyph.
+///
+/// Bidi_Control needs no look-up of its own: all its characters have the category Format.
 fn is_harmful(char: char) -> bool {
     use GeneralCategory as Category;
     if char.is_ascii() {

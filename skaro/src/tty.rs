@@ -1,4 +1,4 @@
-//! The terminal's settings, which are restored whenever the program ends.
+//! The terminal's settings. They are restored whenever the program ends.
 
 #[cfg(unix)]
 pub(crate) use unix::{fill, hide, hold, is_held, restore, suspend, wait_for_end};
@@ -21,9 +21,9 @@ mod unix {
     #[derive(Clone, Copy)]
     enum User {
         Prompt,
-        /// The line editor has pasted text in brackets.
+        /// The line editor, which enables bracketed paste.
         LineEditor,
-        /// The full-screen view has the alternate screen as well, and may hide the cursor.
+        /// The full-screen view, which also uses the alternate screen, and may hide the cursor.
         View,
     }
 
@@ -54,7 +54,7 @@ mod unix {
         BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Turns the echo off for the line editor, which shows what is typed while it reads.
+    /// Turns the echo off for the line editor, which shows typed text itself while it reads.
     pub(crate) fn hold() -> io::Result<()> {
         turn_echo_off(User::LineEditor)
     }
@@ -105,11 +105,11 @@ mod unix {
         raise(Signal::SIGTSTP)?;
         tcsetattr(io::stdin(), SetArg::TCSADRAIN, &edited)?;
         write(user.enter());
-        // The window may have changed meanwhile, which only the program in the foreground is told.
+        // The window's size may have changed meanwhile. Only the program in the foreground is notified of that.
         Ok(raise(Signal::SIGWINCH)?)
     }
 
-    /// Waits until the terminal is gone. An error means that this system does not tell.
+    /// Waits until the terminal is gone. An error means that this system does not report it.
     pub(crate) fn wait_for_end() -> io::Result<()> {
         let stdin = io::stdin();
         loop {
@@ -135,7 +135,7 @@ mod unix {
     }
 }
 
-// On Windows the line editor restores the console itself, and a library does it for the view.
+// On Windows the line editor restores the console itself, and a library does so for the view.
 #[cfg(not(unix))]
 pub(crate) const fn hold() -> std::io::Result<()> {
     Ok(())

@@ -13,8 +13,9 @@ use crate::text::{self, Shown};
 
 /// Adds, changes, removes, lists users.
 ///
-/// If a server has the data open, it is asked; its connections hear of it. Otherwise the data itself is changed. Passwords
-/// come from standard input (the first line), or from the terminal, which does not show them.
+/// If a server is running on the data, it makes the change, and its connections learn of it. Otherwise the data is
+/// changed directly. Passwords are read from the first line of standard input, or from the terminal, which does not
+/// show them.
 #[derive(Args)]
 #[command(after_help = exit::TABLE)]
 pub(crate) struct UserArgs {
@@ -36,19 +37,19 @@ enum Action {
         /// The user's login.
         login: String,
     },
-    /// Removes a user for good, with sessions and messages; what others received stays with them.
+    /// Deletes a user with all sessions and messages. Messages that others received stay with them.
     Remove {
         /// The user's login.
         login: String,
     },
     /// Lists all users, by login.
     List {
-        /// Writes a JSON object a line: login, is_disabled, sessions (in use or restorable), head (the number of entries
-        /// that the user's log has had).
+        /// Writes one JSON object per line: login, is_disabled, sessions (in use or restorable), head (the number of
+        /// entries that the user's log has had).
         #[arg(long)]
         json: bool,
     },
-    /// Lets a user not sign in any more, and ends the user's sessions. Messages still arrive.
+    /// Disables a user: ends all sessions, and refuses to sign the user in. Messages still arrive.
     Disable {
         /// The user's login.
         login: String,

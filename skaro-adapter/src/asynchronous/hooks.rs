@@ -199,7 +199,7 @@ impl VerifierReply {
         self.find(Some(verifier));
     }
 
-    /// Refuses the sign-in whether or not the password is right, so that anyone can learn of the refusal.
+    /// Refuses the sign-in, whether or not the password is right: a client learns of it without knowing the password.
     pub fn refuse(self, refusal: Refusal<'static>) {
         self.open.complete(Outcome::Refused(refusal));
     }

@@ -227,7 +227,7 @@ impl State {
         self.machine.connections() == 0 && is_done
     }
 
-    /// Gives the store what the machine asks for; `is_own` on behalf of the server's operator.
+    /// Gives the store what the machine asks for; `is_own` tells that this is on behalf of the server's operator.
     fn ask_store(&mut self, now: Time, is_own: bool) {
         while let Some((id, operation)) = self.machine.poll_store() {
             if let Some(passing) = self.passing.as_ref().filter(|_| is_own) {

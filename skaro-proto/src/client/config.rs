@@ -42,8 +42,8 @@ pub struct ClientConfig {
     /// If there is no connection, a message is taken only while the outbox holds fewer messages than this. Such
     /// messages are sent, in order, once the user is signed in again. With 0, they are refused at once. Default 1000.
     pub offline_messages: usize,
-    /// Time that a message may take from its command to its end, including breaks: with a server that keeps logs, or while
-    /// the message waits for a connection. Default 5 minutes.
+    /// Time that a message may take from its command to its end, including breaks: with a server that keeps logs, or
+    /// while the message waits for a connection. Default 5 minutes.
     pub message_timeout: Duration,
     /// Position of the user's log at which the client begins. Default [`LogStart::Head`].
     pub log: LogStart,

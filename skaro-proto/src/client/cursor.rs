@@ -18,7 +18,7 @@ const IDLE_BYTES: usize = 64 << 10;
 /// Number of accepted messages of the client that are remembered until the application has taken their entries.
 const MAX_OWN: usize = 4096;
 
-/// Position in the user's log at which the client begins when the user signs in for the first time.
+/// Position in the user's log at which the client begins, when it signs the user in for the first time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LogStart {

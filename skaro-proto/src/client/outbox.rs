@@ -52,7 +52,7 @@ impl Open {
         self.under_way
     }
 
-    /// Returns whether the server has it, or may still get it: a request that is under way can't be called back.
+    /// Returns whether the server may have it, or may still get it: a request that is under way can't be called back.
     pub(super) const fn may_be_taken(&self) -> bool {
         self.has_left || self.under_way
     }

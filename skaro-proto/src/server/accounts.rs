@@ -119,7 +119,7 @@ impl Accounts {
         }
     }
 
-    /// Returns whether the user is online, if that is news to those who know the user, who are to be told.
+    /// Returns whether the user is online, if that is news of which those who know the user are to be told.
     pub(super) fn tell_presence(&mut self, account: AccountId) -> Option<bool> {
         let user = self.all.get_mut(&account)?;
         user.is_presence_due = false;

@@ -125,9 +125,8 @@ pub struct ServerConfig {
     /// Number of invalid frames after which a connection is closed. Default 100.
     pub max_invalid_frames: u32,
     /// Maximum number of messages kept of one dialog in the log of each of its users; the oldest make room. This is
-    /// also the share of a log that one other user may take: a user who writes without end pushes out only messages of the
-    /// same dialog. Default
-    /// 1000.
+    /// also the share of a log that one other user may take: a user who writes without end pushes out only messages of
+    /// the same dialog. Default 1000.
     pub max_dialog_messages: usize,
     /// Maximum number of body bytes kept of one dialog; the oldest messages make room. Default 1 MiB.
     pub max_dialog_bytes: usize,

@@ -66,7 +66,7 @@ use peer::{Places, Regulars};
 use presence::Presence;
 use secrets::Secrets;
 use stats::Tally;
-use store::{Account, Login, MemoryStore, Operation, Outcome, SessionKey, Store};
+use store::{Account, MemoryStore, Operation, Outcome, SessionKey, Store};
 
 /// The number of a connection, unique within its server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -312,28 +312,36 @@ impl Server {
         self.execute(Operation::Introduce { one: one.into(), other: other.into() }).map(drop)
     }
 
-    /// Sends a message in a user's name, as if over a separate connection, and returns its date.
+    /// Sends a message to a user or a conference in a user's name, as if over a separate connection, and returns its
+    /// date.
     ///
     /// # Errors
-    /// If one of the users does not exist, the body is over its limit, or the store is not inside or has no room.
+    /// If the sender or the recipient does not exist, the sender may not write there, the body is over its limit, or
+    /// the store is not inside or has no room.
     pub fn post(&mut self, now: Time, from: &str, to: &str, body: &str) -> Result<i64, UserError> {
         self.advance(now);
-        let (account, _) = (self.stored_account(from)?, self.stored_account(to)?);
+        let account = self.stored_account(from)?;
         let (length, limit) = (body.len(), self.config.limits.max_body_bytes);
         if length > limit {
             return Err(UserError::TooLong { field: "body", length, limit });
         }
-        let (to, body, now) = (Login::from(to), body.into(), self.unix_now());
-        let (from_id, sender) = (account.id, account.login);
-        let append =
-            Operation::Append { from: from_id, sender, to, body, key: None, contacts_only: false, now };
-        match self.execute(append.clone())? {
-            Outcome::Appended(appended) => {
-                self.operated(&append, &Ok(Outcome::Appended(appended)));
-                Ok(appended.date)
-            }
-            _ => Err(UserError::Unknown(from.into())),
-        }
+        let append = Operation::Append {
+            from: account.id,
+            sender: account.login,
+            to: to.into(),
+            body: body.into(),
+            key: None,
+            contacts_only: false,
+            now: self.unix_now(),
+        };
+        let outcome = self.execute(append.clone())?;
+        let date = match &outcome {
+            Outcome::Appended(appended) | Outcome::Posted { appended, .. } => appended.date,
+            Outcome::Denied(denial) => return Err(UserError::Denied(*denial)),
+            _ => return Err(UserError::Unknown(to.into())),
+        };
+        self.operated(&append, &Ok(outcome));
+        Ok(date)
     }
 
     /// Sets the answer to `register_type`.

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::store::StoreError;
+use super::store::{Denial, StoreError};
 
 /// An error of a command about users: [`add_user`](super::Server::add_user), [`introduce`](super::Server::introduce) or
 /// [`post`](super::Server::post). Nothing was done.
@@ -31,6 +31,9 @@ pub enum UserError {
     /// There is no user with this login.
     #[error("there is no user \"{0}\": add it first")]
     Unknown(alloc::string::String),
+    /// The sender of a posted message may not write to its recipient.
+    #[error("the message was refused: {0}")]
+    Denied(Denial),
     /// The store is not inside the machine: use [operations](super::Server::operate) instead.
     #[error("the store is not inside of the server's machine: ask for an operation instead")]
     StoreElsewhere,

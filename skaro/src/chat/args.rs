@@ -33,7 +33,7 @@ pub(crate) struct ChatArgs {
     /// Registers the login as a new user first. On a terminal the password is asked for twice.
     #[arg(long, requires = "login")]
     pub(crate) register: bool,
-    /// An invitation, where one needs it to register.
+    /// An invitation, if the server requires one to register.
     #[arg(long, value_name = "CODE", requires = "register")]
     pub(crate) invitation: Option<String>,
     #[command(flatten)]
@@ -41,7 +41,7 @@ pub(crate) struct ChatArgs {
     /// Writes one JSON object per line, and reads such commands, for programs.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Prints lines on a terminal, instead of filling it with a list of contacts and a dialog.
+    /// Prints lines, instead of filling the terminal with a list of contacts and a dialog.
     #[arg(long)]
     pub(crate) plain: bool,
     /// Does not ring the terminal's bell when a message arrives.
@@ -50,14 +50,14 @@ pub(crate) struct ChatArgs {
     /// Ends when the connection breaks, instead of reconnecting.
     #[arg(long)]
     pub(crate) no_reconnect: bool,
-    /// Seconds within which a request must be answered; else it ends as timed out. Default 30.
+    /// Time-out of requests in seconds. Default 30.
     #[arg(long, value_name = "SECONDS", value_parser = time::seconds)]
     pub(crate) request_timeout: Option<Duration>,
-    /// A file that keeps how far this chat has shown the user's log: the next chat with it first shows what was said
-    /// meanwhile. It is made if there is none, and belongs to one user of one server, and to one chat at a time.
+    /// A file that stores how far this chat has shown the user's log, so that the next chat first shows what was said
+    /// meanwhile. It is created if missing. It belongs to one user of one server, and to one chat at a time.
     #[arg(long, value_name = "FILE", requires = "login", requires = "url")]
     pub(crate) state: Option<PathBuf>,
-    /// Moves the place of --state only when the program says so, by the command "taken".
+    /// Updates --state only on the command "taken", for programs.
     #[arg(long, requires = "state", requires = "json")]
     pub(crate) taken: bool,
     /// Uses the blocking adapter instead of the one for tokio; nothing else changes.

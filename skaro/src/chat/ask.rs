@@ -30,7 +30,7 @@ pub(crate) enum Ask {
         login: String,
         up_to: u64,
     },
-    /// A read mark that the chat sets by itself.
+    /// A read mark that the chat sets on its own.
     Shown {
         login: String,
         up_to: u64,
@@ -43,7 +43,7 @@ pub(crate) enum Ask {
     },
     /// A request of the extension `people`.
     People(PeopleRequest),
-    /// Asks by itself what the server tells of somebody: whether there is such a one, the name, who is there.
+    /// The chat's own question about a user or conference: whether it exists, its name, and who is present.
     Meet {
         login: String,
     },
@@ -80,12 +80,12 @@ impl Ask {
         .as_str()
     }
 
-    /// Returns whether the chat asks this by itself, and it matters to nobody if it fails.
+    /// Returns whether the chat makes this request on its own, so that a failure does not matter.
     pub(crate) const fn is_by_itself(&self) -> bool {
         matches!(self, Ask::Unread | Ask::Shown { .. } | Ask::Meet { .. })
     }
 
-    /// Returns whether the request signs in, or is one after which the chat does.
+    /// Returns whether the request signs in, or is followed by a sign-in.
     pub(crate) const fn signs_in(&self) -> bool {
         matches!(
             self,
@@ -94,7 +94,7 @@ impl Ask {
     }
 }
 
-/// Shows the type, and a message's number, for people.
+/// Shows the type, and the number of a message, for people.
 impl fmt::Display for Ask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind())?;
@@ -102,7 +102,7 @@ impl fmt::Display for Ask {
     }
 }
 
-/// Makes it a command for the adapters, with the answer unchanged.
+/// Makes the request a command for the adapters, with the answer unchanged.
 impl Command for &Ask {
     type Answer = Answer<'static>;
 

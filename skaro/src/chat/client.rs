@@ -12,10 +12,10 @@ use super::ask::Ask;
 pub(crate) trait Client: Send {
     /// Gives a command, which ends with an event.
     fn submit(&self, ask: &Ask) -> Result<RequestId, CommandError>;
-    /// Tells somebody that the user types.
+    /// Tells another user that this one is typing.
     fn typing(&self, login: &str) -> Result<(), CommandError>;
     fn status(&self) -> Status;
-    /// Closes the connection, and waits for that.
+    /// Closes the connection, and waits until it is closed.
     fn close(&self);
 }
 

@@ -1,4 +1,4 @@
-//! The commands of `--json`: objects, one a line, with an optional `id` that their end repeats.
+//! The commands of `--json`: one object per line, with an optional `id` that the command's end repeats.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,7 @@ pub(crate) enum Command {
     People(PeopleRequest),
 }
 
-/// Sends a message; with the same key it arrives once.
+/// Sends a message. Messages with the same key arrive only once.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Send {
@@ -41,7 +41,7 @@ pub(crate) struct Send {
     pub(crate) key: Option<String>,
 }
 
-/// Asks for messages, the last ones unless it is said before or after which position.
+/// Asks for messages: the last ones, or those before or after a position.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct History {
@@ -70,42 +70,42 @@ pub(crate) struct Read {
     pub(crate) up_to: u64,
 }
 
-/// Moves the place in the file of `--state`, with `--taken`.
+/// Moves the place in the file of `--state`, if `--taken` is given.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Taken {
     pub(crate) position: u64,
 }
 
-/// Tells that the user is typing.
+/// Reports that the user is typing.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Typing {
     pub(crate) login: String,
 }
 
-/// The reason for which a command has not begun.
+/// The reason why a command has not begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Reason {
-    /// The line is no JSON object, or no UTF-8.
+    /// The line is not a JSON object, or not UTF-8.
     NotJson,
     UnknownCommand,
     /// A field is missing, unknown, or of another type.
     BadField,
-    /// The line or a text is over its limit.
+    /// The line or a text in it is too long.
     TooLong,
     NotConnected,
     NotSignedIn,
-    /// So much is open that no more is taken: wait for answers.
+    /// Too many requests are open: wait for answers.
     Busy,
     /// The key is that of another message.
     BadKey,
-    /// The server can't do this.
+    /// The server does not support this.
     NoExtension,
     /// Others could read the password on its way.
     NotConfidential,
-    /// It makes no sense now.
+    /// The command is not possible in the current state.
     Invalid,
 }
 
@@ -127,7 +127,7 @@ impl From<&CommandError> for Reason {
     }
 }
 
-/// A line that is no command, with its id if that can be read.
+/// A line that is not a valid command, with its id if that can be read.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Unusable {
     pub(crate) reason: Reason,
@@ -251,8 +251,8 @@ mod tests {
         }
     }
 
-    /// The fields of each command of the README's table: these are taken, the others are not, and may be missing if they
-    /// have a question mark.
+    /// The fields of each command of the README's table: only these are accepted. Those with a question mark may be
+    /// missing.
     #[test]
     fn the_readme_lists_exactly_the_commands_and_fields_that_are_taken() {
         let readme = include_str!("../../README.md");

@@ -8,19 +8,20 @@ use super::people_line;
 use crate::rows::beginning;
 use crate::text;
 
-/// Number of names that are remembered.
+/// Maximum number of names that are remembered.
 const NAMES: usize = 10_000;
 
-/// Columns of the name that somebody chose, beyond which it is cut.
+/// Maximum width in columns of a name that somebody chose. Longer ones are cut.
 const CHOSEN: usize = 24;
 
-/// The logins of everybody who was met, with the names that they chose for themselves; for the thread that reads lines as
-/// well.
+/// The logins of all users met so far, with the names that they chose.
+///
+/// The thread that reads lines shares them.
 #[derive(Clone, Default)]
 pub(crate) struct Names(Arc<Mutex<BTreeMap<String, Option<String>>>>);
 
 impl Names {
-    /// Adds a login, unless there are too many or it can't be typed or shown as it is.
+    /// Adds a login, unless there are too many, or it can't be typed or shown unchanged.
     pub(crate) fn add(&self, login: &str) {
         let mut names = self.lock();
         if text::name(login) == login && names.len() < NAMES && !names.contains_key(login) {
@@ -28,7 +29,7 @@ impl Names {
         }
     }
 
-    /// Takes note of the name that somebody chose, or chose no more.
+    /// Records the name that somebody chose, or its removal.
     pub(crate) fn call(&self, login: &str, chosen: Option<&str>) {
         self.add(login);
         if let Some(name) = self.lock().get_mut(login) {
@@ -41,7 +42,7 @@ impl Names {
         self.lock().get(login).cloned().flatten()
     }
 
-    /// Returns whether somebody was met before.
+    /// Returns whether a login was met before.
     pub(crate) fn knows(&self, login: &str) -> bool {
         self.lock().contains_key(login)
     }
@@ -56,7 +57,7 @@ impl Names {
         from.take_while(|(name, _)| name.starts_with(with)).map(|(name, _)| format!("{name} ")).collect()
     }
 
-    /// Returns what may stand instead of the last word of this text, and where the word begins.
+    /// Returns the possible replacements for the last word of a text, and the start of that word.
     pub(crate) fn complete(&self, text: &str) -> (usize, Vec<String>) {
         let start = text.rfind(' ').map_or(0, |space| space + 1);
         let (before, word) = text.split_at_checked(start).unwrap_or_default();
@@ -69,8 +70,9 @@ impl Names {
     }
 }
 
-/// Returns a name that somebody chose as it is shown: cut, and in quotes, which no name can leave, so it looks like nothing
-/// but a name. Nothing if it is empty.
+/// Returns a chosen name as it is shown: cut, and in quotes. Nothing if it is empty.
+///
+/// Quotes inside of it are escaped, so that it can't look like anything but a name.
 pub(crate) fn shown_name(chosen: &str) -> Option<String> {
     let chosen = chosen.trim();
     (!chosen.is_empty()).then(|| text::quoted(&beginning(chosen, CHOSEN)))

@@ -1,4 +1,4 @@
-//! A server in this process, with a few users, some history, and a user who answers.
+//! A server in this process, with a few users, some history, and a user who answers messages.
 
 use std::fmt::Display;
 
@@ -17,7 +17,7 @@ use crate::text::Shown;
 pub(crate) const USER: &str = "alice";
 /// The password of all users. Only this process should connect, so it protects nothing.
 pub(crate) const PASSWORD: &str = "demo";
-/// The user who answers.
+/// The user who answers messages.
 const FRIEND: &str = "bob";
 
 const HISTORY: [(&str, &str, &str); 6] = [
@@ -47,7 +47,7 @@ impl Demo {
         let server = Server::bind("127.0.0.1:0", machine).await.map_err(|error| unusable(&error))?;
         server.with(furnish).map_err(|error| unusable(&error))?;
         let mut options = Options::new(server.url());
-        // The server is in this process, so it never comes back.
+        // The server is in this process, so a reconnection is never possible.
         options.config.reconnect = None;
         let (friend, events) = Client::connect(options).await?;
         friend.authorize(FRIEND, PASSWORD).await?;
@@ -59,7 +59,7 @@ impl Demo {
         self.server.url()
     }
 
-    /// Returns a bot that answers this user, with a hint to show; none for the bot itself.
+    /// Returns a bot that answers this user, with a hint to show. `None` for the bot itself.
     pub(crate) fn bot(user: &str) -> Option<EchoBot> {
         let hint = Shown::from("This is a server inside this program; ")
             .plain(FRIEND)
@@ -82,7 +82,7 @@ fn furnish(machine: &mut server::Server, now: Time) -> Result<(), UserError> {
     Ok(())
 }
 
-/// Answers each message while there is a connection, and says yes to who asks to be a contact, and to conferences.
+/// Answers each message as long as the connection lasts, and accepts contact requests and invitations to conferences.
 async fn answer(friend: Client, mut events: Events) {
     let mut count = 0;
     while let Some(event) = events.next().await {

@@ -18,7 +18,7 @@ const LINE: u64 = 128 << 10;
 pub(crate) enum Source {
     Pipe,
     Terminal(Box<LineEditor>),
-    /// The full-screen view, which makes lines of keys.
+    /// The full-screen view, which turns keys into lines.
     View(Keys),
 }
 
@@ -29,9 +29,9 @@ pub(crate) enum Typed {
     Key(Option<Event>),
 }
 
-/// A thread that reads lines, one for each request, or keys.
+/// A thread that reads keys, or lines: one for each request.
 pub(crate) struct Lines {
-    /// None if it reads keys.
+    /// `None` if it reads keys.
     prompts: Option<Sender<Prompt>>,
     /// Set between the request for a line and its arrival.
     pub(crate) is_reading: bool,
@@ -61,7 +61,7 @@ impl Lines {
         Lines { prompts: Some(prompts), is_reading: false }
     }
 
-    /// Returns whether lines come only when they are asked for.
+    /// Returns whether lines are read only on request.
     pub(crate) const fn need_prompts(&self) -> bool {
         self.prompts.is_some()
     }

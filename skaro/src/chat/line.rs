@@ -17,11 +17,11 @@ pub(crate) enum Input {
     Failed(String),
     /// The end of the input.
     End,
-    /// The dialog with this user is to be shown.
+    /// A request to show the dialog with this user.
     Open(String),
-    /// Asks for older messages of the dialog that is shown.
+    /// A request for older messages of the dialog that is shown.
     Older,
-    /// The user is typing a line for the one in the prompt.
+    /// The user is typing a line for the recipient in the prompt.
     Typing,
     /// Ctrl-C, or a signal to end.
     Interrupt,
@@ -39,17 +39,17 @@ pub(crate) struct Prompt {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Line<'a> {
     Empty,
-    /// A message for the one in the prompt.
+    /// A message for the recipient in the prompt.
     Plain(&'a str),
     Contacts,
-    /// Without a login it is the history with the one in the prompt.
+    /// The history with a user. Without a login, with the recipient in the prompt.
     History {
         login: Option<&'a str>,
         count: Option<u64>,
     },
     /// The page before the one that was shown last.
     Older,
-    /// A message for the last one who has written; without a text that one is chosen.
+    /// A message for the last user who has written. Without a text, that user is only chosen as the recipient.
     Reply {
         body: Option<&'a str>,
     },
@@ -68,7 +68,7 @@ pub(crate) enum Line<'a> {
     Restore {
         sid: &'a str,
     },
-    /// One about contacts, conferences or profiles.
+    /// A line about contacts, conferences or profiles.
     People(PeopleLine<'a>),
     Help,
     /// The list of the commands for people.
@@ -104,19 +104,19 @@ PageUp, PageDown older, newer messages
 Alt-Enter        goes on in a new line
 Ctrl-C           clears the line; leaves";
 
-/// Returns whether a command's first argument is a login that one may have met.
+/// Returns whether a command's first argument is a login that can be completed.
 pub(crate) fn takes_login(command: &str) -> bool {
     matches!(command, "/history" | "/msg" | "/to") || people_line::takes_login(command)
 }
 
 impl<'a> Line<'a> {
-    /// Parses a line; the error is a text for the user.
+    /// Parses a line. The error is a text for the user.
     pub(crate) fn parse(line: &'a str) -> Result<Line<'a>, String> {
         if line.trim().is_empty() {
             return Ok(Line::Empty);
         }
         if !line.starts_with('/') {
-            // Most likely a slip, which would give the secret to the recipient.
+            // This is most likely a slip, which would reveal the secret to the recipient.
             return match Line::has_secret(line) {
                 true => Err("remove the spaces before this command".into()),
                 false => Ok(Line::Plain(line)),
@@ -157,7 +157,7 @@ impl<'a> Line<'a> {
         matches!(first_word(line.trim_start()).0, "/authorize" | "/restore")
     }
 
-    /// Returns whether a line is a message for the one in the prompt, as far as it is typed.
+    /// Returns whether a line, as far as it is typed, is a message for the recipient in the prompt.
     pub(crate) fn is_talk(line: &str) -> bool {
         let is_command = line.trim_start().starts_with('/') && !line.starts_with("//");
         !line.trim().is_empty() && !is_command
@@ -206,7 +206,7 @@ mod tests {
         }
     }
 
-    /// A slip must not tell the recipient of plain lines a password.
+    /// A slip must not reveal a password to the recipient of plain lines.
     #[test]
     fn a_secret_is_no_plain_line() {
         assert!(Line::parse(" /authorize alice secret").is_err());

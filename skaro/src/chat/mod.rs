@@ -1,9 +1,10 @@
 //! `skaro chat`: reads lines, and prints messages and events.
 //!
-//! [`args`] defines the options, [`input`] reads lines, [`complete`] completes them, and [`mod@line`] parses them, or [`command`] if they are JSON; [`session`]
-//! decides how to react, [`partner`] to whom lines go; [`people`] and [`people_line`] are contacts, conferences and profiles; [`report`] is the output, as JSON or, through [`wording`], for people; [`screen`] shows it, on a terminal in the
-//! [`view`]; [`client`] talks to the
-//! server. This module is the loop around them.
+//! [`args`] defines the options. [`input`] reads lines, [`complete`] completes them, and [`mod@line`] parses them, or
+//! [`command`] if they are JSON. [`session`] decides how to react, and [`partner`] to whom lines go. [`people`] and
+//! [`people_line`] are requests and lines for contacts, conferences and profiles. [`report`] is the output, as JSON or,
+//! through [`wording`], for people. [`screen`] shows it, on a terminal in the [`view`]. [`client`] talks to the server.
+//! This module is the loop around them.
 
 mod args;
 mod ask;
@@ -49,21 +50,21 @@ use state::State;
 use crate::exit::{Exit, Fault};
 use crate::{runtime, signals};
 
-/// Time to wait for answers after the last line, besides the time-out of requests, which should report them first.
+/// Time to wait for answers after the last line, in addition to the time-out of requests, which should expire first.
 const ANSWERS: Duration = Duration::from_secs(1);
 
 /// Maximum number of waiting events and lines. Further ones stay in the client, whose memory is limited.
 const WAITING: usize = 256;
 
-/// Number of inputs that are handled before they are shown even if more wait.
+/// Number of inputs after which the screen is refreshed even if more wait.
 const BATCH: usize = 64;
 
 /// An input of the chat's loop.
 enum Happened {
-    /// An event; `None` at the end of the events.
+    /// An event. `None` at the end of the events.
     Event(Option<Event<'static>>),
     Input(Input),
-    /// A key in the full-screen view, or another event of the terminal; `None` when the terminal is gone.
+    /// A key in the full-screen view, or another event of the terminal. `None` when the terminal is gone.
     Key(Option<TerminalEvent>),
 }
 
@@ -90,7 +91,7 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<Exit, Fault> {
         true => client::connect_blocking(options)?,
         false => client::connect(options, runtime.handle())?,
     };
-    // Only now: nobody wants to type a password for a server that is not there.
+    // The password is asked for only now, when the server is known to be reachable.
     let sign_in = sign_in(&mut args, demo.is_some())?;
 
     let (sender, happenings) = mpsc::sync_channel(WAITING);
@@ -102,7 +103,7 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<Exit, Fault> {
         std::mem::take(&mut is_first) && is_heard
     });
     thread::spawn(move || {
-        // Fails when the chat has ended: later events are dropped.
+        // This fails when the chat has ended. Later events are dropped.
         for event in events {
             _ = sender.send(Happened::Event(Some(event)));
         }
@@ -112,7 +113,7 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<Exit, Fault> {
     let (screen, source) = Screen::open(args.json, args.plain, names.clone())?;
     let lines = Lines::start(source, move |typed| {
         match typed {
-            // It may be lost, and must not hold up who reads keys.
+            // This input may be lost, and must not block the thread that reads keys.
             Typed::Input(Input::Typing) => {
                 _ = lines_sink.try_send(Happened::Input(Input::Typing));
             }
@@ -122,12 +123,12 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<Exit, Fault> {
     });
     let session = Session::new(screen, Setup { names, rings: !args.no_bell, sign_in, bot, state });
     let exit = Chat { client, happenings, lines, answers, deadline: None, since_refresh: 0, session }.run();
-    // A pending name resolution is not awaited.
+    // The program does not wait for a pending name resolution.
     runtime.shutdown_background();
     Ok(exit)
 }
 
-/// Returns the request to sign in, if the options contain a login, or to register before that.
+/// Returns the request to sign in, or to register before that, if the options contain a login.
 fn sign_in(args: &mut ChatArgs, is_demo: bool) -> Result<Option<Ask>, Fault> {
     let Some(login) = args.login.clone() else { return Ok(None) };
     if args.register {
@@ -163,14 +164,14 @@ impl Chat {
             match self.wait() {
                 Ok(happened) => self.handle(happened),
                 Err(RecvTimeoutError::Timeout) if self.is_late() => self.session.handle_deadline(),
-                // Something on the screen is over.
+                // Something on the screen has expired.
                 Err(RecvTimeoutError::Timeout) => (),
                 Err(RecvTimeoutError::Disconnected) => self.session.handle_closing(),
             }
             self.follow();
         }
         self.session.handle_closing();
-        // Events must be taken meanwhile, or the client stops reading before the server's last message.
+        // Meanwhile events must be taken. Otherwise the client stops reading before the server's last message.
         let client = self.client;
         let closing = thread::spawn(move || client.close());
         // Handles the ends of remaining requests.
@@ -197,7 +198,7 @@ impl Chat {
         }
         self.since_refresh = 0;
         self.session.refresh();
-        // What is on the screen now is marked as read.
+        // The messages on the screen are marked as read.
         self.session.ask(|ask| self.client.submit(ask));
         if self.session.is_done() {
             return Err(RecvTimeoutError::Disconnected);
@@ -224,7 +225,7 @@ impl Chat {
             Happened::Event(Some(event)) => self.session.handle_event(&event),
             Happened::Event(None) => self.session.handle_closing(),
             Happened::Input(input) => {
-                // Whoever types has seen what was shown before.
+                // A user who types has seen what was shown before.
                 self.session.save();
                 self.lines.is_reading &= matches!(input, Input::Interrupt | Input::Typing);
                 self.session.handle_input(input);
@@ -234,7 +235,7 @@ impl Chat {
         }
     }
 
-    /// Reacts to the inputs so far.
+    /// Reacts to all inputs so far.
     fn follow(&mut self) {
         self.session.handle_status(self.client.status());
         // Answers come as events, in order with all others.

@@ -1,9 +1,9 @@
-//! Recipient of lines that name none.
+//! The recipient of lines that don't name one.
 
-/// The one to whom lines go, and those who have written.
+/// The user to whom lines go, and those who have written.
 #[derive(Default)]
 pub(crate) struct Partners {
-    /// Whom the user has chosen, or has written to last; the prompt shows it.
+    /// The recipient that the user has chosen, or has written to last. The prompt shows it.
     chosen: Option<String>,
     last_writer: Option<String>,
     have_several_written: bool,
@@ -22,7 +22,7 @@ impl Partners {
         self.chosen.as_deref()
     }
 
-    /// Takes note that somebody has written.
+    /// Records that somebody has written.
     pub(crate) fn handle_message(&mut self, from: &str) {
         let is_other = self.last_writer.as_ref().is_some_and(|login| login != from);
         self.have_several_written |= is_other;
@@ -33,10 +33,10 @@ impl Partners {
         self.last_writer.as_deref()
     }
 
-    /// Returns the one who gets a line without a name.
+    /// Returns the recipient of a line without a name.
     ///
     /// The prompt does not change while a line is typed, so a message that arrives must not change it either. Only if
-    /// the prompt names nobody, the line goes to who has written, if there is one alone.
+    /// the prompt names nobody and exactly one user has written, the line goes to that user.
     pub(crate) fn recipient(&self) -> Result<&str, &'static str> {
         match (&self.chosen, &self.last_writer) {
             (Some(login), _) => Ok(login),

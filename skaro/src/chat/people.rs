@@ -1,4 +1,4 @@
-//! Requests of the extension `people`: programs give them with `--json` as they are on the wire, people by lines.
+//! Requests of the extension `people`. Programs give them with `--json` as they are on the wire, people as lines.
 
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
@@ -56,7 +56,7 @@ pub(crate) enum PeopleRequest {
     },
 }
 
-/// A secret within a command of a program.
+/// A secret in a program's command.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(from = "String")]
 pub(crate) struct Hidden(pub(crate) Secret);
@@ -91,7 +91,7 @@ impl PeopleRequest {
         PeopleRequest::AddContact { login: login.into(), blocked: false, member: None, owner: false }
     }
 
-    /// Changes one field of the user's profile, or of a conference's; null removes it.
+    /// Changes one field of the profile of the user or a conference. Null removes it.
     pub(crate) fn set(login: Option<&str>, field: &str, value: Json) -> Self {
         PeopleRequest::UpdateMyData {
             login: login.map(Into::into),
@@ -102,7 +102,7 @@ impl PeopleRequest {
         }
     }
 
-    /// Gives the user another password.
+    /// Changes the user's password.
     pub(crate) const fn change_password(old: Secret, new: Secret) -> Self {
         PeopleRequest::UpdateMyData {
             login: None,
@@ -170,7 +170,7 @@ impl PeopleRequest {
         }
     }
 
-    /// Returns what has been done, for people; nothing if the answer itself tells it, or an entry of the log.
+    /// Returns what was done, for people, or nothing if the answer or an entry of the log contains it.
     pub(crate) fn done(&self) -> String {
         match self {
             PeopleRequest::Register { login, .. } => format!("registered {}", name(login)),
@@ -189,7 +189,7 @@ impl PeopleRequest {
             PeopleRequest::UpdateMyData { password: Some(_), .. } => {
                 "your password is changed; /signout others ends what was signed in with the old one".into()
             }
-            // A topic is told to all members, so to this one, too.
+            // All members are told of a topic, including this one.
             PeopleRequest::UpdateMyData { login: Some(_), profile: Some(profile), .. }
                 if profile.contains_key("status_text") =>
             {

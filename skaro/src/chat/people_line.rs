@@ -1,19 +1,19 @@
-//! Lines for contacts, conferences and profiles. Their names are those of IRC where it has such.
+//! Lines for contacts, conferences and profiles. The commands have the names of IRC if it has an equivalent.
 
 use super::line_arguments::Arguments;
 use super::people::{PeopleRequest, is_conference};
 
-/// A parsed line of these.
+/// A parsed line of this kind.
 #[derive(Debug, PartialEq)]
 pub(crate) enum PeopleLine<'a> {
     Request(PeopleRequest),
-    /// One about the conference that is open.
+    /// A line about the open conference.
     Here(Here<'a>),
-    /// Asks for the old password, and a new one.
+    /// Asks for the old password and a new one.
     Password,
 }
 
-/// An action in the conference that is open.
+/// An action in the open conference.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Here<'a> {
     Invite(&'a str),
@@ -56,7 +56,7 @@ pub(crate) const HELP: &str = "\
 /signout SESSION ends that one
 /invitation      lets somebody register";
 
-/// Returns whether a command's first argument is a login that one may have met.
+/// Returns whether a command's first argument is a login that can be completed.
 pub(crate) fn takes_login(command: &str) -> bool {
     matches!(
         command,
@@ -73,7 +73,7 @@ pub(crate) fn takes_login(command: &str) -> bool {
     )
 }
 
-/// Parses a line of these; `None` if it is another one. The error is a text for the user.
+/// Parses a line of this kind. `None` if it is of another kind. The error is a text for the user.
 pub(crate) fn parse<'a>(arguments: Arguments<'_, 'a>) -> Option<Result<PeopleLine<'a>, String>> {
     let (command, rest) = (arguments.command, arguments.rest.trim());
     let text = || match rest {
@@ -145,7 +145,7 @@ const fn leave(login: String) -> PeopleRequest {
     PeopleRequest::DelContact { login, member: None }
 }
 
-/// Returns the login of a conference, whose sign may be left out.
+/// Returns the login of a conference. Its sign `#` may be omitted.
 fn conference(name: &str) -> String {
     if is_conference(name) { name.into() } else { format!("#{name}") }
 }

@@ -1,4 +1,4 @@
-//! The chat's output: one variant for each event of its JSON, whose names and fields are a stable format.
+//! The chat's output: one variant for each JSON event. The names and fields are a stable format.
 
 use serde::{Serialize, Serializer};
 use skaro_proto::Fields;
@@ -7,7 +7,9 @@ use skaro_proto::message::{Contacts, Date, Message, Registration, Sender, Sessio
 
 use super::command::{Id, Reason};
 
-/// Something to show. `--json` writes it as it is here; for the text for people see [`wording`](super::wording).
+/// Something to show.
+///
+/// `--json` writes it as it is here. For the text for people see [`wording`](super::wording).
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum Report<'a> {
@@ -76,7 +78,7 @@ pub(crate) enum Report<'a> {
     CaughtUp {
         log: &'a str,
         position: u64,
-        /// Messages from others since the user signed in.
+        /// Number of messages from others since the user signed in.
         #[serde(skip)]
         messages: u64,
     },
@@ -117,7 +119,7 @@ pub(crate) enum Report<'a> {
     },
     Reconnecting {
         after_ms: u64,
-        /// The reason of the last failed attempt; none before the first attempt.
+        /// The reason of the last failed attempt. `None` before the first attempt.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
@@ -137,7 +139,7 @@ pub(crate) enum Report<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<&'a Id>,
     },
-    /// The end of a request of the extension `people` whose answer tells nothing.
+    /// The end of a request of the extension `people` whose answer contains no data.
     Done {
         request: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -206,7 +208,7 @@ impl<'a> From<&'a SessionInfo<'_>> for Session<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// Returns the report of a failed request of this type; `None` if the kind of failure is unknown.
+    /// Returns the report of a failed request of this type. `None` if the kind of failure is unknown.
     pub(crate) fn failure(
         request: &'a str,
         marker: Option<u64>,
@@ -279,7 +281,7 @@ mod tests {
         }
     }
 
-    /// The fields of each event, with a question mark behind those that may be missing.
+    /// The fields of each event, with a question mark after those that may be missing.
     type Table = BTreeMap<String, BTreeSet<String>>;
 
     /// Serializes each event with all of its fields and with as few as possible.

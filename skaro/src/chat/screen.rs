@@ -1,4 +1,4 @@
-//! The chat's output: JSON, plain text, a terminal with a prompt, or a terminal that is filled.
+//! The chat's output: JSON, plain text, a terminal with a prompt, or the full-screen view.
 
 use std::io::{self, IsTerminal};
 
@@ -26,7 +26,7 @@ pub(crate) enum Screen {
 }
 
 impl Screen {
-    /// Opens the output that suits standard output, and the input that belongs to it.
+    /// Opens the output that suits standard output, and the matching input.
     pub(crate) fn open(json: bool, plain: bool, names: Names) -> Result<(Screen, Source), Fault> {
         if json {
             return Ok((Screen::Json, Source::Pipe));
@@ -64,7 +64,7 @@ impl Screen {
         if let Screen::View(screen) = self { Some(&mut screen.view) } else { None }
     }
 
-    /// Shows an event. An error means that it can't be written.
+    /// Shows an event. An error means that the output can't be written.
     pub(crate) fn show(&mut self, report: &Report<'_>, names: &Names) -> io::Result<()> {
         match self {
             Screen::View(screen) => {
@@ -85,7 +85,7 @@ impl Screen {
     /// Shows a text that the user asked for.
     pub(crate) fn say(&mut self, text: &Shown) -> io::Result<()> {
         match self {
-            // It is not one of the JSON events.
+            // The text is not one of the JSON events.
             Screen::Json => output::complain(text),
             Screen::Plain | Screen::Terminal { .. } | Screen::View(_) => self.print(text)?,
         }
@@ -134,7 +134,7 @@ impl Screen {
         }
     }
 
-    /// Shows what the view has to show, and waits while the output can't keep up.
+    /// Shows the view's changes, and waits while the output can't keep up.
     pub(crate) fn refresh(&mut self) -> io::Result<()> {
         match self {
             Screen::Json | Screen::Plain => (),
@@ -144,12 +144,12 @@ impl Screen {
         Ok(())
     }
 
-    /// Handles what the user does in the view; returns the input that it makes.
+    /// Handles a terminal event in the view, and returns the resulting input.
     pub(crate) fn handle_key(&mut self, event: Event, wants_line: bool) -> io::Result<Option<Input>> {
         if let Screen::View(screen) = self { screen.handle(event, wants_line) } else { Ok(None) }
     }
 
-    /// Shows the rest. A view that ends with a failure tells it again.
+    /// Shows the rest. A view that ends with a failure reports it again.
     pub(crate) fn close(&mut self, is_typing: bool, has_failed: bool) {
         match self {
             Screen::Json | Screen::Plain => (),

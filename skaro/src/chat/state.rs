@@ -10,19 +10,21 @@ use skaro_proto::client::{Event, LogStart};
 
 use crate::exit::{Exit, Fault};
 
-/// A file that no other process uses, as long as this lives.
+/// A file that no other process uses as long as this exists.
 pub(crate) struct State {
     path: PathBuf,
     login: String,
     place: LogStart,
-    /// Place behind the last event, if only the program moves that of the file.
+    /// Place after the last event, if only the program moves the place in the file.
     come: Option<LogStart>,
-    /// Events that were shown since the file was written.
+    /// Number of events that were shown since the file was written.
     unsaved: usize,
     _lock: File,
 }
 
-/// Events after which the file is written even if more wait: so many may be shown again after the chat was killed.
+/// Number of events after which the file is written even if more wait.
+///
+/// At most that many are shown again after the chat was killed.
 const FAR_AHEAD: usize = 100;
 
 /// The content of the file.
@@ -34,12 +36,13 @@ struct Content {
 }
 
 impl State {
-    /// Locks and reads the file; if there is none yet, the chat begins at the log's head. The place moves with each event, or
-    /// by [`handle_taken`](Self::handle_taken) only.
+    /// Locks and reads the file. If it does not exist yet, the chat begins at the log's head.
+    ///
+    /// The place moves with each event, or only by [`handle_taken`](Self::handle_taken).
     pub(crate) fn open(path: PathBuf, login: &str, waits_for_taken: bool) -> Result<State, Fault> {
         let fault =
             |exit, reason: &dyn std::fmt::Display| Fault::new(exit, format!("{}: {reason}", path.display()));
-        // A file of its own: the state itself is replaced with each change.
+        // The lock needs a file of its own, because each change replaces the file with the state.
         let lock = File::options().create(true).append(true).open(with_ending(&path, "lock"));
         let lock = lock.map_err(|error| fault(Exit::System, &error))?;
         match FileExt::try_lock(&lock) {
@@ -66,14 +69,14 @@ impl State {
         Ok(State { login: login.into(), place, come, unsaved: 0, _lock: lock, path })
     }
 
-    /// Returns the place at which the chat begins, or to which it has come.
+    /// Returns the place at which the chat begins, or which it has reached.
     pub(crate) const fn place(&self) -> &LogStart {
         &self.place
     }
 
-    /// Moves the place behind an event of this user.
+    /// Moves the place to after an event of this user.
     pub(crate) fn follow(&mut self, user: &str, event: &Event<'_>) {
-        // Who signs in as somebody else by hand is in another log.
+        // After a manual sign-in as another user, the events belong to another log.
         if user != self.login {
             return;
         }
@@ -84,7 +87,7 @@ impl State {
         }
     }
 
-    /// Moves the place behind an event that the program has handled. Returns whether such an event has come.
+    /// Moves the place to after an event that the program has handled. Returns whether that event has occurred.
     pub(crate) fn handle_taken(&mut self, position: u64) -> bool {
         let Some(LogStart::Since { log, position: come }) = &self.come else { return false };
         if position > *come {
@@ -101,7 +104,7 @@ impl State {
         true
     }
 
-    /// Returns whether the file must be written now, whatever else waits.
+    /// Returns whether the file must be written now, even if other work waits.
     pub(crate) const fn is_far_ahead(&self) -> bool {
         self.unsaved >= FAR_AHEAD
     }
@@ -113,9 +116,9 @@ impl State {
         }
         let LogStart::Since { log, position } = &self.place else { return Ok(()) };
         let content = Content { login: self.login.clone(), log: log.clone(), position: *position };
-        // The file is the old one or the new one at any moment.
+        // At any moment the file is either the old one or the new one.
         let beside = with_ending(&self.path, "new");
-        // A chat that was killed may have left it.
+        // A killed chat may have left this file behind.
         _ = fs::remove_file(&beside);
         let mut file = File::options().write(true).create_new(true).open(&beside)?;
         file.write_all(&serde_json::to_vec(&content)?)?;

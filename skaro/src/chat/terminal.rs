@@ -33,10 +33,10 @@ use crate::tty;
 /// Time-out for printing the last lines.
 const FLUSH: Duration = Duration::from_millis(500);
 
-/// Time after which it is told again that a message is typed.
+/// Time after which typing is reported again.
 const TYPING: Duration = Duration::from_secs(5);
 
-/// Number of texts that wait for being printed from which the chat takes no more events.
+/// Number of texts waiting to be printed at which the chat stops taking events.
 const BACKLOG: usize = 256;
 
 /// The printing half of the terminal.
@@ -83,9 +83,10 @@ impl Backlog {
     }
 }
 
-/// Set from before the line editor draws its prompt until it has returned. Whoever writes to the terminal without the line
-/// editor holds this, so that no prompt is drawn meanwhile. It must not be held while the line editor's printer prints,
-/// which may wait for the reading thread.
+/// Set from before the line editor draws its prompt until it has returned.
+///
+/// A thread that writes to the terminal without the line editor locks this, so that no prompt is drawn meanwhile. It
+/// must not be locked while the line editor's printer prints, because that may wait for the reading thread.
 #[derive(Clone, Default)]
 struct AtPrompt(Arc<Mutex<bool>>);
 
@@ -102,7 +103,7 @@ pub(crate) struct LineEditor {
     at_prompt: AtPrompt,
 }
 
-/// Opens the terminal. These names complete.
+/// Opens the terminal. These names are used for completion.
 pub(crate) fn open(names: Names) -> Result<(Terminal, LineEditor), ReadlineError> {
     tty::hold()?;
     let config = Config::builder().max_history_size(1000)?.auto_add_history(false);
@@ -141,8 +142,9 @@ fn print_from(
     sender
 }
 
-/// Prints a text above the prompt. The line editor's printer alone could find that there is no prompt, and then write
-/// behind one that is drawn meanwhile.
+/// Prints a text above the prompt.
+///
+/// The line editor's printer alone could find no prompt, and then write after one that is drawn meanwhile.
 fn print_above(
     printer: &mut impl ExternalPrinter,
     text: String,
@@ -162,7 +164,7 @@ fn print_above(
 impl Terminal {
     /// Prints lines above the prompt, broken between words.
     pub(crate) fn print(&self, text: &Shown, colours: bool) {
-        // A terminal that does not know its size breaks the lines itself.
+        // If the size is unknown, the terminal breaks the lines itself.
         let columns = size().map_or(0, |(columns, _)| usize::from(columns));
         let rows = rows(text, if columns == 0 { usize::MAX } else { columns });
         self.write(rows.iter().map(|row| row.render(colours) + "\n").collect());
@@ -177,13 +179,14 @@ impl Terminal {
         _ = self.printer.send(Print::Text(text));
     }
 
-    /// Waits while too much is still to be printed: meanwhile events stay where they are.
+    /// Waits while too much is still to be printed. Meanwhile events stay in the client.
     pub(crate) fn wait(&self) {
         self.backlog.wait();
     }
 
-    /// Prints the remaining lines. The line editor can't be interrupted, so the program restores the terminal at its
-    /// end.
+    /// Prints the remaining lines.
+    ///
+    /// The line editor can't be interrupted, so the program restores the terminal at its end.
     pub(crate) fn close(&self, is_typing: bool) {
         let (sender, done) = mpsc::channel();
         _ = self.printer.send(Print::Done(sender));
@@ -202,19 +205,19 @@ struct Assistant {
     /// Set while all of the line is a secret.
     is_secret: bool,
     at_prompt: AtPrompt,
-    /// Hears that a message is typed.
+    /// Is notified when a message is being typed.
     typing: Option<Mutex<Typing>>,
 }
 
-/// Hears now and then that a message is typed.
+/// Is notified now and then while a message is being typed.
 struct Typing {
     sink: Box<dyn Fn() + Send>,
-    /// The beginning of the message that was heard of, and when.
+    /// The beginning of the message that was reported last, and the time.
     heard: Option<(String, Instant)>,
 }
 
 impl Typing {
-    /// Takes note of the line as far as it is typed. Whoever types goes on, so a line that stays as it is says nothing.
+    /// Records the line as far as it is typed. An unchanged line is not reported.
     fn handle_line(&mut self, line: &str) {
         let is_news = self.heard.as_ref().is_none_or(|(heard, at)| heard != line && at.elapsed() >= TYPING);
         if is_news && Line::is_talk(line) {
@@ -274,7 +277,7 @@ impl Hinter for Assistant {
 impl Validator for Assistant {}
 impl Helper for Assistant {}
 
-/// The reaction to Ctrl-C: clears the line; ends the chat if there is nothing to clear.
+/// The reaction to Ctrl-C: clears the line, or ends the chat if the line is empty.
 struct Clear;
 
 impl ConditionalEventHandler for Clear {
@@ -297,7 +300,7 @@ impl ConditionalEventHandler for Suspend {
 }
 
 impl LineEditor {
-    /// Tells this sink now and then that a message is typed.
+    /// Notifies this sink now and then while a message is being typed.
     pub(crate) fn tell_typing(&mut self, sink: impl Fn() + Send + 'static) {
         if let Some(assistant) = self.editor.helper_mut() {
             assistant.typing = Some(Mutex::new(Typing { sink: Box::new(sink), heard: None }));
@@ -323,7 +326,7 @@ impl LineEditor {
                 Ok(line) if prompt.is_secret => Input::Password(Secret::from(line)),
                 Ok(line) => {
                     if !Line::has_secret(&line) {
-                        // It is only the history, so an error is ignored.
+                        // An error is ignored, because it only concerns the history.
                         _ = self.editor.add_history_entry(&line);
                     }
                     Input::Line(line)

@@ -1,4 +1,4 @@
-//! The operator's end: the server that runs, or the store while none does.
+//! The operator's end: access to the running server, or to the store while no server runs.
 
 #[cfg(unix)]
 use std::io::{BufRead, BufReader, Read, Write};
@@ -25,20 +25,20 @@ use super::{MAX_LINE, SOCKET};
 use crate::exit::{Exit, Fault};
 use crate::serve;
 
-/// Time that a server has for an answer.
+/// Time-out for the server's answer.
 #[cfg(unix)]
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// The same for reading options again: there may be many users to add.
+/// The same for reading options again, when there may be many users to add.
 #[cfg(unix)]
 const RELOADED: Duration = Duration::from_secs(600);
 
-/// The one that carries requests out.
+/// What carries requests out.
 pub(crate) enum Target {
-    /// The socket of a server that runs.
+    /// The socket of a running server.
     #[cfg(unix)]
     Running(PathBuf),
-    /// The store, of which no server has the lock.
+    /// The store, which no server has locked.
     Store { store: Box<SqliteStore>, machine: Box<Server> },
 }
 
@@ -53,12 +53,12 @@ impl Target {
                 return Ok(Target::Running(path));
             }
         }
-        // Whether there is a server that would take invitations is not known.
+        // It is unknown whether a server would register users by invitation.
         let mut config = ServerConfig::default();
         config.registration = Registration::Invitation;
         let store =
             serve::open_store(directory, config.store_limits()).map_err(|fault| match fault.exit {
-                // Else it would have been asked.
+                // A reachable server would have been asked.
                 Exit::Temporary => Fault::new(Exit::Temporary, unreachable_server(directory)),
                 _ => fault,
             })?;
@@ -67,7 +67,7 @@ impl Target {
         Ok(Target::Store { store: Box::new(store), machine: Box::new(machine) })
     }
 
-    /// Has a request carried out; returns its answer unless that is a refusal.
+    /// Has a request carried out, and returns its answer, or a fault if it was refused.
     pub(crate) fn ask(&mut self, request: Request) -> Result<Answer, Fault> {
         let answer = match self {
             #[cfg(unix)]
@@ -98,7 +98,7 @@ impl Target {
         }
     }
 
-    /// Has a request carried out that has no other answer than that it is done.
+    /// Has a request carried out whose answer contains no data.
     pub(crate) fn have_done(&mut self, request: Request) -> Result<(), Fault> {
         match self.ask(request)? {
             Answer::Done => Ok(()),
@@ -107,7 +107,7 @@ impl Target {
     }
 }
 
-/// Fails if there is no store in a directory.
+/// Fails if a directory contains no store.
 pub(crate) fn expect_store(directory: &Path) -> Result<(), Fault> {
     if directory.join("store").exists() {
         return Ok(());
@@ -131,7 +131,7 @@ pub(crate) fn unexpected() -> Fault {
     )
 }
 
-/// Connects to the server that listens on a socket; `None` if nobody listens.
+/// Connects to the server that listens on a socket. `None` if nobody listens.
 #[cfg(unix)]
 fn connect(path: &Path) -> Result<Option<UnixStream>, Fault> {
     use std::io::ErrorKind::{ConnectionRefused, NotFound};
@@ -154,7 +154,7 @@ fn connect(path: &Path) -> Result<Option<UnixStream>, Fault> {
     }
 }
 
-/// Sends a request on a connection of its own, which the server leaves open for a second without one.
+/// Sends a request on a new connection. The server waits one second for it.
 #[cfg(unix)]
 fn exchange(path: &Path, request: &Request) -> Result<Answer, Fault> {
     let not_done = |why: String| Fault::new(Exit::Temporary, format!("{why}: this was not done"));
@@ -168,7 +168,7 @@ fn exchange(path: &Path, request: &Request) -> Result<Answer, Fault> {
     if matches!(request, Request::Reload) {
         stream.set_read_timeout(Some(RELOADED)).map_err(|error| not_done(error.to_string()))?;
     }
-    // The server carries out whole lines only.
+    // The server carries out only whole lines.
     stream.write_all(&line).map_err(|error| not_done(format!("the server does not listen ({error})")))?;
     let mut answer = Vec::new();
     BufReader::new(stream.take(MAX_LINE as u64)).read_until(b'\n', &mut answer).map_err(broken)?;

@@ -1,7 +1,9 @@
-//! Control of a server by its operator: requests that `skaro user` and the like make of a server that runs, through a
-//! socket in its data directory, or of its store while none does.
+//! Control of a server by its operator.
 //!
-//! A request and its answer are one line of JSON each, and all that a connection carries.
+//! `skaro user` and similar commands send requests to the running server through a socket in its data directory, or
+//! apply them to the store while no server runs.
+//!
+//! A connection carries one request and its answer, each of which is a line of JSON.
 
 pub(crate) mod client;
 
@@ -15,18 +17,18 @@ use zeroize::Zeroizing;
 #[cfg(unix)]
 use crate::exit::Exit;
 
-/// Maximum length of a line in bytes: passwords and logins may have some KiB, and a page of users as many logins.
+/// Maximum length of a line in bytes. Passwords and logins may have some KiB, and a page of users contains many logins.
 #[cfg(unix)]
 pub(crate) const MAX_LINE: usize = 1 << 20;
 
-/// Accounts or sessions in one answer.
+/// Maximum number of accounts or sessions in one answer.
 const PAGE: usize = 100;
 
 /// Name of the socket in the data directory.
 #[cfg(unix)]
 pub(crate) const SOCKET: &str = "control";
 
-/// A wish of the operator.
+/// A request of the operator.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Request {
@@ -42,12 +44,12 @@ pub(crate) enum Request {
     Reload,
 }
 
-/// The answer to it.
+/// The answer to a request.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Answer {
     Done,
-    /// Options were read again; only a restart changes these.
+    /// Options were read again. Only a restart changes these.
     Reloaded {
         restart: Vec<String>,
     },
@@ -91,9 +93,9 @@ pub(crate) struct Session {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Invitation {
     pub(crate) invitation: String,
-    /// The last moment at which it is good, as a Unix time in milliseconds.
+    /// The last moment at which it is valid, as a Unix time in milliseconds.
     pub(crate) until: i64,
-    /// `false` if the server registers nobody by invitation, as far as is known.
+    /// `false` if the server is known not to register users by invitation.
     pub(crate) is_of_use: bool,
 }
 
@@ -101,11 +103,11 @@ pub(crate) struct Invitation {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Why {
-    /// The request makes no sense.
+    /// The request is invalid.
     Invalid,
-    /// There is no such user.
+    /// The user does not exist.
     NoSuchUser,
-    /// There is such a user already.
+    /// The user exists already.
     Exists,
     /// The store can't do it at present.
     Unavailable,
@@ -113,13 +115,13 @@ pub(crate) enum Why {
     Misconfigured,
     /// A file can't be read.
     Unreadable,
-    /// The store has not done all of it.
+    /// The store has not carried out the whole request.
     Failed,
-    /// The system refuses something.
+    /// The operating system refuses something.
     System,
 }
 
-/// Returns a fault of the server as whoever asked is told of it.
+/// Returns a fault of the server as it is reported to the operator.
 #[cfg(unix)]
 impl From<Exit> for Why {
     fn from(exit: Exit) -> Self {
@@ -139,7 +141,7 @@ pub(crate) fn refused(why: Why, reason: impl Into<String>) -> Answer {
 }
 
 impl Request {
-    /// Returns what changes and for whom, for the log.
+    /// Returns what the request changes, and for which user, for the log.
     #[cfg(unix)]
     pub(crate) fn change(&self) -> Option<(&'static str, Option<&str>)> {
         let (what, whose) = match self {
@@ -156,7 +158,9 @@ impl Request {
         Some((what, Some(whose)))
     }
 
-    /// Returns the operation of the store, and the answer once it is done; the refusal if a text is over a limit, or no key.
+    /// Returns the operation of the store, and the answer for when it is done.
+    ///
+    /// Returns a refusal if a text is too long, or not a valid key.
     pub(crate) fn operation(self, machine: &mut Server, now: Time) -> Result<(Operation, Answer), Answer> {
         let login = |login: String| Login::from(&*login);
         let operation = match self {
@@ -217,7 +221,7 @@ pub(crate) fn session_key(text: &str) -> Result<SessionKey, Answer> {
 }
 
 impl Answer {
-    /// Returns the answer to a request of which this has come.
+    /// Returns the answer to a request with this outcome.
     pub(crate) fn of(outcome: Outcome, when_done: Answer) -> Answer {
         match Answer::from(outcome) {
             Answer::Done => when_done,

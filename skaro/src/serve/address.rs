@@ -2,7 +2,9 @@
 
 use std::net::{Ipv6Addr, SocketAddr};
 
-/// Checks that a text has an address and a port. The address may also be a name, which is resolved later.
+/// Checks that a text has an address and a port.
+///
+/// The address may also be a name, which is resolved later.
 pub(crate) fn parse(text: &str) -> Result<String, String> {
     if text.parse::<SocketAddr>().is_ok() {
         return Ok(text.into());

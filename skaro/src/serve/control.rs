@@ -16,22 +16,24 @@ use super::places::{self, Leave};
 use super::running::Running;
 use crate::control::{Answer, MAX_LINE, Request, SOCKET, Session, Why, refused, session_key};
 
-/// Time for a request to arrive: it is sent at once.
+/// Time for a request to arrive. Operators send it at once.
 const ARRIVAL: Duration = Duration::from_secs(1);
 
-/// Time for an answer to leave.
+/// Time for sending an answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// A listening socket in the data directory, for its owner alone. It is removed when this is dropped.
+/// A listening socket in the data directory, accessible only to its owner. It is removed when this is dropped.
 pub(crate) struct Control {
     listener: UnixListener,
     path: PathBuf,
 }
 
 impl Control {
-    /// Listens in a directory whose store this process has open. Must be called within the runtime.
+    /// Listens in a directory whose store this process has open.
+    ///
+    /// Must be called within the runtime.
     pub(crate) fn listen(directory: &Path) -> io::Result<Control> {
-        // Made in a directory that nobody else can enter, so that nobody connects before it is private.
+        // Created in a private directory, so that no other user can connect before the socket itself is private.
         let private = directory.join(".control");
         match fs::remove_dir_all(&private) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -40,7 +42,7 @@ impl Control {
         let (new, path) = (private.join("new"), directory.join(SOCKET));
         let listener = UnixListener::bind(&new)?;
         fs::set_permissions(&new, Permissions::from_mode(0o600))?;
-        // What an earlier process left is replaced: it has not the store open any more.
+        // This replaces the socket of an earlier process, which no longer has the store open.
         fs::rename(&new, &path)?;
         fs::remove_dir(&private)?;
         Ok(Control { listener, path })
@@ -49,7 +51,7 @@ impl Control {
     /// Serves operators. Never ends.
     pub(crate) async fn serve(&self, running: &Running) {
         let accept = async || Ok(self.listener.accept().await?.0);
-        // An operator who has gone away misses nothing.
+        // An error means that the operator has gone away.
         let converse = async |stream, leave| _ = converse(stream, leave, running).await;
         places::serve(accept, converse).await;
     }
@@ -66,7 +68,7 @@ async fn converse(mut stream: UnixStream, leave: Leave, running: &Running) -> io
     let mut line = Zeroizing::new(Vec::new());
     let mut limited = BufReader::new((&mut stream).take(MAX_LINE as u64));
     let arrived = tokio::select! {
-        // What has arrived is carried out.
+        // A request that has arrived is carried out.
         biased;
         read = timeout(ARRIVAL, limited.read_until(b'\n', &mut line)) => read.ok().transpose()?,
         _ = leave => None,
@@ -74,11 +76,11 @@ async fn converse(mut stream: UnixStream, leave: Leave, running: &Running) -> io
     let answer = match (arrived, line.last()) {
         (None, _) => refused(Why::Unavailable, "the request did not arrive in time: it was not carried out"),
         (Some(0), _) => return Ok(()),
-        // A whole line is needed: who could not send all of it knows that nothing was done.
+        // Only a whole line is carried out: an operator who could not send all of it knows that nothing was done.
         (Some(_), Some(b'\n')) => match serde_json::from_slice(&line) {
             Ok(request) => carry_out(request, running).await,
             Err(error) => {
-                // Nothing is repeated of what may be a password.
+                // The request may contain a password, so no part of it is repeated.
                 let reason = format!("this is no request, at column {}", error.column());
                 refused(Why::Invalid, reason)
             }
@@ -98,7 +100,7 @@ async fn carry_out(request: Request, running: &Running) -> Answer {
         };
     }
     let change = request.change().map(|(what, whose)| (what, whose.map(String::from)));
-    // What made the operator do it comes first in the log.
+    // Events that may be the operator's reason come first in the log.
     running.look();
     let (operation, when_done) = match running.server.with(|machine, now| request.operation(machine, now)) {
         Ok(asked) => asked,

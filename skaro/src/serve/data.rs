@@ -1,4 +1,4 @@
-//! The directory of the server's data, and the store in it.
+//! The server's data directory, and the store in it.
 
 use std::env;
 use std::fs::DirBuilder;
@@ -28,14 +28,14 @@ const STORE: &str = "store";
 
 #[derive(Args)]
 pub(crate) struct DataOptions {
-    /// The directory for users, messages and sessions. It is made, for this user only, if there is none. Default: that of
+    /// The directory for users, messages and sessions. It is created if missing, for this user only. Default: that of
     /// the environment variable STATE_DIRECTORY, which systemd sets, else ./skaro-data.
     #[arg(long, value_name = "DIR", conflicts_with = "memory")]
     data: Option<PathBuf>,
     /// Keeps everything in memory only, so that it is lost when the server ends.
     #[arg(long)]
     memory: bool,
-    /// Age in days at which messages are given up, in the background. Without this option they are never given up for their
+    /// Age in days at which messages are deleted, in the background. Without this option none are deleted for their
     /// age.
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500), conflicts_with = "memory")]
     keep_days: Option<u32>,
@@ -63,9 +63,9 @@ impl StoreDirectory {
     }
 }
 
-/// Returns the directory that is given by an option, the environment, or by itself.
+/// Returns the directory that is given by an option or the environment, or the default.
 fn directory(option: Option<&Path>) -> PathBuf {
-    // There may be several ones, with colons between them.
+    // There may be several, separated by colons.
     let given = env::var_os(VARIABLE).and_then(|list| env::split_paths(&list).next());
     let given = given.filter(|path| !path.as_os_str().is_empty());
     option.map(Path::to_path_buf).or(given).unwrap_or_else(|| "skaro-data".into())
@@ -107,7 +107,7 @@ pub(crate) fn open(directory: &Path, limits: StoreLimits) -> Result<SqliteStore,
     })
 }
 
-/// Warns of a directory in which others can replace the private files.
+/// Warns if others can replace the private files in a directory.
 #[cfg(unix)]
 fn warn_if_open(directory: &Path) {
     use std::os::unix::fs::MetadataExt;
@@ -119,7 +119,9 @@ fn warn_if_open(directory: &Path) {
 #[cfg(not(unix))]
 const fn warn_if_open(_: &Path) {}
 
-/// Makes a directory that only its owner can read, if there is none. The store's files are private in any.
+/// Creates a directory that only its owner can read, unless it exists.
+///
+/// The store's files are private in any directory.
 pub(crate) fn make_private(directory: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -128,7 +130,7 @@ pub(crate) fn make_private(directory: &Path) -> io::Result<()> {
     builder.create(directory)
 }
 
-/// Adds accounts that are not there yet; returns the number of all users.
+/// Adds accounts that don't exist yet, and returns the number of all users.
 pub(crate) fn add(store: &mut SqliteStore, accounts: &[Operation]) -> Result<u64, Fault> {
     for outcome in store.execute_all(accounts).map_err(failed)? {
         outcome.map_err(|error| Fault::new(Exit::Output, format!("can't add users: {error}")))?;
@@ -143,7 +145,7 @@ fn failed(fatal: Fatal) -> Fault {
 /// Times of the store's transactions.
 pub(crate) type CommitTimes = Arc<Mutex<Histogram>>;
 
-/// Lets a store work in threads of its own.
+/// Runs a store in threads of its own.
 pub(crate) fn start(
     store: SqliteStore,
     config: WorkerConfig,

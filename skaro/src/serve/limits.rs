@@ -31,8 +31,8 @@ pub(crate) struct LimitOptions {
     /// if clients can't reach the server except through that proxy.
     #[arg(long, value_enum, value_name = "HEADER")]
     trust_proxy: Option<Header>,
-    /// Takes connections through that proxy for confidential, since clients reach the proxy by TLS only: then they may send
-    /// passwords, as for registering.
+    /// Treats connections through that proxy as confidential, because clients reach it only over TLS. They may then
+    /// send passwords, for example to register.
     #[arg(long)]
     proxy_ends_tls: bool,
 }
@@ -56,7 +56,7 @@ impl LimitOptions {
     /// Returns the header of the trusted proxy.
     pub(crate) fn address_header(&self) -> Result<Option<AddressHeader>, Fault> {
         if self.proxy_ends_tls && self.trust_proxy.is_none() {
-            // Else nobody knows which connections come through it.
+            // Otherwise the server can't know which connections come through it.
             return Err(Fault::new(Exit::Config, "proxy-ends-tls needs trust-proxy: give both"));
         }
         Ok(self.trust_proxy.map(|header| match header {

@@ -41,12 +41,14 @@ impl LogOptions {
         matches!(self.log_format, Format::Json)
     }
 
-    /// Returns the options as texts, to be compared.
+    /// Returns the options as texts, for comparison.
     pub(crate) fn texts(&self) -> [String; 2] {
         [format!("{:?}", self.log_format), format!("{:?}", self.log_level)]
     }
 
-    /// Begins with the log, for which nobody waits. Only the first call in a process has an effect.
+    /// Starts the log, without ever waiting for its reader.
+    ///
+    /// Only the first call in a process has an effect.
     pub(crate) fn start(&self) {
         let level = match self.log_level {
             Level::Error => LevelFilter::ERROR,
@@ -64,7 +66,7 @@ impl LogOptions {
                 format!("{now}  WARN {lines}")
             }
         });
-        // The core's own lines tell the same without addresses.
+        // The core's own lines contain the same without addresses.
         let core = if level == LevelFilter::DEBUG { level } else { LevelFilter::OFF };
         let of_core = ["skaro_proto", "skaro_adapter"].map(|name| (name, core));
         let targets = Targets::new().with_target("skaro", level).with_targets(of_core);
@@ -78,7 +80,9 @@ impl LogOptions {
     }
 }
 
-/// Standard error, for clean lines only. Errors are ignored: there is no other place to report them.
+/// Standard error, for clean lines only.
+///
+/// Errors are ignored: there is no other place to report them.
 struct Cleaned {
     is_json: bool,
 }

@@ -1,4 +1,4 @@
-//! Numbers for Prometheus, and whether the server is alive and ready, by HTTP on an address of their own.
+//! Metrics for Prometheus, and whether the server is alive and ready, over HTTP at a separate address.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -22,16 +22,16 @@ use tokio::time::timeout;
 use super::places;
 use super::running::Running;
 
-/// Time that a request may take to arrive.
+/// Time for a request to arrive.
 const HEADERS: Duration = Duration::from_secs(2);
 
-/// Time that a request and its answer may take.
+/// Time for a request and its answer.
 const EXCHANGE: Duration = Duration::from_secs(10);
 
-/// Time for which an operation may be under way until the server does not count as ready.
+/// Duration of an operation after which the server no longer counts as ready.
 const TOO_SLOW: Duration = Duration::from_secs(10);
 
-/// Type of the text (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
+/// Content type of the metrics (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
 const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Answers requests. Never ends.
@@ -40,7 +40,7 @@ pub(crate) async fn serve(listener: Option<&TcpListener>, running: &Running) {
         Some(listener) => {
             let accept = async || Ok(listener.accept().await?.0);
             let converse = async |stream, leave| {
-                // Whoever has gone away misses nothing.
+                // An error means that the client has gone away.
                 tokio::select! {
                     _ = timeout(EXCHANGE, exchange(stream, running)) => (),
                     _ = leave => (),
@@ -74,7 +74,7 @@ fn respond(running: &Running, method: &Method, path: &str) -> Response<String> {
             let commits = running.commits.lock().unwrap_or_else(PoisonError::into_inner).clone();
             answer(StatusCode::OK, TEXT, written(running.server.with(|machine, _| machine.stats()), commits))
         }
-        // Whoever holds the machine's lock for ever would not let this be answered.
+        // This needs the machine's lock, so there is no answer while a thread holds the lock for ever.
         "/alive" => running.server.with(|_, _| plain(StatusCode::OK, "alive")),
         "/ready" => {
             let (is_ending, wait) =
@@ -183,7 +183,7 @@ fn count_one(metric: &mut MetricEncoder<'_>, labels: &impl EncodeLabelSet, count
     metric.encode_family(labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)
 }
 
-/// Returns the classes with their upper bounds in seconds, and the number of all durations.
+/// Returns the count of each class with its upper bound in seconds, and the total count.
 fn classes(times: &Histogram) -> (Vec<(f64, u64)>, u64) {
     let bounds = Histogram::BOUNDS.iter().map(Duration::as_secs_f64).chain([f64::INFINITY]);
     (bounds.zip(times.counts().iter().copied()).collect(), times.counts().iter().sum())

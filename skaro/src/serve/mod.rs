@@ -55,14 +55,14 @@ Without CA:FALSE it would be an authority's certificate, which a server must not
 
 /// Serves, and keeps users, messages and sessions in a directory.
 ///
-/// Ctrl-C or SIGTERM shut it down properly and notify the clients. SIGHUP and `skaro reload` let it read options, certificates
-/// and users again.
+/// Ctrl-C or SIGTERM shut it down properly and notify the clients. SIGHUP and `skaro reload` make it read options,
+/// certificates and users again.
 #[derive(Args)]
 #[command(after_help = RECIPE, after_long_help = format!("{RECIPE}\n\n{}", exit::TABLE))]
 pub(crate) struct ServeArgs {
     #[command(flatten)]
     config: ConfigOptions,
-    /// Reads the configuration, says what is wrong with it, and ends. It may be that of a server that runs.
+    /// Checks the configuration, reports what is wrong with it, and ends. A server may be running with it meanwhile.
     #[arg(long)]
     check: bool,
     /// The address to listen on; with port 0 the system chooses a port.
@@ -81,7 +81,7 @@ pub(crate) struct ServeArgs {
     format: Format,
     #[command(flatten)]
     tls: TlsOptions,
-    /// An address for /metrics (numbers for Prometheus), /alive and /ready, by HTTP. Whoever reaches it can read them.
+    /// An HTTP address for /metrics (Prometheus), /alive and /ready. Anyone who can reach it can read them.
     #[arg(long, value_name = "ADDR", value_parser = address::parse)]
     metrics: Option<String>,
     #[command(flatten)]
@@ -89,12 +89,12 @@ pub(crate) struct ServeArgs {
 }
 
 impl ServeArgs {
-    /// Returns the files that it reads.
+    /// Returns the files that the server reads.
     fn files(&self) -> impl Iterator<Item = &Path> {
         self.tls.files().into_iter().chain([self.users.file()]).flatten()
     }
 
-    /// Returns the options that only a restart changes, as texts to be compared.
+    /// Returns the options that only a restart changes, as texts for comparison.
     fn fixed(&self) -> Fixed {
         let [format, level] = self.log.texts();
         [
@@ -127,7 +127,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Fault> {
     }
     let is_json = args.log.is_json();
     match serve(args) {
-        // Machines read all of the log as JSON.
+        // A program may parse all of standard error as JSON.
         Err(fault) if is_json => {
             error!("{}", fault.reason.render(false));
             Ok(fault.exit)
@@ -141,9 +141,9 @@ fn serve(args: ServeArgs) -> Result<Exit, Fault> {
     let (sender, mut signals) = mpsc::channel(8);
     let mut is_ending = false;
     signals::take(move |signal| {
-        // One that does not fit in asks for what others ask for already.
+        // If the queue is full, other signals in it already ask for the same.
         _ = sender.try_send(signal);
-        // A second signal to end ends the program at once.
+        // A second signal to end the program ends it at once.
         signal != Signal::End || !std::mem::replace(&mut is_ending, true)
     });
     let (machine, store) = furnish(&args)?;
@@ -172,7 +172,7 @@ fn serve(args: ServeArgs) -> Result<Exit, Fault> {
         let reload = async {
             loop {
                 hung_up.notified().await;
-                // What is wrong is in the log.
+                // The log contains the error.
                 _ = running.reload().await;
             }
         };
@@ -194,7 +194,9 @@ fn serve(args: ServeArgs) -> Result<Exit, Fault> {
     })
 }
 
-/// Listens where numbers are told. Must be called within the runtime.
+/// Listens at the address for metrics.
+///
+/// Must be called within the runtime.
 fn listen_for_metrics(address: &str) -> Result<tokio::net::TcpListener, Fault> {
     let listening = TcpListener::bind(address).and_then(|listener| {
         listener.set_nonblocking(true)?;
@@ -204,7 +206,7 @@ fn listen_for_metrics(address: &str) -> Result<tokio::net::TcpListener, Fault> {
     listening.map_err(|error| Fault::new(Exit::System, format!("can't listen on {address}: {error}")))
 }
 
-/// Reads all that a server would read at its start, but for its data.
+/// Reads everything that a server reads at its start, except its data.
 fn check(args: &ServeArgs) -> Result<Exit, Fault> {
     let mut machine = machine(config(args))?;
     args.users.add_to(|login, password| machine.account(login, password).map(drop))?;
@@ -215,7 +217,7 @@ fn check(args: &ServeArgs) -> Result<Exit, Fault> {
     output::tell(&Shown::from("the configuration is right"))
 }
 
-/// Does what operators want through a socket in the data directory. Never ends.
+/// Serves operators through a socket in the data directory. Never ends.
 #[cfg(unix)]
 async fn obey(control: Option<&Control>, running: &Running) {
     match control {
@@ -224,7 +226,7 @@ async fn obey(control: Option<&Control>, running: &Running) {
     }
 }
 
-/// Listens to operators. Without the socket the server does all else.
+/// Listens for operators. If that fails, the server runs without the socket.
 #[cfg(unix)]
 fn control(directory: &Path) -> Option<Control> {
     let listening = Control::listen(directory);
@@ -235,7 +237,7 @@ fn control(directory: &Path) -> Option<Control> {
     listening.map_err(why).ok()
 }
 
-/// Operators work on the store while no server runs.
+/// Operators work on the store only while no server runs.
 #[cfg(not(unix))]
 async fn obey(_: Option<&()>, _: &Running) {
     std::future::pending().await
@@ -301,7 +303,7 @@ fn config(args: &ServeArgs) -> ServerConfig {
     config
 }
 
-/// Creates the machine, opens its store, adds the users, and tells where the data is.
+/// Creates the machine, opens its store, adds the users, and reports where the data is.
 fn furnish(args: &ServeArgs) -> Result<(server::Server, Option<SqliteStore>), Fault> {
     let config = config(args);
     let (machine, store, users, place) = match args.data.directory() {

@@ -1,4 +1,4 @@
-//! Choices of what users may do by themselves: register, invite others, found conferences.
+//! What users may do without the operator: register, invite others, found conferences.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -13,17 +13,17 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Args)]
 pub(crate) struct PeopleOptions {
-    /// The choice of who may register, which is also the answer to clients that ask: everybody, whoever has an invitation (see skaro
-    /// invitation), or nobody.
+    /// Who may register: everybody, holders of an invitation (see skaro invitation), or nobody. Clients that ask are
+    /// told.
     #[arg(long, value_enum, default_value_t = Registering::Closed)]
     registration: Registering,
     /// Lets users invite others, if registration is by invitation.
     #[arg(long)]
     users_invite: bool,
-    /// Maximum number of invitations of one user that are good and not used up.
+    /// Maximum number of valid, unused invitations of one user.
     #[arg(long, value_name = "NUMBER", value_parser = number, default_value = "16")]
     max_invitations_per_user: NonZeroUsize,
-    /// Time in days for which an invitation of a user is good.
+    /// Days for which an invitation of a user is valid.
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=3650), default_value = "7")]
     invitation_days: u16,
     /// Number of accounts that may be registered from one address before there is a delay, which doubles with each.
@@ -85,7 +85,7 @@ impl PeopleOptions {
         matches!(self.registration, Registering::Closed)
     }
 
-    /// Returns the limit that the store keeps, which is opened with it.
+    /// Returns the limit that the store enforces. The store is opened with it.
     pub(crate) const fn max_members(&self) -> usize {
         self.max_members.get()
     }

@@ -1,4 +1,4 @@
-//! Places for short connections, of which each has one request: operators, and whoever reads the numbers.
+//! Places for short connections with one request each: those of operators and of clients that read the metrics.
 
 use std::collections::VecDeque;
 use std::io;
@@ -8,14 +8,16 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::oneshot;
 
-/// Connections that are served at the same time.
+/// Maximum number of connections that are served at the same time.
 const PLACES: usize = 64;
 
-/// Ends when the connection that has it has to make room. Whoever drops it keeps the place.
+/// Ends when its connection must make room for another one. A connection that drops it keeps its place.
 pub(crate) type Leave = oneshot::Receiver<()>;
 
-/// Serves connections. When all places are taken, the oldest connection that has not dropped its [`Leave`] makes room, so
-/// that silent ones keep nobody out. Never ends.
+/// Serves connections. Never ends.
+///
+/// When all places are taken, the oldest connection that has not dropped its [`Leave`] must make room, so that idle
+/// connections don't block others.
 pub(crate) async fn serve<S>(accept: impl AsyncFn() -> io::Result<S>, converse: impl AsyncFn(S, Leave)) {
     let mut open = FuturesUnordered::new();
     let mut may_leave: VecDeque<oneshot::Sender<()>> = VecDeque::new();

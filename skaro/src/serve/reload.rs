@@ -19,13 +19,13 @@ use crate::config::Misunderstood;
 use crate::exit::{Exit, Fault};
 use crate::{Command, Program};
 
-/// Time in which the files must be read.
+/// Time-out for reading the files.
 const READ: Duration = Duration::from_secs(10);
 
-/// Users who are added at the same time, which the store makes durable together.
+/// Number of users that are added at the same time, so that the store makes them durable together.
 const USERS_AT_ONCE: usize = 256;
 
-/// All that was read.
+/// The result of reading.
 struct Read {
     file: Option<PathBuf>,
     fixed: Fixed,
@@ -35,8 +35,9 @@ struct Read {
 }
 
 impl Running {
-    /// Reads options, certificates and users again, without a cut. An error changes no option. Returns the options that only a
-    /// restart changes.
+    /// Reads options, certificates and users again, and keeps all connections.
+    ///
+    /// Returns those changed options that only take effect after a restart. After an error all options are unchanged.
     pub(crate) async fn reload(&self) -> Result<Vec<&'static str>, Fault> {
         let _one_at_a_time = self.reloading.lock().await;
         service::reloading();
@@ -53,12 +54,12 @@ impl Running {
         let before = self.kept.lock().unwrap_or_else(PoisonError::into_inner).file.clone();
         let Read { file, fixed, config, mut options, accounts } = read_apart(before).await?;
         self.add(accounts).await?;
-        // Last, since none of it can fail.
+        // This comes last, because it can't fail.
         self.server.with(|machine, _| machine.set_config(config));
         {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             kept.file = file;
-            // Whoever forgets an option must not have everybody talk in the open.
+            // A forgotten option must not turn TLS off for everybody.
             if options.tls.is_some() != kept.options.tls.is_some() {
                 options.tls.clone_from(&kept.options.tls);
             }
@@ -71,7 +72,7 @@ impl Running {
         Ok(restart)
     }
 
-    /// Adds accounts that are not there yet.
+    /// Adds accounts that don't exist yet.
     async fn add(&self, accounts: Vec<Operation>) -> Result<(), Fault> {
         let mut added = 0;
         let mut outcomes =
@@ -93,10 +94,10 @@ impl Running {
     }
 }
 
-/// Reads in a thread of its own: a file may keep whoever reads it waiting, but nobody else.
+/// Reads in a thread of its own, because reading a file may block.
 async fn read_apart(before: Option<PathBuf>) -> Result<Read, Fault> {
     let (tell, told) = oneshot::channel();
-    // The runtime's own threads would hold up its end.
+    // A blocked thread of the runtime would delay the runtime's end.
     let thread = thread::Builder::new().name("reload".into()).spawn(move || _ = tell.send(read(before)));
     thread.map_err(|error| Fault::new(Exit::System, format!("can't start a thread: {error}")))?;
     match timeout(READ, told).await {
@@ -132,7 +133,7 @@ fn read(before: Option<PathBuf>) -> Result<Read, Fault> {
     Ok(Read { file, fixed: args.fixed(), config, options, accounts })
 }
 
-/// Fails if a path is a pipe, which may have nobody at its other end.
+/// Fails if a path is a pipe: reading blocks if nobody writes to it.
 #[cfg(unix)]
 fn refuse_pipe(path: &Path) -> Result<(), Fault> {
     use std::os::unix::fs::FileTypeExt;
@@ -140,7 +141,7 @@ fn refuse_pipe(path: &Path) -> Result<(), Fault> {
         Ok(metadata) if metadata.file_type().is_fifo() => {
             Err(Fault::new(Exit::NoInput, format!("{} is a pipe, which can't be read again", path.display())))
         }
-        // Whoever reads it tells what is wrong.
+        // Other errors are reported when the file is read.
         _ => Ok(()),
     }
 }

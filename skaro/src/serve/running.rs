@@ -1,4 +1,4 @@
-//! A server that runs: what its operator can change of it, and what it tells.
+//! A running server: what its operator can change, and what it reports.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -14,27 +14,28 @@ use tracing::{debug, info, warn};
 use super::data::CommitTimes;
 use super::{Fixed, ServeArgs, service};
 
-/// Time between two looks at what has happened, whose lines have the time of the look.
+/// Time between two looks at new events. An event's line in the log has the time of the look.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Looks that share the lines of each kind.
+/// Number of looks for which the limits [`LINES`] and [`SIGN_INS`] hold.
 const LOOKS: u32 = 10;
 
-/// Lines that events of one kind may make in the log within some looks. Whoever is refused all the time can't fill a disk, nor push
-/// out what else happens.
+/// Maximum number of lines in the log for events of one kind, within [`LOOKS`] looks.
+///
+/// A client that is refused again and again can't fill a disk or displace other events.
 const LINES: u64 = 25;
 
-/// The same for sign-ins and registrations. One user's should not hide those of others.
+/// The same for sign-ins and registrations. Those of one user should not hide those of others.
 const SIGN_INS: u64 = 250;
 
 /// Events of one kind that are kept until the next look.
 pub(crate) const NOTES: usize = 256;
 
-/// A server that runs.
+/// A running server.
 pub(crate) struct Running {
     pub(crate) server: Server,
     pub(super) kept: Mutex<Kept>,
-    /// Options of the start that only a restart changes.
+    /// Options that only a restart changes, as they were at the start.
     pub(super) fixed: Fixed,
     pub(super) reloading: tokio::sync::Mutex<()>,
     pub(crate) commits: CommitTimes,
@@ -66,7 +67,7 @@ impl Running {
         }
     }
 
-    /// Writes what happens into the log, and tells the system that the server is alive. Never ends.
+    /// Writes events to the log, and tells the system that the server is alive. Never ends.
     pub(crate) async fn watch(&self) {
         let mut watchdog = service::Watchdog::start();
         loop {
@@ -79,7 +80,7 @@ impl Running {
         }
     }
 
-    /// Writes what has happened into the log, so that what is written next comes after it.
+    /// Writes all events so far to the log, so that later lines come after them.
     pub(crate) fn look(&self) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let (notes, lost) = self.server.with(|machine, _| {
@@ -90,7 +91,7 @@ impl Running {
     }
 }
 
-/// Lines of each kind that were written, and events without one.
+/// Numbers of lines written and of events without a line, by kind.
 #[derive(Default)]
 struct Told(BTreeMap<&'static str, (u64, u64)>);
 
@@ -109,7 +110,7 @@ impl Told {
         }
     }
 
-    /// Tells how many events had no line, and begins anew.
+    /// Reports how many events had no line, and starts counting again.
     fn sum_up(&mut self) {
         for (kind, (lines, untold)) in std::mem::take(&mut self.0) {
             if lines == share(kind) && untold > 0 {
@@ -119,12 +120,12 @@ impl Told {
     }
 }
 
-/// Returns the number of lines that a kind may have.
+/// Returns the maximum number of lines for a kind of event.
 fn share(kind: &str) -> u64 {
     if matches!(kind, "signed_in" | "registered") { SIGN_INS } else { LINES }
 }
 
-/// Writes a line; returns whether it is one that matters.
+/// Writes a line, and returns whether it counts towards the limit.
 fn tell_one(note: &Note) -> bool {
     let shown = |address: &Option<IpAddr>| address.map_or("unknown".into(), |address| address.to_string());
     match note {

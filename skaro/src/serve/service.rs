@@ -1,18 +1,18 @@
-//! Notifications for the system that started the server (sd_notify(3)); none if it asked for none.
+//! Notifications for the system that started the server (sd_notify(3)), if it asked for them.
 
 use std::time::{Duration, Instant};
 
 #[cfg(unix)]
 use sd_notify::{NotifyState, notify, watchdog_enabled};
 
-/// The server listens, or has read its options again.
+/// Reports that the server listens, or has read its options again.
 pub(crate) fn ready() {
     #[cfg(unix)]
-    // Whoever does not listen misses nothing.
+    // An error means that the system does not listen.
     let _ = notify(&[NotifyState::Ready]);
 }
 
-/// The server reads its options again.
+/// Reports that the server reads its options again.
 pub(crate) fn reloading() {
     #[cfg(unix)]
     if let Ok(now) = NotifyState::monotonic_usec_now() {
@@ -20,7 +20,7 @@ pub(crate) fn reloading() {
     }
 }
 
-/// The server shuts down.
+/// Reports that the server shuts down.
 pub(crate) fn stopping() {
     #[cfg(unix)]
     let _ = notify(&[NotifyState::Stopping]);
@@ -42,7 +42,7 @@ impl Watchdog {
         Watchdog { every, last: Instant::now() }
     }
 
-    /// Gives a sign of life, if it is time.
+    /// Sends a sign of life, if it is due.
     pub(crate) fn tell(&mut self) {
         if self.every.is_some_and(|every| self.last.elapsed() >= every) {
             self.last = Instant::now();

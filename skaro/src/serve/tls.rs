@@ -34,7 +34,7 @@ impl TlsOptions {
         match (&self.tls_cert, &self.tls_key) {
             (Some(cert), Some(key)) => configuration(cert, key).map(|config| Some(Arc::new(config))),
             (None, None) => Ok(None),
-            // From a file with options.
+            // A file with options may contain only one of them.
             _ => Err(Fault::new(Exit::Config, "a certificate needs its key: give both tls-cert and tls-key")),
         }
     }
@@ -74,7 +74,7 @@ fn configuration(cert: &Path, key: &Path) -> Result<ServerConfig, Fault> {
     })
 }
 
-/// Returns whether a certificate may sign others, so that clients don't accept it as a server's.
+/// Returns whether a certificate may sign others. Clients don't accept such a certificate from a server.
 fn is_authority(certificate: &CertificateDer<'_>) -> bool {
     // Without trust anchors the verification always fails, but the certificate itself is checked first.
     let Ok(parsed) = EndEntityCert::try_from(certificate) else { return false };

@@ -13,12 +13,13 @@ const VARIABLE: &str = "SKARO_USERS";
 
 #[derive(Args)]
 pub(crate) struct UserOptions {
-    /// A file with users to add, one line LOGIN:PASSWORD for each. Whoever is there already stays as is: the password is
-    /// not changed. Empty lines and lines that begin with # are ignored. Other users must not be able to read the file. The
-    /// environment variable SKARO_USERS may contain such lines as well.
+    /// A file with users to add, one line LOGIN:PASSWORD each. Existing users keep their passwords. Empty lines and
+    /// lines that begin with # are ignored. Other users must not be able to read the file. The environment variable
+    /// SKARO_USERS may contain such lines as well.
     #[arg(long, value_name = "FILE")]
     user_file: Option<PathBuf>,
-    /// A user to add, unless there already; may be given several times. It is visible in the list of processes: prefer --user-file.
+    /// A user to add, unless it exists; may be given several times. Others on this machine can see it in the list of
+    /// processes: prefer --user-file.
     #[arg(long = "user", value_name = "LOGIN:PASSWORD")]
     users: Vec<String>,
 }
@@ -29,7 +30,7 @@ impl UserOptions {
         self.user_file.as_deref()
     }
 
-    /// Adds all users, each of whom must be given once.
+    /// Adds all users. Each login may be given only once.
     pub(crate) fn add_to(
         &self,
         mut add: impl FnMut(&str, &str) -> Result<(), UserError>,
@@ -51,7 +52,7 @@ impl UserOptions {
             tracing::warn!("others can see the passwords of --user; --user-file is better");
         }
         for (index, user) in self.users.iter().enumerate() {
-            // Without a colon all of it may be a password, so it is not repeated.
+            // Without a colon the whole text may be a password, so it is not repeated.
             let added = split(user).map_err(String::from).and_then(|(login, password)| add(login, password));
             added
                 .map_err(|error| Fault::new(Exit::Usage, format!("--user number {}: {error}", index + 1)))?;
@@ -64,8 +65,9 @@ fn path_name(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// Adds one user for each line of a text. Errors contain the line's number, but not its content, which may be a
-/// password.
+/// Adds one user for each line of a text.
+///
+/// Errors contain the line's number, but not its content, which may be a password.
 fn add_lines(
     text: &str,
     source: &str,

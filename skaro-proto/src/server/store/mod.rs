@@ -7,9 +7,11 @@
 //! Operations of one [lane](Operation::lane) are carried out in the order in which the machine asked for them, others
 //! in any order. Several may share one transaction. The outcomes of changes should be returned in the order in which
 //! they were carried out, even across lanes: connections without a cursor are told of messages in that order.
-//! Operations without a lane read, or change what depends on no order, such as the removal of expired sessions. They see
-//! all changes whose outcomes were returned before they were asked for. A store should also let them see what their own account has asked for before: a client that asks for a history right
-//! after a message expects it there.
+//!
+//! Operations without a lane only read, or make changes for which no order matters, such as the removal of expired
+//! sessions. They see all changes whose outcomes were returned before they were asked for. A store should also let them
+//! see what their own account has asked for before: a client that asks for a history right after a message expects it
+//! there.
 //!
 //! If the store fails during an operation, the outcome is unknown. The operation may be repeated until the outcome is
 //! known: appends have keys, changes of sessions have epochs, and all others are idempotent.

@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+use thiserror::Error;
 use unicode_security::GeneralSecurityProfile;
 
 use super::ids::{AccountId, Login, SessionKey};
@@ -149,20 +150,26 @@ impl Mark {
 }
 
 /// The reason why a user may not do something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Denial {
     /// One of the two has blocked the other.
+    #[error("one of the two has blocked the other")]
     Blocked,
     /// The recipient takes messages only from contacts.
+    #[error("the recipient takes messages only from contacts")]
     NotListed,
     /// The user is no member of the conference.
+    #[error("the user is no member of the conference")]
     NoMember,
     /// The user is no owner of the conference.
+    #[error("the user is no owner of the conference")]
     NoOwner,
     /// The conference is not public, and does not invite the user.
+    #[error("the conference is by invitation only")]
     NotInvited,
     /// There are as many members, or invitations, as allowed.
+    #[error("there are as many members, or invitations, as allowed")]
     Full,
 }
 

@@ -1,5 +1,8 @@
 //! Conferences: who is in, who hears what, how they begin and end.
 
+use skaro_proto::server::UserError;
+use skaro_proto::server::store::Denial;
+
 use super::*;
 
 /// A conference of alice's, with these members.
@@ -298,4 +301,27 @@ fn one_member_alone_silences_nobody_and_owners_act_whatever_is_said() {
     (0..60).for_each(|n| assert_ne!(world.status(carol, &send("#team", &n.to_string())), "403"));
     assert_eq!(world.status(carol, &send("#team", "too much of all")), "429");
     world.done(alice, &[topic, member("del_contact", "#team", "bob")]);
+}
+
+#[test]
+fn what_is_posted_in_a_members_name_reaches_the_others_and_nobody_else_can_post() {
+    let mut world = World::new();
+    let (alice, members) = conference(&mut world, "#team", &["bob"]);
+    let date = world.server.post(world.now, "alice", "#team", "maintenance at noon").unwrap();
+    for id in members.iter().chain([&alice]) {
+        let heard = world.news(*id);
+        assert_eq!((heard.len(), &heard[0]["body"]), (1, &json!("maintenance at noon")));
+        assert_eq!((&heard[0]["from"]["in_conference"], &heard[0]["date"]), (&json!("#team"), &json!(date)));
+    }
+    let refused = world.server.post(world.now, "carol", "#team", "let me in");
+    assert_eq!(refused, Err(UserError::Denied(Denial::NoMember)));
+    let bob = members[0];
+    world.done(bob, &[json!({"type": "add_contact", "login": "carol", "blocked": true})]);
+    for (from, to) in [("carol", "bob"), ("bob", "carol")] {
+        assert_eq!(
+            world.server.post(world.now, from, to, "hi"),
+            Err(UserError::Denied(Denial::Blocked)),
+            "from {from}"
+        );
+    }
 }

@@ -19,7 +19,7 @@ impl Session {
     /// Handles an event of the client.
     pub(crate) fn handle_event(&mut self, event: &Event<'_>) {
         self.show_event(event);
-        // Only now: what was not shown comes again in the next chat.
+        // The place moves only now, so that events that were not shown come again in the next chat.
         if let Some(state) = self.state.as_mut().filter(|_| !self.is_unread) {
             state.follow(&self.user, event);
             if state.is_far_ahead() {
@@ -32,7 +32,7 @@ impl Session {
     pub(crate) fn save(&mut self) {
         if let Err(error) = self.state.as_mut().map_or(Ok(()), State::save) {
             self.fail(Exit::Output, format!("can't write the state: {error}"));
-            // Tried once.
+            // Try only once.
             (self.state, self.leaving) = (None, Some(Leaving::Now));
         }
     }
@@ -60,7 +60,8 @@ impl Session {
                 self.show(&Report::Info { info: &notice.info, request: None, marker: None, id: None })
             }
             Event::Error(notice) => self.show(&Report::Error { info: &notice.info }),
-            // An entry of the log that a later one has replaced, such as an earlier read mark. Programs may count positions.
+            // An entry of the log that a later one has replaced, such as an earlier read mark. Programs get it, because
+            // they may count positions.
             Event::Unknown { kind, position: Some(_), .. } if kind == "gone" && !self.screen.is_json() => (),
             Event::Unknown { kind, message, position } => {
                 self.show(&Report::Unknown { kind, message, position: *position });
@@ -69,11 +70,11 @@ impl Session {
             Event::Disconnected(reason) => self.handle_disconnected(reason),
             Event::Reconnecting { after, attempt, reason, .. } => {
                 let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
-                // Before the first attempt it is that of the disconnection, which was just reported.
+                // Before the first attempt the reason is that of the disconnection, which was just reported.
                 let reason = (*attempt > 0).then(|| reason.to_string());
                 self.show(&Report::Reconnecting { after_ms, reason });
             }
-            // The next event reports it.
+            // The next event reports this.
             Event::SignedOut { reason: SignedOutReason::GaveUp } => (),
             Event::SignedOut { reason: SignedOutReason::Requested } => self.handle_signed_out(),
             Event::SignedOut { reason } => self.fail(Exit::Denied, signed_out(reason, &self.user)),
@@ -138,7 +139,7 @@ impl Session {
         }
     }
 
-    /// Handles the end of a request, of the chat or of the client itself, which signs in again on its own.
+    /// Handles the end of a request of the chat, or of one that the client made on its own to sign in again.
     fn handle_ended(&mut self, ended: &Ended<'_>) {
         let (ask, id, is_command) = match self.pending.remove(&ended.ticket.id()) {
             Some(asked) => (Some(asked.ask), asked.id, asked.is_command),
@@ -148,7 +149,7 @@ impl Session {
         match &ended.outcome {
             Ok(answer) => {
                 self.handle_answer(ask.as_ref(), answer, id.as_ref());
-                // By the options: the new user signs in next.
+                // The options ask to register, so the new user signs in next.
                 self.asks.extend(ask.filter(|_| !is_command).and_then(then_authorize).map(Asked::from));
             }
             Err(failure) => {
@@ -165,7 +166,7 @@ impl Session {
         if ended.ticket.kind() != RequestKind::SendMessage || ended.outcome.is_err() {
             self.screen.complain(format!("the answer to {} came too late", name(&ended.ticket)));
         }
-        // This counts all the same: the server takes the user for signed in.
+        // A late sign-in still counts: the server considers the user signed in.
         if let Ok(answer @ (Answer::Authorized(_) | Answer::Restored(_))) = &ended.outcome {
             self.handle_answer(None, answer, None);
         }
@@ -184,7 +185,7 @@ impl Session {
                 if let Some(view) = self.screen.view() {
                     view.meet(contacts);
                 } else if self.bot.is_none() && self.state.is_none() {
-                    // With a place of its own the chat hears all of it.
+                    // With a stored place, the chat gets all missed events anyway.
                     let hinted = wording::unread(contacts).map_or(Ok(()), |unread| self.screen.hint(&unread));
                     self.end_if_unread(hinted);
                 }
@@ -311,13 +312,13 @@ fn is_code(failure: &Failure<'_>, code: u16) -> bool {
     refusal.status.as_ref().is_some_and(|status| status.code() == code)
 }
 
-/// Returns the request that signs a user in who was just registered.
+/// Returns the request that signs in a user who was just registered.
 fn then_authorize(ask: Ask) -> Option<Ask> {
     let Ask::People(PeopleRequest::Register { login, password, .. }) = ask else { return None };
     Some(Ask::Authorize { login, password: password.0 })
 }
 
-/// Returns why a user is signed in no more, and what helps.
+/// Returns why a user is no longer signed in, and what to do about it.
 fn signed_out(reason: &SignedOutReason, login: &str) -> String {
     let helps = format!("/authorize {} PASSWORD signs in", text::name(login));
     match reason {

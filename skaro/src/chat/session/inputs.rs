@@ -1,4 +1,4 @@
-//! Reactions to what the user types, or a program writes.
+//! Reactions to the lines of a user, or the commands of a program.
 
 use skaro_proto::Secret;
 use skaro_proto::message::Page;
@@ -67,7 +67,7 @@ impl Session {
             Ok(Line::To { login }) => self.choose(login),
             Ok(Line::Contacts) => self.asks.push_back(Ask::Contacts.into()),
             Ok(Line::History { login, count }) => {
-                // The view shows a history in its dialog.
+                // The view shows a history within its dialog.
                 if let (Some(login), Some(view)) = (login, self.screen.view()) {
                     view.open(login);
                     self.partners.choose(login);
@@ -105,7 +105,7 @@ impl Session {
             self.fail(Exit::Data, "/history needs a LOGIN".into());
             return;
         };
-        // People see the last ones, programs all that the server gives at once.
+        // People see the last messages, programs all that the server returns at once.
         let limit = count.or(self.screen.is_terminal().then_some(PAGE));
         self.asks.push_back(Ask::History { login, page: Page { limit, ..Page::default() } }.into());
     }

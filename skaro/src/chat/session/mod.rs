@@ -1,4 +1,4 @@
-//! The chat's logic: reacts to inputs and events with output and requests. Does not talk to the server itself.
+//! The chat's logic: reacts to inputs and events with output and requests. It does not talk to the server itself.
 //!
 //! Call the `handle_` methods, then [`ask`](Session::ask).
 
@@ -29,11 +29,12 @@ use crate::text::Shown;
 
 use people::{Acquaintances, Question, Typing};
 
-/// Number of running requests from which no more lines are read from a pipe. That many of the longest messages fit into
-/// the client's queue.
+/// Number of open requests at which reading lines from a pipe pauses.
+///
+/// That many messages of maximum length fit into the client's queue.
 const WINDOW: usize = 250;
 
-/// Number of messages of a history that a person gets at once.
+/// Number of messages in a page of a history for people.
 const PAGE: u64 = 20;
 
 /// Number of messages of a history that fill a screen.
@@ -42,7 +43,7 @@ const SCREENFUL: u64 = 50;
 /// The state of a chat.
 pub(crate) struct Session {
     screen: Screen,
-    /// The request to sign in by the options, until it was made.
+    /// The request to sign in according to the options, until it is made.
     sign_in: Option<Ask>,
     is_signing_in: bool,
     is_signed_in: bool,
@@ -50,9 +51,9 @@ pub(crate) struct Session {
     user: String,
     /// Set from the end of a connection until the session is restored.
     is_cut_off: bool,
-    /// The password that is asked for.
+    /// The password that the user is being asked for.
     question: Option<Question>,
-    /// To whom plain lines go.
+    /// The recipient of plain lines.
     partners: Partners,
     names: Names,
     /// Set if the terminal's bell rings with each message from others.
@@ -69,9 +70,9 @@ pub(crate) struct Session {
     state: Option<State>,
     /// Set when the output can't be written: nothing counts as shown any more.
     is_unread: bool,
-    /// Messages from others since the user signed in, until everything has come that was said before.
+    /// Number of messages from others since the user signed in, until all earlier messages have arrived.
     catching_up: Option<u64>,
-    /// Up to which position each dialog was shown, where the server has not been told yet.
+    /// The position up to which each dialog was shown, if the server does not know it yet.
     shown: BTreeMap<String, u64>,
     acquaintances: Acquaintances,
     typing: Typing,
@@ -84,13 +85,13 @@ pub(crate) struct Session {
 pub(crate) struct Setup {
     pub(crate) names: Names,
     pub(crate) rings: bool,
-    /// The request to sign in by the options.
+    /// The request to sign in according to the options.
     pub(crate) sign_in: Option<Ask>,
     pub(crate) bot: Option<EchoBot>,
     pub(crate) state: Option<State>,
 }
 
-/// A page of a history, for the one before it.
+/// A page of a history, from which the previous page is requested.
 struct Shelf {
     login: String,
     count: u64,
@@ -137,7 +138,7 @@ impl Session {
         }
     }
 
-    /// Returns whether to read a line. Not while signing in, since the meaning of lines depends on the result.
+    /// Returns whether to read a line. No lines are read while signing in, because their meaning depends on the result.
     pub(crate) fn wants_line(&self) -> bool {
         let waits = self.is_signing_in || self.sign_in.is_some() && !self.is_cut_off;
         let limit = if self.is_cut_off { OFFLINE_MESSAGES } else { WINDOW };
@@ -154,7 +155,7 @@ impl Session {
         }
     }
 
-    /// Returns whether there are no more lines and only answers are missing.
+    /// Returns whether all lines were read and only answers are missing.
     pub(crate) fn is_ending(&self) -> bool {
         self.leaving == Some(Leaving::AfterAnswers)
     }
@@ -179,7 +180,7 @@ impl Session {
 
 /// The screen.
 impl Session {
-    /// Shows what has happened so far.
+    /// Refreshes the screen.
     pub(crate) fn refresh(&mut self) {
         if let Some(view) = self.screen.view() {
             view.ask_password(self.question.as_ref().map(Question::prompt));
@@ -192,7 +193,7 @@ impl Session {
         self.end_if_unread(refreshed);
     }
 
-    /// Handles what the user does in the view.
+    /// Handles a terminal event in the view.
     pub(crate) fn handle_key(&mut self, event: Event) {
         let wants_line = self.wants_line();
         match self.screen.handle_key(event, wants_line) {
@@ -253,7 +254,7 @@ impl Session {
         }
     }
 
-    /// Tells the server what a person at a terminal has seen: all of what came together at once.
+    /// Tells the server what a person at a terminal has seen. Messages that arrived together are reported together.
     fn ask_for_marks(&mut self) {
         let is_asked = self.pending.values().any(|asked| matches!(asked.ask, Ask::Shown { .. }));
         if self.catching_up.is_none() && !is_asked && !self.is_cut_off {
@@ -262,9 +263,9 @@ impl Session {
         }
     }
 
-    /// Takes note that a message is on the screen. What a program reads, nobody has seen yet.
+    /// Records that a message is on the screen. Messages that a program reads do not count as seen.
     fn note_shown(&mut self, dialog: &str, position: Option<u64>) {
-        // The view shows one dialog at a time, and tells by itself what was seen.
+        // The view shows one dialog at a time, and reports what was seen itself.
         if let (true, None, Some(position)) = (self.screen.is_terminal(), self.screen.view(), position) {
             self.note_seen(dialog.to_owned(), position);
         }
@@ -278,7 +279,7 @@ impl Session {
 
 /// Hints.
 impl Session {
-    /// Tells people that a message waits, if it does.
+    /// Tells people that a message waits for a connection, if so.
     fn tell_waiting(&mut self, ask: &Ask) {
         if let (Ask::Message { marker, .. }, true) = (ask, self.is_cut_off) {
             let waits = format!("message #{marker} waits until you are signed in again");
@@ -290,14 +291,14 @@ impl Session {
 
 /// Reactions to all else that happens.
 impl Session {
-    /// Handles a change of the client's state: without a connection now or later, the chat ends.
+    /// Handles a change of the client's state. The chat ends if there is no connection and will be none.
     pub(crate) fn handle_status(&mut self, status: Status) {
         if self.is_cut_off && matches!(status, Status::Offline | Status::Closed) {
             self.leaving = Some(Leaving::Now);
         }
     }
 
-    /// The answers still due are not worth waiting for any longer.
+    /// Stops waiting for the missing answers.
     pub(crate) fn handle_deadline(&mut self) {
         self.fail(Exit::Temporary, "some answers did not come in time".into());
         self.leaving = Some(Leaving::Now);

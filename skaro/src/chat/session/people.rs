@@ -20,20 +20,20 @@ use super::Session;
 use crate::exit::Exit;
 use crate::text::{Shown, name};
 
-/// Time within which it is told once that the user types.
+/// Time within which the user's typing is reported only once.
 const TYPING: Duration = Duration::from_secs(5);
 
-/// Number of users that are asked about, and of dialogs whose last own message is remembered.
+/// Maximum number of users that are asked about, and of dialogs whose last message by the user is remembered.
 const MET: usize = 10_000;
 
-/// Number of those who ask for an answer that are named when the user signs in.
+/// Maximum number of waiting contact requests and invitations that are listed when the user signs in.
 const ASKING: usize = 5;
 
 /// A question for a password.
 pub(super) enum Question {
-    /// That of a user, who could not sign in with another one.
+    /// The password of a user, whose sign-in failed with another one.
     SignIn(String),
-    /// The one up to now, to change it.
+    /// The current password, in order to change it.
     Old,
     New {
         old: Secret,
@@ -55,27 +55,27 @@ impl Question {
     }
 }
 
-/// Whom the chat asks about by itself, and what it remembers of them.
+/// The users about whom the chat asks on its own, and what it remembers of them.
 #[derive(Default)]
 pub(super) struct Acquaintances {
     waiting: VecDeque<String>,
     met: HashSet<String>,
-    /// The date of the last message to each, as long as it is not known to be read.
+    /// The date of the last message to each user, until it is known to be read.
     sent: BTreeMap<String, i64>,
-    /// Set once it was told who asks for an answer.
+    /// Set after the waiting contact requests and invitations were listed.
     is_told: bool,
 }
 
-/// News of the user's typing that is to be told, and the last that was.
+/// Notices of the user's typing that are to be sent, and the last one that was sent.
 #[derive(Default)]
 pub(super) struct Typing {
     waiting: VecDeque<(String, Option<Id>, bool)>,
-    /// To whom it was told last, and when.
+    /// The recipient and the time of the last notice.
     told: Option<(String, Instant)>,
 }
 
 impl Typing {
-    /// Tells it, as a program wants it.
+    /// Queues a notice for a program.
     pub(super) fn tell(&mut self, login: String, id: Option<Id>) {
         self.waiting.push_back((login, id, true));
     }
@@ -83,7 +83,7 @@ impl Typing {
 
 /// Typing.
 impl Session {
-    /// Takes note that the user types a line for the one in the prompt.
+    /// Records that the user types a line for the recipient in the prompt.
     pub(super) fn note_typing(&mut self) {
         let Some(login) = self.partners.chosen() else { return };
         let now = Instant::now();
@@ -95,10 +95,10 @@ impl Session {
         }
     }
 
-    /// Tells that the user types.
+    /// Sends the notices that the user types.
     pub(crate) fn tell_typing(&mut self, mut tell: impl FnMut(&str) -> Result<(), CommandError>) {
         while let Some((login, id, is_command)) = self.typing.waiting.pop_front() {
-            // For people it is worth no word.
+            // People are not told of failures.
             if let (Err(error), true) = (tell(&login), is_command) {
                 let info = format!("typing: {error}");
                 self.reject(Exit::from(&error), Unusable { reason: Reason::from(&error), info, id });
@@ -114,7 +114,7 @@ impl Session {
         }
     }
 
-    /// Returns the time at which the screen changes by itself.
+    /// Returns the time at which the screen changes without an input.
     pub(crate) fn wakes_at(&mut self) -> Option<Instant> {
         self.screen.view().and_then(|view| view.typing_ends())
     }
@@ -122,7 +122,7 @@ impl Session {
 
 /// Names and states of others.
 impl Session {
-    /// Takes note of the name that somebody chose.
+    /// Records the name that somebody chose.
     fn learn(&self, user: &User<'_>) {
         self.names.call(&user.login, user.name().as_deref());
     }
@@ -131,7 +131,7 @@ impl Session {
         users.iter().for_each(|user| self.learn(user));
     }
 
-    /// Asks about somebody, once for each time that the user signs in.
+    /// Asks about somebody, once per sign-in.
     fn meet(&mut self, login: &str) {
         let Acquaintances { met, waiting, .. } = &mut self.acquaintances;
         if !self.screen.is_terminal() || login == self.user || met.contains(login) {
@@ -150,14 +150,14 @@ impl Session {
         self.meet(login);
     }
 
-    /// Asks about the one who gets lines: there may be no such one, and a conference has a topic.
+    /// Asks about the recipient of lines, who may not exist, or whose topic is of interest if it is a conference.
     pub(super) fn meet_partner(&mut self, login: &str) {
         if is_conference(login) || !self.names.knows(login) {
             self.meet(login);
         }
     }
 
-    /// Asks about those in a dialog in which a message has come, or went. A message makes contacts without a word.
+    /// Asks about the users of a dialog in which a message was received or sent. A message may have made them contacts.
     pub(super) fn meet_dialog(&mut self, dialog: &str, from: Option<&str>) {
         let is_listed = self.screen.view().is_none_or(|view| view.is_listed(dialog));
         if !is_listed {
@@ -170,7 +170,7 @@ impl Session {
         }
     }
 
-    /// Asks about the next one who was not asked about, one at a time.
+    /// Asks about the next waiting user, one at a time.
     pub(super) fn ask_about(&mut self) {
         let is_asked = self.pending.values().any(|asked| matches!(asked.ask, Ask::Meet { .. }));
         if self.is_signed_in && !self.is_cut_off && !is_asked && self.leaving.is_none() {
@@ -179,7 +179,7 @@ impl Session {
         }
     }
 
-    /// Forgets whom the chat has asked about: they may have changed while there was no connection.
+    /// Forgets the users whom the chat has asked about. They may have changed while there was no connection.
     pub(super) fn forget_met(&mut self) {
         self.acquaintances.met.clear();
         self.acquaintances.waiting.clear();
@@ -192,7 +192,7 @@ impl Session {
         }
     }
 
-    /// Handles that there is no such user or conference: lines do not go there.
+    /// Handles that a user or conference does not exist: it does not receive lines.
     pub(super) fn handle_nobody(&mut self, login: &str) {
         if self.partners.chosen() != Some(login) {
             return;
@@ -205,7 +205,7 @@ impl Session {
         self.fail(Exit::NoUser, format!("there is no {}{founds}", name(login)));
     }
 
-    /// Tells people who asks for an answer, when they sign in.
+    /// Lists contact requests and invitations for people when they sign in.
     pub(super) fn tell_asking(&mut self, contacts: &Contacts<'_>) {
         if std::mem::replace(&mut self.acquaintances.is_told, true) {
             return;
@@ -246,7 +246,7 @@ impl Session {
 
     pub(super) fn handle_read_by(&mut self, read_by: &ReadBy<'_>) {
         let ReadBy { login, date, .. } = read_by;
-        // As lines it is news once, of the last message.
+        // In a chat of lines this is news only once, for the last message.
         let is_news = self
             .acquaintances
             .sent
@@ -260,7 +260,7 @@ impl Session {
         }
     }
 
-    /// Takes note of the user's last message to somebody.
+    /// Records the user's last message to somebody.
     pub(super) fn note_sent(&mut self, to: &str, date: Option<&Date<'_>>) {
         let sent = &mut self.acquaintances.sent;
         if let Some(date) = date.and_then(Date::as_integer).filter(|_| sent.len() < MET) {
@@ -271,7 +271,7 @@ impl Session {
 
 /// Requests and their answers.
 impl Session {
-    /// Handles what the user does in the conference that is open.
+    /// Handles an action in the open conference.
     pub(super) fn handle_here(&mut self, here: &Here<'_>) {
         let open = self.partners.chosen().filter(|login| is_conference(login)).map(str::to_owned);
         let Some(login) = open else {
@@ -295,7 +295,7 @@ impl Session {
         self.asks.push_back(Ask::People(request).into());
     }
 
-    /// Begins to ask for the old password, and for a new one.
+    /// Starts asking for the old password, and then for a new one.
     pub(super) fn ask_passwords(&mut self) {
         match self.screen.is_terminal() {
             true => self.question = Some(Question::Old),
@@ -306,7 +306,7 @@ impl Session {
         }
     }
 
-    /// Handles an answer to a question; an empty one ends it.
+    /// Handles an answer to a question. An empty answer cancels it.
     pub(super) fn handle_password(&mut self, password: Secret) {
         let Some(question) = self.question.take() else { return };
         if password.expose().is_empty() {
@@ -348,7 +348,7 @@ impl Session {
                 self.show(&Report::Sessions { sessions: &sessions, id });
             }
             _ => {
-                // First: what is told of a conference that was joined stands in its dialog.
+                // This comes first, so that reports about a joined conference appear in its dialog.
                 self.follow_done(request);
                 let (done, request_type) = (request.done(), request.kind().as_str());
                 self.show(&Report::Done { request: request_type, id, said: &done });
@@ -356,10 +356,10 @@ impl Session {
         }
     }
 
-    /// Handles that a request was carried out, for people.
+    /// Reports to people that a request was carried out.
     fn follow_done(&mut self, request: &PeopleRequest) {
         match request {
-            // Who joins wants to see it.
+            // A user who joins a conference wants to see it.
             PeopleRequest::AddContact { login, member: None, blocked: false, .. }
                 if self.screen.is_terminal() && is_conference(login) =>
             {
@@ -372,14 +372,14 @@ impl Session {
         }
     }
 
-    /// Handles the answer to a request that the chat made by itself.
+    /// Handles the answer to a request that the chat made on its own.
     pub(super) fn handle_answer_about(&mut self, answer: &Answer<'_>) {
         if let Answer::User(user) = answer {
             self.handle_met(user);
         }
     }
 
-    /// Takes note that nobody is signed in any more, as the user wanted it.
+    /// Records that nobody is signed in any more, at the user's request.
     pub(super) fn handle_signed_out(&mut self) {
         (self.is_signed_in, self.is_cut_off) = (false, false);
         let advice = Shown::new().dim("/authorize LOGIN PASSWORD signs in again; /quit leaves");

@@ -24,9 +24,9 @@ pub(crate) struct FullScreen {
     pub(crate) view: View,
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
     colours: bool,
-    /// Set if the bell rings with the next picture.
+    /// Set if the bell rings when the screen is drawn next.
     rings: bool,
-    /// The last failure, which is told again when the view is gone.
+    /// The last failure, which is reported again after the view is closed.
     failure: Option<Shown>,
 }
 
@@ -34,11 +34,11 @@ pub(crate) struct FullScreen {
 pub(crate) struct Keys;
 
 impl Keys {
-    /// Starts a thread that reads them, and one that waits for the terminal's end.
+    /// Starts a thread that reads the keys, and one that waits for the terminal's end.
     pub(crate) fn start(self, sink: impl Fn(Option<Event>) + Clone + Send + 'static) {
         #[cfg(unix)]
         {
-            // The library reads for ever from a terminal that is gone.
+            // The library never stops reading from a terminal that is gone.
             let gone = sink.clone();
             thread::spawn(move || {
                 if tty::wait_for_end().is_ok() {
@@ -56,7 +56,7 @@ impl Keys {
 }
 
 impl FullScreen {
-    /// Opens the view; `None` if the terminal does not tell its size.
+    /// Opens the view. `None` if the terminal does not report its size.
     pub(crate) fn open(names: Names, colours: bool) -> io::Result<Option<(FullScreen, Keys)>> {
         if !size().is_ok_and(|(columns, rows)| columns > 0 && rows > 0) {
             return Ok(None);
@@ -69,7 +69,7 @@ impl FullScreen {
         Ok(Some((FullScreen { view, terminal, colours, rings: false, failure: None }, Keys)))
     }
 
-    /// Shows the view as it is now.
+    /// Shows the current state of the view.
     pub(crate) fn draw(&mut self) -> io::Result<()> {
         let (view, colours) = (&mut self.view, self.colours);
         self.terminal.draw(|frame| {
@@ -113,7 +113,7 @@ impl FullScreen {
         self.failure = Some(text);
     }
 
-    /// Handles what the user does; returns the input that it makes.
+    /// Handles a terminal event, and returns the resulting input.
     pub(crate) fn handle(&mut self, event: Event, wants_line: bool) -> io::Result<Option<Input>> {
         match self.view.handle(event, wants_line) {
             Reaction::Draw => (),
@@ -128,14 +128,15 @@ impl FullScreen {
         Ok(None)
     }
 
-    /// Clears the terminal, so that all of it is drawn again. The library's own function would ask for the cursor's position, which
-    /// needs the keys' thread.
+    /// Clears the terminal, so that all of it is drawn again.
+    ///
+    /// The library's own function would ask for the cursor's position, which needs the thread that reads keys.
     fn clear(&mut self) -> io::Result<()> {
         let area = Rect::from((Position::ORIGIN, self.terminal.size()?));
         self.terminal.resize(area)
     }
 
-    /// Leaves the view, and tells again why it ended, if that was a failure.
+    /// Leaves the view, and reports again why it ended, if that was a failure.
     pub(crate) fn close(&mut self, has_failed: bool) {
         _ = self.draw();
         tty::restore();

@@ -1,4 +1,4 @@
-//! The view's rows: contacts at the left, the dialog, a status line, the line that is typed.
+//! The view's rows: contacts on the left, the dialog, a status line, and the line being typed.
 
 use super::pane::Known;
 use super::people::Relation;
@@ -6,19 +6,19 @@ use super::{Contact, View};
 use crate::rows::{beginning, width};
 use crate::text::{Colour, Shown};
 
-/// Columns from which the contacts have a column of their own.
+/// Width of the terminal from which the contacts have a column of their own.
 const WIDE: usize = 60;
 
-/// Columns of the contacts' column.
+/// Width of the contacts' column.
 const CONTACTS: (usize, usize) = (14, 26);
 
-/// Fewest columns of a chosen name.
+/// Minimum width of a chosen name.
 const NAME: usize = 4;
 
-/// Rows of the line that is typed.
+/// Maximum number of rows of the line being typed.
 const LINE: usize = 5;
 
-/// The picture: rows that fit, and the cursor's column and row.
+/// The content of the screen: rows that fit, and the cursor's column and row.
 pub(crate) struct Picture {
     pub(crate) rows: Vec<Shown>,
     pub(crate) cursor: (usize, usize),
@@ -55,7 +55,7 @@ impl View {
         self.size.1.saturating_sub(1 + self.typed_rows().0.len()).max(1)
     }
 
-    /// Returns the columns of the contacts, 0 if the terminal is too narrow for them.
+    /// Returns the width of the contacts' column, 0 if the terminal is too narrow for it.
     fn left(&self) -> usize {
         if self.size.0 < WIDE { 0 } else { (self.size.0 / 4).clamp(CONTACTS.0, CONTACTS.1) }
     }
@@ -75,7 +75,7 @@ impl View {
         }
     }
 
-    /// Returns so many rows from the end of the open dialog, the last one first.
+    /// Returns this many rows from the end of the open dialog, the last one first.
     pub(super) fn rows_of_dialog(&self, count: usize) -> Vec<Shown> {
         let left = self.left();
         let columns = self.size.0 - if left > 0 { left + 2 } else { 0 };
@@ -89,7 +89,7 @@ impl View {
         self.scroll = self.scroll.min(rows.len().saturating_sub(height));
         rows.drain(..self.scroll);
         rows.truncate(height);
-        // Few rows are at the bottom, near the line that is typed.
+        // If there are few rows, they are at the bottom, near the line being typed.
         rows.resize_with(height, Shown::new);
         rows.reverse();
         rows
@@ -145,14 +145,14 @@ fn contact_row(
     padded(row, columns)
 }
 
-/// Returns a row with spaces up to this width.
+/// Returns a row, padded with spaces to this width.
 fn padded(mut row: Shown, columns: usize) -> Shown {
     let taken: usize = row.spans().iter().map(|span| width(&span.text)).sum();
     row.push_clean(None, &" ".repeat(columns.saturating_sub(taken)));
     row
 }
 
-/// Returns a prompt that leaves room for what is typed.
+/// Returns a prompt that leaves room for the typed text.
 fn short(prompt: &Shown, columns: usize) -> Shown {
     let mut short = Shown::new();
     for span in prompt.spans() {

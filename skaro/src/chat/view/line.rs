@@ -1,4 +1,4 @@
-//! The line that is typed into the full-screen view: text, cursor, previous lines.
+//! The line being typed into the full-screen view: text, cursor, previous lines.
 
 use std::collections::VecDeque;
 
@@ -11,10 +11,10 @@ use super::super::line::Line;
 use crate::rows;
 use crate::text::Shown;
 
-/// Maximum length of a line in bytes; the longest message is shorter.
+/// Maximum length of a line in bytes. The longest message is shorter.
 const LINE: usize = 64 << 10;
 
-/// Number of previous lines that are kept.
+/// Maximum number of previous lines that are kept.
 const PREVIOUS: usize = 200;
 
 /// A line with a cursor.
@@ -25,7 +25,7 @@ pub(crate) struct EditedLine {
     recalled: Option<(usize, String)>,
 }
 
-/// An edited line needs nobody who listens to its changes.
+/// A listener that ignores the line's changes.
 struct Nobody;
 
 impl DeleteListener for Nobody {
@@ -51,7 +51,7 @@ impl EditedLine {
         self.buffer.update(text, text.len(), &mut Nobody);
     }
 
-    /// Returns the line, and leaves an empty one. It can be recalled, unless it is for a secret.
+    /// Returns the line, and leaves an empty one. The line can be recalled, unless it is for a secret.
     pub(crate) fn take(&mut self) -> String {
         let line = self.text().to_owned();
         self.set("");
@@ -64,13 +64,13 @@ impl EditedLine {
         line
     }
 
-    /// Inserts a text that was typed or pasted; returns whether there was room.
+    /// Inserts a text that was typed or pasted. Returns whether there was room.
     pub(crate) fn insert(&mut self, text: &str) -> bool {
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         text.is_empty() || self.buffer.yank(&text, 1, &mut Nobody).is_some()
     }
 
-    /// Handles a key that edits; returns whether it was one.
+    /// Handles a key that edits the line. Returns whether it was one.
     pub(crate) fn handle_key(&mut self, key: KeyEvent) -> bool {
         let line = &mut self.buffer;
         let is_word = key.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::CONTROL);
@@ -139,7 +139,7 @@ impl EditedLine {
         }
     }
 
-    /// Completes the word before the cursor as far as it is clear; returns all that is possible if it is not.
+    /// Completes the word before the cursor as far as it is unambiguous. Returns the candidates if nothing was added.
     pub(crate) fn complete(&mut self, names: &Names) -> Vec<String> {
         let position = self.buffer.pos();
         let before = self.text().get(..position).unwrap_or_default();
@@ -156,7 +156,8 @@ impl EditedLine {
         if candidates.len() > 1 && !is_longer { candidates } else { Vec::new() }
     }
 
-    /// Returns the rows of the line behind a prompt, at most so many around the cursor, and the cursor's column and row.
+    /// Returns the rows of the prompt and the line, at most this many around the cursor, and the cursor's column and
+    /// row.
     pub(crate) fn rows(
         &self,
         prompt: &Shown,

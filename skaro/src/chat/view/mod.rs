@@ -1,7 +1,7 @@
-//! The full-screen view as a value: reports and keys go in, rows come out. It knows no terminal.
+//! The full-screen view as a value: reports and keys go in, rows come out. It does not depend on a terminal.
 //!
-//! [`pane`] is a dialog's content, [`mod@line`] the line that is typed, [`people`] are the contacts, [`layout`] and [`status`]
-//! make the rows; [`full_screen`] is the terminal, which only draws them.
+//! [`pane`] is a dialog's content, [`mod@line`] the line being typed, and [`people`] are the contacts. [`layout`] and
+//! [`status`] make the rows. [`full_screen`] is the terminal, which only draws them.
 
 pub(crate) mod full_screen;
 mod layout;
@@ -29,10 +29,10 @@ use line::EditedLine;
 use pane::{Pane, Panes, SENDING, Said};
 use people::{Relation, Typist};
 
-/// Number of contacts that are listed. Messages of further ones are shown in the open dialog.
+/// Maximum number of listed contacts. Messages from others are shown in the open dialog.
 const CONTACTS: usize = 10_000;
 
-/// Number of dialogs whose half-typed lines are kept.
+/// Maximum number of dialogs whose half-typed lines are kept.
 const DRAFTS: usize = 100;
 
 /// The state of the view.
@@ -40,12 +40,12 @@ pub(crate) struct View {
     names: Names,
     contacts: BTreeMap<String, Contact>,
     panes: Panes,
-    /// The dialog that is shown; lines go there.
+    /// The dialog that is shown, and to which lines go.
     open: Option<String>,
     line: EditedLine,
     /// Half-typed lines of other dialogs, by login.
     drafts: BTreeMap<String, String>,
-    /// The question for a password, and what is typed of it.
+    /// The question for a password, and the answer as far as it is typed.
     question: Option<(String, EditedLine)>,
     user: String,
     link: Link,
@@ -56,7 +56,7 @@ pub(crate) struct View {
     /// Set while an older page is asked for.
     is_asking_older: bool,
     typists: Vec<Typist>,
-    /// Set if the line was changed by typing since somebody has asked.
+    /// Set if typing has changed the line since this was last queried.
     has_typed: bool,
 }
 
@@ -82,13 +82,13 @@ enum Link {
     SignedIn,
 }
 
-/// The consequence of a key.
+/// The effect of a key.
 pub(crate) enum Reaction {
-    /// Nothing, or another picture.
+    /// At most a change of the screen.
     Draw,
     /// An input for the chat.
     Input(Input),
-    /// The whole picture again, whatever else is on the screen.
+    /// The whole screen is drawn again, whatever is on it.
     Redraw,
     Suspend,
 }
@@ -121,7 +121,7 @@ impl View {
             Report::Authorized { user, .. } | Report::Restored { user, .. } => {
                 self.link = Link::SignedIn;
                 if !self.user.is_empty() && *self.user != *user.login {
-                    // Somebody else's contacts are nobody's business.
+                    // The contacts of another user must not stay visible.
                     (self.contacts, self.panes) = (BTreeMap::new(), Panes::default());
                 }
                 self.user = user.login.clone().into_owned();
@@ -175,7 +175,7 @@ impl View {
         self.panes.trim();
     }
 
-    /// Shows a text of the chat itself.
+    /// Shows a notice of the chat.
     pub(crate) fn note(&mut self, text: &Shown) {
         let before = self.height();
         self.panes.of(self.open.as_deref()).note(text);
@@ -224,14 +224,14 @@ impl View {
         self.panes.trim();
     }
 
-    /// Takes note that the user has read a dialog elsewhere.
+    /// Records that the user has read a dialog elsewhere.
     pub(crate) fn handle_read(&mut self, login: &str) {
         if let Some(contact) = self.contacts.get_mut(login) {
             contact.unread = 0;
         }
     }
 
-    /// Shows a message that is on its way.
+    /// Shows a message that is being sent.
     pub(crate) fn show_sending(&mut self, to: &str, marker: u64, body: &str) {
         let text = Shown::new().dim(SENDING).name(&self.user).dim(": ").dim(body);
         self.panes.of(Some(to)).push_sent(&text, marker);
@@ -244,7 +244,7 @@ impl View {
         self.panes.iter_mut().any(|pane| pane.fail(marker));
     }
 
-    /// Lists a contact, if there is room; moves it to the top if there is something newer.
+    /// Lists a contact, if there is room, and moves it to the top if its dialog has a newer message.
     fn note_contact(&mut self, login: &str, position: Option<u64>) -> bool {
         if !self.contacts.contains_key(login) && self.contacts.len() >= CONTACTS {
             return false;
@@ -254,7 +254,7 @@ impl View {
         true
     }
 
-    /// Returns the number of rows of the open dialog, if that matters: when something older is looked at.
+    /// Returns the number of rows of the open dialog, or 0 if its end is shown and the number does not matter.
     fn height(&self) -> usize {
         if self.scroll == 0 { 0 } else { self.rows_of_dialog(usize::MAX).len() }
     }
@@ -267,7 +267,7 @@ impl View {
         }
     }
 
-    /// Keeps the rows that are looked at in their places after something was appended.
+    /// Keeps the visible rows in their places after something was appended.
     fn stay(&mut self, before: usize) {
         self.panes.trim();
         if self.scroll > 0 {
@@ -278,7 +278,7 @@ impl View {
 
 /// Dialogs.
 impl View {
-    /// Opens a dialog. Returns whether its history has yet to be asked for.
+    /// Opens a dialog. Returns whether its history must still be requested.
     pub(crate) fn open(&mut self, login: &str) -> bool {
         if self.open.as_deref() != Some(login) {
             let draft = self.line.text().to_owned();
@@ -287,7 +287,7 @@ impl View {
                 self.drafts.insert(before, draft);
                 self.line.set("");
             }
-            // A line that was typed where no dialog was open goes along.
+            // A line that was typed while no dialog was open is kept.
             if let Some(draft) = self.drafts.remove(login) {
                 self.line.set(&draft);
             }
@@ -342,7 +342,7 @@ impl View {
 
 /// Keys.
 impl View {
-    /// Asks for a password, or no more.
+    /// Asks for a password, or stops asking.
     pub(crate) fn ask_password(&mut self, question: Option<String>) {
         let asked = self.question.as_ref().map(|(question, _)| question);
         if asked != question.as_ref() {
@@ -350,7 +350,7 @@ impl View {
         }
     }
 
-    /// Handles what the user does; lines are taken only while they are wanted.
+    /// Handles a terminal event. Lines are accepted only while they are wanted.
     pub(crate) fn handle(&mut self, event: Event, wants_line: bool) -> Reaction {
         match event {
             Event::Key(key) if key.kind != KeyEventKind::Release => self.handle_key(key, wants_line),
@@ -424,7 +424,7 @@ impl View {
         }
     }
 
-    /// Moves towards older rows; asks for them at the top.
+    /// Moves towards older rows, and requests more at the top.
     fn scroll_up(&mut self) -> Reaction {
         let (page, total) = (self.page(), self.rows_of_dialog(usize::MAX).len());
         let top = total.saturating_sub(page);

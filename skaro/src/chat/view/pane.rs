@@ -7,33 +7,33 @@ use super::super::complete::Names;
 use crate::rows::{rows, settled};
 use crate::text::{Colour, Shown};
 
-/// Number of entries of a pane beyond which the oldest are dropped.
+/// Maximum number of entries in a pane. Beyond it the oldest are dropped.
 const ENTRIES: usize = 2000;
 
-/// Bytes of all panes beyond which the oldest entries of the largest are dropped.
+/// Maximum size of all panes in bytes. Beyond it the oldest entries of the largest pane are dropped.
 const BYTES: usize = 16 << 20;
 
-/// Bytes that an entry takes beside its text.
+/// Bytes that an entry takes in addition to its text.
 const ENTRY: usize = 256;
 
-/// Marks in place of the time: of a message that is on its way, and of one that was not sent.
+/// Marks in place of the time: for a message that is being sent, and for one that was not sent.
 pub(crate) const SENDING: &str = "…     ";
 const FAILED: &str = "!     ";
 
-/// The mark behind the last message if it was read.
+/// The mark after the last message if it was read.
 const READ: &str = " (read)";
 
 /// The part of a message's text that is the sender's login.
 const SENDER: usize = 2;
 
-/// A message, or what the chat has to say.
+/// A message, or a notice of the chat.
 struct Entry {
     /// Position in the user's log, or that of the message before.
     order: u64,
     position: Option<u64>,
-    /// Set if the chat itself says it.
+    /// Set for a notice of the chat.
     is_notice: bool,
-    /// Set if it tells of an attempt to connect, as long as that is the last one.
+    /// Set for a notice about the last attempt to connect.
     is_attempt: bool,
     /// Number of a message that was sent in this chat and has no answer yet.
     marker: Option<u64>,
@@ -55,14 +55,14 @@ pub(crate) struct Said {
     pub(crate) own: Option<i64>,
 }
 
-/// Facts that are known when a dialog is drawn, and may have changed the next time.
+/// Facts that may have changed whenever a dialog is drawn again.
 pub(crate) struct Known<'a> {
     pub(crate) names: &'a Names,
-    /// Date up to which the other user has read.
+    /// Date up to which the other user has read the dialog.
     pub(crate) read: Option<i64>,
 }
 
-/// A dialog, or what was said while there was none.
+/// A dialog, or the entries from a time without an open dialog.
 #[derive(Default)]
 pub(crate) struct Pane {
     entries: Vec<Entry>,
@@ -85,28 +85,28 @@ impl Pane {
         self.add(Entry { position, from, own, ..self.entry(&text) });
     }
 
-    /// Returns whether the last entry is this text of the chat itself.
+    /// Returns whether the last entry is this notice of the chat.
     pub(crate) fn ends_with(&self, text: &Shown) -> bool {
         self.entries.last().is_some_and(|entry| entry.is_notice && entry.text == simple(text))
     }
 
-    /// Appends what the chat itself says.
+    /// Appends a notice of the chat.
     pub(crate) fn note(&mut self, text: &Shown) {
         self.add(Entry { is_notice: true, ..self.entry(text) });
     }
 
-    /// Appends what the chat says of an attempt to connect.
+    /// Appends a notice about an attempt to connect.
     pub(crate) fn note_attempt(&mut self, text: &Shown) {
         self.add(Entry { is_notice: true, is_attempt: true, ..self.entry(text) });
     }
 
-    /// Removes what the chat has said of attempts to connect.
+    /// Removes the notices about attempts to connect.
     pub(crate) fn drop_attempts(&mut self) {
         self.entries.retain(|entry| !entry.is_attempt);
         self.bytes = self.entries.iter().map(bytes).sum();
     }
 
-    /// Appends a message that is on its way.
+    /// Appends a message that is being sent.
     pub(crate) fn push_sent(&mut self, text: &Shown, marker: u64) {
         self.add(Entry { marker: Some(marker), ..self.entry(text) });
     }
@@ -124,7 +124,7 @@ impl Pane {
         }
     }
 
-    /// Appends a message that was sent, in place of the one that was on its way.
+    /// Appends a message that was sent, in place of its entry as one being sent.
     pub(crate) fn settle(&mut self, marker: u64, said: Said) {
         if let Some(at) = self.entries.iter().position(|entry| entry.marker == Some(marker)) {
             let entry = self.entries.remove(at);
@@ -133,13 +133,13 @@ impl Pane {
         self.push(said);
     }
 
-    /// Marks a message that was on its way as failed; returns whether there was one.
+    /// Marks a message that was being sent as failed. Returns whether there was one.
     pub(crate) fn fail(&mut self, marker: u64) -> bool {
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.marker == Some(marker)) else {
             return false;
         };
         entry.marker = None;
-        // It is on its way no more.
+        // The message is no longer being sent.
         let text = std::mem::take(&mut entry.text);
         let text = text.spans().iter().skip(1).fold(Shown::from(FAILED), |mut text, span| {
             text.push_clean(span.colour, &span.text);
@@ -182,14 +182,14 @@ impl Pane {
         self.entries.iter().find_map(|entry| entry.position)
     }
 
-    /// Returns the latest position if it was not seen before.
+    /// Returns the highest position if it was not seen before.
     pub(crate) fn take_seen(&mut self) -> Option<u64> {
         let is_new = self.latest > self.seen;
         self.seen = self.latest;
         is_new.then_some(self.latest)
     }
 
-    /// Returns so many rows from the end, the last one first.
+    /// Returns this many rows from the end, the last one first.
     pub(crate) fn rows_from_end(&self, columns: usize, count: usize, known: &Known<'_>) -> Vec<Shown> {
         let mut is_last_own = true;
         let entries = self.entries.iter().rev();
@@ -250,7 +250,7 @@ fn simple(text: &Shown) -> Shown {
     simple
 }
 
-/// All panes, of which the largest are cut when all together are too large.
+/// All panes. If they are too large together, the largest are cut.
 #[derive(Default)]
 pub(crate) struct Panes {
     /// Notices and messages that came while no dialog was open.
@@ -263,7 +263,7 @@ impl Panes {
         dialog.and_then(|login| self.dialogs.get(login)).unwrap_or(&self.home)
     }
 
-    /// Returns a dialog's pane, made if there is none.
+    /// Returns a dialog's pane, and creates it if it does not exist.
     pub(crate) fn of(&mut self, dialog: Option<&str>) -> &mut Pane {
         match dialog {
             None => &mut self.home,
@@ -275,7 +275,7 @@ impl Panes {
         self.dialogs.values_mut().chain([&mut self.home])
     }
 
-    /// Drops the oldest entries of the largest panes until all together are small enough.
+    /// Drops the oldest entries of the largest panes until all panes together are small enough.
     pub(crate) fn trim(&mut self) {
         let size = |(login, pane): (&String, &Pane)| login.len() + ENTRY + pane.bytes;
         while self.dialogs.iter().map(size).sum::<usize>() + self.home.bytes > BYTES {

@@ -1,4 +1,4 @@
-//! Contacts in the view: who is there, who asks, who types, who has read.
+//! Contacts in the view: who is online, who waits for an answer, who is typing, and who has read the dialog.
 
 use std::time::{Duration, Instant};
 
@@ -10,20 +10,20 @@ use super::super::wording;
 use super::{Contact, View};
 use crate::text::Shown;
 
-/// Time after which somebody types no more who has not said it again.
+/// Time after which a user no longer counts as typing, without another notice.
 const TYPING: Duration = Duration::from_secs(10);
 
-/// Number of those who type that are remembered.
+/// Maximum number of typing users that are remembered.
 const TYPISTS: usize = 50;
 
 /// The relation of a contact to the user.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) enum Relation {
-    /// Not told.
+    /// Not reported by the server.
     #[default]
     Unknown,
     Listed,
-    /// It waits for an answer.
+    /// The contact waits for an answer.
     Asks,
     Blocked,
 }
@@ -39,7 +39,7 @@ impl Relation {
     }
 }
 
-/// Somebody who types.
+/// A user who is typing.
 pub(super) struct Typist {
     dialog: String,
     login: String,
@@ -48,7 +48,7 @@ pub(super) struct Typist {
 
 /// Contacts.
 impl View {
-    /// Takes note of who is there, and what is unread.
+    /// Records who is online, and the numbers of unread messages.
     pub(crate) fn meet(&mut self, contacts: &Contacts<'_>) {
         for user in contacts {
             self.note_contact(&user.login, wording::last_position(user));
@@ -60,14 +60,14 @@ impl View {
         }
     }
 
-    /// Takes note of what the server tells of somebody, who is listed if it is a contact.
+    /// Records what the server says about a user, who is listed if it is a contact.
     pub(crate) fn meet_user(&mut self, user: &User<'_>) {
         let relation = user.state().as_ref().map(Relation::of).unwrap_or_default();
         if relation != Relation::Unknown {
             self.note_contact(&user.login, None);
         }
         let Some(contact) = self.contacts.get_mut(&*user.login) else { return };
-        // Of those who do not know the user it is told only that they are not known to be there.
+        // About users who don't know this one, the server says only that they are not known to be online.
         let is_told = relation == Relation::Listed || user.state().is_none();
         contact.is_online = user.online().filter(|_| is_told && !is_conference(&user.login));
         contact.relation = relation;
@@ -75,7 +75,7 @@ impl View {
         contact.read = user.read_date().as_ref().and_then(Date::as_integer).max(contact.read);
     }
 
-    /// Takes note that somebody has just written, and so is there.
+    /// Records that a user has written just now, and so is online.
     pub(crate) fn handle_writer(&mut self, login: &str) {
         let contact = self.contacts.get_mut(login).filter(|_| !is_conference(login));
         if let Some(contact) = contact
@@ -85,12 +85,12 @@ impl View {
         }
     }
 
-    /// Returns whether somebody is known to be listed.
+    /// Returns whether a user is known to be listed as a contact.
     pub(crate) fn is_listed(&self, login: &str) -> bool {
         self.contacts.get(login).is_some_and(|contact| contact.relation == Relation::Listed)
     }
 
-    /// Shows what has changed about contacts; returns whether the report was about that.
+    /// Shows changes of contacts. Returns whether the report was about contacts.
     pub(super) fn show_people(&mut self, report: &Report<'_>) -> bool {
         let text = wording::report(report, false, &self.names);
         match report {
@@ -110,7 +110,7 @@ impl View {
                 let Some(contact) = self.contacts.get_mut(&*user.login) else { return true };
                 let is_news = member.is_some() || contact.about != about;
                 contact.about = about;
-                // What is told of a conference stands in its dialog.
+                // Reports about a conference appear in its dialog.
                 if text != Shown::new() && is_news {
                     let before = self.height();
                     self.panes.of(Some(&user.login)).note(&text);
@@ -137,13 +137,13 @@ impl View {
         }
     }
 
-    /// Takes note that nobody knows any more who is there.
+    /// Records that nothing is known any more about who is online.
     pub(super) fn forget_presence(&mut self) {
         self.typists.clear();
         self.contacts.values_mut().for_each(|contact| contact.is_online = None);
     }
 
-    /// Closes a dialog if it is open, for there is no such user; what is typed stays.
+    /// Closes a dialog if it is open, because the user does not exist. The typed line stays.
     pub(crate) fn close(&mut self, login: &str) {
         if self.open.as_deref() == Some(login) {
             self.open = None;
@@ -157,7 +157,7 @@ impl View {
 
 /// Typing.
 impl View {
-    /// Takes note that somebody is typing in a dialog.
+    /// Records that a user is typing in a dialog.
     pub(crate) fn handle_typing(&mut self, dialog: &str, login: &str, now: Instant) {
         self.stop_typing(dialog, login);
         if self.typists.len() < TYPISTS {
@@ -165,28 +165,28 @@ impl View {
         }
     }
 
-    /// Takes note that somebody types no more.
+    /// Records that a user is no longer typing.
     pub(super) fn stop_typing(&mut self, dialog: &str, login: &str) {
         self.typists.retain(|typist| typist.dialog != dialog || typist.login != login);
     }
 
-    /// Forgets those who may type no more.
+    /// Forgets users whose typing has expired.
     pub(crate) fn forget_typing(&mut self, now: Instant) {
         self.typists.retain(|typist| now < typist.until);
     }
 
-    /// Returns the time at which somebody may type no more.
+    /// Returns the time at which the next user's typing expires.
     pub(crate) fn typing_ends(&self) -> Option<Instant> {
         self.typists.iter().map(|typist| typist.until).min()
     }
 
-    /// Returns those who type in the open dialog.
+    /// Returns the users who are typing in the open dialog.
     pub(super) fn typists(&self) -> impl Iterator<Item = &str> {
         let here = self.typists.iter().filter(|typist| Some(&typist.dialog) == self.open.as_ref());
         here.map(|typist| typist.login.as_str())
     }
 
-    /// Returns whether the user has typed a part of a message since this was asked last.
+    /// Returns whether the user has typed a part of a message since the last call.
     pub(crate) fn take_typed(&mut self) -> bool {
         let has_typed = std::mem::take(&mut self.has_typed);
         has_typed
@@ -197,7 +197,7 @@ impl View {
 }
 
 impl Contact {
-    /// Returns the sign in front of a contact: who waits for an answer, is blocked, is there, is not there.
+    /// Returns the sign in front of a contact: waiting for an answer, blocked, online, or offline.
     pub(super) const fn sign(&self) -> &'static str {
         match (self.relation, self.is_online) {
             (Relation::Asks, _) => "?",

@@ -1,4 +1,4 @@
-//! The view's status line. What does not fit is said in fewer words, the least important first.
+//! The view's status line. If it does not fit, its parts are shortened, the least important first.
 
 use super::{Contact, Link, View, name};
 use crate::rows::{beginning, settled, width};
@@ -6,7 +6,7 @@ use crate::text::{Colour, Shown, quoted};
 
 /// A part of the status line.
 struct Part {
-    /// All that is to be said, and the same in fewer words, perhaps none.
+    /// The full text, and a shorter one, which may be empty.
     long: String,
     short: String,
     /// The part with the lowest number is shortened first.
@@ -53,7 +53,7 @@ impl View {
                 parts.push(part(format!("{} {presence}", name(login)), presence, 2));
             }
             if let Some(about) = about {
-                // Without presence nothing has told whose it is.
+                // Without presence no other part names the contact.
                 let whose = if presence.is_some() { String::new() } else { format!("{} ", name(login)) };
                 parts.push(part(whose + &quoted(about), "", 0));
             }
@@ -78,7 +78,7 @@ impl View {
     }
 }
 
-/// The importance of what is never shortened.
+/// The importance of a part that is never shortened.
 const HIGHEST: u8 = 4;
 
 fn joined(parts: &[Part]) -> String {

@@ -148,12 +148,12 @@ fn older_messages_stay_in_sight_while_others_arrive() {
     view.take_seen();
     arrives(&mut view, "bob", "a new one that takes two rows of the forty columns", 40);
     assert_eq!(screen(&mut view, 40, 7)[..5], before[..5]);
-    // It was not seen yet.
+    // The message was not seen yet.
     assert_eq!(view.take_seen(), None);
     assert_eq!(screen(&mut view, 40, 7)[5], " alice · ▼ PageDown · unread: bob 1");
     (0..3).for_each(|_| _ = press(&mut view, KeyCode::PageDown, KeyModifiers::NONE));
     assert_eq!(view.take_seen(), Some(("bob".into(), 40)));
-    // At the top it asks for what is older, once.
+    // At the top the view requests older messages, once.
     let mut asked = 0;
     for _ in 0..20 {
         let reaction = press(&mut view, KeyCode::PageUp, KeyModifiers::NONE);
@@ -188,7 +188,7 @@ fn a_message_is_shown_before_its_answer_and_fails_in_red() {
     view.show(&Report::TimedOut { request: "send_message", marker: Some(1), id: None });
     let picture = view.draw(60, 5);
     let row = picture.rows.iter().find(|row| row.render(false).contains("one")).unwrap();
-    // It is on its way no more.
+    // The message is no longer being sent.
     assert!(row.render(false).contains("!     alice: one"), "{row:?}");
     assert!(row.render(true).contains("\u{1b}[31m"));
     assert!(screen(&mut view, 80, 5)[2].ends_with("send_message #1: no answer came in time"));
@@ -215,7 +215,7 @@ fn each_attempt_to_connect_is_shown_instead_of_the_one_before() {
             "to bob>",
         ]
     );
-    // What is looked at stays where it is.
+    // The visible rows stay where they are.
     press(&mut view, KeyCode::PageUp, KeyModifiers::NONE);
     let before = screen(&mut view, 40, 6);
     tries(&mut view, 5000);
@@ -323,7 +323,7 @@ fn the_list_tells_who_is_there_and_who_asks() {
     contact(&mut view, "dave", "none");
     let rows = screen(&mut view, 80, 8);
     assert!(rows[1].starts_with(" ○ bob") && !rows.concat().contains("dave"), "{rows:#?}");
-    // Without a connection nobody knows.
+    // Without a connection the presence is unknown.
     view.show(&Report::Disconnected { reason: "gone".into() });
     assert!(screen(&mut view, 80, 8)[1].starts_with("   bob"));
 }

@@ -18,7 +18,9 @@ use crate::text::{Shown, name, quoted};
 /// Characters of the last message in a contact's line.
 const BEGINNING: usize = 40;
 
-/// Returns a report as one or several lines; nothing if it is no news for people. `echoes` also repeats sent messages.
+/// Returns a report as one or several lines, or nothing if it is no news for people.
+///
+/// With `echoes` sent messages are repeated as well.
 pub(crate) fn report(report: &Report<'_>, echoes: bool, names: &Names) -> Shown {
     let shown = Shown::new();
     match report {
@@ -94,8 +96,9 @@ fn told(dialog: &str, message: &Message<'_>, names: &Names) -> Shown {
     said(message.date.as_ref(), dialog, &message.from.login, &message.body, names)
 }
 
-/// Returns a message as a line. The other user is named only if that is not the sender. In a conference the sender's chosen
-/// name stands behind the login.
+/// Returns a message as a line.
+///
+/// The other user is named only if that is not the sender. In a conference the sender's chosen name follows the login.
 fn said(date: Option<&Date<'_>>, dialog: &str, from: &str, body: &str, names: &Names) -> Shown {
     let mut shown = Shown::new().dim(&time(date)).plain(" ").name(from);
     if let Some(chosen) = names.chosen(from).filter(|_| is_conference(dialog)) {
@@ -105,7 +108,7 @@ fn said(date: Option<&Date<'_>>, dialog: &str, from: &str, body: &str, names: &N
     shown.plain(": ").plain(body)
 }
 
-/// Returns a message as a line within its dialog, where only the sender is named, by the third part.
+/// Returns a message as a line within its dialog. Only the sender is named, in the third part.
 pub(crate) fn within_dialog(date: Option<&Date<'_>>, from: &str, body: &str) -> Shown {
     Shown::new().dim(&time(date)).plain(" ").name(from).plain(": ").plain(body)
 }
@@ -127,7 +130,7 @@ fn list_contacts(contacts: &Contacts<'_>) -> Shown {
     contacts.iter().fold(heading, |shown, user| shown.line().append(contact(user)))
 }
 
-/// Returns the contacts with unread messages, if there are any.
+/// Returns a hint that lists the contacts with unread messages, if there are any.
 pub(crate) fn unread(contacts: &Contacts<'_>) -> Option<Shown> {
     let unread = |user: &&User<'_>| user.unread().is_some_and(|count| count > 0);
     let lines =
@@ -136,7 +139,7 @@ pub(crate) fn unread(contacts: &Contacts<'_>) -> Option<Shown> {
     (lines != Shown::new()).then(|| lines.dim(advice))
 }
 
-/// Returns the sender and the text of the last message of a contact's dialog, if the server tells it.
+/// Returns the sender and the text of the last message in a contact's dialog, if the server has sent them.
 fn last(user: &User<'_>) -> Option<(String, String)> {
     let message = user.extra.get("last")?;
     let message = message.as_map()?;
@@ -145,7 +148,7 @@ fn last(user: &User<'_>) -> Option<(String, String)> {
     Some((login.as_text()?.into(), body.as_text()?.into()))
 }
 
-/// Returns the position of the last message of a contact's dialog, if the server tells it.
+/// Returns the position of the last message in a contact's dialog, if the server has sent it.
 pub(crate) fn last_position(user: &User<'_>) -> Option<u64> {
     let position = user.extra.get("last")?.as_map()?.get("position")?.as_integer()?;
     u64::try_from(position).ok()
@@ -172,7 +175,9 @@ fn number(marker: Option<u64>) -> String {
     marker.map(|marker| format!(" #{marker}")).unwrap_or_default()
 }
 
-/// Returns the local time of day, with the day if it is not today. Dates in other formats are shown in quotes.
+/// Returns the local time of day, with the date if it is not today.
+///
+/// Dates in other formats are shown in quotes.
 fn time(date: Option<&Date<'_>>) -> String {
     let Some(date) = date else { return "--:--".into() };
     let Some(timestamp) = date.as_integer().and_then(|date| Timestamp::from_millisecond(date).ok()) else {

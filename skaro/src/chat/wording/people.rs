@@ -9,14 +9,14 @@ use super::super::report::Session;
 use super::{BEGINNING, beginning, last, time};
 use crate::text::{Shown, name, quoted};
 
-/// Members of a conference that are listed at most.
+/// Maximum number of members of a conference that are listed.
 const MEMBERS: usize = 200;
 
 fn profile_flag(user: &User<'_>, field: &str) -> bool {
     user.profile().is_some_and(|profile| matches!(profile.get(field), Some(Value::Bool(true))))
 }
 
-/// Returns somebody's login, with the chosen name behind it.
+/// Returns a user's login, followed by the chosen name.
 fn named(user: &User<'_>) -> Shown {
     let shown = Shown::new().name(&user.login);
     match user.name().as_deref().and_then(shown_name) {
@@ -25,7 +25,7 @@ fn named(user: &User<'_>) -> Shown {
     }
 }
 
-/// Returns the state of a contact in words; nothing if it is an ordinary one.
+/// Returns the state of a contact in words, or nothing for an ordinary contact.
 fn state(user: &User<'_>) -> Option<&'static str> {
     match user.state()? {
         ContactState::Asks if is_conference(&user.login) => Some("invites you"),
@@ -50,7 +50,7 @@ pub(super) fn contact(user: &User<'_>) -> Shown {
     }
 }
 
-/// Returns what one can do about somebody who asks.
+/// Returns how the user can answer a contact request or an invitation.
 pub(crate) fn asks(login: &str) -> Shown {
     let (shown, named) = (Shown::new().name(login), name(login));
     shown.plain(&match is_conference(login) {
@@ -59,7 +59,8 @@ pub(crate) fn asks(login: &str) -> Shown {
     })
 }
 
-/// Returns what a changed state of a contact means, where that is news: what one does oneself is told with its answer.
+/// Returns what a changed state of a contact means, if that is news. The user's own actions are reported with their
+/// answers.
 pub(super) fn contact_changed(login: &str, state: &str) -> Shown {
     match state {
         "asks" => asks(login),
@@ -70,7 +71,7 @@ pub(super) fn contact_changed(login: &str, state: &str) -> Shown {
     }
 }
 
-/// Returns what has changed in a conference; nothing if it is a person's profile, or presence.
+/// Returns what has changed in a conference, or nothing for a person's profile or presence.
 pub(super) fn changed(user: &User<'_>, member: Option<&str>, state: Option<&str>, is_entry: bool) -> Shown {
     if !is_entry || !is_conference(&user.login) {
         return Shown::new();
@@ -114,7 +115,7 @@ pub(super) fn found(users: &Contacts<'_>, more: bool) -> Shown {
     })
 }
 
-/// Returns what the server tells of somebody.
+/// Returns what the server says about a user or a conference.
 pub(super) fn user_data(user: &User<'_>) -> Shown {
     let is_conference = is_conference(&user.login);
     let relation = match user.state() {
@@ -163,7 +164,7 @@ pub(super) fn sessions(sessions: &[Session<'_>]) -> Shown {
     })
 }
 
-/// Returns the topic of a conference, or what somebody does, short enough to be kept.
+/// Returns the topic of a conference or a user's status text, shortened for storage.
 pub(crate) fn about(user: &User<'_>) -> Option<String> {
     user.status_text().map(|text| text.chars().take(2 * BEGINNING).collect())
 }

@@ -54,6 +54,6 @@ impl Invitations {
         self.all.len() * INVITATION
     }
 
-    /// Returns the bytes that another one takes.
+    /// Bytes that another one takes.
     pub(super) const COST: usize = INVITATION;
 }
