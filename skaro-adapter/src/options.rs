@@ -33,8 +33,8 @@ pub struct Options {
     pub event_capacity: usize,
     /// The proxy for the connection. Default none.
     pub proxy: Option<Proxy>,
-    /// Whether the application vouches that nobody can listen to a `ws:` connection, for example because it uses a Unix
-    /// socket or a tunnel. Default `false`.
+    /// Vouches that nobody can listen to a `ws:` connection, for example because it uses a Unix socket or a tunnel.
+    /// Default `false`.
     ///
     /// Connections by `wss:`, or to a loopback address without a proxy, are known to be confidential. Passwords
     /// themselves (to register, or to change one) are sent over confidential connections only.

@@ -15,8 +15,8 @@ pub trait Transport: Read + Write + Source + Send {}
 
 impl<T: Read + Write + Source + Send> Transport for T {}
 
-/// Whether a read that does not fill the buffer shows that nothing is left, and later input is reported. This holds for
-/// epoll (see epoll(7)) and kqueue, and spares every second system call.
+/// Tells that nothing is left after a read that does not fill the buffer, and that later input is reported. This holds for
+/// epoll (see epoll(7)) and kqueue, and saves every second system call.
 const SHORT_READS_SHOW_THE_END: bool = cfg!(all(
     any(target_os = "linux", target_os = "android", target_os = "macos", target_os = "freebsd"),
     not(mio_unsupported_force_poll_poll)

@@ -34,8 +34,8 @@ pub struct ClientConfig {
     /// Delays between attempts to connect again after a connection broke; `None` to never connect again. Default
     /// [`Backoff::default`].
     pub reconnect: Option<Backoff>,
-    /// Whether to keep login and password in memory, to sign in again if a session can't be restored: after a break of
-    /// more than five minutes, or when the server was restarted. They are wiped when the client is closed or dropped,
+    /// Keeps login and password in memory, to sign in again if a session can't be restored: after a break of more than
+    /// five minutes, or when the server was restarted. They are wiped when the client is closed or dropped,
     /// or when the server refuses them. With `false`, a session that can't be restored ends with
     /// [`Event::SignedOut`](super::Event::SignedOut). Default `true`.
     pub keep_credentials: bool,
@@ -47,7 +47,7 @@ pub struct ClientConfig {
     pub message_timeout: Duration,
     /// Position of the user's log at which the client begins. Default [`LogStart::Head`].
     pub log: LogStart,
-    /// Whether to receive presence, if the server tells it: who comes and goes, types, and reads. Default `true`.
+    /// Asks for presence, if the server tells it: who comes and goes, types, and reads. Default `true`.
     pub wants_presence: bool,
     /// Time after the end of its connection within which a session is restored. Default 5 minutes, as on servers.
     pub session_lifetime: Duration,

@@ -115,6 +115,7 @@
 mod command;
 mod config;
 mod cursor;
+mod disconnect;
 mod entries;
 mod event;
 mod frame;
@@ -142,9 +143,8 @@ pub use command::{
 };
 pub use config::{Backoff, ClientConfig};
 pub use cursor::LogStart;
-pub use event::{
-    Awaited, Delivery, Disconnect, Ended, Event, Failure, ProtocolError, RequestError, SignedOutReason,
-};
+pub use disconnect::{Awaited, Disconnect};
+pub use event::{Delivery, Ended, Event, Failure, ProtocolError, RequestError, SignedOutReason};
 pub use incoming::Incoming;
 pub use people_command::{
     AddContact, DelContact, Found, GetSessions, GetUserData, Invite, Register, SearchContacts, SignOut,

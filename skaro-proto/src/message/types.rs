@@ -228,7 +228,7 @@ impl<'a> Message<'a> {
 
 /// The time at which the server took a message.
 ///
-/// How servers tell it was never published. This project's server sends whole milliseconds since 1970-01-01T00:00:00Z,
+/// The format was never published. This project's server sends whole milliseconds since 1970-01-01T00:00:00Z,
 /// strictly increasing within a dialog.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "the formats have no other scalars that tell a date")]

@@ -48,7 +48,7 @@ impl ConferenceRates {
         if let Some(until) = all.and_then(|mut bucket| bucket.take(0, now, rate)) {
             return Err(until - now);
         }
-        self.all.entry((conference, Some(sender))).or_default().try_take(count, now, share(rate))
+        self.bucket(&conference, Some(sender), now).try_take(count, now, share(rate))
     }
 
     /// Gives back the cost of a message that was not posted.
@@ -60,11 +60,17 @@ impl ConferenceRates {
 
     /// Counts a message that was posted.
     fn count(&mut self, conference: &Login, count: u32, now: Time, rate: Rate) {
-        self.all.entry((conference.clone(), None)).or_default().take(count, now, rate);
+        self.bucket(conference, None, now).take(count, now, rate);
+    }
+
+    /// Returns a rate, which is new if none is kept. Makes room for it first: a user may name any number of conferences
+    /// that do not exist.
+    fn bucket(&mut self, conference: &Login, member: Option<AccountId>, now: Time) -> &mut Bucket {
         if self.all.len() > self.tidy_at.max(KEPT) {
             self.all.retain(|_, bucket| bucket.full_at() > now);
             self.tidy_at = 2 * self.all.len();
         }
+        self.all.entry((conference.clone(), member)).or_default()
     }
 
     /// Bytes that they take.

@@ -19,11 +19,11 @@ pub struct ServerConfig {
     pub format: Format,
     /// Answer to `register_type`. Default closed: the operator adds the users.
     pub registration: Registration<'static>,
-    /// Whether connections through a proxy count as confidential, because the proxy terminates TLS. Passwords may then
-    /// travel over them. Default `false`.
+    /// Counts connections through a proxy as confidential, because the proxy terminates TLS. Passwords may then travel
+    /// over them. Default `false`.
     pub proxy_ends_tls: bool,
-    /// Whether users may invite others to register, if registration is by invitation. Default `false`: only the
-    /// operator invites.
+    /// Lets users invite others to register, if registration is by invitation. Default `false`: only the operator
+    /// invites.
     pub users_invite: bool,
     /// Maximum number of valid, unused invitations of one user. Default 16.
     pub max_invitations_per_user: usize,
@@ -32,9 +32,9 @@ pub struct ServerConfig {
     /// Delay after registrations from one address; `None` for no delay. By default 10 are free; then a delay of 1
     /// minute applies, which doubles with each further one, up to a day. One is forgotten every hour.
     pub registrations_per_address: Option<GuessLimit>,
-    /// Whether users may send messages only to those who have listed them as contacts. Default `false`.
+    /// Lets users send messages only to those who have listed them as contacts. Default `false`.
     pub contacts_only: bool,
-    /// Whether users may found conferences. Default `false`.
+    /// Lets users found conferences. Default `false`.
     pub users_found_conferences: bool,
     /// Delay after a user has joined or founded conferences; `None` for no delay. Each takes a name, and adds entries
     /// to the logs of those who are invited. By default 100 are free; then a delay of 1 minute applies, which doubles
@@ -46,12 +46,11 @@ pub struct ServerConfig {
     pub conference_rate: Option<Rate>,
     /// Maximum size of a profile in bytes, encoded as CBOR. Default 4 KiB.
     pub max_profile_bytes: usize,
-    /// Whether requests that the protocol does not list are forwarded to the
-    /// [store](super::store#between-machine-and-store), which then answers them. With `false` they are refused with
-    /// 501. Default `false`.
+    /// Forwards requests that the protocol does not list to the [store](super::store#between-machine-and-store), which
+    /// answers them. With `false` they are refused with 501. Default `false`.
     pub forwards_requests: bool,
-    /// Whether all users are contacts of each other, even if they have not added each other. With `false`, contacts are
-    /// users who were added, were introduced, or wrote to each other. Default `false`.
+    /// Makes all users contacts of each other, even if they have not added each other. With `false`, contacts are users
+    /// who were added, were introduced, or wrote to each other. Default `false`.
     pub open_directory: bool,
     /// Time for which a session can be restored after its connection has ended. Default 5 minutes.
     pub session_lifetime: Duration,

@@ -351,8 +351,8 @@ impl Server {
 
     /// Changes the configuration.
     ///
-    /// What exists stays, even if it is over a new limit, and deadlines that are already set remain. The store keeps
-    /// the [limits](ServerConfig::store_limits) that it began with.
+    /// Connections, sessions and messages stay, even if they are over a new limit, and deadlines that are already set
+    /// remain. The store keeps the [limits](ServerConfig::store_limits) that it began with.
     pub fn set_config(&mut self, config: ServerConfig) {
         self.config = config;
     }

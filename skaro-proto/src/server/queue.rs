@@ -1,4 +1,4 @@
-//! What is written to connections, and fetched.
+//! Output of connections: written here, and fetched by the adapter.
 
 use super::refusal::Info;
 use super::{ConnectionId, Server};

@@ -34,14 +34,7 @@ pub(super) fn unknown_user<T>() -> Result<T, Refused> {
 
 /// Refuses what a user may not do.
 pub(super) fn denied<T>(denial: Denial) -> Result<T, Refused> {
-    match denial {
-        Denial::Blocked => refused(403, "this user takes no messages of you, or you of this user"),
-        Denial::NotListed => refused(403, "this user takes messages only of contacts"),
-        Denial::NoMember => refused(403, "you are no member of this conference: join it first"),
-        Denial::NoOwner => refused(403, "you are no owner of this conference"),
-        Denial::NotInvited => refused(403, "this conference is by invitation only"),
-        Denial::Full => refused(409, "there are as many members as allowed"),
-    }
+    refused(if denial == Denial::Full { 409 } else { 403 }, denial.reason())
 }
 
 /// Refuses a password that someone could eavesdrop on.

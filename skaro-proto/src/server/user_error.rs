@@ -32,7 +32,7 @@ pub enum UserError {
     #[error("there is no user \"{0}\": add it first")]
     Unknown(alloc::string::String),
     /// The sender of a posted message may not write to its recipient.
-    #[error("the message was refused: {0}")]
+    #[error("the message was refused: {}", .0.reason())]
     Denied(Denial),
     /// The store is not inside the machine: use [operations](super::Server::operate) instead.
     #[error("the store is not inside of the server's machine: ask for an operation instead")]

@@ -33,7 +33,7 @@ const ANSWER: Duration = Duration::from_secs(30);
 #[cfg(unix)]
 const RELOADED: Duration = Duration::from_secs(600);
 
-/// What carries requests out.
+/// The server or the store that carries requests out.
 pub(crate) enum Target {
     /// The socket of a running server.
     #[cfg(unix)]

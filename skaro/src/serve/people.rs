@@ -1,4 +1,4 @@
-//! What users may do without the operator: register, invite others, found conferences.
+//! Rights of users without the operator: to register, to invite others, to found conferences.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -13,8 +13,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Args)]
 pub(crate) struct PeopleOptions {
-    /// Who may register: everybody, holders of an invitation (see skaro invitation), or nobody. Clients that ask are
-    /// told.
+    /// Lets everybody register, holders of an invitation (see skaro invitation), or nobody. Clients that ask are told.
     #[arg(long, value_enum, default_value_t = Registering::Closed)]
     registration: Registering,
     /// Lets users invite others, if registration is by invitation.

@@ -132,7 +132,7 @@ enum State<S> {
 pub struct Closed<S> {
     /// The code that the client is told; `None` if the connection ends without a closing handshake.
     pub code: Option<CloseCode>,
-    /// What the service knows of the user who was signed in until now.
+    /// The service's data of the user who was signed in until now; `None` if nobody was.
     pub session: Option<S>,
 }
 

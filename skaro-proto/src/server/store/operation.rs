@@ -82,7 +82,7 @@ pub enum Operation {
     /// Removes an account with its log and its sessions: [`Outcome::Changed`], with the logs of members of its
     /// conferences, or [`Outcome::NoSuchUser`].
     ///
-    /// What others received from it stays in their logs. It leaves its conferences as by [`ContactChange::Remove`]. A
+    /// Messages that others received from it stay in their logs. It leaves its conferences as by [`ContactChange::Remove`]. A
     /// conference can be removed, too: its members, and those whom it has invited, get an entry about that. An account
     /// that is added later with the same login is a new one, whose dialogs are empty.
     RemoveAccount {

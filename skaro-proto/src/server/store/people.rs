@@ -5,7 +5,6 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use thiserror::Error;
 use unicode_security::GeneralSecurityProfile;
 
 use super::ids::{AccountId, Login, SessionKey};
@@ -150,27 +149,35 @@ impl Mark {
 }
 
 /// The reason why a user may not do something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Denial {
     /// One of the two has blocked the other.
-    #[error("one of the two has blocked the other")]
     Blocked,
     /// The recipient takes messages only from contacts.
-    #[error("the recipient takes messages only from contacts")]
     NotListed,
     /// The user is no member of the conference.
-    #[error("the user is no member of the conference")]
     NoMember,
     /// The user is no owner of the conference.
-    #[error("the user is no owner of the conference")]
     NoOwner,
     /// The conference is not public, and does not invite the user.
-    #[error("the conference is by invitation only")]
     NotInvited,
     /// There are as many members, or invitations, as allowed.
-    #[error("there are as many members, or invitations, as allowed")]
     Full,
+}
+
+impl Denial {
+    /// Returns the reason as users and operators are told it.
+    pub(in crate::server) const fn reason(self) -> &'static str {
+        match self {
+            Denial::Blocked => "one of the two has blocked the other",
+            Denial::NotListed => "this user takes messages only from contacts",
+            Denial::NoMember => "only members may do this: join the conference first",
+            Denial::NoOwner => "only an owner of the conference may do this",
+            Denial::NotInvited => "this conference is by invitation only",
+            Denial::Full => "there are as many members as allowed",
+        }
+    }
 }
 
 /// The sessions that go on when those of a user are ended.

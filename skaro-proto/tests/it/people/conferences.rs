@@ -325,3 +325,17 @@ fn what_is_posted_in_a_members_name_reaches_the_others_and_nobody_else_can_post(
         );
     }
 }
+
+/// The names of conferences that there are not take no memory, however many one user makes up.
+#[test]
+fn made_up_names_take_no_memory() {
+    let mut world = World::new();
+    let alice = world.device("alice");
+    let before = world.server.memory();
+    for number in 0..20_000 {
+        let message = json!({"type": "send_message", "to": format!("#{number}"), "body": "hi"});
+        assert_eq!(world.status(alice, &message), "404");
+    }
+    let taken = world.server.memory() - before;
+    assert!(taken < 300_000, "{taken} bytes");
+}
