@@ -86,10 +86,11 @@ pub enum ConnectError {
     /// The server does not speak WebSocket, or violated its opening handshake.
     #[error("the server does not speak WebSocket: {0}")]
     Handshake(&'static str),
-    /// The attempt took too long.
+    /// There was no WebSocket within [`dial_timeout`](skaro_proto::client::ClientConfig::dial_timeout).
     #[error("timed out while connecting")]
     TimedOut,
-    /// The connection ended before the server's first message.
+    /// The connection ended before the server's first message, or that message did not come within
+    /// [`greeting_timeout`](skaro_proto::client::ClientConfig::greeting_timeout).
     #[error("the connection ended before the server spoke: {0}")]
     Ended(Disconnect),
 }

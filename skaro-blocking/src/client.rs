@@ -52,7 +52,7 @@ pub struct Client(Arc<Handle>);
 
 /// The events of a client: an iterator that waits for each event, and ends when the client is closed.
 ///
-/// Read the events, or drop this value. With a server that keeps logs, no more than a window of the log waits here.
+/// Read the events, or drop this value. With a server that keeps logs, 256 entries or 1 MiB wait here at most.
 /// With any other server, the connection is not read while many events wait (see [`Options::event_capacity`]), unless a
 /// command waits for its answer. If too many events wait even then, the connection ends with a reason that says so.
 #[must_use = "events that nobody reads stop the connection: read them, or drop this"]
@@ -132,8 +132,10 @@ impl Client {
 
     /// Gives any command, and waits for its end. The methods for single commands call this.
     ///
-    /// Without a connection, messages wait for one, if [they may](machine::ClientConfig::message_timeout). All other
-    /// commands fail without a connection, and are lost if theirs breaks.
+    /// While the client reconnects, messages wait for a connection, for
+    /// [`message_timeout`](machine::ClientConfig::message_timeout) at most, unless
+    /// [too many](machine::ClientConfig::offline_messages) wait. All other commands fail without a connection, and are
+    /// lost if theirs breaks.
     ///
     /// # Errors
     /// If the command can't be given, is refused ([`RequestError::refusal`] returns the status), times out, or is lost
@@ -189,7 +191,14 @@ impl Client {
     ///
     /// # Errors
     /// As [`request`](Self::request). After [`Failure::Lost`](machine::Failure::Lost) or
-    /// [`TimedOut`](machine::Failure::TimedOut) the server may have accepted the message.
+    /// [`TimedOut`](machine::Failure::TimedOut) the server may have accepted the message. Statuses of refusals:
+    ///
+    /// * 403: one of the two has blocked the other, the recipient takes messages only from contacts, or the user is no
+    ///   member of the conference.
+    /// * 404: the user or the conference does not exist.
+    /// * 409: the key is that of another message.
+    /// * 413: the text is too long for the server.
+    /// * 429: too many messages.
     pub fn send_message(&self, to: &str, body: &str) -> Result<Accepted, RequestError> {
         self.request(SendMessage::new(to, body))
     }

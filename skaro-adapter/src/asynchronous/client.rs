@@ -38,7 +38,7 @@ pub struct Client<R> {
 
 /// The events of a client: a [`Stream`], with a method [`next`](Self::next) that needs no trait.
 ///
-/// Read the events, or drop this value. With a server that keeps logs, no more than a window of the log waits here.
+/// Read the events, or drop this value. With a server that keeps logs, 256 entries or 1 MiB wait here at most.
 /// With any other server, the connection is not read while many events wait, unless a command waits for its answer. If
 /// too many events wait even then, the connection ends with a reason that says so.
 #[must_use = "events must be read or dropped: while many wait, nothing is read from the connection"]
@@ -74,8 +74,10 @@ impl<R: Runtime> Client<R> {
 impl<R> Client<R> {
     /// Gives any command, and waits for its end. The methods for single commands call this.
     ///
-    /// Without a connection, messages wait for one, if [they may](machine::ClientConfig::message_timeout). All other
-    /// commands fail without a connection, and are lost if theirs breaks.
+    /// While the client reconnects, messages wait for a connection, for
+    /// [`message_timeout`](machine::ClientConfig::message_timeout) at most, unless
+    /// [too many](machine::ClientConfig::offline_messages) wait. All other commands fail without a connection, and are
+    /// lost if theirs breaks.
     ///
     /// # Errors
     /// If the command can't be given, is refused ([`RequestError::refusal`] returns the status), times out, or is lost
@@ -132,7 +134,14 @@ impl<R> Client<R> {
     ///
     /// # Errors
     /// As [`request`](Self::request). After [`Failure::Lost`](machine::Failure::Lost) or
-    /// [`TimedOut`](machine::Failure::TimedOut) the server may have accepted the message.
+    /// [`TimedOut`](machine::Failure::TimedOut) the server may have accepted the message. Statuses of refusals:
+    ///
+    /// * 403: one of the two has blocked the other, the recipient takes messages only from contacts, or the user is no
+    ///   member of the conference.
+    /// * 404: the user or the conference does not exist.
+    /// * 409: the key is that of another message.
+    /// * 413: the text is too long for the server.
+    /// * 429: too many messages.
     pub async fn send_message(&self, to: &str, body: &str) -> Result<Accepted, RequestError> {
         self.request(SendMessage::new(to, body)).await
     }

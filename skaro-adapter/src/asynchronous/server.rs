@@ -131,7 +131,8 @@ impl<R> Server<R> {
         format!("{scheme}://{}/skaro_client/", self.address)
     }
 
-    /// Calls a function with the machine and the time: to add a user, post a message, or look something up.
+    /// Calls a function with the machine and the time: to announce something, to look something up, or,
+    /// with a store inside, to add a user or post a message.
     ///
     /// All connections are locked meanwhile: return quickly, and do not call this server from within, which would
     /// deadlock.

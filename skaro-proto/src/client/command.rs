@@ -232,8 +232,9 @@ impl Command for SendMessage<'_> {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CommandError {
-    /// There is no connection on which the server has spoken yet. Wait for `Event::Connected`.
-    #[error("there is no connection: wait until it is connected")]
+    /// There is no connection on which the server has spoken yet. Wait for `Event::Connected`; if the status is
+    /// `Offline`, call `reconnect` first.
+    #[error("there is no connection: wait until it is connected, or reconnect")]
     NotConnected,
     /// The client was closed for good.
     #[error("the client is closed: make another one")]

@@ -31,16 +31,16 @@ pub struct ClientConfig {
     /// Time without input after which a connection is given up; `None` to rely on the network. A ping is sent when
     /// nothing has arrived for half of this time. Default 60 s.
     pub keep_alive: Option<Duration>,
-    /// Delays between attempts to connect again after a connection broke; `None` to never connect again. Default
-    /// [`Backoff::default`].
+    /// Delays between attempts to connect again after a connection broke; `None` to never connect again, so that
+    /// commands fail at once without a connection. Default [`Backoff::default`].
     pub reconnect: Option<Backoff>,
     /// Keeps login and password in memory, to sign in again if a session can't be restored: after a break of more than
     /// five minutes, or when the server was restarted. They are wiped when the client is closed or dropped,
     /// or when the server refuses them. With `false`, a session that can't be restored ends with
     /// [`Event::SignedOut`](super::Event::SignedOut). Default `true`.
     pub keep_credentials: bool,
-    /// If there is no connection, a message is taken only while the outbox holds fewer messages than this. Such
-    /// messages are sent, in order, once the user is signed in again. With 0, they are refused at once. Default 1000.
+    /// Maximum number of messages in the outbox up to which another one is taken without a connection. They are sent,
+    /// in order, once the user is signed in again. With 0, messages are refused without a connection. Default 1000.
     pub offline_messages: usize,
     /// Time that a message may take from its command to its end, including breaks: with a server that keeps logs, or
     /// while the message waits for a connection. Default 5 minutes.
@@ -73,7 +73,7 @@ impl Default for ClientConfig {
     }
 }
 
-/// When to connect again after a failure.
+/// Delays between attempts to connect.
 ///
 /// The delay is random, up to a bound that doubles with each failure ("full jitter"), so that the clients of a server
 /// that went down do not all come back at once.

@@ -27,7 +27,8 @@ pub enum LogStart {
     #[default]
     Head,
     /// After what an earlier client of the same user has handled. Nothing is missed and nothing comes twice, unless the
-    /// log has [changed](super::Event::LogChanged). With an empty id and position 0 it begins at the oldest entry.
+    /// log has [changed](super::Event::LogChanged). With an empty id and position 0 it begins at the
+    /// oldest entry, after a `LogChanged`.
     Since {
         /// The log's id: see [`Client::log`](super::Client::log).
         log: String,

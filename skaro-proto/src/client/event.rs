@@ -50,8 +50,8 @@ pub enum Event<'a> {
     Message(Incoming<'a>),
     /// A message that this client sent has its place in the log.
     ///
-    /// Its command has ended, or ends with an event before this one. The entry has neither recipient nor text: its key,
-    /// or the position in the answer, tells which message it is.
+    /// It comes after the end of its command. It has neither recipient nor text: compare its key, or its position with
+    /// the one in the answer.
     Sent(Sent<'a>),
     /// The user has read a dialog, on any device.
     Read(ReadMark<'a>),
@@ -82,14 +82,15 @@ pub enum Event<'a> {
     /// The log is not the one in which the application was, ends before that place, or no longer reaches back to it.
     ///
     /// Entries may be missed, and some may come that were handled before. The log goes on from the oldest entry that
-    /// still exists. Messages that were sent and not answered end as unknown.
+    /// still exists. Messages that were sent and not answered end as unknown. It also comes first if the application
+    /// began with an empty id ([`LogStart::Since`](super::LogStart::Since)), and means no loss then.
     LogChanged {
         /// The log's id.
         log: String,
         /// The position after which it goes on.
         position: u64,
     },
-    /// The server has something to tell.
+    /// The server's operator has something to tell: an announcement, or that the server shuts down.
     Info(Notice<'a>),
     /// The server reports an error.
     Error(Notice<'a>),
@@ -135,7 +136,7 @@ pub enum Event<'a> {
         reason: Disconnect,
     },
     /// The machine won't connect again by itself: the attempts are used up, it was told to stop, or its session
-    /// continues on another connection.
+    /// continues on another connection. No more events come until [`reconnect`](super::Client::reconnect) is called.
     GaveUp,
 }
 
@@ -304,12 +305,13 @@ pub enum Failure<'a> {
     /// The server refused it, and may say why.
     #[error("the server refused it: {}", .0.info)]
     Refused(Refusal<'a>),
-    /// No answer came in time (for a message: within [its time-out](super::ClientConfig::message_timeout)). The server
-    /// may have carried it out, or may yet do so.
+    /// No answer came in time (for a message that was sent: within
+    /// [its time-out](super::ClientConfig::message_timeout)). The server may have carried it out, or may yet do so.
     #[error("no answer came in time; the server may have carried it out: look before you repeat it")]
     TimedOut,
-    /// The connection ended before the answer came, and the request is not sent again.
-    #[error("the connection ended before the answer came; {0}")]
+    /// The connection ended before the answer came, and the request is not sent again; or a message waited for a
+    /// connection for longer than [its time-out](super::ClientConfig::message_timeout).
+    #[error("there was no connection in time, or it ended before the answer came; {0}")]
     Lost(Delivery),
 }
 

@@ -132,8 +132,9 @@ impl Server {
         appended: &Appended,
         logs: &[Grown],
     ) {
-        if let Some(rate) = self.config.conference_rate {
-            self.conference_rates.count(&sending.to, sending.charged.max(1), self.now, rate);
+        // The operator's messages cost nothing.
+        if let Some(rate) = self.config.conference_rate.filter(|_| sending.charged > 0) {
+            self.conference_rates.count(&sending.to, sending.charged, self.now, rate);
         }
         if let Some(asker) = asker {
             self.answer_sent(asker, sending.key.is_some(), appended);

@@ -92,7 +92,9 @@ impl Server {
 
 /// Commands: what the operator wants.
 impl Server {
-    /// Sends a text to all connected clients.
+    /// Sends a text to all connected clients, signed in or not, as a notice (`info`).
+    ///
+    /// It is kept in no log: see [`post`](Self::post) for a message that is.
     pub fn announce(&mut self, now: Time, info: &str) {
         self.advance(now);
         let notice = Notice { info: Cow::Borrowed(info), extra: Fields::new() };

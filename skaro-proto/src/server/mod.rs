@@ -312,12 +312,14 @@ impl Server {
         self.execute(Operation::Introduce { one: one.into(), other: other.into() }).map(drop)
     }
 
-    /// Sends a message to a user or a conference in a user's name, as if over a separate connection, and returns its
-    /// date.
+    /// Sends a message in a user's name, as if that user had sent it from another device, and returns its date.
+    ///
+    /// Neither rates nor [`contacts_only`](ServerConfig::contacts_only) apply. With a store outside,
+    /// [`operate`](Self::operate) with [`Operation::Append`] does the same.
     ///
     /// # Errors
-    /// If the sender or the recipient does not exist, the sender may not write there, the body is over its limit, or
-    /// the store is not inside or has no room.
+    /// If the sender or the recipient does not exist, the sender may not write there (to a conference only its members
+    /// may), the body is over its limit, or the store is not inside or has no room.
     pub fn post(&mut self, now: Time, from: &str, to: &str, body: &str) -> Result<i64, UserError> {
         self.advance(now);
         let account = self.stored_account(from)?;

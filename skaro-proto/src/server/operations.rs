@@ -215,8 +215,8 @@ impl Server {
     /// Asks for an operation on behalf of the operator, and returns its number.
     ///
     /// Its outcome comes from [`poll_operated`](Self::poll_operated): fetch all outcomes, since they are kept until
-    /// then. Connected users are told of what the operation changes. With a store inside, [`add_user`](Self::add_user),
-    /// [`introduce`](Self::introduce) and [`post`](Self::post) do the same at once.
+    /// then. Connected users are told of what the operation changes. It works with any store. With one inside,
+    /// [`add_user`](Self::add_user), [`introduce`](Self::introduce) and [`post`](Self::post) carry out theirs at once.
     pub fn operate(&mut self, now: Time, operation: Operation) -> OperationId {
         self.advance(now);
         let id = self.operations.next_id();
@@ -297,6 +297,8 @@ impl Server {
             Pending::Typing { account } => self.typing_found(account, result),
             Pending::Known { login, is_online } => self.known_listed(&login, is_online, result),
             Pending::Other { ref kind } => self.answered_elsewhere(asker, kind, result),
+            // Now, and not when it was asked for: a removal that was asked for since may have been carried out before.
+            Pending::Leave { .. } if result.is_ok() => self.expire_later(),
             Pending::Leave { .. } | Pending::Expire => {
                 if result.is_err() {
                     self.try_again(pending);
@@ -321,13 +323,25 @@ impl Server {
 
     /// Ends a session whose connection ended.
     pub(super) fn leave_session(&mut self, session: SessionKey, epoch: u64) {
-        let now = self.unix_now();
-        self.ask(Operation::LeaveSession { session, epoch, now }, None, Pending::Leave { session, epoch });
+        self.leave_session_at(session, epoch, self.unix_now());
+    }
+
+    /// Ends a session whose connection ended at this Unix time in milliseconds.
+    fn leave_session_at(&mut self, session: SessionKey, epoch: u64, now: i64) {
+        let lifetime = i64::try_from(self.config.session_lifetime.as_millis()).unwrap_or(i64::MAX);
+        let until = Some(now.saturating_add(lifetime));
+        self.operations.broken_until = self.operations.broken_until.max(until);
+        self.ask(
+            Operation::LeaveSession { session, epoch, now },
+            None,
+            Pending::Leave { session, epoch, now },
+        );
+    }
+
+    /// Has broken sessions removed once the last one can't be taken any more. A store inside tells when that is.
+    fn expire_later(&mut self) {
         if self.operations.inside.is_none() {
             let at = self.now + self.config.session_lifetime + MOMENT;
-            let lifetime = i64::try_from(self.config.session_lifetime.as_millis()).unwrap_or(i64::MAX);
-            let until = Some(now.saturating_add(lifetime));
-            self.operations.broken_until = self.operations.broken_until.max(until);
             self.operations.expire_at.get_or_insert(at);
         }
     }
@@ -376,7 +390,7 @@ impl Server {
 
     fn retry(&mut self, pending: Pending) {
         match pending {
-            Pending::Leave { session, epoch } => self.leave_session(session, epoch),
+            Pending::Leave { session, epoch, now } => self.leave_session_at(session, epoch, now),
             Pending::Expire => self.expire(),
             Pending::ReadLog { id } => {
                 if let Some(cursor) = self.connections.get_mut(&id).and_then(|it| it.cursor.as_mut()) {
@@ -393,10 +407,8 @@ impl Server {
     fn expire(&mut self) {
         let now = self.unix_now();
         // Others have broken since, or the clock was set back.
-        if self.operations.inside.is_none() && self.operations.broken_until.is_some_and(|until| until >= now)
-        {
-            let at = self.now + self.config.session_lifetime + MOMENT;
-            self.operations.expire_at.get_or_insert(at);
+        if self.operations.broken_until.is_some_and(|until| until >= now) {
+            self.expire_later();
         }
         self.ask(Operation::Expire { now }, None, Pending::Expire);
     }

@@ -74,8 +74,8 @@ pub(super) enum Pending {
     Typing { account: AccountId },
     /// Those who know a user who has come or gone are listed.
     Known { login: Login, is_online: bool },
-    /// A session's connection has ended.
-    Leave { session: SessionKey, epoch: u64 },
+    /// A session's connection has ended, at this Unix time in milliseconds.
+    Leave { session: SessionKey, epoch: u64, now: i64 },
     /// Nothing continues.
     Expire,
     /// The operator has asked for it.

@@ -32,8 +32,8 @@ impl Server {
     /// Handles a client's frame that [`decode`] has decoded.
     ///
     /// # Errors
-    /// If the frame is invalid. The client has been told already: by a refusal if the frame has a request's number,
-    /// otherwise by an `error`. So an adapter need only log or count it. A refused request is no error.
+    /// If the frame is invalid. The client has been told already: by a refusal if the frame has a request's number
+    /// and type, otherwise by an `error`. So an adapter need only log or count it. A refused request is no error.
     pub fn handle_message(
         &mut self,
         now: Time,

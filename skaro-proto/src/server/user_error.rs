@@ -34,7 +34,9 @@ pub enum UserError {
     /// The sender of a posted message may not write to its recipient.
     #[error("the message was refused: {}", .0.reason())]
     Denied(Denial),
-    /// The store is not inside the machine: use [operations](super::Server::operate) instead.
+    /// The store is not inside the machine. Use [`operate`](super::Server::operate) instead, with
+    /// [`account`](super::Server::account), [`Operation::Introduce`](super::store::Operation::Introduce) or
+    /// [`Operation::Append`](super::store::Operation::Append).
     #[error("the store is not inside of the server's machine: ask for an operation instead")]
     StoreElsewhere,
     /// The store did not carry it out.

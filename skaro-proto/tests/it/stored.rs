@@ -277,6 +277,44 @@ fn a_broken_session_is_removed_if_the_clock_is_set_back_while_the_store_refuses(
 }
 
 #[test]
+fn a_session_is_removed_that_the_store_leaves_after_the_removal_of_others() {
+    let mut world = World::new();
+    let (other, _) = world.sign_in("bob", false);
+    let (id, _) = world.sign_in("alice", false);
+    world.server.handle_disconnected(world.now, other);
+    world.keep();
+    world.server.handle_disconnected(world.now, id);
+    let (late, leave) = world.server.poll_store().unwrap();
+    world.now = world.now + Duration::from_secs(400);
+    world.server.handle_timeout(world.now);
+    world.keep();
+    assert_eq!(world.store.sessions(), 1);
+    let result = world.store.execute(leave);
+    world.server.handle_stored(world.now, late, result);
+    while let Some(at) = world.server.poll_timeout() {
+        assert!(at < Time::from_secs(10_000), "something is due for ever");
+        world.now = at;
+        world.server.handle_timeout(at);
+        world.keep();
+    }
+    assert_eq!(world.store.sessions(), 0);
+}
+
+#[test]
+fn a_session_lives_no_longer_because_the_store_could_not_note_its_end() {
+    let mut world = World::new();
+    let (id, _) = world.sign_in("alice", false);
+    world.server.handle_disconnected(world.now, id);
+    for _ in 0..200 {
+        world.refuse(StoreError::Unavailable);
+        world.now = world.now + Duration::from_secs(1);
+        world.server.handle_timeout(world.now);
+    }
+    world.keep();
+    assert_eq!(world.store.next_session_end(), Some(301_000));
+}
+
+#[test]
 fn whoever_was_not_read_behind_the_store_has_time_for_a_pong() {
     let mut world = World::new();
     let (id, _) = world.sign_in("alice", false);

@@ -34,9 +34,15 @@ fn ends_of_connections_say_why() {
 fn lost_commands_say_whether_they_left() {
     let lost = |delivery| Failure::Lost(delivery).to_string();
     let [kept, left] = [Delivery::NotSent, Delivery::Unknown].map(lost);
-    assert_eq!(kept, "the connection ended before the answer came; it was not sent, so it may be repeated");
+    assert_eq!(
+        kept,
+        "there was no connection in time, or it ended before the answer came; it was not sent, so it may be repeated"
+    );
     let unknown = "it is unknown whether the server took it, so look before you repeat it";
-    assert_eq!(left, format!("the connection ended before the answer came; {unknown}"));
+    assert_eq!(
+        left,
+        format!("there was no connection in time, or it ended before the answer came; {unknown}")
+    );
 }
 
 #[test]

@@ -313,6 +313,14 @@ fn what_is_posted_in_a_members_name_reaches_the_others_and_nobody_else_can_post(
         assert_eq!((heard.len(), &heard[0]["body"]), (1, &json!("maintenance at noon")));
         assert_eq!((&heard[0]["from"]["in_conference"], &heard[0]["date"]), (&json!("#team"), &json!(date)));
     }
+    // However much the operator has to say, members may answer.
+    for _ in 0..300 {
+        world.server.post(world.now, "alice", "#team", "maintenance").unwrap();
+    }
+    assert_eq!(
+        world.status(members[0], &json!({"type": "send_message", "to": "#team", "body": "ok"})),
+        "200"
+    );
     let refused = world.server.post(world.now, "carol", "#team", "let me in");
     assert_eq!(refused, Err(UserError::Denied(Denial::NoMember)));
     let bob = members[0];
